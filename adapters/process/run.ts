@@ -1,0 +1,119 @@
+/**
+ * The only place that starts short-lived child processes.
+ *
+ * Every child has an absolute path, an argv array, an environment built from nothing, a time-out, a cap on its output,
+ * and a process group of its own that is killed as a whole: execa's own time-out ends only the direct child, and a
+ * grandchild that holds the pipes would keep the promise pending for ever.
+ */
+import { execa } from 'execa';
+import type { ProcessRegistry } from './registry.ts';
+
+export interface RunOptions {
+  /** Absolute path of the program. */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Bytes for standard input; none closes it. */
+  readonly input?: string;
+  /** The whole environment of the child. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  /** Cap for stdout and for stderr, each, in bytes; what is above is cut off and reported by `truncated`. */
+  readonly maxOutputBytes?: number;
+  /** An open file descriptor that the child sees as descriptor 3. */
+  readonly fd3?: number;
+  readonly signal?: AbortSignal;
+  /** Where running children are noted, so that a successor of this process can end survivors. */
+  readonly registry?: ProcessRegistry;
+}
+
+export interface RunResult {
+  /** Exit code; undefined when a signal ended the child or it could not be started. */
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly aborted: boolean;
+  readonly truncated: boolean;
+  /** Why the program could not be started (ENOENT, EACCES, …). */
+  readonly spawnError: string | undefined;
+  readonly durationMs: number;
+}
+
+const SETPRIV = '/usr/bin/setpriv';
+const DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024;
+const PIPE_GRACE_MS = 200;
+
+/**
+ * Runs a program to its end, its time-out or its abortion; never throws for what the child did.
+ * The child dies with this process (`setpriv --pdeathsig KILL`).
+ */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const started = performance.now();
+  let timedOut = false;
+  let aborted = false;
+  const maxBuffer = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT;
+  const child = execa(SETPRIV, ['--pdeathsig', 'KILL', '--', options.file, ...options.args], {
+    ...(options.input === undefined ? {} : { input: options.input }),
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.fd3 === undefined ? [] : [options.fd3])],
+    env: { ...options.env },
+    extendEnv: false,
+    cwd: '/',
+    detached: true,
+    cleanup: false,
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer,
+  });
+  const forget = child.pid === undefined ? undefined : options.registry?.note(child.pid);
+
+  const stop = (): void => {
+    killGroup(child.pid);
+    // The group is dead; a process that left the group may still hold the pipes, and must not hold us.
+    setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, PIPE_GRACE_MS).unref();
+  };
+  const timer = setTimeout(() => {
+    timedOut = true;
+    stop();
+  }, options.timeoutMs);
+  const onAbort = (): void => {
+    aborted = true;
+    stop();
+  };
+  if (options.signal?.aborted) onAbort();
+  else options.signal?.addEventListener('abort', onAbort, { once: true });
+
+  try {
+    const result = await child;
+    if (result.isMaxBuffer) killGroup(child.pid);
+    const spawnError = result.exitCode === undefined && result.signal === undefined ? result.code : undefined;
+    return {
+      code: result.exitCode,
+      signal: result.signal,
+      stdout: String(result.stdout ?? ''),
+      stderr: String(result.stderr ?? ''),
+      timedOut,
+      aborted,
+      truncated: result.isMaxBuffer,
+      spawnError: timedOut || aborted || result.isMaxBuffer ? undefined : spawnError,
+      durationMs: performance.now() - started,
+    };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+    forget?.();
+  }
+}
+
+/** Kills a whole process group; a group that is already gone is fine. */
+export function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
