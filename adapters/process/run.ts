@@ -5,7 +5,7 @@
  * and a process group of its own that is killed as a whole: execa's own time-out ends only the direct child, and a
  * grandchild that holds the pipes would keep the promise pending for ever.
  */
-import { execa } from 'execa';
+import { execa, type Options, type ResultPromise } from 'execa';
 import type { ProcessRegistry } from './registry.ts';
 
 export interface RunOptions {
@@ -44,18 +44,12 @@ const SETPRIV = '/usr/bin/setpriv';
 const DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024;
 const PIPE_GRACE_MS = 200;
 
-/**
- * Runs a program to its end, its time-out or its abortion; never throws for what the child did.
- * The child dies with this process (`setpriv --pdeathsig KILL`).
- */
-export async function run(options: RunOptions): Promise<RunResult> {
-  const started = performance.now();
-  let timedOut = false;
-  let aborted = false;
-  const maxBuffer = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT;
-  const child = execa(SETPRIV, ['--pdeathsig', 'KILL', '--', options.file, ...options.args], {
+function start(options: RunOptions): ResultPromise<Options> {
+  const stdio: (number | 'ignore' | 'pipe')[] = [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
+  if (options.fd3 !== undefined) stdio.push(options.fd3);
+  return execa(SETPRIV, ['--pdeathsig', 'KILL', '--', options.file, ...options.args], {
     ...(options.input === undefined ? {} : { input: options.input }),
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.fd3 === undefined ? [] : [options.fd3])],
+    stdio: stdio as Options['stdio'] & object,
     env: { ...options.env },
     extendEnv: false,
     cwd: '/',
@@ -63,8 +57,19 @@ export async function run(options: RunOptions): Promise<RunResult> {
     cleanup: false,
     reject: false,
     stripFinalNewline: false,
-    maxBuffer,
+    maxBuffer: options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT,
   });
+}
+
+/**
+ * Runs a program to its end, its time-out or its abortion; never throws for what the child did.
+ * The child dies with this process (`setpriv --pdeathsig KILL`).
+ */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const startedAt = performance.now();
+  let timedOut = false;
+  let aborted = false;
+  const child = start(options);
   const forget = child.pid === undefined ? undefined : options.registry?.note(child.pid);
 
   const stop = (): void => {
@@ -89,17 +94,18 @@ export async function run(options: RunOptions): Promise<RunResult> {
   try {
     const result = await child;
     if (result.isMaxBuffer) killGroup(child.pid);
-    const spawnError = result.exitCode === undefined && result.signal === undefined ? result.code : undefined;
+    const started = result.exitCode !== undefined || result.signal !== undefined;
+    const stopped = timedOut || aborted || result.isMaxBuffer;
     return {
       code: result.exitCode,
       signal: result.signal,
-      stdout: String(result.stdout ?? ''),
-      stderr: String(result.stderr ?? ''),
+      stdout: text(result.stdout),
+      stderr: text(result.stderr),
       timedOut,
       aborted,
       truncated: result.isMaxBuffer,
-      spawnError: timedOut || aborted || result.isMaxBuffer ? undefined : spawnError,
-      durationMs: performance.now() - started,
+      spawnError: started || stopped ? undefined : result.code,
+      durationMs: performance.now() - startedAt,
     };
   } finally {
     clearTimeout(timer);
@@ -107,6 +113,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
     forget?.();
   }
 }
+
+const text = (output: unknown): string => (typeof output === 'string' ? output : '');
 
 /** Kills a whole process group; a group that is already gone is fine. */
 export function killGroup(pid: number | undefined): void {

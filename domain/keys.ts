@@ -1,0 +1,41 @@
+/** Layout of podwire's own tree in etcd (design §4). Names have been validated before: none contains a slash. */
+import { networkKey, type NetworkRef } from './network-selection.ts';
+
+const ROOT = '/podwire';
+
+export const attachmentsPrefix = (): string => `${ROOT}/attachments/`;
+export const nodeAttachmentsPrefix = (node: string): string => `${ROOT}/attachments/${node}/`;
+export const podAttachmentsPrefix = (node: string, podUid: string): string => `${ROOT}/attachments/${node}/${podUid}/`;
+export const attachmentKey = (a: { node: string; podUid: string; sandboxId: string; interfaceName: string }): string =>
+  `${ROOT}/attachments/${a.node}/${a.podUid}/${a.sandboxId}/${a.interfaceName}`;
+
+/** Which nodes hold attachments of a pod: lets a run find records of a pod whose object is gone. */
+export const podNodesPrefix = (podUid: string): string => `${ROOT}/pod-nodes/${podUid}/`;
+export const podNodeKey = (podUid: string, node: string): string => `${ROOT}/pod-nodes/${podUid}/${node}`;
+
+export const marksPrefix = (): string => `${ROOT}/pods/`;
+export const markKey = (podUid: string): string => `${ROOT}/pods/${podUid}`;
+
+export const sandboxesPrefix = (node: string): string => `${ROOT}/sandboxes/${node}/`;
+export const sandboxKey = (node: string, podUid: string): string => `${ROOT}/sandboxes/${node}/${podUid}`;
+
+export const membersPrefix = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/members/`;
+export const memberKey = (network: NetworkRef, podUid: string, interfaceName: string): string =>
+  `${membersPrefix(network)}${podUid}/${interfaceName}`;
+
+/** Every intent of a network, members or not: a VNI is free when this is empty. */
+export const usersPrefix = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/users/`;
+export const userKey = (network: NetworkRef, podUid: string, interfaceName: string): string =>
+  `${usersPrefix(network)}${podUid}/${interfaceName}`;
+
+export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;
+
+export const vniKey = (dstPort: number, vni: number): string => `${ROOT}/vnis/${dstPort}/${vni}`;
+
+export const refusalsPrefix = (): string => `${ROOT}/refusals/`;
+export const podRefusalsPrefix = (podUid: string): string => `${ROOT}/refusals/${podUid}/`;
+export const refusalKey = (podUid: string, interfaceName: string): string =>
+  `${ROOT}/refusals/${podUid}/${interfaceName}`;
+
+export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
+export const tombstonesPrefix = (node: string): string => `${ROOT}/tombstones/${node}/`;

@@ -1,0 +1,56 @@
+/** Names and payloads that cross process borders: workflow ids, task queues, signals, queries. Public; changes need a version. */
+import { networkKey, type NetworkRef } from './network-selection.ts';
+import type { PodIdentity } from './pod-view.ts';
+
+export const MESSAGE_VERSION = 1;
+
+export const POD_NETWORK = 'podNetwork';
+export const NETWORK_MESH = 'networkMesh';
+export const CONTROL_QUEUE = 'podwire-control';
+
+export const nodeQueue = (node: string): string => `podwire-node-${node}`;
+export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}/${pod.name}/${pod.uid}`;
+export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKey(network)}`;
+
+export interface PodNetworkInput extends PodIdentity {
+  readonly v: number;
+}
+
+export interface NetworkMeshInput extends NetworkRef {
+  readonly v: number;
+  /** Nodes still to be told, carried over by continue-as-new. */
+  readonly pending?: readonly string[];
+}
+
+/** Something about the pod changed; a hint, the desired state is read anew. */
+export const DESIRED_CHANGED = 'desiredChanged';
+/** The pod object is gone, as somebody saw it; a hint as well. */
+export const POD_DELETED = 'podDeleted';
+/** A person wants the next attempt now. */
+export const RETRY_NOW = 'retryNow';
+/** Members of a network came, went or changed. */
+export const MEMBERS_CHANGED = 'membersChanged';
+
+export interface Hint {
+  readonly v: number;
+  readonly reason: string;
+}
+
+/** Query that answers with `PodNetworkView`. */
+export const VIEW_QUERY = 'view';
+
+/** Search attributes (typed in Temporal): for people only, no decision reads them. */
+export const SEARCH_STATE = 'ProvisioningState';
+export const SEARCH_NODE = 'NodeName';
+export const SEARCH_NAMESPACE = 'PodNamespace';
+export const SEARCH_NETWORKS = 'NetworkNames';
+
+export type ProvisioningState =
+  | 'Converging'
+  | 'Converged'
+  | 'Stuck'
+  | 'NodeUnavailable'
+  | 'EtcdUnavailable'
+  | 'ApiUnavailable'
+  | 'Refused'
+  | 'Detaching';

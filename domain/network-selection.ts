@@ -1,0 +1,53 @@
+/** The canonical form of what a pod asks for, whatever dialect it was written in. */
+import type { VxlanLinkSpec } from './vxlan.ts';
+
+/** Identity of a network: one per cluster, or one per namespace (issue: a network declared inline belongs to its namespace). */
+export interface NetworkRef {
+  /** `cluster`, or a namespace's name as written by `namespaceScope`. */
+  readonly scope: string;
+  readonly name: string;
+}
+
+export interface NetworkSelection {
+  readonly dialect: 'openvnf';
+  readonly network: NetworkRef;
+  readonly link: VxlanLinkSpec;
+}
+
+/** A mistake in what was asked for; `code` is stable, `message` is for the pod's owner. */
+export interface SelectionProblem {
+  readonly code: string;
+  /** Network the mistake belongs to; undefined when it is about the annotation as a whole. */
+  readonly network?: string;
+  readonly option?: string;
+  readonly value?: string;
+  /** 1-based line of the annotation, when known. */
+  readonly line?: number;
+  /** Names the network, the option, the value and what is allowed. */
+  readonly message: string;
+}
+
+export interface ParsedSelections {
+  /** In annotation order; only networks without a problem. */
+  readonly selections: readonly NetworkSelection[];
+  readonly problems: readonly SelectionProblem[];
+  /** Oddities that change nothing (for example a broken entry of an unrelated network in the ConfigMap). */
+  readonly warnings: readonly SelectionProblem[];
+  /**
+   * Networks the annotation names whose ConfigMap entry is missing or broken, or everything when the ConfigMap itself cannot be
+   * read: what is attached under these names stays as it is (decision 10).
+   */
+  readonly keep: readonly string[];
+}
+
+export const CLUSTER_SCOPE = 'cluster';
+
+/** Scope of a network that lives in one namespace; a namespace that is called `cluster` gets a name no namespace can have. */
+export function namespaceScope(namespace: string): string {
+  return namespace === CLUSTER_SCOPE ? 'namespace.cluster' : namespace;
+}
+
+/** `scope/name`, the form used in workflow ids, etcd keys, events and logs. */
+export function networkKey(network: NetworkRef): string {
+  return `${network.scope}/${network.name}`;
+}

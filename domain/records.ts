@@ -1,0 +1,128 @@
+/** What podwire writes to its etcd. Every record carries `v`; readers accept the last two versions (decision 12). */
+import type { NetworkRef } from './network-selection.ts';
+import type { VxlanLinkSpec } from './vxlan.ts';
+
+export const RECORD_VERSION = 1;
+
+/**
+ * A network namespace beyond doubt (decision 3): an inode number alone is reused by the very next netns, so the mount's
+ * change time belongs to it. Both as decimal text, since they may exceed what a JSON number holds.
+ */
+export interface NetnsIdentity {
+  readonly path: string;
+  readonly inode: string;
+  readonly ctimeNs: string;
+}
+
+/** A Ready sandbox as its node worker published it. */
+export interface SandboxRecord {
+  readonly v: number;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly sandboxId: string;
+  readonly bootId: string;
+  readonly netns: NetnsIdentity;
+}
+
+export interface AttachmentOwner {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** What the node read back from the kernel after the link was made. */
+export interface LinkResult {
+  readonly ifindex: number;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  readonly adopted: boolean;
+  /** What had the interface name when the attach began. */
+  readonly before: 'absent' | 'ours' | 'foreign-compatible';
+}
+
+export interface StepFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** `intent`: written before the first side effect. `attached`: read back from the kernel. `removing`: being undone. */
+export type AttachmentPhase = 'intent' | 'attached' | 'removing';
+
+export interface AttachmentRecord {
+  readonly v: number;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+  readonly sandboxId: string;
+  readonly bootId: string;
+  readonly netns: NetnsIdentity;
+  readonly network: NetworkRef;
+  readonly owner: AttachmentOwner;
+  /** Grows with every intent and every removal of this interface; part of the link's alias. */
+  readonly generation: number;
+  readonly link: VxlanLinkSpec;
+  /** This pod's address on the parent link: what the other members send to. */
+  readonly vtep: string;
+  readonly phase: AttachmentPhase;
+  readonly result?: LinkResult;
+  readonly failure?: StepFailure;
+}
+
+/** A record with the etcd revision of its last write: the fencing token of everything done for it. */
+export interface Stored<T> {
+  readonly key: string;
+  readonly value: T;
+  /** Decimal text of etcd's mod_revision. */
+  readonly modRevision: string;
+}
+
+/** Converged mark (decision 5). */
+export interface ConvergedMark {
+  readonly v: number;
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+  readonly inputsHash: string;
+  readonly outcome: 'converged' | 'refused';
+  readonly sandboxId: string;
+  readonly interfaces: readonly string[];
+}
+
+/** Membership (decision 9). */
+export interface MemberRecord {
+  readonly v: number;
+  readonly node: string;
+  readonly sandboxId: string;
+  readonly interfaceName: string;
+  readonly generation: number;
+  readonly vtep: string;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+}
+
+export interface Member extends MemberRecord {
+  readonly podUid: string;
+}
+
+/** Why an attachment was refused although the annotation is right (a taken VNI, for example). */
+export interface RefusalRecord {
+  readonly v: number;
+  readonly namespace: string;
+  readonly name: string;
+  readonly inputsHash: string;
+  readonly network: NetworkRef;
+  readonly interfaceName: string;
+  readonly code: string;
+  readonly message: string;
+  /** `<port>/<vni>` when another network's VNI is in the way. */
+  readonly waitsForVni?: string;
+}
+
+/** A node worker's presence: who it is and which boot it serves. */
+export interface NodeRecord {
+  readonly v: number;
+  readonly nodeUid: string;
+  readonly bootId: string;
+}

@@ -1,0 +1,30 @@
+/** A VXLAN link inside a pod's netns (mode pod: the device sits over a link of the pod, peers are pod addresses). */
+
+export interface Route {
+  /** Canonical CIDR. */
+  readonly destination: string;
+  /** Canonical address. */
+  readonly gateway: string;
+}
+
+export interface VxlanLinkSpec {
+  readonly kind: 'vxlan';
+  readonly interfaceName: string;
+  /** 1…16777215 (RFC 7348: 24 bits, 0 is not used). */
+  readonly vni: number;
+  /** UDP port; 8472 is the kernel's default and kube-vxlan-controller's. */
+  readonly dstPort: number;
+  /** Name of the link in the same netns that carries the tunnel. */
+  readonly parent: string;
+  /** Bytes; undefined = parent's MTU − 50 (IPv4) or − 70 (IPv6). */
+  readonly mtu?: number;
+  readonly up: boolean;
+  /** Canonical CIDRs, in the order written. */
+  readonly addresses: readonly string[];
+  readonly routes: readonly Route[];
+  /** Extra flood destinations that are no pods (`peers=`), canonical addresses. */
+  readonly peers: readonly string[];
+}
+
+export const DEFAULT_DST_PORT = 8472;
+export const DEFAULT_PARENT = 'eth0';
