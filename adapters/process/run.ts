@@ -5,7 +5,7 @@
  * and a process group of its own that is killed as a whole: execa's own time-out ends only the direct child, and a
  * grandchild that holds the pipes would keep the promise pending for ever.
  */
-import { execa, type Options, type ResultPromise } from 'execa';
+import { execa, type Options } from 'execa';
 import type { ProcessRegistry } from './registry.ts';
 
 export interface RunOptions {
@@ -27,7 +27,7 @@ export interface RunOptions {
 }
 
 export interface RunResult {
-  /** Exit code; undefined when a signal ended the child or it could not be started. */
+  /** Exit code; undefined when a signal ended the child. 126 and 127: the program could not be executed (setpriv(1) says why on stderr). */
   readonly code: number | undefined;
   readonly signal: string | undefined;
   readonly stdout: string;
@@ -35,8 +35,6 @@ export interface RunResult {
   readonly timedOut: boolean;
   readonly aborted: boolean;
   readonly truncated: boolean;
-  /** Why the program could not be started (ENOENT, EACCES, …). */
-  readonly spawnError: string | undefined;
   readonly durationMs: number;
 }
 
@@ -44,7 +42,7 @@ const SETPRIV = '/usr/bin/setpriv';
 const DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024;
 const PIPE_GRACE_MS = 200;
 
-function start(options: RunOptions): ResultPromise<Options> {
+function start(options: RunOptions) {
   const stdio: (number | 'ignore' | 'pipe')[] = [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
   if (options.fd3 !== undefined) stdio.push(options.fd3);
   return execa(SETPRIV, ['--pdeathsig', 'KILL', '--', options.file, ...options.args], {
@@ -94,8 +92,6 @@ export async function run(options: RunOptions): Promise<RunResult> {
   try {
     const result = await child;
     if (result.isMaxBuffer) killGroup(child.pid);
-    const started = result.exitCode !== undefined || result.signal !== undefined;
-    const stopped = timedOut || aborted || result.isMaxBuffer;
     return {
       code: result.exitCode,
       signal: result.signal,
@@ -104,7 +100,6 @@ export async function run(options: RunOptions): Promise<RunResult> {
       timedOut,
       aborted,
       truncated: result.isMaxBuffer,
-      spawnError: started || stopped ? undefined : result.code,
       durationMs: performance.now() - startedAt,
     };
   } finally {
