@@ -1,0 +1,84 @@
+/**
+ * The node worker's contract: inputs and results of its activities. Public (decision 12): every input carries `v`.
+ *
+ * An input is identity plus expected generation. Everything else (paths, addresses, VNIs, peers) the node reads itself, from
+ * the CRI and from etcd. This file has types only, so that workflows can import it.
+ */
+import type { LinkResult, NetnsIdentity } from '../../domain/records.ts';
+
+export interface LookupSandboxInput {
+  readonly v: number;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface LookupSandboxResult {
+  readonly sandboxId: string;
+  readonly bootId: string;
+  readonly netns: NetnsIdentity;
+  /** As the runtime reports them, primary first. */
+  readonly podIPs: readonly string[];
+}
+
+/** Names one attachment record, and which write of it the caller saw. */
+export interface LinkInput {
+  readonly v: number;
+  readonly node: string;
+  readonly podUid: string;
+  readonly sandboxId: string;
+  readonly interfaceName: string;
+  readonly generation: number;
+  /** Fencing token: etcd's mod-revision of the attachment record, decimal text. */
+  readonly modRevision: string;
+}
+
+/**
+ * `removed`: our link is gone now. `released`: an adopted link stays, without our alias. `absent`: there was none.
+ * `foreign`: the link of that name is not ours and was not touched. `sandbox-gone`: the netns is gone, and the link with it.
+ */
+export type DeleteOutcome = 'removed' | 'released' | 'absent' | 'foreign' | 'sandbox-gone';
+
+export interface DeleteLinkInput extends LinkInput {
+  /** Undo of a failed attach: an adopted link is given back instead of removed (decision 4). */
+  readonly unadopt?: boolean;
+}
+
+export interface DeleteLinkResult {
+  readonly outcome: DeleteOutcome;
+}
+
+export interface SyncFdbInput {
+  readonly v: number;
+  readonly scope: string;
+  readonly name: string;
+}
+
+export interface SyncFdbResult {
+  /** Network namespaces of this node that were brought up to date (also those where nothing differed). */
+  readonly netns: number;
+  readonly written: number;
+  readonly removed: number;
+}
+
+/**
+ * What a node worker serves on `podwire-node-<node>`. Failures arrive as ApplicationFailure whose type is a FailureCode;
+ * terminal and stale ones are not retryable.
+ */
+export interface NodeActivities {
+  /**
+   * Finds the Ready sandbox of a pod, waiting up to 10 s for one that is starting, and publishes it in etcd.
+   * Fails with HostNetwork, SandboxNotReady, NetnsRefused, CriUnavailable, EtcdUnavailable.
+   */
+  lookupSandbox(input: LookupSandboxInput): Promise<LookupSandboxResult>;
+  /**
+   * Makes the record's link be there once, with the record's properties and the mesh's FDB entries; returns what the kernel shows.
+   * Fails with Fenced, SandboxGone, SandboxChanged, SandboxBusy, NetnsRefused, LinkConflict, VniInUse, ParentMissing, InvalidLink,
+   * KernelBusy, CommandFailed, CommandTimedOut, CriUnavailable, EtcdUnavailable.
+   */
+  ensureVxlanLink(input: LinkInput): Promise<LinkResult>;
+  /** Removes what the record's attach made; absent is success. The record must be in phase `removing`. */
+  deleteVxlanLink(input: DeleteLinkInput): Promise<DeleteLinkResult>;
+  /** Brings the FDBs of all local members of a network in line with its membership. */
+  syncFdb(input: SyncFdbInput): Promise<SyncFdbResult>;
+}

@@ -1,0 +1,26 @@
+/** What a node worker reads and writes in etcd; all reads are linearizable. Every call may fail with EtcdUnavailable or RecordInvalid. */
+import type { NetworkRef } from '../network-selection.ts';
+import type { AttachmentRecord, ConvergedMark, Member, NodeRecord, SandboxRecord, Stored } from '../records.ts';
+
+export interface AttachmentId {
+  readonly node: string;
+  readonly podUid: string;
+  readonly sandboxId: string;
+  readonly interfaceName: string;
+}
+
+export interface NodeStore {
+  readAttachment(id: AttachmentId): Promise<Stored<AttachmentRecord> | undefined>;
+  listNodeAttachments(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
+  listMembers(network: NetworkRef): Promise<readonly Member[]>;
+  readMark(podUid: string): Promise<ConvergedMark | undefined>;
+  listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
+  putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
+  removeSandbox(node: string, podUid: string): Promise<void>;
+  readNodeRecord(node: string): Promise<NodeRecord | undefined>;
+  putNodeRecord(node: string, record: NodeRecord): Promise<void>;
+  /** Attachment records of this node whose node object was gone for long (decision 8), stored under `tombstonesPrefix(node)`. */
+  listTombstones(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
+  /** Removes one record if it still has that mod-revision. */
+  removeTombstone(tombstone: Stored<AttachmentRecord>): Promise<void>;
+}

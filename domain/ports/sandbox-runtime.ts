@@ -1,0 +1,34 @@
+/** The container runtime, as far as it knows pod sandboxes. Every call may fail with CriUnavailable. */
+export interface SandboxSummary {
+  readonly id: string;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly ready: boolean;
+  /** Nanoseconds since the epoch, decimal text. */
+  readonly createdAt: string;
+}
+
+export interface SandboxDetails extends SandboxSummary {
+  readonly hostNetwork: boolean;
+  /** Path of the sandbox's netns; undefined while the runtime has none for it, and for host network. */
+  readonly netnsPath: string | undefined;
+  readonly podIPs: readonly string[];
+}
+
+export interface SandboxRuntime {
+  /** All Ready sandboxes of the node, or those of one pod. */
+  listReady(podUid?: string): Promise<readonly SandboxSummary[]>;
+  /** undefined when the runtime does not know that sandbox (any more). */
+  describe(sandboxId: string): Promise<SandboxDetails | undefined>;
+}
+
+/** The sandbox that counts when a pod has several: the newest Ready one. */
+export function newestReady<T extends SandboxSummary>(sandboxes: readonly T[]): T | undefined {
+  return sandboxes
+    .filter((sandbox) => sandbox.ready)
+    .reduce<T | undefined>(
+      (best, next) => (best === undefined || BigInt(next.createdAt) > BigInt(best.createdAt) ? next : best),
+      undefined,
+    );
+}
