@@ -1,0 +1,135 @@
+/**
+ * etcd as podwire uses it: linearizable reads, transactions on mod-revisions, bounded calls.
+ *
+ * etcd3's own fault handling is off: its retries turn a 2 s deadline into 8 s, and the callers have retries of their own.
+ * Deadlines are set per call and never on streams, where one would end the watch.
+ */
+import { noop } from 'cockatiel';
+import { Etcd3, type IOperation } from 'etcd3';
+import { PodwireError } from '../../domain/failures.ts';
+
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /** Decimal text of etcd's mod_revision. */
+  readonly modRevision: string;
+}
+
+export type Condition =
+  | { readonly key: string; readonly is: 'absent' }
+  | { readonly key: string; readonly is: 'unchanged'; readonly modRevision: string }
+  | { readonly key: string; readonly is: 'equal'; readonly value: string };
+
+export type Operation = { readonly put: string; readonly value: string } | { readonly remove: string };
+
+export interface Listing {
+  readonly entries: readonly Entry[];
+  /** Store revision at which the listing was read. */
+  readonly revision: string;
+}
+
+export interface Etcd {
+  get(key: string): Promise<Entry | undefined>;
+  list(prefix: string): Promise<Listing>;
+  /** Keys only, for prefixes whose values do not matter. */
+  keys(prefix: string): Promise<readonly string[]>;
+  /** Applies the operations when all conditions hold; `applied: false` means somebody else was faster. */
+  transact(
+    conditions: readonly Condition[],
+    operations: readonly Operation[],
+  ): Promise<{ applied: boolean; revision: string }>;
+  close(): void;
+}
+
+export interface EtcdOptions {
+  /** `host:port`, with or without a scheme. */
+  readonly endpoints: readonly string[];
+  /** Deadline of each call, in milliseconds. */
+  readonly timeoutMs: number;
+  /** PEM texts; their presence turns TLS on. */
+  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  readonly auth?: { readonly username: string; readonly password: string };
+}
+
+/** Largest transaction podwire sends; etcd refuses more than 128 operations. */
+export const MAX_OPERATIONS = 128;
+
+/** Opens a client; connections are made on first use. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
+export function createEtcd(options: EtcdOptions): Etcd {
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  const client = new Etcd3({
+    hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
+    faultHandling: { global: noop, host: () => noop },
+    dialTimeout: options.timeoutMs,
+    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
+    // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.
+    grpcOptions: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1000 },
+    ...(options.tls === undefined ? {} : { credentials: tlsCredentials(options.tls) }),
+    ...(options.auth === undefined ? {} : { auth: options.auth }),
+  });
+  return {
+    get: (key) =>
+      bounded(`get ${key}`, async () => {
+        const response = await client.get(key).exec();
+        const [kv] = response.kvs;
+        return kv === undefined ? undefined : entry(kv);
+      }),
+    list: (prefix) =>
+      bounded(`list ${prefix}`, async () => {
+        const response = await client.getAll().prefix(prefix).exec();
+        return { entries: response.kvs.map(entry), revision: String(response.header.revision) };
+      }),
+    keys: (prefix) => bounded(`list keys of ${prefix}`, () => client.getAll().prefix(prefix).keys()),
+    transact: (conditions, operations) =>
+      bounded('transaction', async () => {
+        if (operations.length > MAX_OPERATIONS)
+          throw new RangeError(`${operations.length} operations in one transaction; at most ${MAX_OPERATIONS}`);
+        // etcd3 wants a first comparison; a version is never below zero, so this one always holds.
+        const transaction = conditions.reduce(addCondition, client.if('/', 'Version', '>', -1));
+        const response = await transaction
+          .then(...operations.map((operation) => toOperation(client, operation)))
+          .commit();
+        return { applied: response.succeeded, revision: String(response.header.revision) };
+      }),
+    close: () => client.close(),
+  };
+}
+
+type Transaction = ReturnType<Etcd3['if']>;
+
+function addCondition(transaction: Transaction, condition: Condition): Transaction {
+  switch (condition.is) {
+    case 'absent':
+      return transaction.and(condition.key, 'Create', '==', 0);
+    case 'unchanged':
+      return transaction.and(condition.key, 'Mod', '==', condition.modRevision);
+    case 'equal':
+      return transaction.and(condition.key, 'Value', '==', condition.value);
+  }
+}
+
+function toOperation(client: Etcd3, operation: Operation): IOperation {
+  return 'put' in operation ? client.put(operation.put).value(operation.value) : client.delete().key(operation.remove);
+}
+
+function entry(kv: { key: Buffer; value: Buffer; mod_revision: string }): Entry {
+  return { key: kv.key.toString('utf8'), value: kv.value.toString('utf8'), modRevision: String(kv.mod_revision) };
+}
+
+function tlsCredentials(tls: NonNullable<EtcdOptions['tls']>) {
+  return {
+    rootCertificate: tls.ca,
+    ...(tls.key === undefined ? {} : { privateKey: tls.key }),
+    ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
+  };
+}
+
+async function bounded<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PodwireError('EtcdUnavailable', `podwire's etcd did not answer (${what}): ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,240 @@
+/** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (decisions 2 and 9). */
+import * as keys from '../../domain/keys.ts';
+import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
+import {
+  RECORD_VERSION,
+  type AttachmentRecord,
+  type LinkResult,
+  type MemberRecord,
+  type RefusalRecord,
+  type Stored,
+} from '../../domain/records.ts';
+import type { Condition, Entry, Etcd, Operation } from './client.ts';
+import { attachmentSchema, markSchema, memberSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
+
+export function createRecordStore(etcd: Etcd): RecordStore {
+  return {
+    mark: async (podUid) =>
+      parseOptional(await etcd.get(keys.markKey(podUid)), (entry) => parseEntry(markSchema, entry)),
+    putMark: async (podUid, mark) => put(etcd, keys.markKey(podUid), mark),
+    deleteMark: (podUid) => removeIfPresent(etcd, keys.markKey(podUid)),
+
+    podAttachments: (podUid, node) => podAttachments(etcd, podUid, node),
+    attachment: async (key) => parseOptional(await etcd.get(key), storedAttachment),
+    sandbox: async (node, podUid) =>
+      parseOptional(await etcd.get(keys.sandboxKey(node, podUid)), (entry) => parseEntry(sandboxSchema, entry)),
+    putSandbox: (node, record) => put(etcd, keys.sandboxKey(node, record.podUid), record),
+
+    refusals: async (podUid) => {
+      const { entries } = await etcd.list(keys.podRefusalsPrefix(podUid));
+      return entries.map((entry) => parseEntry(refusalSchema, entry));
+    },
+    putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),
+    deleteRefusals: async (podUid) => {
+      for (const key of await etcd.keys(keys.podRefusalsPrefix(podUid))) await etcd.transact([], [{ remove: key }]);
+    },
+
+    recordIntent: (record, previous) => recordIntent(etcd, record, previous),
+    recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
+    beginRemoval: (stored) => beginRemoval(etcd, stored),
+    recordFailure: async (stored, failure) => {
+      await etcd.transact([unchanged(stored)], [putOperation(stored.key, { ...stored.value, failure })]);
+    },
+    forget: (stored) => forget(etcd, stored),
+    freeVni: (network, dstPort, vni) => freeVni(etcd, network, dstPort, vni),
+    takeWaitingForVni: (dstPort, vni) => takeWaitingForVni(etcd, `${dstPort}/${vni}`),
+
+    members: async (network) => {
+      const prefix = keys.membersPrefix(network);
+      const { entries } = await etcd.list(prefix);
+      return entries.map((entry) => ({
+        ...parseEntry(memberSchema, entry),
+        podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
+      }));
+    },
+    putMeshState: (network, state) =>
+      state === undefined
+        ? removeIfPresent(etcd, keys.meshStateKey(network))
+        : put(etcd, keys.meshStateKey(network), { v: RECORD_VERSION, ...state }),
+
+    entomb: async (stored) => {
+      const { value } = stored;
+      const tombstone = `${keys.tombstonesPrefix(value.node)}${value.podUid}/${value.sandboxId}/${value.link.interfaceName}`;
+      const { applied } = await etcd.transact(
+        [unchanged(stored)],
+        [
+          putOperation(tombstone, value),
+          { remove: stored.key },
+          ...membershipRemovals(value),
+          { remove: podNodeKeyOf(value) },
+        ],
+      );
+      return applied;
+    },
+  };
+}
+
+const put = async (etcd: Etcd, key: string, value: unknown): Promise<void> => {
+  await etcd.transact([], [putOperation(key, value)]);
+};
+const putOperation = (key: string, value: unknown): Operation => ({ put: key, value: JSON.stringify(value) });
+const unchanged = (stored: Stored<unknown>): Condition => ({
+  key: stored.key,
+  is: 'unchanged',
+  modRevision: stored.modRevision,
+});
+const podNodeKeyOf = (record: AttachmentRecord): string => keys.podNodeKey(record.podUid, record.node);
+
+function parseOptional<T>(entry: Entry | undefined, parse: (entry: Entry) => T): T | undefined {
+  return entry === undefined ? undefined : parse(entry);
+}
+
+function storedAttachment(entry: Entry): Stored<AttachmentRecord> {
+  return { key: entry.key, value: parseEntry(attachmentSchema, entry), modRevision: entry.modRevision };
+}
+
+/** A read costs no disk write, a delete does; most keys asked for are absent. */
+async function removeIfPresent(etcd: Etcd, key: string): Promise<void> {
+  if ((await etcd.get(key)) !== undefined) await etcd.transact([], [{ remove: key }]);
+}
+
+async function podAttachments(etcd: Etcd, podUid: string, node?: string): Promise<Stored<AttachmentRecord>[]> {
+  const here = node === undefined || node === '' ? undefined : etcd.list(keys.podAttachmentsPrefix(node, podUid));
+  const prefix = keys.podNodesPrefix(podUid);
+  const [nodes, expected] = await Promise.all([etcd.keys(prefix), here]);
+  const others = nodes.map((key) => key.slice(prefix.length)).filter((name) => name !== node);
+  const elsewhere = await Promise.all(others.map((name) => etcd.list(keys.podAttachmentsPrefix(name, podUid))));
+  return [...(expected?.entries ?? []), ...elsewhere.flatMap((listing) => listing.entries)].map(storedAttachment);
+}
+
+async function recordIntent(
+  etcd: Etcd,
+  record: AttachmentRecord,
+  previous?: Stored<AttachmentRecord>,
+): Promise<IntentOutcome> {
+  const { network, link, podUid } = record;
+  const key = keys.attachmentKey({ ...record, interfaceName: link.interfaceName });
+  const vniKey = keys.vniKey(link.dstPort, link.vni);
+  const ownUser = keys.userKey(network, podUid, link.interfaceName);
+  const usersPrefix = keys.usersPrefix(network);
+  const [reservation, users] = await Promise.all([etcd.get(vniKey), etcd.list(usersPrefix)]);
+
+  const owner = networkKey(network);
+  if (reservation !== undefined && reservation.value !== owner) return { kind: 'vni-taken', owner: reservation.value };
+  const tunnel = `${link.dstPort}/${link.vni}`;
+  // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
+  const foreign = users.entries.find(
+    (user) => !user.key.startsWith(`${usersPrefix}${podUid}/`) && user.value !== tunnel,
+  );
+  if (network.scope !== 'cluster' && foreign !== undefined) return { kind: 'vni-fixed', inUse: foreign.value };
+
+  const value = JSON.stringify(record);
+  const { applied, revision } = await etcd.transact(
+    [
+      previous === undefined ? { key, is: 'absent' } : unchanged(previous),
+      reservation === undefined ? { key: vniKey, is: 'absent' } : { key: vniKey, is: 'equal', value: owner },
+    ],
+    [
+      { put: key, value },
+      { put: vniKey, value: owner },
+      { put: ownUser, value: tunnel },
+      { put: podNodeKeyOf(record), value: '' },
+    ],
+  );
+  return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
+}
+
+async function recordResult(
+  etcd: Etcd,
+  stored: Stored<AttachmentRecord>,
+  result: LinkResult,
+  member: MemberRecord,
+): Promise<boolean> {
+  const { failure: _solved, ...record } = stored.value;
+  const attached: AttachmentRecord = { ...record, phase: 'attached', result };
+  const { applied } = await etcd.transact(
+    [unchanged(stored)],
+    [
+      putOperation(stored.key, attached),
+      putOperation(keys.memberKey(record.network, record.podUid, record.link.interfaceName), member),
+    ],
+  );
+  return applied;
+}
+
+function membershipRemovals(record: AttachmentRecord): Operation[] {
+  const { network, podUid, link } = record;
+  return [
+    { remove: keys.memberKey(network, podUid, link.interfaceName) },
+    { remove: keys.userKey(network, podUid, link.interfaceName) },
+  ];
+}
+
+async function beginRemoval(
+  etcd: Etcd,
+  stored: Stored<AttachmentRecord>,
+): Promise<Stored<AttachmentRecord> | undefined> {
+  const { failure: _past, ...record } = stored.value;
+  const removing: AttachmentRecord = { ...record, phase: 'removing', generation: record.generation + 1 };
+  const member = await memberOf(etcd, record);
+  const { applied, revision } = await etcd.transact(
+    [unchanged(stored)],
+    [putOperation(stored.key, removing), ...(member === undefined ? [] : [{ remove: member }])],
+  );
+  return applied ? { key: stored.key, value: removing, modRevision: revision } : undefined;
+}
+
+/** The membership key if it is this attachment's: a sandbox made anew may have joined under the same key already. */
+async function memberOf(etcd: Etcd, record: AttachmentRecord): Promise<string | undefined> {
+  const key = keys.memberKey(record.network, record.podUid, record.link.interfaceName);
+  const entry = await etcd.get(key);
+  if (entry === undefined) return undefined;
+  return parseEntry(memberSchema, entry).sandboxId === record.sandboxId ? key : undefined;
+}
+
+async function forget(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
+  const record = stored.value;
+  const others = (await podAttachments(etcd, record.podUid, record.node)).filter((other) => other.key !== stored.key);
+  const sameUser = others.some(
+    (other) =>
+      networkKey(other.value.network) === networkKey(record.network) &&
+      other.value.link.interfaceName === record.link.interfaceName,
+  );
+  const { applied } = await etcd.transact(
+    [unchanged(stored)],
+    [
+      { remove: stored.key },
+      ...(sameUser ? [] : [{ remove: keys.userKey(record.network, record.podUid, record.link.interfaceName) }]),
+      ...(others.some((other) => other.value.node === record.node) ? [] : [{ remove: podNodeKeyOf(record) }]),
+    ],
+  );
+  return applied;
+}
+
+async function freeVni(etcd: Etcd, network: NetworkRef, dstPort: number, vni: number): Promise<boolean> {
+  const key = keys.vniKey(dstPort, vni);
+  const reservation = await etcd.get(key);
+  if (reservation === undefined || reservation.value !== networkKey(network)) return false;
+  // Read after the reservation: an intent that comes in between writes the reservation again and so fails the delete below.
+  const users = await etcd.list(keys.usersPrefix(network));
+  if (users.entries.some((user) => user.value === `${dstPort}/${vni}`)) return false;
+  const { applied } = await etcd.transact(
+    [{ key, is: 'unchanged', modRevision: reservation.modRevision }],
+    [{ remove: key }],
+  );
+  return applied;
+}
+
+async function takeWaitingForVni(etcd: Etcd, tunnel: string): Promise<(RefusalRecord & { podUid: string })[]> {
+  const prefix = keys.refusalsPrefix();
+  const { entries } = await etcd.list(prefix);
+  const waiting = entries
+    .map((entry) => ({ entry, refusal: parseEntry(refusalSchema, entry) }))
+    .filter(({ refusal }) => refusal.waitsForVni === tunnel);
+  for (const { entry } of waiting) await etcd.transact([], [{ remove: entry.key }]);
+  return waiting.map(({ entry, refusal }) => ({
+    ...refusal,
+    podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
+  }));
+}

@@ -1,0 +1,122 @@
+/** What podwire's records must look like when they are read back; anything else is refused with the key and the field. */
+import { z } from 'zod';
+import { PodwireError } from '../../domain/failures.ts';
+import type {
+  AttachmentRecord,
+  ConvergedMark,
+  MemberRecord,
+  NodeRecord,
+  RefusalRecord,
+  SandboxRecord,
+} from '../../domain/records.ts';
+import type { Entry } from './client.ts';
+
+/** Readers accept the last two record versions; there has been one so far. */
+const version = z.literal(1);
+const network = z.object({ scope: z.string(), name: z.string() });
+const netns = z.object({ path: z.string(), inode: z.string(), ctimeNs: z.string() });
+const failure = z.object({ code: z.string(), message: z.string() });
+
+const link = z.object({
+  kind: z.literal('vxlan'),
+  interfaceName: z.string(),
+  vni: z.number().int().min(1).max(16777215),
+  dstPort: z.number().int().min(1).max(65535),
+  parent: z.string(),
+  mtu: z.number().int().exactOptional(),
+  up: z.boolean(),
+  addresses: z.array(z.string()),
+  routes: z.array(z.object({ destination: z.string(), gateway: z.string() })),
+  peers: z.array(z.string()),
+});
+
+const result = z.object({
+  ifindex: z.number().int(),
+  mac: z.string(),
+  mtu: z.number().int(),
+  addresses: z.array(z.string()),
+  adopted: z.boolean(),
+  before: z.enum(['absent', 'ours', 'foreign-compatible']),
+});
+
+export const attachmentSchema: z.ZodType<AttachmentRecord> = z.object({
+  v: version,
+  podUid: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  node: z.string(),
+  sandboxId: z.string(),
+  bootId: z.string(),
+  netns,
+  network,
+  owner: z.object({ workflowId: z.string(), runId: z.string() }),
+  generation: z.number().int(),
+  link,
+  vtep: z.string(),
+  phase: z.enum(['intent', 'attached', 'removing']),
+  result: result.exactOptional(),
+  failure: failure.exactOptional(),
+});
+
+export const sandboxSchema: z.ZodType<SandboxRecord> = z.object({
+  v: version,
+  podUid: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  sandboxId: z.string(),
+  bootId: z.string(),
+  netns,
+});
+
+export const markSchema: z.ZodType<ConvergedMark> = z.object({
+  v: version,
+  namespace: z.string(),
+  name: z.string(),
+  node: z.string(),
+  inputsHash: z.string(),
+  outcome: z.enum(['converged', 'refused']),
+  sandboxId: z.string(),
+  interfaces: z.array(z.string()),
+});
+
+export const memberSchema: z.ZodType<MemberRecord> = z.object({
+  v: version,
+  node: z.string(),
+  sandboxId: z.string(),
+  interfaceName: z.string(),
+  generation: z.number().int(),
+  vtep: z.string(),
+  mac: z.string(),
+  addresses: z.array(z.string()),
+});
+
+export const refusalSchema: z.ZodType<RefusalRecord> = z.object({
+  v: version,
+  namespace: z.string(),
+  name: z.string(),
+  inputsHash: z.string(),
+  network,
+  interfaceName: z.string(),
+  code: z.string(),
+  message: z.string(),
+  waitsForVni: z.string().exactOptional(),
+});
+
+export const nodeSchema: z.ZodType<NodeRecord> = z.object({ v: version, nodeUid: z.string(), bootId: z.string() });
+
+/** Parses one etcd entry; a record that is not ours to understand is a terminal `RecordInvalid`, never a guess. */
+export function parseEntry<T>(schema: z.ZodType<T>, entry: Entry): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(entry.value);
+  } catch {
+    throw new PodwireError('RecordInvalid', `etcd record ${entry.key} is not JSON; remove or repair it`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new PodwireError(
+    'RecordInvalid',
+    `etcd record ${entry.key}: field ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}; remove or repair it`,
+  );
+}

@@ -1,0 +1,66 @@
+/** podwire's memory, in terms of its records. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
+import type { NetworkRef } from '../network-selection.ts';
+import type {
+  AttachmentRecord,
+  ConvergedMark,
+  LinkResult,
+  Member,
+  MemberRecord,
+  RefusalRecord,
+  SandboxRecord,
+  StepFailure,
+  Stored,
+} from '../records.ts';
+
+export type IntentOutcome =
+  | { readonly kind: 'recorded'; readonly stored: Stored<AttachmentRecord> }
+  /** Somebody wrote the record in between; read again. */
+  | { readonly kind: 'raced' }
+  | { readonly kind: 'vni-taken'; readonly owner: string }
+  | { readonly kind: 'vni-fixed'; readonly inUse: string };
+
+export interface RecordStore {
+  readonly mark: (podUid: string) => Promise<ConvergedMark | undefined>;
+  readonly putMark: (podUid: string, mark: ConvergedMark) => Promise<void>;
+  /** Deletes the mark; an absent one is fine. */
+  readonly deleteMark: (podUid: string) => Promise<void>;
+
+  /** All attachments of a pod; `node` is where they are expected and saves a round trip. */
+  readonly podAttachments: (podUid: string, node?: string) => Promise<Stored<AttachmentRecord>[]>;
+  readonly attachment: (key: string) => Promise<Stored<AttachmentRecord> | undefined>;
+  readonly sandbox: (node: string, podUid: string) => Promise<SandboxRecord | undefined>;
+  readonly putSandbox: (node: string, record: SandboxRecord) => Promise<void>;
+
+  readonly refusals: (podUid: string) => Promise<RefusalRecord[]>;
+  readonly putRefusal: (podUid: string, refusal: RefusalRecord) => Promise<void>;
+  readonly deleteRefusals: (podUid: string) => Promise<void>;
+
+  /**
+   * Writes an intent, reserving its VNI, in one transaction. `previous` is the record it replaces; without one the key must be absent.
+   */
+  readonly recordIntent: (record: AttachmentRecord, previous?: Stored<AttachmentRecord>) => Promise<IntentOutcome>;
+  /** `attached` with its result, and the membership, in one transaction. False: the record was changed by somebody else. */
+  readonly recordResult: (
+    stored: Stored<AttachmentRecord>,
+    result: LinkResult,
+    member: MemberRecord,
+  ) => Promise<boolean>;
+  /** `removing` with a new generation, and out of the mesh, in one transaction; undefined: changed by somebody else. */
+  readonly beginRemoval: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
+  readonly recordFailure: (stored: Stored<AttachmentRecord>, failure: StepFailure) => Promise<void>;
+  /** Forgets an attachment after its last undo. False: the record was changed by somebody else. */
+  readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
+  /** Frees the network's VNI when nobody uses it any more. True: it was freed by this call. */
+  readonly freeVni: (network: NetworkRef, dstPort: number, vni: number) => Promise<boolean>;
+  /** Removes and returns the refusals that waited for a VNI. */
+  readonly takeWaitingForVni: (dstPort: number, vni: number) => Promise<(RefusalRecord & { podUid: string })[]>;
+
+  readonly members: (network: NetworkRef) => Promise<Member[]>;
+  readonly putMeshState: (
+    network: NetworkRef,
+    state: { readonly behind: readonly string[] } | undefined,
+  ) => Promise<void>;
+
+  /** Keeps what a node that is surely gone still owns, out of the way of a pod of the same UID. */
+  readonly entomb: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
+}
