@@ -195,19 +195,25 @@ async function memberOf(etcd: Etcd, record: AttachmentRecord): Promise<string | 
 
 async function forget(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
   const record = stored.value;
+  const { interfaceName } = record.link;
+  // The index keys are read before the records: an intent that comes in between writes them again, and the removal below fails.
+  const nodeEntry = await etcd.get(podNodeKeyOf(record));
+  const userEntry = await etcd.get(keys.userKey(record.network, record.podUid, interfaceName));
   const others = (await podAttachments(etcd, record.podUid, record.node)).filter((other) => other.key !== stored.key);
   const sameUser = others.some(
-    (other) =>
-      networkKey(other.value.network) === networkKey(record.network) &&
-      other.value.link.interfaceName === record.link.interfaceName,
+    ({ value }) =>
+      networkKey(value.network) === networkKey(record.network) && value.link.interfaceName === interfaceName,
+  );
+  const sameNode = others.some(({ value }) => value.node === record.node);
+  const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
+    (entry) => entry !== undefined,
   );
   const { applied } = await etcd.transact(
-    [unchanged(stored)],
     [
-      { remove: stored.key },
-      ...(sameUser ? [] : [{ remove: keys.userKey(record.network, record.podUid, record.link.interfaceName) }]),
-      ...(others.some((other) => other.value.node === record.node) ? [] : [{ remove: podNodeKeyOf(record) }]),
+      unchanged(stored),
+      ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
     ],
+    [{ remove: stored.key }, ...unused.map((entry) => ({ remove: entry.key }))],
   );
   return applied;
 }

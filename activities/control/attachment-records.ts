@@ -1,0 +1,175 @@
+/** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
+import { attachmentKey } from '../../domain/keys.ts';
+import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import type { Signals } from '../../domain/ports/cluster.ts';
+import { RECORD_VERSION, type AttachmentRecord, type SandboxRecord, type Stored } from '../../domain/records.ts';
+import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
+import { linkHashes, readDesired, selectionFor, vtepOf } from './desired.ts';
+import type { ControlActivities, IntentInput, IntentResult, RecordInput } from './inputs.ts';
+import type { ObserveDeps } from './observe-pod.ts';
+
+export interface RecordDeps extends ObserveDeps {
+  readonly signals: Signals;
+}
+
+type RecordActivities = Pick<
+  ControlActivities,
+  'recordIntent' | 'recordResult' | 'recordFailure' | 'beginRemoval' | 'forgetAttachment' | 'entombAttachment'
+>;
+
+export function createRecordActivities(deps: RecordDeps): RecordActivities {
+  const { records } = deps;
+  const read = (input: RecordInput): Promise<Stored<AttachmentRecord> | undefined> => records.attachment(keyOf(input));
+  return {
+    recordIntent: (input) => recordIntent(deps, input),
+
+    recordResult: async (input) => {
+      const stored = await read(input);
+      if (stored === undefined) return false;
+      // Run again after its answer was lost: the record says it happened.
+      if (stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex) return true;
+      if (stored.modRevision !== input.modRevision) return false;
+      const { node, sandboxId, generation, vtep, link } = stored.value;
+      return records.recordResult(stored, input.result, {
+        v: RECORD_VERSION,
+        node,
+        sandboxId,
+        interfaceName: link.interfaceName,
+        generation,
+        vtep,
+        mac: input.result.mac,
+        addresses: input.result.addresses,
+      });
+    },
+
+    recordFailure: async (input) => {
+      const stored = await read(input);
+      if (stored !== undefined) await records.recordFailure(stored, input.failure);
+    },
+
+    beginRemoval: async (input) => {
+      const stored = await read(input);
+      if (stored === undefined) return undefined;
+      const removing = stored.value.phase === 'removing' ? stored : await records.beginRemoval(stored);
+      return removing === undefined
+        ? undefined
+        : { generation: removing.value.generation, modRevision: removing.modRevision };
+    },
+
+    forgetAttachment: async (input) => {
+      const stored = await read(input);
+      if (stored === undefined) return true;
+      if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
+      await freeVni(deps, stored.value.network, stored.value.link);
+      return true;
+    },
+
+    entombAttachment: async (input) => {
+      const stored = await read(input);
+      if (stored === undefined) return true;
+      if (!(await records.entomb(stored))) return false;
+      await freeVni(deps, stored.value.network, stored.value.link);
+      return true;
+    },
+  };
+}
+
+const keyOf = (input: RecordInput): string =>
+  attachmentKey({
+    node: input.node,
+    podUid: input.uid,
+    sandboxId: input.sandboxId,
+    interfaceName: input.interfaceName,
+  });
+
+/** Frees the VNI when this was its last user, and wakes the pods that were refused because of it. */
+async function freeVni(deps: RecordDeps, network: NetworkRef, link: VxlanLinkSpec): Promise<void> {
+  if (!(await deps.records.freeVni(network, link.dstPort, link.vni))) return;
+  for (const waiting of await deps.records.takeWaitingForVni(link.dstPort, link.vni)) {
+    const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
+    await deps.signals.podChanged(pod, `VNI ${link.vni} is free again`);
+  }
+}
+
+async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<IntentResult> {
+  const key = attachmentKey({ ...input, podUid: input.uid });
+  const [desired, sandbox, previous] = await Promise.all([
+    readDesired(deps, input),
+    deps.records.sandbox(input.node, input.uid),
+    deps.records.attachment(key),
+  ]);
+  if (desired === undefined || desired.inputsHash !== input.inputsHash)
+    return { kind: 'stale', reason: 'the pod or its networks changed' };
+  const selection = selectionFor(desired, input.interfaceName);
+  const vtep = vtepOf(desired.pod);
+  if (selection === undefined || vtep === undefined)
+    return { kind: 'stale', reason: 'the network is not wished any more' };
+  if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
+    return { kind: 'stale', reason: 'the sandbox changed' };
+
+  const record = intentRecord({ input, sandbox, vtep, network: selection.network, link: selection.link, previous });
+  if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
+    return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
+  }
+  if (previous !== undefined && previous.value.phase === 'removing')
+    return { kind: 'stale', reason: 'the interface is being removed' };
+  const outcome = await deps.records.recordIntent(record, previous);
+  switch (outcome.kind) {
+    case 'recorded':
+      return { kind: 'recorded', generation: record.generation, modRevision: outcome.stored.modRevision };
+    case 'raced':
+      return { kind: 'stale', reason: 'the record was written by somebody else' };
+    case 'vni-taken':
+      return {
+        kind: 'refused',
+        code: 'VniTaken',
+        message: `network ${networkKey(record.network)}: id=${record.link.vni} (UDP port ${record.link.dstPort}) belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
+      };
+    case 'vni-fixed':
+      return {
+        kind: 'refused',
+        code: 'VniFixed',
+        message: `network ${networkKey(record.network)}: id=${record.link.vni} (UDP port ${record.link.dstPort}) differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
+      };
+  }
+}
+
+interface IntentParts {
+  readonly input: IntentInput;
+  readonly sandbox: SandboxRecord;
+  readonly vtep: string;
+  readonly network: NetworkRef;
+  readonly link: VxlanLinkSpec;
+  readonly previous: Stored<AttachmentRecord> | undefined;
+}
+
+function intentRecord({ input, sandbox, vtep, network, link, previous }: IntentParts): AttachmentRecord {
+  return {
+    v: RECORD_VERSION,
+    podUid: input.uid,
+    namespace: input.namespace,
+    name: input.name,
+    node: input.node,
+    sandboxId: sandbox.sandboxId,
+    bootId: sandbox.bootId,
+    netns: sandbox.netns,
+    network,
+    owner: input.owner,
+    generation: (previous?.value.generation ?? 0) + 1,
+    link,
+    vtep,
+    phase: 'intent',
+    // A link that was made before stays ours to remove while it is being changed.
+    ...(previous?.value.result === undefined ? {} : { result: previous.value.result }),
+  };
+}
+
+/** True when this very intent was written before: by this attempt's predecessor, or by a run that was interrupted. */
+function isSameIntent(deps: RecordDeps, known: AttachmentRecord, wanted: AttachmentRecord): boolean {
+  const fingerprint = (record: AttachmentRecord): string => linkHashes(deps.hash, record.link, record.vtep).linkHash;
+  return (
+    known.phase === 'intent' &&
+    networkKey(known.network) === networkKey(wanted.network) &&
+    fingerprint(known) === fingerprint(wanted)
+  );
+}

@@ -1,0 +1,89 @@
+/** Contract of the orchestrator's local activities: identity and expectation in, little out. Types only. */
+import type { NetworkRef } from '../../domain/network-selection.ts';
+import type { Observation } from '../../domain/observation.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { AttachmentOwner, LinkResult, StepFailure } from '../../domain/records.ts';
+
+export interface PodInput extends PodIdentity {
+  readonly v: number;
+}
+
+/** Names one attachment record and the write of it that the caller saw. */
+export interface RecordInput extends PodInput {
+  readonly node: string;
+  readonly sandboxId: string;
+  readonly interfaceName: string;
+  readonly modRevision: string;
+}
+
+export interface IntentInput extends PodInput {
+  readonly node: string;
+  readonly sandboxId: string;
+  readonly interfaceName: string;
+  /** The inputs the plan was made from; others by now: `stale`. */
+  readonly inputsHash: string;
+  readonly owner: AttachmentOwner;
+}
+
+export type IntentResult =
+  | { readonly kind: 'recorded'; readonly generation: number; readonly modRevision: string }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | { readonly kind: 'stale'; readonly reason: string };
+
+export interface Token {
+  readonly generation: number;
+  readonly modRevision: string;
+}
+
+export interface PublishInput extends PodInput {
+  /** Interfaces that this run attached, for the events. */
+  readonly attached: readonly { readonly interfaceName: string; readonly network: NetworkRef }[];
+  readonly detached: readonly {
+    readonly interfaceName: string;
+    readonly network: NetworkRef;
+    readonly generation: number;
+  }[];
+}
+
+export interface RefusalInput extends PodInput {
+  readonly inputsHash: string;
+  readonly interfaceName: string;
+  readonly network: NetworkRef;
+  readonly failure: StepFailure;
+}
+
+export interface MeshInput extends NetworkRef {
+  readonly v: number;
+}
+
+export interface ControlActivities {
+  /** Deletes the converged mark, then reads the pod, its wishes, its records. */
+  observePod(input: PodInput): Promise<Observation>;
+  /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
+  recordIntent(input: IntentInput): Promise<IntentResult>;
+  /** Writes `attached`, what the kernel showed, and the membership. Undefined: somebody else wrote the record. */
+  recordResult(input: RecordInput & { readonly result: LinkResult }): Promise<boolean>;
+  /** Writes why a step keeps failing, for the status. */
+  recordFailure(input: RecordInput & { readonly failure: StepFailure }): Promise<void>;
+  /** Moves the record to `removing` with a new generation and takes the attachment out of its mesh. Undefined: the record changed or is gone. */
+  beginRemoval(input: RecordInput): Promise<Token | undefined>;
+  /** Tells the network's mesh run that its members changed. */
+  joinMesh(input: MeshInput): Promise<void>;
+  leaveMesh(input: MeshInput): Promise<void>;
+  /** Removes the record after the last undo, frees what nobody uses any more. */
+  forgetAttachment(input: RecordInput): Promise<boolean>;
+  recordRefusal(input: RefusalInput): Promise<void>;
+  /** Forgets earlier refusals, because a person asked to try again. */
+  clearRefusals(input: PodInput): Promise<void>;
+  /** Writes status annotation and events from what is recorded now. */
+  publishStatus(input: PublishInput): Promise<void>;
+  /** Writes the converged mark, unless the inputs are others by now. False: they are. */
+  writeMark(input: PodInput & { readonly inputsHash: string }): Promise<boolean>;
+  /** UID of the Node object, or nothing. */
+  readNodeUid(input: { readonly v: number; readonly node: string }): Promise<string | undefined>;
+  /** Sets aside what a node that is surely gone still owned. */
+  entombAttachment(input: RecordInput): Promise<boolean>;
+  /** Nodes with members of a network. */
+  listMeshNodes(input: MeshInput): Promise<readonly string[]>;
+  recordMesh(input: MeshInput & { readonly behind: readonly string[] }): Promise<void>;
+}

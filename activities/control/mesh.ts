@@ -1,0 +1,22 @@
+/** What the mesh needs of the control side: telling, listing, recording. */
+import type { ControlActivities } from './inputs.ts';
+import type { RecordDeps } from './attachment-records.ts';
+
+type MeshActivities = Pick<
+  ControlActivities,
+  'joinMesh' | 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNodeUid'
+>;
+
+export function createMeshActivities({ records, signals, cluster }: RecordDeps): MeshActivities {
+  return {
+    joinMesh: (network) => signals.membersChanged(network, 'a member joined'),
+    leaveMesh: (network) => signals.membersChanged(network, 'a member left'),
+    listMeshNodes: async (network) =>
+      [...new Set((await records.members(network)).map((member) => member.node))].sort(),
+    recordMesh: async ({ scope, name, behind }) => {
+      const members = await records.members({ scope, name });
+      await records.putMeshState({ scope, name }, members.length === 0 ? undefined : { behind });
+    },
+    readNodeUid: ({ node }) => cluster.nodeUid(node),
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * From what is and what is wished to what is to be done: pure, so that it can be tested by tables and properties.
+ *
+ * Detaches come first, then attaches in annotation order. An interface that is detached and attached again is one lane, so that
+ * nobody else waits for it.
+ */
+import type { KnownAttachment, Observation, WishedAttachment } from './observation.ts';
+import { networkKey } from './network-selection.ts';
+
+/** Everything to be done for one interface name, in this order. */
+export interface Lane {
+  readonly interfaceName: string;
+  readonly remove: readonly KnownAttachment[];
+  readonly attach?: { readonly wish: WishedAttachment; readonly sandboxId: string };
+}
+
+export type Plan =
+  /** A sandbox is needed and not known: look it up on the node, then observe again. */
+  { readonly kind: 'lookup-sandbox' } | { readonly kind: 'lanes'; readonly lanes: readonly Lane[] };
+
+/** Decides what to do; the result depends on nothing but the observation. */
+export function plan(observation: Observation): Plan {
+  const live = observation.presence === 'live';
+  const wished = live ? observation.wished : [];
+  const known = observation.known;
+  const attachable = wished.filter(
+    (wish) => wish.refused === undefined && !isAttached(wish, known, observation.sandboxId),
+  );
+  if (attachable.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
+  // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
+  const removable =
+    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation));
+
+  const lanes = new Map<string, Lane>();
+  for (const record of removable) {
+    const lane = lanes.get(record.interfaceName);
+    lanes.set(record.interfaceName, { interfaceName: record.interfaceName, remove: [...(lane?.remove ?? []), record] });
+  }
+  const detaches = [...lanes.values()].filter(
+    (lane) => !attachable.some((wish) => wish.interfaceName === lane.interfaceName),
+  );
+  const attaches = attachable.map((wish): Lane => ({
+    interfaceName: wish.interfaceName,
+    remove: lanes.get(wish.interfaceName)?.remove ?? [],
+    attach: { wish, sandboxId: observation.sandboxId ?? '' },
+  }));
+  return { kind: 'lanes', lanes: [...detaches, ...attaches] };
+}
+
+function isAttached(wish: WishedAttachment, known: readonly KnownAttachment[], sandboxId: string | undefined): boolean {
+  return known.some(
+    (record) =>
+      record.phase === 'attached' &&
+      record.interfaceName === wish.interfaceName &&
+      record.linkHash === wish.linkHash &&
+      networkKey(record.network) === networkKey(wish.network) &&
+      (sandboxId === undefined || record.sandboxId === sandboxId),
+  );
+}
+
+function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], observation: Observation): boolean {
+  if (observation.presence !== 'live') return true;
+  if (record.node !== observation.node) return true;
+  if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
+  if (record.phase === 'removing') return true;
+  if (observation.keep.includes(record.network.name)) return false;
+  const wish = wished.find((candidate) => candidate.interfaceName === record.interfaceName);
+  if (wish === undefined || wish.refused !== undefined) return true;
+  // The same tunnel with other addresses is changed in place; another tunnel cannot be.
+  return networkKey(wish.network) !== networkKey(record.network) || wish.tunnelHash !== record.tunnelHash;
+}

@@ -1,0 +1,35 @@
+/** The Kubernetes API as podwire's activities need it. Every method throws `PodwireError('ApiUnavailable')` when it does not answer. */
+import type { PodIdentity, PodView } from '../pod-view.ts';
+
+export interface PodEvent {
+  readonly type: 'Normal' | 'Warning';
+  /** CamelCase, for machines: Attached, Detached, NetworkRefused, … */
+  readonly reason: string;
+  /** At most 1024 bytes. */
+  readonly message: string;
+  /** What makes the event the same event: repeated keys give one event. */
+  readonly key: string;
+}
+
+export interface Cluster {
+  /** The pod of that name; its UID may be another one's. Undefined when there is none. */
+  readonly pod: (namespace: string, name: string) => Promise<PodView | undefined>;
+  /** Data of a ConfigMap; undefined when it does not exist. */
+  readonly configMap: (namespace: string, name: string) => Promise<Readonly<Record<string, string>> | undefined>;
+  /** UID of a Node object; undefined when it does not exist. */
+  readonly nodeUid: (node: string) => Promise<string | undefined>;
+  /** Sets the status annotation of exactly this pod (by UID). */
+  readonly publishStatus: (pod: PodIdentity, value: string) => Promise<'patched' | 'gone'>;
+  /** Creates an event on the pod; one of the same key exists already: nothing happens. */
+  readonly createEvent: (pod: PodIdentity, event: PodEvent) => Promise<void>;
+}
+
+/** Signals that activities send with the worker's own client (decision 19). */
+export interface Signals {
+  /** Tells the mesh run of a network that members changed. */
+  readonly membersChanged: (
+    network: { readonly scope: string; readonly name: string },
+    reason: string,
+  ) => Promise<void>;
+  readonly podChanged: (pod: PodIdentity, reason: string) => Promise<void>;
+}
