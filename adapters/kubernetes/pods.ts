@@ -1,0 +1,64 @@
+/** Live reads and status writes of pods. */
+import { PodwireError } from '../../domain/failures.ts';
+import type { PodView } from '../../domain/pod-view.ts';
+import { STATUS_ANNOTATION } from '../../domain/settings.ts';
+import { apiPath, bodyOf, KubeRejection, type KubeClient } from './client.ts';
+import { podView, type PodKeys } from './pod-view.ts';
+
+const podPath = (namespace: string, name: string): string =>
+  apiPath('api', 'v1', 'namespaces', namespace, 'pods', name);
+
+/**
+ * A linearizable read of one pod (a GET without resourceVersion is served from etcd).
+ * @returns undefined when no pod has this name; the caller compares the UID
+ * @throws PodwireError `ApiUnavailable`
+ */
+export async function getPod(
+  client: KubeClient,
+  keys: PodKeys,
+  namespace: string,
+  name: string,
+): Promise<PodView | undefined> {
+  const what = `read pod ${namespace}/${name}`;
+  const body = bodyOf(await client.call({ method: 'GET', path: podPath(namespace, name) }), what);
+  if (body === undefined) return undefined;
+  const view = podView(body, keys);
+  if (view === undefined) throw new PodwireError('ApiUnavailable', `${what}: the answer is no pod object`);
+  return view;
+}
+
+/**
+ * Writes podwire's status annotation (JSON merge patch, RFC 7396); null removes it. The UID in the patch makes the API refuse it when the name
+ * has meanwhile gone to another pod.
+ * @returns `gone` when that very pod does not exist any more
+ * @throws PodwireError `ApiUnavailable`; KubeRejection when the pod exists and the value is refused (annotations over 256 KiB)
+ */
+export async function patchStatusAnnotation(
+  client: KubeClient,
+  pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+  value: string | null,
+): Promise<'patched' | 'gone'> {
+  const what = `publish the status of pod ${pod.namespace}/${pod.name}`;
+  const answer = await client.call({
+    method: 'PATCH',
+    path: podPath(pod.namespace, pod.name),
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { uid: pod.uid, annotations: { [STATUS_ANNOTATION]: value } } },
+  });
+  try {
+    return bodyOf(answer, what) === undefined ? 'gone' : 'patched';
+  } catch (error) {
+    if (isOtherUid(error)) return 'gone';
+    // Any other conflict is a race with another writer: the same patch may be sent again.
+    if (error instanceof KubeRejection && error.status === 409) {
+      throw new PodwireError('ApiUnavailable', error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The API says it as 409 with a text or as 422 on metadata.uid, depending on where it notices. */
+function isOtherUid(error: unknown): boolean {
+  if (!(error instanceof KubeRejection)) return false;
+  return error.fields.includes('metadata.uid') || /precondition failed: uid/i.test(error.message);
+}

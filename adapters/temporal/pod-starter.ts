@@ -1,0 +1,96 @@
+/** The only way podwire starts workflows: a signal that starts the run if none is open (`signalWithStart`). */
+import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
+import {
+  CONTROL_QUEUE,
+  MEMBERS_CHANGED,
+  MESSAGE_VERSION,
+  meshWorkflowId,
+  NETWORK_MESH,
+  POD_NETWORK,
+  podWorkflowId,
+  SEARCH_NAMESPACE,
+  SEARCH_NETWORKS,
+  SEARCH_NODE,
+  type Hint,
+  type NetworkMeshInput,
+  type PodNetworkInput,
+} from '../../domain/messages.ts';
+import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
+import { temporalUnavailable } from './connection.ts';
+
+export interface SignalledPod extends PodIdentity {
+  /** Empty or absent while unknown; only for people, in the summary and the search attribute. */
+  readonly nodeName?: string;
+}
+
+const DEADLINE_MS = 5_000;
+const nodeAttribute = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
+const namespaceAttribute = defineSearchAttributeKey(SEARCH_NAMESPACE, SearchAttributeType.KEYWORD);
+const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttributeType.KEYWORD_LIST);
+
+/**
+ * Signals the pod's run, or starts one with the signal.
+ * @param signal a signal name of domain/messages.ts
+ * @returns id of the run that has the signal
+ * @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same
+ */
+export async function signalPod(client: Client, pod: SignalledPod, signal: string, hint: Hint): Promise<string> {
+  const input: PodNetworkInput = { v: MESSAGE_VERSION, namespace: pod.namespace, name: pod.name, uid: pod.uid };
+  const node = pod.nodeName ?? '';
+  const attributes: SearchAttributePair[] = [{ key: namespaceAttribute, value: pod.namespace }];
+  if (node !== '') attributes.push({ key: nodeAttribute, value: node });
+  return await signalWithStart(client, {
+    type: POD_NETWORK,
+    workflowId: podWorkflowId(pod),
+    input,
+    signal,
+    hint,
+    attributes,
+    summary: `${pod.namespace}/${pod.name}${node === '' ? '' : ` on ${node}`}`,
+  });
+}
+
+/** Tells the network's run that members changed, or starts one. Returns and throws like `signalPod`. */
+export async function signalMesh(client: Client, network: NetworkRef, hint: Hint): Promise<string> {
+  const input: NetworkMeshInput = { v: MESSAGE_VERSION, scope: network.scope, name: network.name };
+  return await signalWithStart(client, {
+    type: NETWORK_MESH,
+    workflowId: meshWorkflowId(network),
+    input,
+    signal: MEMBERS_CHANGED,
+    hint,
+    attributes: [{ key: networksAttribute, value: [networkKey(network)] }],
+    summary: `mesh of ${networkKey(network)}`,
+  });
+}
+
+interface Start {
+  readonly type: string;
+  readonly workflowId: string;
+  readonly input: object;
+  readonly signal: string;
+  readonly hint: Hint;
+  readonly attributes: SearchAttributePair[];
+  readonly summary: string;
+}
+
+async function signalWithStart(client: Client, start: Start): Promise<string> {
+  try {
+    const handle = await client.withDeadline(Date.now() + DEADLINE_MS, () =>
+      client.workflow.signalWithStart(start.type, {
+        workflowId: start.workflowId,
+        taskQueue: CONTROL_QUEUE,
+        args: [start.input],
+        signal: start.signal,
+        signalArgs: [start.hint],
+        typedSearchAttributes: start.attributes,
+        staticSummary: start.summary,
+      }),
+    );
+    return handle.signaledRunId;
+  } catch (cause) {
+    throw temporalUnavailable(`signal ${start.signal} to ${start.workflowId}`, cause);
+  }
+}
