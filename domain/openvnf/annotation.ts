@@ -1,0 +1,114 @@
+/**
+ * The annotation's grammar: `vxeth0, vxeth1 id=5 ip=1.2.3.4/24` on one line, or a network per line with its options on indented
+ * lines below. A comma always begins a network, never an option.
+ */
+import type { SelectionProblem } from '../network-selection.ts';
+import type { IpCodec } from '../ports/ip-codec.ts';
+import { isNetworkName, NETWORK_NAME_RULE, optionNamed } from './names.ts';
+import { readOptions, type NetworkOptions } from './options.ts';
+import { problem, shown } from './problems.ts';
+import { tokensOf, type Token, type Word } from './tokens.ts';
+
+export const MAX_ANNOTATION_BYTES = 8192;
+export const MAX_NETWORKS = 16;
+
+export interface AnnotatedNetwork {
+  readonly name: string;
+  readonly line: number;
+  readonly options: NetworkOptions;
+  /** Mistakes in this network's own part of the annotation. */
+  readonly problems: readonly SelectionProblem[];
+}
+
+export interface ParsedAnnotation {
+  /** In the order written, each name once. */
+  readonly networks: readonly AnnotatedNetwork[];
+  /** Mistakes that belong to none of `networks`: a duplicate, a name that is no name, an annotation too long. */
+  readonly problems: readonly SelectionProblem[];
+}
+
+interface Section {
+  readonly name: Word;
+  readonly words: Word[];
+  readonly misplaced: SelectionProblem[];
+}
+
+/** Parses any text; never throws. */
+export function parseAnnotation(text: string, ip: IpCodec): ParsedAnnotation {
+  const size = utf8Length(text);
+  if (size > MAX_ANNOTATION_BYTES) {
+    const why = `the annotation has ${size} bytes; allowed: at most ${MAX_ANNOTATION_BYTES}`;
+    return { networks: [], problems: [problem('AnnotationTooLong', {}, why)] };
+  }
+  const { sections, stray } = sectionsOf(tokensOf(text));
+  const networks: AnnotatedNetwork[] = [];
+  const problems: SelectionProblem[] = [...stray];
+  const seen = new Map<string, number>();
+  for (const section of sections) {
+    const fault = sectionFault(section, seen);
+    if (fault !== undefined) {
+      problems.push(fault);
+      continue;
+    }
+    const name = section.name.text;
+    seen.set(name, section.name.line);
+    if (seen.size > MAX_NETWORKS) {
+      const why = `is network number ${MAX_NETWORKS + 1}; allowed: at most ${MAX_NETWORKS} networks a pod, all from here on are left out`;
+      problems.push(problem('TooManyNetworks', { network: name, line: section.name.line }, why));
+      break;
+    }
+    const read = readOptions(section.words, { kind: 'annotation', network: name, ip });
+    networks.push({
+      name,
+      line: section.name.line,
+      options: read.options,
+      problems: [...section.misplaced, ...read.problems],
+    });
+  }
+  return { networks, problems };
+}
+
+function sectionFault(section: Section, seen: ReadonlyMap<string, number>): SelectionProblem | undefined {
+  const place = { network: section.name.text, line: section.name.line };
+  if (!isNetworkName(section.name.text))
+    return problem('InvalidNetworkName', place, `is no network name; ${NETWORK_NAME_RULE}`);
+  const before = seen.get(section.name.text);
+  if (before === undefined) return undefined;
+  return problem('DuplicateNetwork', place, `is named before, on line ${before}; name it once, the first one is used`);
+}
+
+function sectionsOf(tokens: readonly Token[]): { sections: Section[]; stray: SelectionProblem[] } {
+  const sections: Section[] = [];
+  const stray: SelectionProblem[] = [];
+  for (const token of tokens) {
+    const current = sections.at(-1);
+    const [first, ...rest] = token.words;
+    const option = first.text.split('=', 1)[0] ?? '';
+    if (token.indented && current !== undefined) current.words.push(...token.words);
+    else if (first.text.includes('=') || optionNamed(option) !== undefined) {
+      const place = { network: current?.name.text, option, line: first.line };
+      (current?.misplaced ?? stray).push(problem('MisplacedOption', place, misplacedBecause(token, current)));
+    } else sections.push({ name: first, words: rest, misplaced: [] });
+  }
+  return { sections, stray };
+}
+
+function misplacedBecause(token: Token, current: Section | undefined): string {
+  const where = `${shown(token.words[0].text)} stands where a network name is expected`;
+  if (current === undefined) return `${where}; write the network before its options`;
+  return token.afterComma
+    ? `${where}: a comma separates networks; put spaces between options, or each on an indented line`
+    : `${where}; begin the line with white space to make it an option of the network above`;
+}
+
+/** Bytes of a text in UTF-8; a lone surrogate counts as the three bytes of its replacement. */
+function utf8Length(text: string): number {
+  let bytes = 0;
+  for (const character of text) {
+    const point = character.codePointAt(0) ?? 0;
+    if (point < 0x80) bytes += 1;
+    else if (point < 0x800) bytes += 2;
+    else bytes += point < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}

@@ -1,0 +1,173 @@
+/** What a pod asks for in kube-vxlan-controller's dialect, judged as a whole. Pure and total: any text gives a result. */
+import {
+  CLUSTER_SCOPE,
+  namespaceScope,
+  type NetworkSelection,
+  type ParsedSelections,
+  type SelectionProblem,
+} from '../network-selection.ts';
+import type { PodView } from '../pod-view.ts';
+import type { IpCodec } from '../ports/ip-codec.ts';
+import type { DialectSettings } from '../settings.ts';
+import { DEFAULT_DST_PORT } from '../vxlan.ts';
+import { parseAnnotation, type AnnotatedNetwork } from './annotation.ts';
+import { identityKey, NOTHING_DECLARED, type DeclaredNetworks } from './config-map.ts';
+import { judgeLink } from './link.ts';
+import type { NetworkOptions } from './options.ts';
+import { withoutConflicts, type Candidate } from './pod-conflicts.ts';
+import { problem } from './problems.ts';
+
+export interface SelectionsInput {
+  readonly pod: PodView;
+  /**
+   * `absent`: there surely is no such ConfigMap, nothing is declared. `undefined`: it could not be read, so nothing can be said
+   * about any network and all are kept as they are.
+   */
+  readonly declared: DeclaredNetworks | 'absent' | undefined;
+  readonly settings: DialectSettings;
+  readonly ip: IpCodec;
+}
+
+const MAX_PROBLEMS = 64;
+
+const NOTHING: ParsedSelections = { selections: [], problems: [], warnings: [], keep: [] };
+
+/** Judges the networks of one pod; a pod without the label or without the annotation asks for nothing. */
+export function parseSelections(input: SelectionsInput): ParsedSelections {
+  const { pod, settings } = input;
+  const text = Object.hasOwn(pod.annotations, settings.annotation) ? pod.annotations[settings.annotation] : undefined;
+  if (!Object.hasOwn(pod.labels, settings.selector) || text === undefined) return NOTHING;
+  const annotation = parseAnnotation(text, input.ip);
+  const judged = annotation.networks.map((network) => judge(network, input));
+  const { accepted, refused } = withoutConflicts(judged.flatMap((verdict) => verdict.candidate ?? []));
+  const problems = [...annotation.problems, ...judged.flatMap((verdict) => verdict.problems), ...refused];
+  return {
+    selections: accepted.map((candidate) => candidate.selection),
+    problems: limited(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))),
+    warnings: limited(accepted.flatMap((candidate) => candidate.warnings)),
+    keep: annotation.networks.flatMap((network, index) => (judged[index]?.keep === true ? [network.name] : [])),
+  };
+}
+
+interface Verdict {
+  /** Present when the network has no problem of its own. */
+  readonly candidate?: Candidate;
+  readonly problems: readonly SelectionProblem[];
+  readonly keep: boolean;
+}
+
+function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
+  const place = { network: network.name, line: network.line };
+  const unknown = undeclaredBecause(network, input);
+  if (unknown !== undefined) return { problems: [...network.problems, unknown], keep: true };
+
+  const catalogue = catalogueOf(input.declared);
+  const entry = catalogue.networks.get(network.name);
+  const id = network.options.id ?? entry?.id;
+  // An id that is written but wrong: its problem is among the network's own.
+  if (id === undefined) return { problems: network.problems, keep: false };
+
+  const judged = judgeLink(place, { declared: entry ?? {}, own: network.options, id }, input.ip);
+  const problems = [
+    ...network.problems,
+    ...fixedByDeclaration(network, entry),
+    ...takenByDeclared(place, identityKey(judged.link.dstPort, id), catalogue),
+    ...judged.problems,
+  ];
+  if (problems.length > 0) return { problems, keep: false };
+  const scope =
+    entry !== undefined || input.settings.inlineScope === 'cluster'
+      ? CLUSTER_SCOPE
+      : namespaceScope(input.pod.namespace);
+  const selection: NetworkSelection = {
+    dialect: 'openvnf',
+    network: { scope, name: network.name },
+    link: judged.link,
+  };
+  const warnings = [...judged.warnings, ...sharedIdentity(place, identityKey(judged.link.dstPort, id), catalogue)];
+  return { candidate: { selection, line: network.line, warnings }, problems: [], keep: false };
+}
+
+const catalogueOf = (declared: SelectionsInput['declared']): DeclaredNetworks =>
+  declared === undefined || declared === 'absent' ? NOTHING_DECLARED : declared;
+
+/** Why nothing can be said about a network: the cases in which what is attached stays as it is. */
+function undeclaredBecause(network: AnnotatedNetwork, input: SelectionsInput): SelectionProblem | undefined {
+  const { declared, settings } = input;
+  const place = { network: network.name, line: network.line };
+  const configMap = `ConfigMap ${settings.configMapNamespace}/${settings.configMapName}`;
+  const stays = 'what is attached stays as it is';
+  if (declared === undefined) {
+    return problem('ConfigMapUnreadable', place, `${configMap} cannot be read; ${stays} until it can`);
+  }
+  const broken = catalogueOf(declared).broken.get(network.name);
+  if (broken !== undefined) {
+    const mistakes = broken
+      .map((mistake) => mistake.message)
+      .slice(0, 3)
+      .join('; ');
+    return problem(
+      'EntryBroken',
+      place,
+      `its entry in ${configMap} is wrong (${mistakes}); ${stays} until it is corrected`,
+    );
+  }
+  const entry = catalogueOf(declared).networks.get(network.name);
+  if (network.options.id !== undefined || entry?.id !== undefined) return undefined;
+  if (network.problems.some((mistake) => mistake.option === 'id')) return undefined;
+  const toDo = `give id= in the annotation or declare the network in ${configMap}; ${stays}`;
+  const idPlace = { ...place, option: 'id' };
+  if (declared === 'absent') {
+    return problem('ConfigMapMissing', idPlace, `has no value, and ${configMap} does not exist; ${toDo}`);
+  }
+  if (entry === undefined) {
+    return problem('NotDeclared', idPlace, `has no value, and ${configMap} does not declare the network; ${toDo}`);
+  }
+  return problem('MissingId', idPlace, `has no value, neither in the annotation nor in ${configMap}; ${toDo}`);
+}
+
+/** All members of a declared network must agree on its identity, so a pod cannot choose another one. */
+function fixedByDeclaration(network: AnnotatedNetwork, entry: NetworkOptions | undefined): SelectionProblem[] {
+  if (entry === undefined) return [];
+  const problems: SelectionProblem[] = [];
+  const check = (option: string, own: number | undefined, fixed: number | undefined): void => {
+    if (own === undefined || fixed === undefined || own === fixed) return;
+    const place = { network: network.name, option, value: String(own), line: network.line };
+    const why = `value "${own}" contradicts the declaration in the ConfigMap; allowed: ${fixed}, or leave the option out`;
+    problems.push(problem('FixedByDeclaration', place, why));
+  };
+  check('id', network.options.id, entry.id);
+  check('dstport', network.options.dstPort, entry.dstPort ?? DEFAULT_DST_PORT);
+  return problems;
+}
+
+/** A pod must not reach a declared network under another name. */
+function takenByDeclared(
+  place: { readonly network: string; readonly line: number },
+  identity: string,
+  catalogue: DeclaredNetworks,
+): SelectionProblem[] {
+  const owners = catalogue.identities.get(identity) ?? [];
+  const [owner] = owners;
+  if (owner === undefined || owners.includes(place.network)) return [];
+  const [port = '', id = ''] = identity.split('/');
+  const why = `value "${id}" (UDP port ${port}) belongs to network "${owner}", declared in the ConfigMap; allowed: any other id, or select "${owner}" by its name`;
+  return [problem('IdTaken', { ...place, option: 'id', value: id }, why)];
+}
+
+function sharedIdentity(
+  place: { readonly network: string; readonly line: number },
+  identity: string,
+  catalogue: DeclaredNetworks,
+): SelectionProblem[] {
+  const others = (catalogue.identities.get(identity) ?? []).filter((name) => name !== place.network);
+  if (others.length === 0) return [];
+  const why = `the ConfigMap declares the same id and UDP port for ${others.slice(0, 3).join(', ')}; only one of them can be in use`;
+  return [problem('IdShared', { ...place, option: 'id' }, why)];
+}
+
+function limited(problems: readonly SelectionProblem[]): SelectionProblem[] {
+  if (problems.length <= MAX_PROBLEMS) return [...problems];
+  const left = problems.length - MAX_PROBLEMS;
+  return [...problems.slice(0, MAX_PROBLEMS), problem('MoreProblems', {}, `and ${left} more problems, not shown`)];
+}
