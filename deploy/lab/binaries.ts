@@ -1,0 +1,146 @@
+/** Kubernetes and Temporal, built from their published Go modules into a cache that outlives the lab. */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { attempt, findProgram, must, SEARCH_PATH } from './commands.ts';
+import type { Progress } from './progress.ts';
+
+export const KUBERNETES_VERSION = 'v1.34.4';
+export const TEMPORAL_VERSION = 'v1.5.1';
+
+const [, KUBERNETES_MAJOR, KUBERNETES_MINOR] = /^v(\d+)\.(\d+)\./.exec(KUBERNETES_VERSION) as unknown as [
+  string,
+  string,
+  string,
+];
+const OLDEST_KUBECTL_MINOR = Number(KUBERNETES_MINOR) - 1;
+const BUILD_MODULE = join(import.meta.dirname, 'kubernetes-build');
+const BUILD_TIMEOUT_MS = 30 * 60_000;
+
+/** In the order of building: the first takes longest and compiles what the others share (228, 46, 25, 4, 22 and 140 s on two cores). */
+const BINARIES = [
+  'kube-apiserver',
+  'kubelet',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'temporal',
+] as const;
+export type BinaryName = (typeof BINARIES)[number];
+export type Binaries = Readonly<Record<BinaryName, string>>;
+
+/** Folder of the built binaries: PODWIRE_CACHE, else XDG_CACHE_HOME/podwire, else ~/.cache/podwire; then bin. */
+export function binaryCache(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['PODWIRE_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'podwire'), 'bin');
+}
+
+/** Path of the go command: on PATH or at its usual place. */
+export function findGo(): string | undefined {
+  return findProgram('go', `${process.env['PATH'] ?? ''}:${SEARCH_PATH}:/usr/local/go/bin`);
+}
+
+function cached(name: BinaryName): string {
+  return join(binaryCache(), `${name}-${name === 'temporal' ? TEMPORAL_VERSION : KUBERNETES_VERSION}`);
+}
+
+/** What is usable already, from the cache or from PATH. */
+export async function presentBinaries(): Promise<Partial<Record<BinaryName, string>>> {
+  const found: Partial<Record<BinaryName, string>> = {};
+  for (const name of BINARIES) {
+    const path = existsSync(cached(name)) ? cached(name) : await fitFromPath(name);
+    if (path !== undefined) found[name] = path;
+  }
+  return found;
+}
+
+/** Names in `present` that are absent. */
+export function absentBinaries(present: Partial<Record<BinaryName, string>>): BinaryName[] {
+  return BINARIES.filter((name) => present[name] === undefined);
+}
+
+/** A binary on PATH is used when it is the very version; kubectl also when it is a plain release at most one minor older. */
+async function fitFromPath(name: BinaryName): Promise<string | undefined> {
+  const path = findProgram(name, process.env['PATH'] ?? SEARCH_PATH);
+  if (path === undefined) return undefined;
+  const args = name === 'kubectl' ? ['version', '--client', '-o', 'json'] : ['--version'];
+  const { stdout } = await attempt(path, args, { env: { HOME: homedir() }, timeoutMs: 10_000 });
+  if (name === 'temporal') return stdout.includes(`version ${TEMPORAL_VERSION.slice(1)} `) ? path : undefined;
+  if (name !== 'kubectl') return stdout.trim() === `Kubernetes ${KUBERNETES_VERSION}` ? path : undefined;
+  const minor = /"gitVersion": "v1\.(\d+)\.\d+"/.exec(stdout)?.[1];
+  return minor !== undefined && Number(minor) >= OLDEST_KUBECTL_MINOR ? path : undefined;
+}
+
+/** Builds what is absent, one after the other (each build uses all cores). @throws Error with the compiler's words. */
+export async function ensureBinaries(progress: Progress): Promise<Binaries> {
+  const present = await presentBinaries();
+  const absent = absentBinaries(present);
+  if (absent.length > 0) {
+    const go = findGo();
+    if (go === undefined) throw new Error(`Go is not installed, and ${absent.join(', ')} must be built`);
+    progress.line(`to build: ${absent.join(', ')} (once; all of them take 8 min on two cores)`);
+    for (const [i, name] of absent.entries()) {
+      const next = absent[i + 1];
+      await progress.task(`go build ${name}${next === undefined ? '' : ` (then ${next})`}`, () => build(go, name));
+      present[name] = cached(name);
+    }
+  }
+  return present as Binaries;
+}
+
+async function build(go: string, name: BinaryName): Promise<void> {
+  mkdirSync(binaryCache(), { recursive: true });
+  // Named by pid: two labs may build at once; the rename makes a crash leave no half binary under the final name.
+  const work = join(binaryCache(), `.build-${process.pid}-${name}`);
+  mkdirSync(work, { recursive: true });
+  try {
+    if (name === 'temporal') {
+      await goCommand(
+        go,
+        ['install', '-trimpath', '-ldflags', '-s -w', `github.com/temporalio/cli/cmd/temporal@${TEMPORAL_VERSION}`],
+        {
+          GOBIN: work,
+        },
+      );
+    } else {
+      const out = join(work, name);
+      await goCommand(go, [
+        'build',
+        '-C',
+        BUILD_MODULE,
+        '-trimpath',
+        '-ldflags',
+        kubernetesFlags(),
+        '-o',
+        out,
+        `k8s.io/kubernetes/cmd/${name}`,
+      ]);
+    }
+    renameSync(join(work, name), cached(name));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Without a version stamped in, components report v0.0.0 and the kubelet does not register sensibly. */
+function kubernetesFlags(): string {
+  const stamp = (name: string, value: string): string => `-X k8s.io/component-base/version.${name}=${value}`;
+  return [
+    '-s -w',
+    stamp('gitVersion', KUBERNETES_VERSION),
+    stamp('gitMajor', KUBERNETES_MAJOR),
+    stamp('gitMinor', KUBERNETES_MINOR),
+    `-X k8s.io/client-go/pkg/version.gitVersion=${KUBERNETES_VERSION}`,
+  ].join(' ');
+}
+
+async function goCommand(go: string, args: readonly string[], extra: Record<string, string> = {}): Promise<void> {
+  const passed = Object.entries(process.env).filter(
+    ([key, value]) =>
+      value !== undefined &&
+      /^(GO[A-Z]+|XDG_CACHE_HOME|XDG_CONFIG_HOME|SSL_CERT_(FILE|DIR)|(https?|no)_proxy)$/i.test(key),
+  ) as [string, string][];
+  await must(go, args, {
+    env: { ...Object.fromEntries(passed), HOME: homedir(), CGO_ENABLED: '0', ...extra },
+    timeoutMs: BUILD_TIMEOUT_MS,
+  });
+}

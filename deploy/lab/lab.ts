@@ -1,0 +1,172 @@
+/** The lab as a library: up, down, its parts, and looks into it that owe nothing to podwire's own code. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunResult } from '../../adapters/process/run.ts';
+import { attempt, findProgram, must, whyFailed } from './commands.ts';
+import { TEST_IMAGE } from './images.ts';
+import { apiserverUrls, kubeconfigPath } from './kubeconfigs.ts';
+import { CONTROL_ADDRESS, labLayout, nodeLayouts, PORTS } from './layout.ts';
+import { bootId, readState, withLabLock } from './state.ts';
+import type { LabState } from './state.ts';
+import { removeRunRoot, tearDown } from './teardown.ts';
+import type { Progress } from './progress.ts';
+import { bringUp } from './bring-up.ts';
+
+export { partNames, partPid, restartPart, startPart, stopPart } from './parts.ts';
+export type { PartSpec } from './parts.ts';
+export { lineProgress, silentProgress } from './progress.ts';
+export type { Progress } from './progress.ts';
+
+export interface LabNode {
+  name: string;
+  /** Absolute path below /run/netns. */
+  netnsPath: string;
+  address: string;
+  podCidr: string;
+  /** Absolute path of containerd's Unix socket. */
+  criSocket: string;
+  stateDir: string;
+}
+
+export interface Lab {
+  name: string;
+  dir: string;
+  controlNetnsPath: string;
+  controlAddress: string;
+  nodes: LabNode[];
+  /** Files. `admin` goes through the host's loopback; the others are for processes inside the lab's namespaces. */
+  kubeconfigs: { admin: string; adminInside: string; watcher: string; orchestrator: string };
+  /** https URLs. */
+  apiserver: { inside: string; host: string };
+  /** podwire's own etcd, plain http: host:port. */
+  etcd: { inside: string; host: string };
+  /** gRPC as host:port; the UI's URL for a browser on the host. */
+  temporal: { inside: string; host: string; uiUrl: string };
+  binaries: { kubectl: string; temporal: string; etcdctl: string };
+  /** Image for test pods, present on every node. */
+  testImage: string;
+}
+
+/**
+ * Starts a lab, or completes one that is partly there; returns when every part is ready. Nodes can be added to a lab, not taken away.
+ *
+ * @throws Error with one line per problem of this machine, before anything is changed; or naming the part that did not come
+ * up, with the end of its log. A failed or killed `labUp` can be repeated, or undone by `labDown`.
+ */
+export async function labUp(o: { name: string; nodes: number; progress: Progress }): Promise<Lab> {
+  const state = await bringUp(o.name, o.nodes, o.progress);
+  return describe(state);
+}
+
+/** Removes a lab and everything it made, whatever state it is in. @throws Error naming what could not be removed. */
+export async function labDown(o: { name: string; progress: Progress }): Promise<void> {
+  labLayout(o.name);
+  await withLabLock(o.name, () => tearDown(o.name, o.progress));
+  removeRunRoot();
+}
+
+/** A lab that is up. @throws Error when there is none of that name, or its start was never completed. */
+export async function openLab(name: string): Promise<Lab> {
+  const state = readState(labLayout(name));
+  const how = `start it with: npm run lab -- up${name === 'podwire' ? '' : ` --name ${name}`}`;
+  if (state === undefined) throw new Error(`there is no lab '${name}'; ${how}`);
+  if (state.bootId !== bootId()) throw new Error(`lab '${name}' was lost in a restart of the machine; ${how}`);
+  if (state.phase !== 'up') throw new Error(`lab '${name}' was started only in part; ${how}`);
+  return describe(state);
+}
+
+/** Runs kubectl as the lab's administrator and returns its stdout. @throws Error with its stderr. */
+export async function kubectl(
+  lab: Lab,
+  args: string[],
+  o: { input?: string; timeoutMs?: number } = {},
+): Promise<string> {
+  return must(lab.binaries.kubectl, args, { ...o, env: kubectlEnv(lab) });
+}
+
+/** Environment for a kubectl of this lab. */
+export function kubectlEnv(lab: Lab): Record<string, string> {
+  return { KUBECONFIG: lab.kubeconfigs.admin, HOME: lab.dir, KUBECACHEDIR: join(lab.dir, 'kubectl-cache') };
+}
+
+/** Runs a program inside a network namespace; never throws for what it did. */
+export async function inNetns(
+  path: string,
+  file: string,
+  args: string[],
+  o: { input?: string; timeoutMs?: number } = {},
+): Promise<RunResult> {
+  const program = file.startsWith('/') ? file : findProgram(file);
+  return attempt('nsenter', [`--net=${path}`, '--', program ?? file, ...args], o);
+}
+
+/**
+ * Network namespace file of a running pod, asked of containerd itself (not of the CRI, which podwire asks).
+ *
+ * @throws Error when the pod is absent, not scheduled, or has no running sandbox.
+ */
+export async function podNetnsPath(lab: Lab, pod: { namespace: string; name: string }): Promise<string> {
+  const what = `pod ${pod.namespace}/${pod.name}`;
+  const found = await kubectl(lab, [
+    '-n',
+    pod.namespace,
+    'get',
+    'pod',
+    pod.name,
+    '-o',
+    'jsonpath={.metadata.uid} {.spec.nodeName}',
+  ]);
+  const [uid = '', nodeName = ''] = found.trim().split(' ');
+  const node = lab.nodes.find((each) => each.name === nodeName);
+  if (node === undefined) throw new Error(`${what} is on no node of the lab (nodeName '${nodeName}')`);
+  const ctr = (args: string[]): Promise<string> => must('ctr', ['-a', node.criSocket, '-n', 'k8s.io', ...args]);
+  const filter = `labels."io.kubernetes.pod.uid"==${uid},labels."io.cri-containerd.kind"==sandbox`;
+  const sandboxes = (await ctr(['containers', 'ls', '-q', filter])).trim().split('\n');
+  const running = (await ctr(['tasks', 'ls'])).split('\n').filter((line) => line.endsWith('RUNNING'));
+  const sandbox = sandboxes.find((id) => id !== '' && running.some((line) => line.startsWith(`${id} `)));
+  if (sandbox === undefined) throw new Error(`${what} has no running sandbox on ${nodeName}`);
+  const info = JSON.parse(await ctr(['containers', 'info', sandbox])) as ContainerInfo;
+  const path = info.Spec.linux.namespaces.find((each) => each.type === 'network')?.path;
+  if (path === undefined) throw new Error(`${what}: sandbox ${sandbox} has no network namespace of its own`);
+  return path;
+}
+
+interface ContainerInfo {
+  Spec: { linux: { namespaces: { type: string; path?: string }[] } };
+}
+
+function describe(state: LabState): Lab {
+  const layout = labLayout(state.name);
+  const api = apiserverUrls(state.ports.apiserver);
+  const { kubectl: kubectlPath, temporal } = state.binaries;
+  if (kubectlPath === undefined || temporal === undefined || !existsSync(temporal)) {
+    throw new Error(`the binaries of lab '${state.name}' are gone; run 'npm run lab -- up' again`);
+  }
+  return {
+    name: state.name,
+    dir: layout.dir,
+    controlNetnsPath: layout.controlNetnsPath,
+    controlAddress: CONTROL_ADDRESS,
+    nodes: nodeLayouts(layout, state.nodes).map(({ name, netnsPath, address, podCidr, criSocket, stateDir }) => ({
+      ...{ name, netnsPath, address, podCidr, criSocket, stateDir },
+    })),
+    kubeconfigs: {
+      admin: kubeconfigPath(layout, 'admin'),
+      adminInside: kubeconfigPath(layout, 'admin-inside'),
+      watcher: kubeconfigPath(layout, 'watcher'),
+      orchestrator: kubeconfigPath(layout, 'orchestrator'),
+    },
+    apiserver: { inside: api.inside, host: api.host },
+    etcd: { inside: `${CONTROL_ADDRESS}:${PORTS.podwireEtcd}`, host: `127.0.0.1:${state.ports.etcd}` },
+    temporal: {
+      inside: `${CONTROL_ADDRESS}:${PORTS.temporal}`,
+      host: `127.0.0.1:${state.ports.temporal}`,
+      uiUrl: `http://127.0.0.1:${state.ports.temporalUi}`,
+    },
+    binaries: { kubectl: kubectlPath, temporal, etcdctl: findProgram('etcdctl') ?? '/usr/bin/etcdctl' },
+    testImage: TEST_IMAGE,
+  };
+}
+
+/** Says in one line why a command inside the lab failed. */
+export { whyFailed };

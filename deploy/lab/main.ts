@@ -1,0 +1,100 @@
+/** `npm run lab -- …`: the lab for people. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
+import { runAttached } from '../../adapters/process/attached.ts';
+import { kubectlEnv, labDown, labUp, lineProgress, openLab } from './lab.ts';
+import type { Lab } from './lab.ts';
+import { DEFAULT_NAME, DEFAULT_NODES, labLayout } from './layout.ts';
+import { logFile, logTail, partNames } from './parts.ts';
+import { readState } from './state.ts';
+import { addressLines, statusLines } from './report.ts';
+import { SEARCH_PATH } from './commands.ts';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const program = new Command('lab')
+  .description('A real Kubernetes cluster, Temporal and etcd on this one machine, in namespaces of their own')
+  .enablePositionalOptions()
+  .option('--name <name>', 'which lab', DEFAULT_NAME);
+
+/** A lab's name may stand before or after the subcommand. */
+const nameOf = (o: { name?: string }): string => o.name ?? program.opts<{ name: string }>().name;
+const named = (name: string): Command => program.command(name).option('--name <name>', 'which lab');
+
+named('up')
+  .description('start the lab, or complete one that is partly there')
+  .option('--nodes <n>', `number of nodes, 1-5 (default: what the lab has, else ${DEFAULT_NODES})`, Number)
+  .action(async (o: { name?: string; nodes?: number }) => {
+    const name = nameOf(o);
+    const nodes = o.nodes ?? readState(labLayout(name))?.nodes ?? DEFAULT_NODES;
+    const lab = await labUp({ name, nodes, progress: lineProgress(print) });
+    await showStatus(lab);
+  });
+
+named('down')
+  .description('remove the lab and everything it made')
+  .action(async (o: { name?: string }) => {
+    const progress = lineProgress(print);
+    await labDown({ name: nameOf(o), progress });
+    progress.line(`lab '${nameOf(o)}' is gone`);
+  });
+
+named('status')
+  .description('parts, versions, addresses, nodes')
+  .action(async (o: { name?: string }) => showStatus(await openLab(nameOf(o))));
+
+named('ui')
+  .description('addresses to look at')
+  .action(async (o: { name?: string }) => addressLines(await openLab(nameOf(o))).forEach(print));
+
+named('logs')
+  .description('the log of one part, or the end of all')
+  .argument('[part]')
+  .option('-n, --lines <n>', 'how many lines', Number, 50)
+  .option('-f, --follow', 'go on with what is added')
+  .action(async (part: string | undefined, o: { name?: string; lines: number; follow?: boolean }) => {
+    const lab = labLayout(nameOf(o));
+    const names = partNames(lab);
+    if (part !== undefined && !names.includes(part)) {
+      throw new Error(`lab '${lab.name}' has no part '${part}'; it has: ${names.join(', ') || 'none'}`);
+    }
+    for (const name of part === undefined ? names : [part]) print(logTail(lab, name, o.lines));
+    if (o.follow && part !== undefined) await follow(logFile(lab, part), part);
+  });
+
+program
+  .command('kubectl')
+  .description('kubectl as the administrator of the lab')
+  .argument('[args...]')
+  .helpOption(false)
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (args: string[]) => {
+    const lab = await openLab(nameOf({}));
+    const env = { PATH: SEARCH_PATH, TERM: process.env['TERM'] ?? 'dumb', ...kubectlEnv(lab) };
+    process.exitCode = await runAttached(lab.binaries.kubectl, args, env);
+  });
+
+async function showStatus(lab: Lab): Promise<void> {
+  for (const line of await statusLines(lab)) print(line);
+}
+
+/** Prints what is appended to a file until the process is interrupted. */
+async function follow(file: string, prefix: string): Promise<never> {
+  let seen = existsSync(file) ? statSync(file).size : 0;
+  for (;;) {
+    await sleep(300);
+    const text = readFileSync(file);
+    if (text.length > seen) {
+      for (const line of text.subarray(seen).toString('utf8').trimEnd().split('\n')) print(`${prefix} | ${line}`);
+    }
+    seen = text.length;
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
