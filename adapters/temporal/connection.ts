@@ -1,6 +1,6 @@
 /** The connection to the Temporal frontend, shared by everything in a process that starts or signals workflows. */
 import { readFileSync } from 'node:fs';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { PodwireError } from '../../domain/failures.ts';
 
 export interface TemporalOptions {
@@ -29,6 +29,9 @@ const PROBE_DEADLINE_MS = 2_000;
 /** grpc-js waits up to two minutes between attempts to connect; a server that came back has to be noticed within seconds. */
 const CHANNEL_ARGS = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3_000 };
 
+/** The SDK's ten attempts would hide for seconds why a call fails; whoever calls retries with a back-off of its own. */
+const RETRIES = defaultGrpcRetryOptions({ maxAttempts: 3, maxIntervalMs: () => 500, initialIntervalMs: () => 100 });
+
 /** TLS files as the SDK wants them; also for a NativeConnection. Throws when a file cannot be read. */
 export function tlsOption(tls: TemporalOptions['tls']) {
   if (tls === undefined) return undefined;
@@ -47,6 +50,7 @@ export function connectClient(options: TemporalOptions): TemporalClient {
   const connection = Connection.lazy({
     address: options.address,
     channelArgs: CHANNEL_ARGS,
+    interceptors: [makeGrpcRetryInterceptor(RETRIES)],
     ...(tls === undefined ? {} : { tls }),
     ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
   });

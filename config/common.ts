@@ -1,0 +1,197 @@
+/** Settings that several processes share, with one meaning in all of them. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { LOG_LEVELS } from '../adapters/log/logger.ts';
+import { splitAddress } from '../adapters/http/health-server.ts';
+import type { TemporalOptions } from '../adapters/temporal/connection.ts';
+import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../domain/settings.ts';
+import type { SettingsTable, Values } from './cli-flags.ts';
+
+/** Label and annotation keys: an optional DNS prefix, a slash, and a name (Kubernetes: "qualified name"). */
+const qualifiedName = z
+  .string()
+  .regex(
+    /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+    'must be a label key such as example.org/name',
+  );
+
+const dnsName = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
+const dnsSubdomain = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
+
+const optionalText = z.string().optional();
+
+/** A `host:port` text; port and brackets are checked, the name is not looked up. */
+export const addressText = z.string().refine(
+  (text) => {
+    try {
+      splitAddress(text);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  { error: 'must be host:port, [IPv6]:port or :port' },
+);
+
+/** Whole or decimal seconds within limits, given back in milliseconds. */
+export const seconds = (fallback: number, min: number, max: number) =>
+  z
+    .string()
+    .default(String(fallback))
+    .refine((text) => /^\d{1,6}(\.\d{1,3})?$/.test(text) && Number(text) >= min && Number(text) <= max, {
+      error: `must be seconds from ${min} to ${max}`,
+    })
+    .transform((text) => Number(text) * 1_000);
+
+export const logSettings = {
+  logLevel: {
+    flag: 'log-level',
+    env: 'PODWIRE_LOG_LEVEL',
+    schema: z.enum(LOG_LEVELS).default('info'),
+    help: `one of ${LOG_LEVELS.join(', ')}`,
+  },
+} as const satisfies SettingsTable;
+
+export const kubernetesSettings = {
+  kubeconfig: {
+    flag: 'kubeconfig',
+    env: 'PODWIRE_KUBECONFIG',
+    schema: optionalText,
+    help: 'kubeconfig file; without one, the service account of the pod',
+  },
+} as const satisfies SettingsTable;
+
+export const dialectSettings = {
+  selector: {
+    flag: 'selector',
+    env: 'PODWIRE_SELECTOR',
+    schema: qualifiedName.default(DEFAULT_DIALECT_SETTINGS.selector),
+    help: 'label key that selects pods',
+  },
+  annotation: {
+    flag: 'annotation',
+    env: 'PODWIRE_ANNOTATION',
+    schema: qualifiedName.default(DEFAULT_DIALECT_SETTINGS.annotation),
+    help: 'annotation that holds the networks',
+  },
+  configMap: {
+    flag: 'configmap',
+    env: 'PODWIRE_CONFIGMAP',
+    schema: z
+      .string()
+      .regex(new RegExp(`^${dnsName}/${dnsSubdomain}$`), 'must be namespace/name')
+      .default(`${DEFAULT_DIALECT_SETTINGS.configMapNamespace}/${DEFAULT_DIALECT_SETTINGS.configMapName}`),
+    help: 'namespace/name of the ConfigMap that declares networks',
+  },
+  inlineScope: {
+    flag: 'inline-scope',
+    env: 'PODWIRE_INLINE_SCOPE',
+    schema: z.enum(['namespace', 'cluster']).default(DEFAULT_DIALECT_SETTINGS.inlineScope),
+    help: 'whether an inline network belongs to its namespace or, by name alone, to the cluster',
+  },
+} as const satisfies SettingsTable;
+
+export function dialectOf(values: Values<typeof dialectSettings>): DialectSettings {
+  const [configMapNamespace = '', configMapName = ''] = values.configMap.split('/');
+  return {
+    selector: values.selector,
+    annotation: values.annotation,
+    configMapName,
+    configMapNamespace,
+    inlineScope: values.inlineScope,
+  };
+}
+
+/** The names of Temporal's own tools (environment configuration), so that one set of variables serves all. */
+export const temporalSettings = {
+  temporalAddress: {
+    flag: 'temporal-address',
+    env: 'TEMPORAL_ADDRESS',
+    schema: addressText.default('127.0.0.1:7233'),
+    help: 'host:port of the Temporal frontend',
+  },
+  temporalNamespace: {
+    flag: 'temporal-namespace',
+    env: 'TEMPORAL_NAMESPACE',
+    schema: z.string().default('default'),
+    help: 'Temporal namespace, one per cluster',
+  },
+  temporalTls: {
+    flag: 'temporal-tls',
+    env: 'TEMPORAL_TLS',
+    schema: z.enum(['true', 'false']).optional(),
+    help: 'TLS to Temporal: true or false; on by itself when a TLS file or an API key is set',
+  },
+  temporalTlsCa: {
+    flag: 'temporal-tls-ca',
+    env: 'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
+    schema: optionalText,
+    help: 'PEM file of the CA',
+  },
+  temporalTlsCert: {
+    flag: 'temporal-tls-cert',
+    env: 'TEMPORAL_TLS_CLIENT_CERT_PATH',
+    schema: optionalText,
+    help: 'PEM file of the client certificate',
+  },
+  temporalTlsKey: {
+    flag: 'temporal-tls-key',
+    env: 'TEMPORAL_TLS_CLIENT_KEY_PATH',
+    schema: optionalText,
+    help: 'PEM file of the client key',
+  },
+  temporalTlsServerName: {
+    flag: 'temporal-tls-server-name',
+    env: 'TEMPORAL_TLS_SERVER_NAME',
+    schema: optionalText,
+    help: 'name expected in the server certificate',
+  },
+  temporalApiKey: { env: 'TEMPORAL_API_KEY', schema: optionalText, help: 'API key, environment only' },
+} as const satisfies SettingsTable;
+
+export function temporalOf(values: Values<typeof temporalSettings>): TemporalOptions {
+  const tls = {
+    caFile: values.temporalTlsCa,
+    certFile: values.temporalTlsCert,
+    keyFile: values.temporalTlsKey,
+    serverName: values.temporalTlsServerName,
+  };
+  const wanted =
+    values.temporalTls === undefined
+      ? values.temporalApiKey !== undefined || Object.values(tls).some((value) => value !== undefined)
+      : values.temporalTls === 'true';
+  return {
+    address: values.temporalAddress,
+    namespace: values.temporalNamespace,
+    apiKey: values.temporalApiKey,
+    ...(wanted ? { tls } : {}),
+  };
+}
+
+export const etcdSettings = {
+  etcdEndpoints: {
+    flag: 'etcd-endpoints',
+    env: 'PODWIRE_ETCD_ENDPOINTS',
+    schema: z
+      .string()
+      .default('127.0.0.1:2379')
+      .transform((text) => text.split(',').map((part) => part.trim().replace(/^https?:\/\//, '')))
+      .pipe(z.array(addressText)),
+    help: "host:port of podwire's etcd, several separated by commas",
+  },
+  etcdCa: { flag: 'etcd-ca', env: 'PODWIRE_ETCD_CA', schema: optionalText, help: 'PEM file of the CA; turns TLS on' },
+  etcdCert: { flag: 'etcd-cert', env: 'PODWIRE_ETCD_CERT', schema: optionalText, help: 'PEM file of the certificate' },
+  etcdKey: { flag: 'etcd-key', env: 'PODWIRE_ETCD_KEY', schema: optionalText, help: 'PEM file of the key' },
+} as const satisfies SettingsTable;
+
+const ETCD_TIMEOUT_MS = 2_000;
+
+/** Reads the PEM files; throws when one cannot be read. */
+export function etcdOf(values: Values<typeof etcdSettings>): EtcdOptions {
+  const { etcdCa, etcdCert, etcdKey } = values;
+  if (etcdCa === undefined) return { endpoints: values.etcdEndpoints, timeoutMs: ETCD_TIMEOUT_MS };
+  const pair =
+    etcdCert === undefined || etcdKey === undefined ? {} : { cert: readFileSync(etcdCert), key: readFileSync(etcdKey) };
+  return { endpoints: values.etcdEndpoints, timeoutMs: ETCD_TIMEOUT_MS, tls: { ca: readFileSync(etcdCa), ...pair } };
+}

@@ -1,0 +1,15 @@
+/** What the watcher reads from podwire's etcd, and only when it starts or has listed anew. */
+import type { ConvergedMark } from '../domain/records.ts';
+
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Both throw `PodwireError('EtcdUnavailable')`. */
+export interface MarkReader {
+  /** Converged marks by pod UID. */
+  readonly listMarks: () => Promise<ReadonlyMap<string, ConvergedMark>>;
+  /** Every pod of which anything is left in etcd apart from its mark: attachments, refusals. */
+  readonly listPodsWithRecords: () => Promise<ReadonlyMap<string, PodName>>;
+}
