@@ -39,3 +39,7 @@ export const refusalKey = (podUid: string, interfaceName: string): string =>
 
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 export const tombstonesPrefix = (node: string): string => `${ROOT}/tombstones/${node}/`;
+
+export const podFailuresPrefix = (podUid: string): string => `${ROOT}/failures/${podUid}/`;
+export const failureKey = (podUid: string, interfaceName: string): string =>
+  `${ROOT}/failures/${podUid}/${interfaceName}`;

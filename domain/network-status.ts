@@ -1,6 +1,6 @@
 /** The `podwire.io/network-status` annotation: a projection of records, for people and for programs in the pod. */
 import { networkKey, type SelectionProblem } from './network-selection.ts';
-import type { AttachmentRecord, RefusalRecord } from './records.ts';
+import type { AttachmentRecord, FailureRecord, RefusalRecord } from './records.ts';
 
 export interface NetworkStatus {
   /** `scope/name`; for a mistake in the annotation the name as written. */
@@ -20,11 +20,17 @@ export interface NetworkStatus {
 /** Builds the status list; records come in the order in which the caller wants them shown. */
 export function networkStatus(
   records: readonly AttachmentRecord[],
+  failures: readonly FailureRecord[],
   refusals: readonly RefusalRecord[],
   problems: readonly SelectionProblem[],
 ): NetworkStatus[] {
   return [
-    ...records.map(recordStatus),
+    ...records.map((record) =>
+      recordStatus(
+        record,
+        failures.find((failure) => failure.interfaceName === record.link.interfaceName),
+      ),
+    ),
     ...refusals.map((refusal): NetworkStatus => ({
       name: networkKey(refusal.network),
       interface: refusal.interfaceName,
@@ -41,12 +47,12 @@ export function networkStatus(
   ];
 }
 
-function recordStatus(record: AttachmentRecord): NetworkStatus {
+function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefined): NetworkStatus {
   const base = { name: networkKey(record.network), interface: record.link.interfaceName };
-  const failing = record.failure === undefined ? {} : { code: record.failure.code, message: record.failure.message };
+  const failing = failure === undefined ? {} : { code: failure.code, message: failure.message };
   if (record.phase === 'removing') return { ...base, state: 'Detaching', ...failing };
   if (record.phase === 'intent' || record.result === undefined) {
-    return { ...base, state: record.failure === undefined ? 'Attaching' : 'Failing', ...failing };
+    return { ...base, state: failure === undefined ? 'Attaching' : 'Failing', ...failing };
   }
   const { mac, mtu, addresses } = record.result;
   return { ...base, state: 'Attached', vni: record.link.vni, dstport: record.link.dstPort, mac, mtu, ips: addresses };

@@ -46,6 +46,13 @@ export interface StepFailure {
   readonly message: string;
 }
 
+/** Why a step of an attachment keeps failing; apart from the record, whose mod-revision is a fencing token. */
+export interface FailureRecord extends StepFailure {
+  readonly v: number;
+  readonly interfaceName: string;
+  readonly generation: number;
+}
+
 /** `intent`: written before the first side effect. `attached`: read back from the kernel. `removing`: being undone. */
 export type AttachmentPhase = 'intent' | 'attached' | 'removing';
 
@@ -67,7 +74,6 @@ export interface AttachmentRecord {
   readonly vtep: string;
   readonly phase: AttachmentPhase;
   readonly result?: LinkResult;
-  readonly failure?: StepFailure;
 }
 
 /** A record with the etcd revision of its last write: the fencing token of everything done for it. */

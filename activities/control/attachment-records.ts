@@ -2,6 +2,7 @@
 import { attachmentKey } from '../../domain/keys.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
+import type { IntentOutcome } from '../../domain/ports/record-store.ts';
 import { RECORD_VERSION, type AttachmentRecord, type SandboxRecord, type Stored } from '../../domain/records.ts';
 import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
 import { linkHashes, readDesired, selectionFor, vtepOf } from './desired.ts';
@@ -10,6 +11,8 @@ import type { ObserveDeps } from './observe-pod.ts';
 
 export interface RecordDeps extends ObserveDeps {
   readonly signals: Signals;
+  /** Time between the two reads that must both miss a Node object before it counts as gone, in seconds. */
+  readonly nodeGoneSeconds: number;
 }
 
 type RecordActivities = Pick<
@@ -42,10 +45,8 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       });
     },
 
-    recordFailure: async (input) => {
-      const stored = await read(input);
-      if (stored !== undefined) await records.recordFailure(stored, input.failure);
-    },
+    recordFailure: ({ uid, interfaceName, generation, failure }) =>
+      records.putFailure(uid, { v: RECORD_VERSION, interfaceName, generation, ...failure }),
 
     beginRemoval: async (input) => {
       const stored = await read(input);
@@ -113,7 +114,12 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
   }
   if (previous !== undefined && previous.value.phase === 'removing')
     return { kind: 'stale', reason: 'the interface is being removed' };
-  const outcome = await deps.records.recordIntent(record, previous);
+  return intentResult(record, await deps.records.recordIntent(record, previous));
+}
+
+function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentResult {
+  const { vni, dstPort } = record.link;
+  const asked = `network ${networkKey(record.network)}: id=${vni} (UDP port ${dstPort})`;
   switch (outcome.kind) {
     case 'recorded':
       return { kind: 'recorded', generation: record.generation, modRevision: outcome.stored.modRevision };
@@ -123,13 +129,14 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
       return {
         kind: 'refused',
         code: 'VniTaken',
-        message: `network ${networkKey(record.network)}: id=${record.link.vni} (UDP port ${record.link.dstPort}) belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
+        waitsForVni: `${dstPort}/${vni}`,
+        message: `${asked} belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
       };
     case 'vni-fixed':
       return {
         kind: 'refused',
         code: 'VniFixed',
-        message: `network ${networkKey(record.network)}: id=${record.link.vni} (UDP port ${record.link.dstPort}) differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
+        message: `${asked} differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
       };
   }
 }

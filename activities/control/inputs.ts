@@ -27,7 +27,13 @@ export interface IntentInput extends PodInput {
 
 export type IntentResult =
   | { readonly kind: 'recorded'; readonly generation: number; readonly modRevision: string }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'refused';
+      readonly code: string;
+      readonly message: string;
+      /** `<port>/<vni>` when another network has it: the pod is woken when it is free. */
+      readonly waitsForVni?: string;
+    }
   | { readonly kind: 'stale'; readonly reason: string };
 
 export interface Token {
@@ -50,6 +56,7 @@ export interface RefusalInput extends PodInput {
   readonly interfaceName: string;
   readonly network: NetworkRef;
   readonly failure: StepFailure;
+  readonly waitsForVni?: string;
 }
 
 export interface MeshInput extends NetworkRef {
@@ -64,7 +71,9 @@ export interface ControlActivities {
   /** Writes `attached`, what the kernel showed, and the membership. Undefined: somebody else wrote the record. */
   recordResult(input: RecordInput & { readonly result: LinkResult }): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
-  recordFailure(input: RecordInput & { readonly failure: StepFailure }): Promise<void>;
+  recordFailure(
+    input: PodInput & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
+  ): Promise<void>;
   /** Moves the record to `removing` with a new generation and takes the attachment out of its mesh. Undefined: the record changed or is gone. */
   beginRemoval(input: RecordInput): Promise<Token | undefined>;
   /** Tells the network's mesh run that its members changed. */
@@ -79,8 +88,11 @@ export interface ControlActivities {
   publishStatus(input: PublishInput): Promise<void>;
   /** Writes the converged mark, unless the inputs are others by now. False: they are. */
   writeMark(input: PodInput & { readonly inputsHash: string }): Promise<boolean>;
-  /** UID of the Node object, or nothing. */
-  readNodeUid(input: { readonly v: number; readonly node: string }): Promise<string | undefined>;
+  /** Whether the Node object exists, and after how long a second look is due (decision 8). */
+  readNode(input: {
+    readonly v: number;
+    readonly node: string;
+  }): Promise<{ exists: boolean; lookAgainAfterSeconds: number }>;
   /** Sets aside what a node that is surely gone still owned. */
   entombAttachment(input: RecordInput): Promise<boolean>;
   /** Nodes with members of a network. */

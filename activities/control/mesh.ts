@@ -2,12 +2,9 @@
 import type { ControlActivities } from './inputs.ts';
 import type { RecordDeps } from './attachment-records.ts';
 
-type MeshActivities = Pick<
-  ControlActivities,
-  'joinMesh' | 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNodeUid'
->;
+type MeshActivities = Pick<ControlActivities, 'joinMesh' | 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNode'>;
 
-export function createMeshActivities({ records, signals, cluster }: RecordDeps): MeshActivities {
+export function createMeshActivities({ records, signals, cluster, nodeGoneSeconds }: RecordDeps): MeshActivities {
   return {
     joinMesh: (network) => signals.membersChanged(network, 'a member joined'),
     leaveMesh: (network) => signals.membersChanged(network, 'a member left'),
@@ -17,6 +14,9 @@ export function createMeshActivities({ records, signals, cluster }: RecordDeps):
       const members = await records.members({ scope, name });
       await records.putMeshState({ scope, name }, members.length === 0 ? undefined : { behind });
     },
-    readNodeUid: ({ node }) => cluster.nodeUid(node),
+    readNode: async ({ node }) => ({
+      exists: (await cluster.nodeUid(node)) !== undefined,
+      lookAgainAfterSeconds: nodeGoneSeconds,
+    }),
   };
 }

@@ -2,7 +2,7 @@
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
 import { networkStatus } from '../../domain/network-status.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
-import { RECORD_VERSION, type AttachmentRecord, type RefusalRecord } from '../../domain/records.ts';
+import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type RefusalRecord } from '../../domain/records.ts';
 import { readDesired, type Desired } from './desired.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlActivities, PublishInput } from './inputs.ts';
@@ -14,7 +14,7 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
   return {
     publishStatus: (input) => publishStatus(deps, input),
 
-    recordRefusal: ({ uid, namespace, name, inputsHash, interfaceName, network, failure }) =>
+    recordRefusal: ({ uid, namespace, name, inputsHash, interfaceName, network, failure, waitsForVni }) =>
       records.putRefusal(uid, {
         v: RECORD_VERSION,
         namespace,
@@ -24,7 +24,7 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         interfaceName,
         code: failure.code,
         message: failure.message,
-        ...waitingFor(failure),
+        ...(waitsForVni === undefined ? {} : { waitsForVni }),
       }),
 
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),
@@ -55,12 +55,6 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
   };
 }
 
-/** `<port>/<vni>` out of a VniTaken refusal, so that freeing the VNI finds it. */
-function waitingFor(failure: { code: string; message: string }): { waitsForVni?: string } {
-  const match = failure.code === 'VniTaken' ? /id=(\d+) \(UDP port (\d+)\)/.exec(failure.message) : null;
-  return match === null ? {} : { waitsForVni: `${match[2]}/${match[1]}` };
-}
-
 async function currentRefusals(deps: RecordDeps, desired: Desired): Promise<RefusalRecord[]> {
   const all = await deps.records.refusals(desired.pod.uid);
   return all.filter((refusal) => refusal.inputsHash === desired.inputsHash);
@@ -70,14 +64,15 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<voi
   const desired = await readDesired(deps, input);
   if (desired === undefined) return;
   const known = (await deps.records.podAttachments(input.uid, desired.pod.nodeName)).map((stored) => stored.value);
-  const refusals = await currentRefusals(deps, desired);
-  const status = networkStatus(inAnnotationOrder(known, desired), refusals, desired.parsed.problems);
+  const [refusals, failures] = await Promise.all([currentRefusals(deps, desired), deps.records.failures(input.uid)]);
+  const status = networkStatus(inAnnotationOrder(known, desired), failures, refusals, desired.parsed.problems);
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && desired.pod.publishedStatus === undefined;
   if (!untouched && text !== desired.pod.publishedStatus) {
     if ((await deps.cluster.publishStatus(input, text)) === 'gone') return;
   }
-  for (const event of eventsOf(input, desired, known, refusals)) await deps.cluster.createEvent(input, event);
+  for (const event of eventsOf({ input, desired, known, refusals, failures }))
+    await deps.cluster.createEvent(input, event);
 }
 
 function inAnnotationOrder(records: readonly AttachmentRecord[], desired: Desired): AttachmentRecord[] {
@@ -89,12 +84,15 @@ function inAnnotationOrder(records: readonly AttachmentRecord[], desired: Desire
   return [...records].sort((a, b) => position(a) - position(b));
 }
 
-function eventsOf(
-  input: PublishInput,
-  desired: Desired,
-  known: readonly AttachmentRecord[],
-  refusals: readonly RefusalRecord[],
-): PodEvent[] {
+interface Facts {
+  readonly input: PublishInput;
+  readonly desired: Desired;
+  readonly known: readonly AttachmentRecord[];
+  readonly refusals: readonly RefusalRecord[];
+  readonly failures: readonly FailureRecord[];
+}
+
+function eventsOf({ input, desired, known, refusals, failures }: Facts): PodEvent[] {
   const { inputsHash, parsed } = desired;
   return [
     ...parsed.problems.map((problem) => problemEvent(problem, 'Warning', inputsHash)),
@@ -105,7 +103,11 @@ function eventsOf(
       message: `${refusal.interfaceName}: ${refusal.message}`,
       key: `refused/${refusal.interfaceName}/${refusal.code}/${inputsHash}`,
     })),
-    ...known.flatMap((record) => failureEvent(record)),
+    ...known.flatMap((record) =>
+      failures
+        .filter((failure) => failure.interfaceName === record.link.interfaceName)
+        .map((failure) => failureEvent(record, failure)),
+    ),
     ...known.filter((record) => wasAttached(record, input)).map(attachedEvent),
     ...input.detached.map(({ interfaceName, network, generation }): PodEvent => ({
       type: 'Normal',
@@ -130,18 +132,15 @@ function attachedEvent(record: AttachmentRecord): PodEvent {
   };
 }
 
-function failureEvent(record: AttachmentRecord): PodEvent[] {
-  const { failure, link, generation, sandboxId, phase } = record;
-  if (failure === undefined) return [];
+function failureEvent(record: AttachmentRecord, failure: FailureRecord): PodEvent {
+  const { link, generation, sandboxId, phase } = record;
   const verb = phase === 'removing' ? 'detach' : 'attach';
-  return [
-    {
-      type: 'Warning',
-      reason: phase === 'removing' ? 'NetworkDetachFailing' : 'NetworkAttachFailing',
-      message: `cannot ${verb} ${link.interfaceName} (network ${networkKey(record.network)}): ${failure.code}: ${failure.message}; retrying`,
-      key: `failing/${sandboxId}/${link.interfaceName}/${generation}/${failure.code}`,
-    },
-  ];
+  return {
+    type: 'Warning',
+    reason: phase === 'removing' ? 'NetworkDetachFailing' : 'NetworkAttachFailing',
+    message: `cannot ${verb} ${link.interfaceName} (network ${networkKey(record.network)}): ${failure.code}: ${failure.message}; retrying`,
+    key: `failing/${sandboxId}/${link.interfaceName}/${generation}/${failure.code}`,
+  };
 }
 
 function problemEvent(problem: SelectionProblem, type: PodEvent['type'], inputsHash: string): PodEvent {

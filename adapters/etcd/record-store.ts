@@ -11,7 +11,15 @@ import {
   type Stored,
 } from '../../domain/records.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
-import { attachmentSchema, markSchema, memberSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
+import {
+  attachmentSchema,
+  failureSchema,
+  markSchema,
+  memberSchema,
+  parseEntry,
+  refusalSchema,
+  sandboxSchema,
+} from './schemas.ts';
 
 export function createRecordStore(etcd: Etcd): RecordStore {
   return {
@@ -38,8 +46,10 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     recordIntent: (record, previous) => recordIntent(etcd, record, previous),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
     beginRemoval: (stored) => beginRemoval(etcd, stored),
-    recordFailure: async (stored, failure) => {
-      await etcd.transact([unchanged(stored)], [putOperation(stored.key, { ...stored.value, failure })]);
+    putFailure: (podUid, failure) => put(etcd, keys.failureKey(podUid, failure.interfaceName), failure),
+    failures: async (podUid) => {
+      const { entries } = await etcd.list(keys.podFailuresPrefix(podUid));
+      return entries.map((entry) => parseEntry(failureSchema, entry));
     },
     forget: (stored) => forget(etcd, stored),
     freeVni: (network, dstPort, vni) => freeVni(etcd, network, dstPort, vni),
@@ -84,6 +94,7 @@ const unchanged = (stored: Stored<unknown>): Condition => ({
   is: 'unchanged',
   modRevision: stored.modRevision,
 });
+const failureKeyOf = (record: AttachmentRecord): string => keys.failureKey(record.podUid, record.link.interfaceName);
 const podNodeKeyOf = (record: AttachmentRecord): string => keys.podNodeKey(record.podUid, record.node);
 
 function parseOptional<T>(entry: Entry | undefined, parse: (entry: Entry) => T): T | undefined {
@@ -151,13 +162,14 @@ async function recordResult(
   result: LinkResult,
   member: MemberRecord,
 ): Promise<boolean> {
-  const { failure: _solved, ...record } = stored.value;
+  const record = stored.value;
   const attached: AttachmentRecord = { ...record, phase: 'attached', result };
   const { applied } = await etcd.transact(
     [unchanged(stored)],
     [
       putOperation(stored.key, attached),
       putOperation(keys.memberKey(record.network, record.podUid, record.link.interfaceName), member),
+      { remove: failureKeyOf(record) },
     ],
   );
   return applied;
@@ -175,7 +187,7 @@ async function beginRemoval(
   etcd: Etcd,
   stored: Stored<AttachmentRecord>,
 ): Promise<Stored<AttachmentRecord> | undefined> {
-  const { failure: _past, ...record } = stored.value;
+  const record = stored.value;
   const removing: AttachmentRecord = { ...record, phase: 'removing', generation: record.generation + 1 };
   const member = await memberOf(etcd, record);
   const { applied, revision } = await etcd.transact(
@@ -213,7 +225,7 @@ async function forget(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boo
       unchanged(stored),
       ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
     ],
-    [{ remove: stored.key }, ...unused.map((entry) => ({ remove: entry.key }))],
+    [{ remove: stored.key }, { remove: failureKeyOf(record) }, ...unused.map((entry) => ({ remove: entry.key }))],
   );
   return applied;
 }

@@ -4,6 +4,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type {
   AttachmentRecord,
   ConvergedMark,
+  FailureRecord,
   MemberRecord,
   NodeRecord,
   RefusalRecord,
@@ -15,7 +16,6 @@ import type { Entry } from './client.ts';
 const version = z.literal(1);
 const network = z.object({ scope: z.string(), name: z.string() });
 const netns = z.object({ path: z.string(), inode: z.string(), ctimeNs: z.string() });
-const failure = z.object({ code: z.string(), message: z.string() });
 
 const link = z.object({
   kind: z.literal('vxlan'),
@@ -55,7 +55,6 @@ export const attachmentSchema: z.ZodType<AttachmentRecord> = z.object({
   vtep: z.string(),
   phase: z.enum(['intent', 'attached', 'removing']),
   result: result.exactOptional(),
-  failure: failure.exactOptional(),
 });
 
 export const sandboxSchema: z.ZodType<SandboxRecord> = z.object({
@@ -100,6 +99,14 @@ export const refusalSchema: z.ZodType<RefusalRecord> = z.object({
   code: z.string(),
   message: z.string(),
   waitsForVni: z.string().exactOptional(),
+});
+
+export const failureSchema: z.ZodType<FailureRecord> = z.object({
+  v: version,
+  interfaceName: z.string(),
+  generation: z.number().int(),
+  code: z.string(),
+  message: z.string(),
 });
 
 export const nodeSchema: z.ZodType<NodeRecord> = z.object({ v: version, nodeUid: z.string(), bootId: z.string() });

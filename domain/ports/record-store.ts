@@ -3,12 +3,12 @@ import type { NetworkRef } from '../network-selection.ts';
 import type {
   AttachmentRecord,
   ConvergedMark,
+  FailureRecord,
   LinkResult,
   Member,
   MemberRecord,
   RefusalRecord,
   SandboxRecord,
-  StepFailure,
   Stored,
 } from '../records.ts';
 
@@ -47,7 +47,9 @@ export interface RecordStore {
   ) => Promise<boolean>;
   /** `removing` with a new generation, and out of the mesh, in one transaction; undefined: changed by somebody else. */
   readonly beginRemoval: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
-  readonly recordFailure: (stored: Stored<AttachmentRecord>, failure: StepFailure) => Promise<void>;
+  /** Notes why a step keeps failing; forgotten with the next result or removal. */
+  readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
+  readonly failures: (podUid: string) => Promise<FailureRecord[]>;
   /** Forgets an attachment after its last undo. False: the record was changed by somebody else. */
   readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
   /** Frees the network's VNI when nobody uses it any more. True: it was freed by this call. */

@@ -1,0 +1,71 @@
+/**
+ * Every time-out, retry and heartbeat of podwire's activities, with its reason. Nothing else in workflows/ names a duration.
+ *
+ * | what                     | value            | why                                                                              |
+ * |--------------------------|------------------|----------------------------------------------------------------------------------|
+ * | control: total           | 2 s, 2 attempts  | a local activity that hangs makes the workflow deaf to signals (decision 13)      |
+ * | control: pause           | 1…15 s           | the workflow waits, not the activity: a signal is acted on at once                |
+ * | node: schedule to start  | 10 s             | the only way to notice a node without a worker (decision 16)                      |
+ * | node: start to close     | 15 s             | a link takes 20 ms; lookupSandbox waits up to 10 s for a sandbox that is starting |
+ * | node: heartbeat          | 3 s              | workers beat every 250 ms: a killed one is noticed in 3 s, a cancel in 1 s        |
+ * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
+ * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
+ * | node: stuck              | 30…60 s, endless | a cause that goes away is noticed without a person; a signal interrupts           |
+ * | node away                | 1…30 s, endless  | no schedule-to-start limit: it starts when the worker is back (decision 16)       |
+ */
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+
+export const CONTROL: LocalActivityOptions = {
+  scheduleToCloseTimeout: '2s',
+  retry: { initialInterval: '50ms', maximumAttempts: 2 },
+};
+
+export const CONTROL_PAUSE_SECONDS = { first: 1, longest: 15 } as const;
+
+export const NODE: ActivityOptions = {
+  startToCloseTimeout: '15s',
+  heartbeatTimeout: '3s',
+  // Any other type lets two attempts of one activity id overlap, and the workflow task then fails for ever.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+};
+
+export const NODE_FIRST: ActivityOptions = { ...NODE, scheduleToStartTimeout: '10s', retry: { maximumAttempts: 1 } };
+
+/** Pause between the first try and the quick ones. */
+export const NODE_QUICK_PAUSE = '1s';
+
+export const NODE_QUICK: ActivityOptions = {
+  ...NODE,
+  scheduleToStartTimeout: '10s',
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumAttempts: 4 },
+};
+
+export const NODE_STUCK: ActivityOptions = {
+  ...NODE,
+  retry: { initialInterval: '30s', backoffCoefficient: 1.5, maximumInterval: '60s' },
+};
+
+export const NODE_AWAY: ActivityOptions = {
+  ...NODE,
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** One look of a mesh run at one node; a node that misses it resyncs by itself when it is back (decision 22). */
+export const MESH_SYNC: ActivityOptions = {
+  ...NODE,
+  scheduleToStartTimeout: '10s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
+};
+
+/** Pause before observing again when the world moved on between plan and step, in seconds. */
+export const STALE_PAUSE_SECONDS = { first: 1, longest: 30 } as const;
+/** Rounds that may go stale before the first pause: an edit in mid-flight is normal. */
+export const STALE_ROUNDS_WITHOUT_PAUSE = 3;
+
+/** Pause after something podwire did not expect, in seconds; a signal ends it. */
+export const UNEXPECTED_PAUSE_SECONDS = 60;
+
+/** Signals per mesh run before it continues as new (decision 22). */
+export const MESH_SIGNALS_PER_RUN = 2000;
+/** History length at which a pod's run continues as new; the server suggests it at 4,096 events. */
+export const POD_HISTORY_LIMIT = 4000;

@@ -1,0 +1,3 @@
+/** The one file the workflow bundle starts from. */
+export { networkMesh } from './network-mesh.ts';
+export { podNetwork } from './pod-network.ts';

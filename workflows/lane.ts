@@ -1,0 +1,217 @@
+/** One lane: everything to be done for one interface of the pod, in order. The undo of a step is pushed before the step. */
+import { workflowInfo } from '@temporalio/workflow';
+import type { RecordInput } from '../activities/control/inputs.ts';
+import { MESSAGE_VERSION } from '../domain/messages.ts';
+import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
+import type { KnownAttachment, Observation, WishedAttachment } from '../domain/observation.ts';
+import type { Lane } from '../domain/plan.ts';
+import type { StepFailure } from '../domain/records.ts';
+import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
+import { entombWhenNodeIsGone } from './node-gone.ts';
+import { Interrupted, Refused, Stale } from './outcome.ts';
+
+const v = MESSAGE_VERSION;
+
+export interface Detached {
+  readonly interfaceName: string;
+  readonly network: NetworkRef;
+  readonly generation: number;
+}
+
+/** How a lane ended; whatever is not `done` or `refused` makes the run observe again. */
+export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale';
+
+export class LaneRun {
+  readonly lane: Lane;
+  readonly detached: Detached[] = [];
+  attached: { interfaceName: string; network: NetworkRef } | undefined;
+  /** The first try is over, one way or another: the next lane may start. */
+  yielded = false;
+  #nodeIsAway = false;
+  readonly #context: RunContext;
+  readonly #observation: Observation;
+  readonly #onNews: () => void;
+
+  /** @param onNews called when the pod's status should be published before all lanes end */
+  constructor(context: RunContext, observation: Observation, lane: Lane, onNews: () => void) {
+    this.#context = context;
+    this.#observation = observation;
+    this.lane = lane;
+    this.#onNews = onNews;
+  }
+
+  async run(): Promise<LaneEnd> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      if (error instanceof Interrupted) return 'interrupted';
+      if (error instanceof Stale) return 'stale';
+      throw error;
+    } finally {
+      this.yielded = true;
+    }
+  }
+
+  async #run(): Promise<LaneEnd> {
+    for (const record of this.lane.remove) {
+      const refusal = await this.#detach(record, record.completed);
+      if (refusal !== undefined) return this.#refuse(record.network, refusal);
+    }
+    const { attach } = this.lane;
+    return attach === undefined ? 'done' : this.#attach(attach.wish, attach.sandboxId);
+  }
+
+  async #attach(wish: WishedAttachment, sandboxId: string): Promise<LaneEnd> {
+    const undo: (() => Promise<StepFailure | undefined>)[] = [];
+    try {
+      await this.#attachSteps(wish, sandboxId, undo);
+      return 'done';
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#show('undo', error.failure.message, 'Refused', wish.network);
+      for (const step of undo.reverse()) await step();
+      return this.#refuse(wish.network, error.failure, error.waitsForVni);
+    }
+  }
+
+  async #attachSteps(
+    wish: WishedAttachment,
+    sandboxId: string,
+    undo: (() => Promise<StepFailure | undefined>)[],
+  ): Promise<void> {
+    const context = this.#context;
+    const { node, inputsHash } = this.#observation;
+    const { interfaceName, network } = wish;
+    const { workflowId, runId } = workflowInfo();
+    const known = this.#observation.known.find(
+      (record) => record.interfaceName === interfaceName && record.sandboxId === sandboxId,
+    );
+    const completed = known?.completed === true && this.lane.remove.length === 0;
+
+    undo.push(() => this.#detach({ node, sandboxId, interfaceName, network }, completed));
+    this.#show('record-intent', '', undefined, network);
+    const intent = await controlStep(context, () =>
+      control.recordIntent.executeWithOptions({ summary: `record intent: ${interfaceName} → ${networkKey(network)}` }, [
+        { ...context.pod, node, sandboxId, interfaceName, inputsHash, owner: { workflowId, runId } },
+      ]),
+    );
+    if (intent.kind === 'stale') throw new Stale(intent.reason);
+    if (intent.kind === 'refused')
+      throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
+
+    const { generation, modRevision } = intent;
+    this.#show('ensure-link', `making ${interfaceName}`, undefined, network);
+    const result = await nodeStep(context, {
+      node,
+      activityId: `ensure-link-${interfaceName}`,
+      summary: `link ${interfaceName} of ${networkKey(network)} on ${node}`,
+      invoke: (proxy, options) =>
+        proxy.ensureVxlanLink.executeWithOptions(options, [
+          { v, node, podUid: context.pod.uid, sandboxId, interfaceName, generation, modRevision },
+        ]),
+      onTrouble: (trouble) => this.#trouble('ensure-link', network, generation, trouble),
+    });
+
+    this.#show('record-result', '', undefined, network);
+    const recorded = await controlStep(context, () =>
+      control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}` }, [
+        { ...context.pod, node, sandboxId, interfaceName, modRevision, result },
+      ]),
+    );
+    if (!recorded) throw new Stale('the record was written by somebody else');
+    await controlStep(context, () =>
+      control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
+    );
+    this.attached = { interfaceName, network };
+    this.#show('attached', result.addresses.join(' '), undefined, network);
+  }
+
+  /** Takes an attachment out of its mesh, off the host, out of the records. Returns why the host refuses it, if it does. */
+  async #detach(
+    record: Pick<KnownAttachment, 'node' | 'sandboxId' | 'interfaceName' | 'network'>,
+    completed: boolean,
+  ): Promise<StepFailure | undefined> {
+    const context = this.#context;
+    const { node, sandboxId, interfaceName, network } = record;
+    const input: RecordInput = { ...context.pod, node, sandboxId, interfaceName, modRevision: '' };
+    this.#show('leave-mesh', '', 'Detaching', network);
+    const token = await controlStep(context, () =>
+      control.beginRemoval.executeWithOptions({ summary: `begin removal: ${interfaceName}` }, [input]),
+    );
+    // Nothing recorded, nothing made: the intent comes first.
+    if (token === undefined) return undefined;
+    await controlStep(context, () =>
+      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
+    );
+
+    this.#show('delete-link', `removing ${interfaceName}`, 'Detaching', network);
+    const remove = nodeStep(context, {
+      node,
+      activityId: `delete-link-${interfaceName}`,
+      summary: `remove ${interfaceName} of ${networkKey(network)} on ${node}`,
+      invoke: (proxy, options) =>
+        proxy.deleteVxlanLink.executeWithOptions(options, [
+          { v, node, podUid: context.pod.uid, sandboxId, interfaceName, ...token, unadopt: !completed },
+        ]),
+      onTrouble: (trouble) => this.#trouble('delete-link', network, token.generation, trouble),
+    });
+    try {
+      const circumstances = {
+        podIsLive: this.#observation.presence === 'live',
+        nodeIsAway: (): boolean => this.#nodeIsAway,
+      };
+      const entombed = await entombWhenNodeIsGone(context, input, circumstances, remove);
+      if (entombed) return undefined;
+    } catch (error) {
+      if (error instanceof Refused) return error.failure;
+      throw error;
+    }
+
+    this.#show('forget', '', 'Detaching', network);
+    const forgotten = await controlStep(context, () =>
+      control.forgetAttachment.executeWithOptions({ summary: `forget ${interfaceName}` }, [
+        { ...input, modRevision: token.modRevision },
+      ]),
+    );
+    if (!forgotten) throw new Stale('the record was written by somebody else');
+    this.detached.push({ interfaceName, network, generation: token.generation });
+    return undefined;
+  }
+
+  async #refuse(network: NetworkRef, failure: StepFailure, waitsForVni?: string): Promise<LaneEnd> {
+    const { pod } = this.#context;
+    const { interfaceName } = this.lane;
+    await controlStep(this.#context, () =>
+      control.recordRefusal.executeWithOptions({ summary: `refuse ${interfaceName}: ${failure.code}` }, [
+        {
+          ...pod,
+          inputsHash: this.#observation.inputsHash,
+          interfaceName,
+          network,
+          failure,
+          ...(waitsForVni === undefined ? {} : { waitsForVni }),
+        },
+      ]),
+    );
+    this.#show('refused', failure.message, 'Refused', network);
+    return 'refused';
+  }
+
+  async #trouble(step: string, network: NetworkRef, generation: number, { state, failure }: Trouble): Promise<void> {
+    this.#show(step, `${failure.code}: ${failure.message}`, state, network);
+    const { interfaceName } = this.lane;
+    await controlStep(this.#context, () =>
+      control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
+        { ...this.#context.pod, interfaceName, generation, failure },
+      ]),
+    );
+    this.yielded = true;
+    this.#nodeIsAway = state === 'NodeUnavailable';
+    this.#onNews();
+  }
+
+  #show(step: string, note: string, state: Trouble['state'] | 'Refused' | 'Detaching', network: NetworkRef): void {
+    const { interfaceName } = this.lane;
+    this.#context.progress.lane({ interfaceName, network: networkKey(network), step, note, state });
+  }
+}

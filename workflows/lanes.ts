@@ -1,0 +1,62 @@
+/** Runs a plan's lanes: first tries in order, what fails goes on in the background, news interrupt everything that waits. */
+import { CancellationScope, condition } from '@temporalio/workflow';
+import type { Observation } from '../domain/observation.ts';
+import type { Lane } from '../domain/plan.ts';
+import { control, controlStep, type RunContext } from './context.ts';
+import { LaneRun, type LaneEnd } from './lane.ts';
+import { Interrupted } from './outcome.ts';
+
+/** Runs all lanes to their end; returns how they ended. The pod's status is published while some lanes still try, and at the end. */
+export async function runLanes(
+  context: RunContext,
+  observation: Observation,
+  lanes: readonly Lane[],
+): Promise<LaneEnd[]> {
+  const { wake } = context;
+  let over = false;
+  let statusIsOld = false;
+  const runs = lanes.map((lane) => new LaneRun(context, observation, lane, () => (statusIsOld = true)));
+  const scope = new CancellationScope();
+
+  const interrupting = (async (): Promise<void> => {
+    await condition(() => over || wake.raised || wake.cancelled);
+    if (!over) scope.cancel();
+  })();
+  const publishing = (async (): Promise<void> => {
+    for (;;) {
+      await condition(() => over || statusIsOld);
+      if (over) return;
+      statusIsOld = false;
+      await publish(context, runs).catch(ignoreInterruption);
+    }
+  })();
+
+  const ends: Promise<LaneEnd>[] = [];
+  for (const run of runs) {
+    ends.push(scope.run(() => run.run()));
+    await condition(() => run.yielded || wake.raised || wake.cancelled);
+  }
+  try {
+    return await Promise.all(ends);
+  } finally {
+    over = true;
+    await Promise.all([interrupting, publishing]);
+    await publish(context, runs).catch(ignoreInterruption);
+  }
+}
+
+/** Writes status and events for what these lanes have done so far. */
+async function publish(context: RunContext, runs: readonly LaneRun[]): Promise<void> {
+  const attached = runs.flatMap((run) => (run.attached === undefined ? [] : [run.attached]));
+  const detached = runs.flatMap((run) => run.detached);
+  await controlStep(context, () =>
+    control.publishStatus.executeWithOptions({ summary: 'publish status and events' }, [
+      { ...context.pod, attached, detached },
+    ]),
+  );
+}
+
+/** News came in while the status could not be written: the next round publishes again. */
+function ignoreInterruption(error: unknown): void {
+  if (!(error instanceof Interrupted)) throw error;
+}

@@ -1,0 +1,125 @@
+/**
+ * networkMesh: after members of a network changed, every node with members brings its FDBs in line: one activity per node, never per
+ * peer, never waiting for a node that is away (it resyncs by itself when its worker starts). Ends when nothing is left to tell.
+ */
+import {
+  condition,
+  continueAsNew,
+  defineSignal,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { NodeActivities } from '../activities/node/inputs.ts';
+import {
+  MEMBERS_CHANGED,
+  MESSAGE_VERSION,
+  nodeQueue,
+  SEARCH_NETWORKS,
+  type Hint,
+  type NetworkMeshInput,
+} from '../domain/messages.ts';
+import { networkKey } from '../domain/network-selection.ts';
+import * as options from './activity-options.ts';
+import { control } from './context.ts';
+import { classify } from './outcome.ts';
+
+export const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
+
+const networksKey = defineSearchAttributeKey(SEARCH_NETWORKS, 'KEYWORD_LIST');
+const v = MESSAGE_VERSION;
+
+/** What the run knows of one node: is it being told, and must it be told again? */
+interface NodeState {
+  syncing: boolean;
+  dirty: boolean;
+}
+
+export async function networkMesh(input: NetworkMeshInput): Promise<void> {
+  const network = { v, scope: input.scope, name: input.name };
+  const nodes = new Map<string, NodeState>();
+  const behind = new Set<string>();
+  let changed = true;
+  let signals = 0;
+  setHandler(membersChanged, () => {
+    changed = true;
+    signals += 1;
+  });
+  upsertSearchAttributes([{ key: networksKey, value: [networkKey(input)] }]);
+
+  const sync = async (node: string, state: NodeState): Promise<void> => {
+    state.syncing = true;
+    while (state.dirty) {
+      state.dirty = false;
+      if (await syncNode(network, node)) behind.delete(node);
+      else behind.add(node);
+    }
+    state.syncing = false;
+  };
+
+  for (;;) {
+    if (changed) {
+      changed = false;
+      for (const node of await listNodes(network)) {
+        const state = nodes.get(node) ?? { syncing: false, dirty: false };
+        nodes.set(node, state);
+        state.dirty = true;
+        if (!state.syncing) void sync(node, state);
+      }
+      show(nodes, behind);
+    }
+    await condition(() => changed || ![...nodes.values()].some((state) => state.syncing));
+    if (changed && signals < options.MESH_SIGNALS_PER_RUN) continue;
+    await condition(() => ![...nodes.values()].some((state) => state.syncing));
+    if (!changed) await tryControl(() => control.recordMesh({ ...network, behind: [...behind].sort() }));
+    show(nodes, behind);
+    if (!changed) return;
+    if (signals >= options.MESH_SIGNALS_PER_RUN) await continueAsNew<typeof networkMesh>(input);
+  }
+}
+
+/** True when the node has applied the members; false when it is away or keeps failing: its own resync takes over. */
+async function syncNode(network: NetworkMeshInput, node: string): Promise<boolean> {
+  const { syncFdb } = proxyActivities<NodeActivities>({ ...options.MESH_SYNC, taskQueue: nodeQueue(node) });
+  try {
+    await syncFdb.executeWithOptions(
+      { activityId: `sync-fdb-${node}`, summary: `FDB of ${networkKey(network)} on ${node}` },
+      [network],
+    );
+    return true;
+  } catch (error) {
+    if (classify(error).kind === 'cancelled') throw error;
+    return false;
+  }
+}
+
+async function listNodes(network: NetworkMeshInput): Promise<readonly string[]> {
+  let nodes: readonly string[] = [];
+  await tryControl(async () => {
+    nodes = await control.listMeshNodes.executeWithOptions({ summary: 'which nodes have members?' }, [network]);
+  });
+  return nodes;
+}
+
+/** Repeats a control activity until it succeeds: members that cannot be read now are read later, the mesh run waits for them. */
+async function tryControl(call: () => Promise<void>): Promise<void> {
+  let pause: number = options.CONTROL_PAUSE_SECONDS.first;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (classify(error).kind === 'cancelled') throw error;
+      await condition(() => false, `${pause}s`);
+      pause = Math.min(pause * 2, options.CONTROL_PAUSE_SECONDS.longest);
+    }
+  }
+}
+
+function show(nodes: ReadonlyMap<string, NodeState>, behind: ReadonlySet<string>): void {
+  const rows = [...nodes].map(
+    ([node, state]) => `| ${node} | ${state.syncing ? 'syncing' : behind.has(node) ? 'behind' : 'done'} |`,
+  );
+  setCurrentDetails(['| node | FDB |', '|---|---|', ...rows].join('\n'));
+}

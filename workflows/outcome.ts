@@ -1,0 +1,46 @@
+/** How a step can end besides success. Thrown inside a lane, caught by it; never leaves the workflow. */
+import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
+import { FAILURES, type FailureCode, type RetryClass } from '../domain/failures.ts';
+import type { StepFailure } from '../domain/records.ts';
+
+/** News came in: stop here, observe and plan afresh. */
+export class Interrupted extends Error {}
+/** The world is not as the plan assumed: observe and plan afresh. */
+export class Stale extends Error {}
+/** The same wish will fail again: undo, tell the owner. */
+export class Refused extends Error {
+  readonly failure: StepFailure;
+  readonly waitsForVni: string | undefined;
+
+  constructor(failure: StepFailure, waitsForVni?: string) {
+    super(failure.message);
+    this.failure = failure;
+    this.waitsForVni = waitsForVni;
+  }
+}
+
+export type Classified =
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'node-away' }
+  | { readonly kind: RetryClass; readonly failure: StepFailure };
+
+/** Sorts what an activity threw. */
+export function classify(error: unknown): Classified {
+  if (isCancellation(error)) return { kind: 'cancelled' };
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure) {
+    if (cause.timeoutType === 'SCHEDULE_TO_START') return { kind: 'node-away' };
+    return {
+      kind: 'unknown-outcome',
+      failure: { code: 'TimedOut', message: `no answer in time (${cause.timeoutType})` },
+    };
+  }
+  if (cause instanceof ApplicationFailure) {
+    const code = cause.type ?? 'Unknown';
+    return { kind: FAILURES[code as FailureCode] ?? 'transient', failure: { code, message: cause.message } };
+  }
+  return {
+    kind: 'transient',
+    failure: { code: 'Unknown', message: error instanceof Error ? error.message : String(error) },
+  };
+}

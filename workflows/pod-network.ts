@@ -1,0 +1,170 @@
+/**
+ * podNetwork: brings one pod's networks in line with what it asks for, then ends. A later change starts the next run under the
+ * same id; while it cannot converge it stays open and keeps trying, so that the open runs are the list of what is stuck.
+ *
+ * observe → plan (pure) → execute with undo pushed before the step → publish → mark. Signals are hints that only raise flags.
+ */
+import {
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  continueAsNew,
+  ContinueAsNew,
+  defineQuery,
+  defineSignal,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  DESIRED_CHANGED,
+  POD_DELETED,
+  RETRY_NOW,
+  VIEW_QUERY,
+  type Hint,
+  type PodNetworkInput,
+} from '../domain/messages.ts';
+import type { Observation } from '../domain/observation.ts';
+import { plan } from '../domain/plan.ts';
+import * as options from './activity-options.ts';
+import { control, controlStep, nodeStep, type RunContext } from './context.ts';
+import { runLanes } from './lanes.ts';
+import { Interrupted, Refused, Stale } from './outcome.ts';
+import { Progress, type PodNetworkView } from './progress.ts';
+import { Wake } from './wake.ts';
+
+export const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
+export const podDeleted = defineSignal<[Hint]>(POD_DELETED);
+export const retryNow = defineSignal<[Hint?]>(RETRY_NOW);
+export const view = defineQuery<PodNetworkView>(VIEW_QUERY);
+
+type Round = 'converged' | 'refused' | 'again' | 'stale';
+
+export async function podNetwork(input: PodNetworkInput): Promise<void> {
+  const wake = new Wake();
+  const progress = new Progress(input);
+  setHandler(desiredChanged, () => wake.change());
+  setHandler(podDeleted, () => wake.change());
+  setHandler(retryNow, () => wake.retry());
+  setHandler(view, () => progress.view());
+  // Whoever cancels the run in the UI gets a clean end, not half an attach: the run itself goes on outside the cancelled scope.
+  CancellationScope.current().cancelRequested.catch(() => wake.cancel());
+  await CancellationScope.nonCancellable(() => converge({ pod: input, wake, progress }));
+}
+
+async function converge(context: RunContext): Promise<void> {
+  let staleRounds = 0;
+  for (;;) {
+    if (needsFreshHistory()) await continueAsNew<typeof podNetwork>(context.pod);
+    const round = await oneRound(context);
+    if (context.wake.cancelled) return cleanUpAfterCancel(context);
+    if (context.wake.raised || round === 'again') {
+      staleRounds = 0;
+    } else if (round === 'stale') {
+      staleRounds += 1;
+      await pauseAfterStale(context, staleRounds);
+    } else {
+      context.progress.finish(round === 'refused' ? 'Refused' : 'Converged', '');
+      return;
+    }
+  }
+}
+
+/** Somebody cancelled the run: what is half done is undone, what is attached stays. */
+async function cleanUpAfterCancel(context: RunContext): Promise<void> {
+  const quiet = { ...context, wake: new Wake() };
+  const observation = await controlStep(quiet, () => control.observePod(context.pod));
+  const unfinished = observation.known.filter((record) => record.phase !== 'attached');
+  const lanes = unfinished.map((record) => ({ interfaceName: record.interfaceName, remove: [record] }));
+  await runLanes(quiet, observation, lanes);
+  throw new CancelledFailure('cancelled: what was half done has been undone, what is attached stays');
+}
+
+/** One pass; never throws but for ContinueAsNew: an error of podwire's own would otherwise fail the workflow task for ever. */
+async function oneRound(context: RunContext): Promise<Round> {
+  const { retry } = context.wake.take();
+  try {
+    if (retry) await controlStep(context, () => control.clearRefusals(context.pod));
+    return await observeAndAct(context);
+  } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
+    if (error instanceof Interrupted) return 'again';
+    if (error instanceof Stale) return 'stale';
+    context.progress.control('Stuck', `unexpected: ${error instanceof Error ? error.message : String(error)}`);
+    await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
+    return 'again';
+  }
+}
+
+async function observeAndAct(context: RunContext): Promise<Round> {
+  const observation = await controlStep(context, () =>
+    control.observePod.executeWithOptions({ summary: 'observe pod, wishes and records' }, [context.pod]),
+  );
+  context.progress.observed(observation);
+  const decided = plan(observation);
+  if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
+
+  const ends = await runLanes(context, observation, decided.lanes);
+  if (ends.includes('interrupted')) return 'again';
+  if (ends.includes('stale')) return 'stale';
+  if (context.wake.raised) return 'again';
+  // A waiting pod is no result to remember: its address or its node makes the next change.
+  if (observation.presence === 'waiting') return 'converged';
+  const marked = await controlStep(context, () =>
+    control.writeMark.executeWithOptions({ summary: 'write the converged mark' }, [
+      { ...context.pod, inputsHash: observation.inputsHash },
+    ]),
+  );
+  if (!marked) return 'again';
+  const refused =
+    observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
+  return refused ? 'refused' : 'converged';
+}
+
+/** Asks the node which sandbox the pod has; the answer is published in etcd, where the next observation finds it. */
+async function lookupSandbox(context: RunContext, observation: Observation): Promise<Round> {
+  const scope = new CancellationScope();
+  let over = false;
+  const interrupting = (async (): Promise<void> => {
+    await condition(() => over || context.wake.raised || context.wake.cancelled);
+    if (!over) scope.cancel();
+  })();
+  try {
+    await scope.run(() =>
+      nodeStep(context, {
+        node: observation.node,
+        activityId: 'lookup-sandbox',
+        summary: `find the sandbox of ${context.pod.namespace}/${context.pod.name} on ${observation.node}`,
+        invoke: (proxy, phase) =>
+          proxy.lookupSandbox.executeWithOptions(phase, [
+            { v: context.pod.v, podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
+          ]),
+        onTrouble: async ({ state, failure }) => {
+          context.progress.control(state, `lookup-sandbox: ${failure.code}: ${failure.message}`);
+        },
+      }),
+    );
+    context.progress.control(undefined, '');
+    return 'again';
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
+    await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
+    return 'again';
+  } finally {
+    over = true;
+    await interrupting;
+  }
+}
+
+async function pauseAfterStale(context: RunContext, rounds: number): Promise<void> {
+  const { first, longest } = options.STALE_PAUSE_SECONDS;
+  const extra = rounds - options.STALE_ROUNDS_WITHOUT_PAUSE;
+  if (extra <= 0) return;
+  const seconds = Math.min(first * 2 ** (extra - 1), longest);
+  await condition(() => context.wake.raised || context.wake.cancelled, `${seconds}s`);
+}
+
+function needsFreshHistory(): boolean {
+  const info = workflowInfo();
+  return info.continueAsNewSuggested || info.historyLength > options.POD_HISTORY_LIMIT;
+}

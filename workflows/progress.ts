@@ -1,0 +1,123 @@
+/** What a person sees of a run: search attributes, current details in the UI, and the `view` query. No decision reads it. */
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  SEARCH_NAMESPACE,
+  SEARCH_NETWORKS,
+  SEARCH_NODE,
+  SEARCH_STATE,
+  type PodNetworkInput,
+  type ProvisioningState,
+} from '../domain/messages.ts';
+import { networkKey } from '../domain/network-selection.ts';
+import type { Observation } from '../domain/observation.ts';
+
+const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
+const nodeKey = defineSearchAttributeKey(SEARCH_NODE, 'KEYWORD');
+const namespaceKey = defineSearchAttributeKey(SEARCH_NAMESPACE, 'KEYWORD');
+const networksKey = defineSearchAttributeKey(SEARCH_NETWORKS, 'KEYWORD_LIST');
+
+export interface LaneView {
+  readonly interfaceName: string;
+  readonly network: string;
+  readonly step: string;
+  readonly note: string;
+  readonly state: ProvisioningState | undefined;
+}
+
+export interface PodNetworkView {
+  readonly state: ProvisioningState;
+  readonly node: string;
+  readonly note: string;
+  readonly lanes: readonly LaneView[];
+}
+
+/** The worst of several states is what the run as a whole shows, in this order. */
+const BY_WEIGHT: readonly ProvisioningState[] = [
+  'Stuck',
+  'NodeUnavailable',
+  'EtcdUnavailable',
+  'ApiUnavailable',
+  'Refused',
+  'Detaching',
+];
+
+export class Progress {
+  readonly #pod: PodNetworkInput;
+  readonly #lanes = new Map<string, LaneView>();
+  #published: ProvisioningState | undefined;
+  #publishedNetworks = '';
+  #node = '';
+  #control: ProvisioningState | undefined;
+  #note = '';
+
+  constructor(pod: PodNetworkInput) {
+    this.#pod = pod;
+  }
+
+  /** A new round: forgets the lanes of the last one. */
+  observed(observation: Observation): void {
+    this.#node = observation.node;
+    this.#lanes.clear();
+    const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
+    const networks = [...new Set(names)].sort();
+    if (networks.join() !== this.#publishedNetworks) {
+      this.#publishedNetworks = networks.join();
+      upsertSearchAttributes([
+        { key: networksKey, value: networks },
+        { key: nodeKey, value: observation.node === '' ? null : observation.node },
+        { key: namespaceKey, value: this.#pod.namespace },
+      ]);
+    }
+    this.#show();
+  }
+
+  lane(view: LaneView): void {
+    this.#lanes.set(view.interfaceName, view);
+    this.#show();
+  }
+
+  /** A dependency of the control side does not answer; undefined: it does again. */
+  control(state: ProvisioningState | undefined, note: string): void {
+    if (this.#control === state && this.#note === note) return;
+    this.#control = state;
+    this.#note = note;
+    this.#show();
+  }
+
+  /** The run's last word. */
+  finish(state: 'Converged' | 'Refused', note: string): void {
+    this.#control = state;
+    this.#note = note;
+    this.#show();
+  }
+
+  view(): PodNetworkView {
+    return { state: this.#state(), node: this.#node, note: this.#note, lanes: [...this.#lanes.values()] };
+  }
+
+  #state(): ProvisioningState {
+    const states = [this.#control, ...[...this.#lanes.values()].map((lane) => lane.state)];
+    return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control ?? 'Converging';
+  }
+
+  #show(): void {
+    const state = this.#state();
+    if (state !== this.#published) {
+      this.#published = state;
+      upsertSearchAttributes([{ key: stateKey, value: state }]);
+    }
+    setCurrentDetails(details(this.view()));
+  }
+}
+
+function details(view: PodNetworkView): string {
+  const rows = view.lanes.map((lane) => `| ${lane.interfaceName} | ${lane.network} | ${lane.step} | ${lane.note} |`);
+  return [
+    `**${view.state}**${view.node === '' ? '' : ` on node ${view.node}`}${view.note === '' ? '' : `: ${view.note}`}`,
+    ...(rows.length === 0 ? [] : ['', '| interface | network | step | note |', '|---|---|---|---|', ...rows]),
+    ...(view.state === 'Stuck'
+      ? ['', 'Try again now: signal `retryNow`, or `podwire retry`, or reset the pending activity.']
+      : []),
+  ].join('\n');
+}

@@ -1,0 +1,37 @@
+/** What has come in since somebody last looked. Handlers only raise flags; one loop acts on them. */
+export class Wake {
+  #changed = false;
+  #retry = false;
+  #cancelled = false;
+
+  /** The pod, its networks or its sandbox changed, or may have. */
+  change(): void {
+    this.#changed = true;
+  }
+
+  /** A person asked for another attempt. */
+  retry(): void {
+    this.#retry = true;
+  }
+
+  /** Somebody cancelled the run: clean up what is half done, then end. */
+  cancel(): void {
+    this.#cancelled = true;
+  }
+
+  get raised(): boolean {
+    return this.#changed || this.#retry;
+  }
+
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
+  /** Takes what was raised; from here on, only newer news count. */
+  take(): { readonly retry: boolean } {
+    const retry = this.#retry;
+    this.#changed = false;
+    this.#retry = false;
+    return { retry };
+  }
+}
