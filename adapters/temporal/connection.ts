@@ -21,7 +21,7 @@ export interface TemporalClient {
   readonly client: Client;
   readonly namespace: string;
   /** One cheap call with a limit of 2 s. @throws PodwireError `TemporalUnavailable` */
-  probe(): Promise<void>;
+  readonly probe: () => Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,56 @@
+/**
+ * The watcher process.
+ * Exit codes: 0 after SIGTERM or SIGINT, 1 after a fault of its own, 2 when the configuration is refused.
+ */
+import { createEtcd } from '../adapters/etcd/client.ts';
+import { createLogger } from '../adapters/log/logger.ts';
+import { ConfigError } from '../config/cli-flags.ts';
+import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
+import { etcdMarkReader } from './etcd-mark-reader.ts';
+import { startWatcher } from './watcher.ts';
+
+const STOP_LIMIT_MS = 10_000;
+
+async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (argv.includes('--help')) {
+    process.stdout.write(watcherHelp());
+    return;
+  }
+  await run(readWatcherConfig(argv, process.env));
+}
+
+async function run(config: WatcherConfig): Promise<void> {
+  const log = createLogger('watcher', config.logLevel);
+  // Nothing is expected to come here; if something does, its state is unknown and a restart is the safe answer.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, event);
+      process.exit(1);
+    });
+  }
+  const etcd = createEtcd(config.etcd);
+  const watcher = await startWatcher(config, etcdMarkReader(etcd, log), log);
+  log.info({ address: watcher.address }, 'watching');
+  const stop = (signal: string): void => {
+    log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.error('did not stop in time');
+      process.exit(1);
+    }, STOP_LIMIT_MS).unref();
+    void watcher.stop().then(() => {
+      etcd.close();
+      process.exit(0);
+    });
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+try {
+  await main();
+} catch (error) {
+  const refused = error instanceof ConfigError;
+  process.stderr.write(`podwire watcher: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(refused ? 2 : 1);
+}

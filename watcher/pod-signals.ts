@@ -1,0 +1,194 @@
+/**
+ * From "the inputs of this pod are now X" to signals in Temporal (decision 5).
+ *
+ * A slot per UID, with at most one signal in flight and one waiting: that is the whole queue. Every change of the inputs since the last one
+ * observed is signalled, also A → B → A: a run that was started by the first A may have read B in between.
+ */
+import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
+import type { SignalledPod } from '../adapters/temporal/pod-starter.ts';
+import { DESIRED_CHANGED, POD_DELETED } from '../domain/messages.ts';
+
+export interface PodSignalsOptions {
+  /** Delivers one signal, within a limit of its own. */
+  readonly send: (pod: SignalledPod, signal: string, reason: string) => Promise<void>;
+  readonly concurrency?: number;
+  readonly backOff?: BackOff;
+  /** @param lagMs from the observation to the acknowledgement */
+  readonly onSent: (signal: string, lagMs: number, pod: SignalledPod) => void;
+  readonly onFailed: (signal: string, error: unknown, retryInMs: number, pod: SignalledPod) => void;
+}
+
+interface Wanted {
+  readonly signal: string;
+  readonly reason: string;
+  readonly since: number;
+}
+
+interface Slot {
+  pod: SignalledPod;
+  /** Hash last observed. */
+  latest: string | undefined;
+  /** The pod wants networks, or was signalled: from now on every change matters. */
+  relevant: boolean;
+  wanted: Wanted | undefined;
+  running: boolean;
+  failures: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+const DEFAULT_BACK_OFF: BackOff = { minMs: 200, maxMs: 5_000 };
+
+export class PodSignals {
+  readonly #options: PodSignalsOptions;
+  readonly #backOff: BackOff;
+  readonly #slots = new Map<string, Slot>();
+  /** UIDs whose signal may be sent now, oldest first. */
+  readonly #ready = new Set<string>();
+  readonly #inFlight = new Set<Promise<void>>();
+  /** After a failure one at a time, until one succeeds: an outage is probed, not stormed. */
+  #cautious = false;
+  #stopped = false;
+
+  constructor(options: PodSignalsOptions) {
+    this.#options = options;
+    this.#backOff = options.backOff ?? DEFAULT_BACK_OFF;
+  }
+
+  /** Signals that wait or are under way. */
+  get pending(): number {
+    let count = 0;
+    for (const slot of this.#slots.values()) if (slot.wanted !== undefined || slot.running) count += 1;
+    return count;
+  }
+
+  /** Whether anything was ever observed of this pod. */
+  knows(uid: string): boolean {
+    return this.#slots.has(uid);
+  }
+
+  isBusy(uid: string): boolean {
+    const slot = this.#slots.get(uid);
+    return slot !== undefined && (slot.wanted !== undefined || slot.running);
+  }
+
+  /**
+   * The pod's inputs as they are now; signalled when they differ from those last observed.
+   * @param wanting whether the pod asks for anything; until it does for the first time, its changes are of no interest
+   */
+  observe(pod: SignalledPod, hash: string, wanting: boolean, reason: string): void {
+    const slot = this.#slot(pod);
+    const changed = slot.latest !== hash;
+    slot.latest = hash;
+    slot.relevant ||= wanting;
+    if (changed && slot.relevant) this.#want(slot, DESIRED_CHANGED, reason);
+  }
+
+  /** Takes note of the inputs without a signal: a start compares with etcd instead. Changes nothing of a pod already known. */
+  note(pod: SignalledPod, hash: string, wanting: boolean): void {
+    if (this.#slots.has(pod.uid)) return;
+    const slot = this.#slot(pod);
+    slot.latest = hash;
+    slot.relevant = wanting;
+  }
+
+  /** Signals whatever was observed before. */
+  insist(pod: SignalledPod, hash: string, reason: string): void {
+    const slot = this.#slot(pod);
+    slot.latest = hash;
+    slot.relevant = true;
+    this.#want(slot, DESIRED_CHANGED, reason);
+  }
+
+  /** @param always also when nothing was ever wanted of this pod as far as is known here */
+  gone(pod: SignalledPod, always: boolean, reason: string): void {
+    const known = this.#slots.get(pod.uid);
+    if (!always && known?.relevant !== true) {
+      this.#slots.delete(pod.uid);
+      return;
+    }
+    const slot = this.#slot(pod);
+    slot.relevant = true;
+    slot.latest = undefined;
+    this.#want(slot, POD_DELETED, reason);
+  }
+
+  /** Sends nothing more and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const slot of this.#slots.values()) clearTimeout(slot.timer);
+    await Promise.allSettled([...this.#inFlight]);
+  }
+
+  #slot(pod: SignalledPod): Slot {
+    let slot = this.#slots.get(pod.uid);
+    if (slot === undefined) {
+      slot = {
+        pod,
+        latest: undefined,
+        relevant: false,
+        wanted: undefined,
+        running: false,
+        failures: 0,
+        timer: undefined,
+      };
+      this.#slots.set(pod.uid, slot);
+    }
+    slot.pod = pod;
+    return slot;
+  }
+
+  #want(slot: Slot, signal: string, reason: string): void {
+    // What waits is replaced, but it has been waiting since its first observation.
+    slot.wanted = { signal, reason, since: slot.wanted?.since ?? performance.now() };
+    if (!slot.running && slot.timer === undefined) this.#enqueue(slot);
+  }
+
+  #enqueue(slot: Slot): void {
+    this.#ready.add(slot.pod.uid);
+    this.#pump();
+  }
+
+  #pump(): void {
+    const limit = this.#cautious ? 1 : (this.#options.concurrency ?? 16);
+    for (const uid of this.#ready) {
+      if (this.#stopped || this.#inFlight.size >= limit) return;
+      this.#ready.delete(uid);
+      const slot = this.#slots.get(uid);
+      if (slot?.wanted === undefined) continue;
+      const sending = this.#send(slot, slot.wanted);
+      this.#inFlight.add(sending);
+      void sending.finally(() => {
+        this.#inFlight.delete(sending);
+        this.#pump();
+      });
+    }
+  }
+
+  async #send(slot: Slot, wanted: Wanted): Promise<void> {
+    slot.running = true;
+    slot.wanted = undefined;
+    try {
+      await this.#options.send(slot.pod, wanted.signal, wanted.reason);
+      slot.failures = 0;
+      this.#cautious = false;
+      this.#options.onSent(wanted.signal, performance.now() - wanted.since, slot.pod);
+    } catch (error) {
+      slot.failures += 1;
+      this.#cautious = true;
+      // Whatever was observed meanwhile is newer than what failed.
+      slot.wanted ??= wanted;
+      const delay = backOffDelay(this.#backOff, slot.failures);
+      this.#options.onFailed(wanted.signal, error, delay, slot.pod);
+      if (!this.#stopped) {
+        slot.timer = setTimeout(() => {
+          slot.timer = undefined;
+          this.#enqueue(slot);
+        }, delay);
+      }
+    }
+    slot.running = false;
+    if (slot.wanted === undefined) {
+      if (wanted.signal === POD_DELETED) this.#slots.delete(slot.pod.uid);
+    } else if (slot.timer === undefined) this.#enqueue(slot);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * After a start or a relist: compares what pods want with what etcd says is done (decision 5), and finds what etcd keeps of pods that are gone.
+ * Nothing else consults the converged marks.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import type { PodView } from '../domain/pod-view.ts';
+import type { ConvergedMark } from '../domain/records.ts';
+import { inChunks } from './chunks.ts';
+import type { MarkReader, PodName } from './mark-reader.ts';
+import type { PodInputsReader } from './pod-inputs.ts';
+import type { PodSignals } from './pod-signals.ts';
+
+export interface RelistCheckOptions {
+  readonly marks: MarkReader;
+  readonly inputs: PodInputsReader;
+  readonly signals: PodSignals;
+  readonly views: () => Iterable<PodView>;
+  readonly cached: (uid: string) => PodView | undefined;
+  /** The live read that is the second look; throws when the API does not answer. */
+  readonly getPod: (namespace: string, name: string) => Promise<{ readonly uid: string } | undefined>;
+  readonly log: Logger;
+  readonly startsPerSecond?: number;
+  readonly backOff?: BackOff;
+}
+
+const DEFAULT_STARTS_PER_SECOND = 20;
+const DEFAULT_BACK_OFF: BackOff = { minMs: 500, maxMs: 30_000 };
+
+interface Known {
+  readonly marks: ReadonlyMap<string, ConvergedMark>;
+  readonly records: ReadonlyMap<string, PodName>;
+}
+
+export class RelistCheck {
+  readonly #options: RelistCheckOptions;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #again = false;
+  #nextStartAt = 0;
+  #problem: string | undefined;
+
+  constructor(options: RelistCheckOptions) {
+    this.#options = options;
+  }
+
+  /** Why the check that is under way does not get on; undefined when it does. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Runs a check, or one more after the one that is running. */
+  request(): void {
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#running = this.#repeat().finally(() => {
+      this.#running = undefined;
+      if (this.#again && !this.#stop.signal.aborted) {
+        this.#again = false;
+        this.request();
+      }
+    });
+  }
+
+  /** Resolves when no check is running or waiting. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.idle();
+  }
+
+  async #repeat(): Promise<void> {
+    for (let failures = 0; !this.#stop.signal.aborted;) {
+      try {
+        await this.#check();
+        this.#problem = undefined;
+        return;
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        failures += 1;
+        const delay = backOffDelay(this.#options.backOff ?? DEFAULT_BACK_OFF, failures);
+        this.#problem = error instanceof Error ? error.message : String(error);
+        this.#options.log.warn({ err: error, retryInMs: Math.round(delay) }, 'comparison with etcd failed');
+        await sleep(delay, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { inputs, signals, views } = this.#options;
+    const stop = this.#stop.signal;
+    // First without etcd: from here on a change is told from what was before.
+    await inChunks(views(), stop, (view) => {
+      if (!inputs.isSelected(view) || signals.knows(view.uid)) return;
+      const { hash, wanting } = inputs.read(view);
+      signals.note(view, hash, wanting);
+    });
+    const known: Known = {
+      marks: await this.#options.marks.listMarks(),
+      records: await this.#options.marks.listPodsWithRecords(),
+    };
+    const due: string[] = [];
+    await inChunks(views(), stop, (view) => {
+      if (this.#isDue(view, known)) due.push(view.uid);
+    });
+    for (const uid of due) await this.#start(uid, known);
+    await this.#checkGone(known);
+  }
+
+  #isDue(view: PodView, { marks, records }: Known): boolean {
+    const { inputs, signals } = this.#options;
+    const mark = marks.get(view.uid);
+    const hasHistory = mark !== undefined || records.has(view.uid);
+    if (!hasHistory && !inputs.isSelected(view)) return false;
+    if (signals.isBusy(view.uid)) return false;
+    const { hash, wanting } = inputs.read(view);
+    return mark?.inputsHash !== hash && (hasHistory || wanting);
+  }
+
+  async #start(uid: string, known: Known): Promise<void> {
+    await this.#pace();
+    // The list of the due may be minutes old by now.
+    const view = this.#options.cached(uid);
+    if (view === undefined || !this.#isDue(view, known)) return;
+    this.#options.signals.insist(view, this.#options.inputs.read(view).hash, 'no converged mark for these inputs');
+  }
+
+  async #checkGone({ marks, records }: Known): Promise<void> {
+    const remembered = new Map<string, PodName>([...marks, ...records]);
+    for (const [uid, { namespace, name }] of remembered) {
+      if (this.#options.cached(uid) !== undefined || this.#options.signals.isBusy(uid)) continue;
+      await this.#pace();
+      const live = await this.#options.getPod(namespace, name);
+      if (live?.uid === uid) continue;
+      this.#options.signals.gone({ uid, namespace, name }, true, 'etcd has records of a pod that is gone');
+    }
+  }
+
+  /** At most so many starts and live reads per second: after a long outage everything is due at once. */
+  async #pace(): Promise<void> {
+    const now = performance.now();
+    const at = Math.max(now, this.#nextStartAt);
+    this.#nextStartAt = at + 1_000 / (this.#options.startsPerSecond ?? DEFAULT_STARTS_PER_SECOND);
+    if (at > now) await sleep(at - now, undefined, { signal: this.#stop.signal });
+  }
+}

@@ -1,0 +1,164 @@
+/** The watcher, put together: caches, signals, comparison with etcd, health endpoints. */
+import { startHealthServer, type HealthServer } from '../adapters/http/health-server.ts';
+import { ipCodec } from '../adapters/ip/ip-codec.ts';
+import { createKubeClient } from '../adapters/kubernetes/client.ts';
+import { configMapView, type ConfigMapView } from '../adapters/kubernetes/config-map.ts';
+import { ListWatch, type ListWatchObserver } from '../adapters/kubernetes/list-watch.ts';
+import { getPod } from '../adapters/kubernetes/pods.ts';
+import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import { connectClient } from '../adapters/temporal/connection.ts';
+import { signalPod } from '../adapters/temporal/pod-starter.ts';
+import type { WatcherConfig } from '../config/watcher.ts';
+import { MESSAGE_VERSION } from '../domain/messages.ts';
+import type { PodView } from '../domain/pod-view.ts';
+import type { MarkReader } from './mark-reader.ts';
+import { createMetrics, type WatcherMetrics } from './metrics.ts';
+import { PodChanges } from './pod-changes.ts';
+import { PodInputsReader } from './pod-inputs.ts';
+import { PodSignals } from './pod-signals.ts';
+import { TemporalReach, watchReasons } from './readiness.ts';
+import { RelistCheck } from './relist-check.ts';
+
+export interface Watcher {
+  /** Where health and metrics are served. */
+  readonly address: string;
+  readonly notReady: () => readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Starts everything and returns at once; what cannot be reached is tried for ever. Rejects when the bind address or the kubeconfig is refused. */
+export async function startWatcher(config: WatcherConfig, marks: MarkReader, log: Logger): Promise<Watcher> {
+  const kube = createKubeClient({ kubeconfig: config.kubeconfig });
+  const temporal = connectClient(config.temporal);
+  const reach = new TemporalReach(temporal.probe, log);
+  const inputs = new PodInputsReader(config.dialect, ipCodec);
+  const stop = new AbortController();
+  const keys = podKeys(config.dialect);
+  const metrics: WatcherMetrics = createMetrics({
+    cached: () => ({ pod: pods.state().size, configmap: configMaps.state().size }),
+    pending: () => signals.pending,
+  });
+
+  const signals = new PodSignals({
+    send: async (pod, signal, reason) => {
+      await signalPod(temporal.client, pod, signal, { v: MESSAGE_VERSION, reason });
+    },
+    onSent: (signal, lagMs, pod) => {
+      reach.reached();
+      metrics.starts.inc({ signal });
+      metrics.lag.observe(lagMs / 1_000);
+      log.debug(
+        { podUid: pod.uid, pod: `${pod.namespace}/${pod.name}`, signal, lagMs: Math.round(lagMs) },
+        'signalled',
+      );
+    },
+    onFailed: (signal, error, retryInMs, pod) => {
+      metrics.signalErrors.inc();
+      log.warn({ podUid: pod.uid, signal, retryInMs: Math.round(retryInMs), err: error }, 'signal failed');
+    },
+  });
+
+  const timings = { relistMs: config.relistMs, stallMs: config.stallMs };
+  const pods: ListWatch<PodView> = new ListWatch<PodView>({
+    client: kube,
+    path: '/api/v1/pods',
+    map: (object) => forCache(podView(object, keys)),
+    onChange: (change, _source, relist) => {
+      changes.take(change, relist);
+    },
+    onSynced: (reason) => {
+      log.info({ reason, pods: pods.state().size }, 'pods listed');
+      check.request();
+    },
+    observer: observer('pod', metrics, log),
+    timings,
+  });
+  const changes = new PodChanges(inputs, signals, () => pods.views(), stop.signal);
+  const check = new RelistCheck({
+    marks,
+    inputs,
+    signals,
+    views: () => pods.views(),
+    cached: (uid) => pods.get(uid),
+    getPod: (namespace, name) => getPod(kube, keys, namespace, name),
+    log,
+  });
+
+  let declared = false;
+  const configMaps = new ListWatch<ConfigMapView>({
+    client: kube,
+    path: `/api/v1/namespaces/${config.dialect.configMapNamespace}/configmaps`,
+    query: { fieldSelector: `metadata.name=${config.dialect.configMapName}` },
+    map: configMapView,
+    onChange: (change) => {
+      inputs.declare(change.type === 'deleted' ? undefined : change.view.data);
+      if (declared) void changes.reconsiderAll('declared networks changed');
+    },
+    onSynced: () => {
+      if (declared) return;
+      declared = true;
+      if (configMaps.state().size === 0) inputs.declare(undefined);
+      // Only now: without the declared networks every pod would seem to ask for something else.
+      pods.start();
+    },
+    observer: observer('configmap', metrics, log),
+    timings,
+  });
+
+  const notReady = (): string[] => [
+    ...watchReasons(
+      `ConfigMap ${config.dialect.configMapNamespace}/${config.dialect.configMapName}`,
+      configMaps.state(),
+      config.stallMs,
+    ),
+    ...watchReasons('pods', pods.state(), config.stallMs),
+    ...reach.reasons(),
+  ];
+  const health: HealthServer = await startHealthServer({
+    bindAddress: config.bindAddress,
+    metrics: metrics.registry,
+    notReady: () => notReady(),
+  });
+  reach.start();
+  configMaps.start();
+  return {
+    address: health.address,
+    notReady,
+    stop: async () => {
+      stop.abort();
+      reach.stop();
+      await Promise.all([configMaps.stop(), pods.stop(), check.stop()]);
+      await signals.stop();
+      await Promise.all([health.stop(), temporal.close()]);
+      kube.close();
+    },
+  };
+}
+
+/** The published status is no input, and the biggest thing a view can hold. */
+function forCache(view: PodView | undefined): PodView | undefined {
+  return view?.publishedStatus === undefined ? view : { ...view, publishedStatus: undefined };
+}
+
+function observer(kind: string, metrics: WatcherMetrics, log: Logger): ListWatchObserver {
+  return {
+    event: (type) => {
+      metrics.events.inc({ kind, type });
+    },
+    relist: (reason) => {
+      metrics.relists.inc({ kind, reason });
+    },
+    cacheMiss: () => {
+      metrics.cacheMisses.inc({ kind });
+    },
+    failure: (message, retryInMs) => {
+      metrics.watchFailures.inc({ kind });
+      log.warn({ kind, retryInMs: Math.round(retryInMs) }, message);
+    },
+    consumerError: (error) => {
+      metrics.consumerErrors.inc({ kind });
+      log.error({ kind, err: error }, 'handling a change threw; the watch goes on');
+    },
+  };
+}
