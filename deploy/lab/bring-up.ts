@@ -105,7 +105,7 @@ async function start(site: Site): Promise<void> {
 }
 
 async function startRuntime(lab: LabLayout, node: NodeLayout, archive: string): Promise<void> {
-  const part = containerdPart(lab, node);
+  const part = containerdPart(node);
   await startPart(lab, part);
   await waitForPart(lab, part.name, async () => {
     if (!existsSync(node.criSocket)) return undefined;

@@ -1,37 +1,34 @@
-/**
- * The cgroups of a lab's containers, v1 and v2.
- *
- * The kubelet runs without QoS cgroups, so a container's cgroup path is relative, and runc resolves it against its own:
- * on v1 below it, on v2 beside it (a v2 cgroup with children holds no processes). So containerd is put into a cgroup of the
- * lab, and all containers of the node end up within the lab's. On v1 that cgroup lies below the caller's own, so that what
- * limits the caller limits the lab too.
- */
+/** The cgroups of a lab's containers, v1 and v2: one per lab, one per node in it, filled by the kubelet. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
-const MAX_DEPTH = 8;
+/** The kubelet refuses a cgroup root without these (v2). */
+const NEEDED_V2 = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
 
-/** Puts a process into a cgroup of this relative name in every hierarchy; makes the cgroup when absent. */
-export function joinCgroup(name: string, pid: number): void {
-  for (const parent of parents()) {
-    let dir = parent;
-    for (const step of name.split('/')) {
+/**
+ * Makes a cgroup of this path in every hierarchy: the kubelet wants its root to be there.
+ *
+ * @param path relative to the root of the hierarchy, e.g. `podwire-lab-a/n1`.
+ */
+export function ensureCgroup(path: string): void {
+  for (const hierarchy of hierarchies()) {
+    let dir = hierarchy;
+    for (const step of path.split('/')) {
+      enableControllers(dir);
       const child = join(dir, step);
-      if (!existsSync(child)) {
-        mkdirSync(child);
-        inheritCpuset(dir, child);
-      }
+      if (!existsSync(child)) mkdirSync(child);
+      inheritCpuset(dir, child);
       dir = child;
     }
-    writeFileSync(join(dir, 'cgroup.procs'), String(pid));
   }
 }
 
-/** Removes every cgroup of this name and all below it; the processes in them must have ended. Returns what is left. */
+/** Removes the top-level cgroup of this name and all below it; the processes in it must have ended. Returns what is left. */
 export function removeCgroups(name: string): string[] {
   const left: string[] = [];
-  for (const dir of cgroupsNamed(name)) {
+  // A hybrid machine mounts v2 at `unified`, where runc puts containers too.
+  for (const dir of [...hierarchies(), join(CGROUP_ROOT, 'unified')].map((hierarchy) => join(hierarchy, name))) {
     // Leaves first: a cgroup with children cannot be removed.
     for (const each of [...descendants(dir).reverse(), dir]) {
       try {
@@ -44,40 +41,41 @@ export function removeCgroups(name: string): string[] {
   return left;
 }
 
-/** Directories of all cgroups of this name. */
-export function cgroupsNamed(name: string): string[] {
-  return descendants(CGROUP_ROOT).filter((dir) => dir.endsWith(`/${name}`));
+function isV2(): boolean {
+  return existsSync(join(CGROUP_ROOT, 'cgroup.controllers'));
 }
 
-/** Where the lab's cgroup goes in each hierarchy. */
-function parents(): string[] {
-  if (existsSync(join(CGROUP_ROOT, 'cgroup.controllers'))) return [CGROUP_ROOT];
-  return readFileSync('/proc/self/cgroup', 'utf8')
-    .trim()
-    .split('\n')
-    .flatMap((line) => {
-      // hierarchy-id:controllers:path (cgroups(7)); the v2 line of a hybrid machine has no controllers.
-      const [, controllers = '', path = '/'] = line.split(':');
-      if (controllers === '') return [];
-      const dir = join(CGROUP_ROOT, controllers.replace(/^name=/, ''), path);
-      return existsSync(join(dir, 'cgroup.procs')) ? [dir] : [];
-    });
+/** Directories at which hierarchies are mounted; symbolic links (cpu → cpu,cpuacct) and the controller-less v2 one are left out. */
+function hierarchies(): string[] {
+  if (isV2()) return [CGROUP_ROOT];
+  return readdirSync(CGROUP_ROOT, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'unified')
+    .map((entry) => join(CGROUP_ROOT, entry.name))
+    .filter((dir) => existsSync(join(dir, 'cgroup.procs')));
 }
 
-/** A new v1 cpuset is empty, and takes no process before it has CPUs and memory nodes. */
+/** v2: children have only the controllers that their parent hands down. */
+function enableControllers(dir: string): void {
+  if (!isV2()) return;
+  const available = readFileSync(join(dir, 'cgroup.controllers'), 'utf8').trim().split(' ');
+  const wanted = NEEDED_V2.filter((controller) => available.includes(controller));
+  writeFileSync(join(dir, 'cgroup.subtree_control'), wanted.map((controller) => `+${controller}`).join(' '));
+}
+
+/** v1: a new cpuset is empty, and takes no process before it has CPUs and memory nodes. */
 function inheritCpuset(parent: string, child: string): void {
-  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-    if (existsSync(join(CGROUP_ROOT, 'cgroup.controllers')) || !existsSync(join(child, file))) continue;
+  if (isV2()) return;
+  for (const file of ['cpuset.cpus', 'cpuset.mems'].filter((each) => existsSync(join(child, each)))) {
+    if (readFileSync(join(child, file), 'utf8').trim() !== '') continue;
     writeFileSync(join(child, file), readFileSync(join(parent, file), 'utf8'));
   }
 }
 
-function descendants(dir: string, depth = 0): string[] {
-  if (depth > MAX_DEPTH) return [];
+function descendants(dir: string): string[] {
   try {
     return readdirSync(dir, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => [join(dir, entry.name), ...descendants(join(dir, entry.name), depth + 1)]);
+      .flatMap((entry) => [join(dir, entry.name), ...descendants(join(dir, entry.name))]);
   } catch {
     return [];
   }

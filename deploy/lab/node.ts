@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
+import { ensureCgroup } from './cgroups.ts';
 import { keyPair } from './certificates.ts';
 import { findProgram } from './commands.ts';
 import { PAUSE_IMAGE } from './images.ts';
@@ -16,25 +17,25 @@ export function cniNetworkName(lab: LabLayout, node: NodeLayout): string {
   return `${lab.cgroup}.${node.name}`;
 }
 
-/** Writes the node's configuration files. */
+/** Makes the node's directories, cgroup and configuration files. */
 export function writeNodeFiles(lab: LabLayout, node: NodeLayout): void {
   for (const dir of [node.runDir, cniConfDir(node), join(node.stateDir, 'kubelet'), join(node.stateDir, 'pod-logs')]) {
     mkdirSync(dir, { recursive: true, mode: 0o755 });
   }
+  ensureCgroup(`${lab.cgroup}/${node.name}`);
   writeWhole(join(cniConfDir(node), '10-lab.conflist'), JSON.stringify(cniConfig(lab, node), null, 2));
   writeWhole(containerdConfigFile(node), containerdConfig(node));
   writeWhole(kubeletConfigFile(node), JSON.stringify(kubeletConfig(lab, node), null, 2));
 }
 
-/** The node's containerd. Its cgroup decides where the containers' cgroups are (see cgroups.ts). */
-export function containerdPart(lab: LabLayout, node: NodeLayout): PartSpec {
+/** The node's containerd. */
+export function containerdPart(node: NodeLayout): PartSpec {
   return {
     name: `containerd-${node.name}`,
     netnsPath: node.netnsPath,
     file: findProgram('containerd') ?? '/usr/bin/containerd',
     args: ['--config', containerdConfigFile(node)],
     env: {},
-    cgroup: `${lab.cgroup}/${node.name}/containerd`,
   };
 }
 
@@ -147,7 +148,9 @@ function kubeletConfig(lab: LabLayout, node: NodeLayout): object {
     resolvConf: '',
     maxPods: 250,
     cgroupDriver: 'cgroupfs',
-    cgroupsPerQOS: false,
+    // With QoS cgroups the kubelet names the containers' parent; without them all would land in the root's k8s.io.
+    cgroupsPerQOS: true,
+    cgroupRoot: `/${lab.cgroup}/${node.name}`,
     enforceNodeAllocatable: [],
     failSwapOn: false,
     localStorageCapacityIsolation: false,

@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameS
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import { daemonPid, noteDaemon, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
-import { joinCgroup } from './cgroups.ts';
 import { findProgram, SEARCH_PATH } from './commands.ts';
 import { LAB_MARK, markedProcesses, PART_MARK } from './processes.ts';
 import { waitFor } from './waiting.ts';
@@ -24,8 +23,6 @@ export interface PartSpec {
   args: string[];
   /** Its environment; PATH is added when absent. */
   env: Record<string, string>;
-  /** Cgroup to start in, relative to this process's cgroups (v1) or to the root (v2). */
-  cgroup?: string;
 }
 
 const STOP_GRACE_MS = 5_000;
@@ -48,14 +45,13 @@ export async function startPart(lab: LabPlace, spec: PartSpec): Promise<void> {
   renameSync(`${specFile}.new`, specFile);
 
   const nsenter = findProgram('nsenter') ?? '/usr/bin/nsenter';
-  const pid = await startDaemon({
+  await startDaemon({
     file: spec.netnsPath === undefined ? spec.file : nsenter,
     args: spec.netnsPath === undefined ? spec.args : [`--net=${spec.netnsPath}`, '--', spec.file, ...spec.args],
     env: { PATH: SEARCH_PATH, ...spec.env, [LAB_MARK]: lab.name, [PART_MARK]: spec.name },
     logFile: logFile(lab, spec.name),
     noteFile: noteFile(lab, spec.name),
   });
-  if (spec.cgroup !== undefined) joinCgroup(spec.cgroup, pid);
 }
 
 /** Stops a part: signals its process group, waits until it is gone, kills it after 5 s. One that does not run is fine. */

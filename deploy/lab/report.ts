@@ -38,7 +38,9 @@ export function addressLines(lab: Lab): string[] {
 }
 
 async function nodeLines(lab: Lab): Promise<string[]> {
-  const ready = await readyNodes(labLayout(lab.name), Number(new URL(lab.apiserver.host).port)).catch((): string[] => []);
+  const ready = await readyNodes(labLayout(lab.name), Number(new URL(lab.apiserver.host).port)).catch(
+    (): string[] => [],
+  );
   const rows = lab.nodes.map((node) => [
     node.name,
     ready.includes(node.name) ? 'Ready' : 'NOT READY',

@@ -116,14 +116,23 @@ function shimSockets(lab: LabLayout): string[] {
 
 function removeFiles(lab: LabLayout, sockets: readonly string[]): void {
   for (const socket of sockets) rmSync(socket, { force: true });
-  for (const file of list(CNI_RESULTS).filter((each) => each.startsWith(`${lab.cgroup}.n`)))
-    rmSync(join(CNI_RESULTS, file));
+  removeCniResults(lab);
   for (const link of list(CONTAINER_LOG_LINKS).map((each) => join(CONTAINER_LOG_LINKS, each))) {
     if (lstatSync(link).isSymbolicLink() && readlinkSync(link).startsWith(`${lab.dir}/`)) rmSync(link);
   }
   rmSync(lab.runDir, { recursive: true, force: true });
   // The state directory goes last: while it is there, the lab is known and can be taken down again.
   rmSync(lab.dir, { recursive: true, force: true });
+}
+
+/** Results of sandboxes that were never deleted. That of the loopback plugin carries only the sandbox's id. */
+function removeCniResults(lab: LabLayout): void {
+  const files = list(CNI_RESULTS);
+  const own = files.filter((file) => file.startsWith(`${lab.cgroup}.n`));
+  const ids = own.map((file) => /-([0-9a-f]{64})-/.exec(file)?.[1]).filter((id) => id !== undefined);
+  for (const file of files) {
+    if (own.includes(file) || ids.some((id) => file.includes(id))) rmSync(join(CNI_RESULTS, file), { force: true });
+  }
 }
 
 /** What labs share goes with the last one; directories go only when they are empty, so others' things stay. */
