@@ -1,0 +1,97 @@
+/** Pod sandboxes as the container runtime tells them. What it tells beyond the named fields is never kept or logged. */
+import { z } from 'zod';
+import { PodwireError } from '../../domain/failures.ts';
+import type { SandboxDetails, SandboxRuntime, SandboxSummary } from '../../domain/ports/sandbox-runtime.ts';
+import type { CriClient } from './client.ts';
+
+/** Kubelet sets it on every sandbox (k8s.io/kubelet/pkg/types). */
+const POD_UID_LABEL = 'io.kubernetes.pod.uid';
+
+const summarySchema = z.object({
+  id: z.string().min(1),
+  metadata: z.object({ name: z.string(), uid: z.string(), namespace: z.string() }),
+  state: z.string(),
+  created_at: z.string(),
+});
+const listSchema = z.object({ items: z.array(summarySchema) });
+const statusSchema = z.object({
+  status: summarySchema.extend({
+    network: z.object({ ip: z.string(), additional_ips: z.array(z.object({ ip: z.string() })) }).nullable(),
+    linux: z
+      .object({ namespaces: z.object({ options: z.object({ network: z.string() }).nullable() }).nullable() })
+      .nullable(),
+  }),
+  info: z.record(z.string(), z.string()),
+});
+const infoSchema = z.object({
+  runtimeSpec: z
+    .object({ linux: z.object({ namespaces: z.array(z.object({ type: z.string(), path: z.string().optional() })) }) })
+    .optional(),
+});
+
+export function createSandboxRuntime(cri: CriClient): SandboxRuntime {
+  return {
+    async listReady(podUid) {
+      const filter = {
+        state: { state: 'SANDBOX_READY' },
+        ...(podUid === undefined ? {} : { label_selector: { [POD_UID_LABEL]: podUid } }),
+      };
+      const answer = checked(listSchema, await cri.call('ListPodSandbox', { filter }), 'ListPodSandbox');
+      return answer.items.map(summary);
+    },
+    async describe(sandboxId) {
+      const answer = await cri.call('PodSandboxStatus', { pod_sandbox_id: sandboxId, verbose: true });
+      return answer === undefined ? undefined : details(checked(statusSchema, answer, 'PodSandboxStatus'));
+    },
+  };
+}
+
+function summary(sandbox: z.infer<typeof summarySchema>): SandboxSummary {
+  return {
+    id: sandbox.id,
+    podUid: sandbox.metadata.uid,
+    namespace: sandbox.metadata.namespace,
+    name: sandbox.metadata.name,
+    ready: sandbox.state === 'SANDBOX_READY',
+    createdAt: sandbox.created_at,
+  };
+}
+
+function details({ status, info }: z.infer<typeof statusSchema>): SandboxDetails {
+  const { network, linux } = status;
+  const hostNetwork = linux?.namespaces?.options?.network === 'NODE';
+  const ips = network === null ? [] : [network.ip, ...network.additional_ips.map(({ ip }) => ip)];
+  return {
+    ...summary(status),
+    hostNetwork,
+    netnsPath: hostNetwork ? undefined : netnsPath(info['info']),
+    podIPs: ips.filter((ip) => ip !== ''),
+  };
+}
+
+/** containerd puts the sandbox's OCI specification into the verbose answer; the runtime has joined it to this netns. */
+function netnsPath(info: string | undefined): string | undefined {
+  if (info === undefined) return undefined;
+  const { runtimeSpec } = checked(infoSchema, parseJson(info), 'PodSandboxStatus info');
+  const path = runtimeSpec?.linux.namespaces.find(({ type }) => type === 'network')?.path;
+  return path === '' ? undefined : path;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The value itself stays out of the message: the runtime's JSON holds the pod's annotations and environment. */
+function checked<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new PodwireError(
+    'CriUnavailable',
+    `container runtime answered ${what} in another form: ${issue?.path.join('.') ?? ''} ${issue?.code ?? ''}; containerd 1.6 or newer is needed`,
+  );
+}

@@ -1,0 +1,96 @@
+/** What `ip -batch` and `bridge -batch` say when a line fails (iproute2 6.1: the message, then `Command failed -:N`). */
+import { PodwireError, type FailureCode } from '../../domain/failures.ts';
+import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
+import type { RunResult } from '../process/run.ts';
+
+export interface FailedLine {
+  /** 1-based line of the batch. */
+  readonly line: number;
+  readonly message: string;
+}
+
+/** All failed lines in order. Empty although the exit code is not 0 = nobody knows what was done (decision 25). */
+export function failedLines(stderr: string): FailedLine[] {
+  const failed: FailedLine[] = [];
+  let message: string[] = [];
+  for (const text of stderr.split('\n')) {
+    const match = /^Command failed -:(\d+)$/.exec(text.trim());
+    if (match === null) {
+      if (text.trim() !== '') message.push(text.trim());
+      continue;
+    }
+    failed.push({ line: Number(match[1]), message: message.join(' ') });
+    message = [];
+  }
+  return failed;
+}
+
+const EXISTS = /File exists|already assigned/i;
+const NO_DEVICE = /Cannot find device/i;
+const ABSENT = /Address not found|Cannot assign requested address|No such process|No such file/i;
+
+/** Whether a failed command found things as it wanted to make them. */
+export function alreadySo(command: LinkCommand, message: string): boolean {
+  switch (command.op) {
+    // The command names device and prefix, so it can only be the very same address.
+    case 'add-address':
+      return EXISTS.test(message);
+    case 'remove-address':
+    case 'remove-route':
+      return ABSENT.test(message) || NO_DEVICE.test(message);
+    case 'remove-link':
+      return NO_DEVICE.test(message);
+    default:
+      return false;
+  }
+}
+
+/** The failure of one command in podwire's terms. */
+export function commandFailure(command: LinkCommand, message: string): PodwireError {
+  const what = `${command.op} ${command.name}`;
+  const failure = (code: FailureCode, text: string): PodwireError => new PodwireError(code, text);
+  if (/VXLAN device with the specified VNI already exists/i.test(message)) {
+    return failure('VniInUse', `${what}: another VXLAN device of this pod has that VNI and port; choose another id=`);
+  }
+  if (
+    /Device or resource busy|Resource temporarily unavailable|No buffer space|Cannot allocate memory/i.test(message)
+  ) {
+    return failure('KernelBusy', `${what}: ${message}`);
+  }
+  if (command.op === 'add-vxlan' && NO_DEVICE.test(message)) {
+    return failure('ParentMissing', `link ${command.parent} is not there to carry ${command.name}`);
+  }
+  if (NO_DEVICE.test(message)) return failure('CommandFailed', `${what}: ${message}`);
+  if (command.op === 'rename' && EXISTS.test(message)) {
+    return failure('CommandFailed', `${what}: ${command.to} appeared meanwhile`);
+  }
+  if (command.op === 'add-route') {
+    const route = `${command.destination} via ${command.gateway}`;
+    return EXISTS.test(message)
+      ? failure(
+          'LinkConflict',
+          `route ${route} on ${command.name}: there is another route to ${command.destination}; remove it or choose another route=`,
+        )
+      : failure(
+          'InvalidLink',
+          `route ${route} on ${command.name} is refused by the kernel: ${message}; the gateway must be reachable through this link`,
+        );
+  }
+  if (/^Error: |Invalid argument|Permission denied|not supported|Numerical result/i.test(message)) {
+    return failure('InvalidLink', `${what} is refused by the kernel: ${message}`);
+  }
+  return failure('CommandFailed', `${what}: ${message}`);
+}
+
+/** For a child that ended without saying which line failed. */
+export function unknownOutcome(what: string, result: RunResult): PodwireError {
+  if (result.aborted) return new PodwireError('CommandTimedOut', `${what} was interrupted; its outcome is unknown`);
+  if (result.timedOut) {
+    return new PodwireError(
+      'CommandTimedOut',
+      `${what} did not end within ${Math.round(result.durationMs)} ms; its outcome is unknown`,
+    );
+  }
+  const said = result.stderr.trim().slice(0, 200);
+  return new PodwireError('CommandFailed', `${what} ended with ${result.code ?? result.signal ?? 'nothing'}: ${said}`);
+}

@@ -1,0 +1,110 @@
+/**
+ * Commands as lines for `ip -batch` and `bridge -batch`. Every value is parsed and written anew; nothing that was read from a
+ * record or a task reaches a line as it came, and what does not parse is refused.
+ */
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { PodwireError } from '../../domain/failures.ts';
+import type { FdbEntry } from '../../domain/fdb.ts';
+import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
+
+/** The kernel takes far more (`a;b`, `-x`, `$(id)`); the first character keeps words apart from options. */
+const LINK_NAME = /^[a-z][a-zA-Z0-9._-]{0,14}$/;
+const ALIAS = /^[a-zA-Z0-9:._-]{0,255}$/;
+const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
+
+/**
+ * Marks routes as podwire's, so that a route that somebody else put on the same link is left alone. Numbers above those of
+ * /etc/iproute2/rt_protos (babel 42, bgp 186, isis 187, ospf 188, rip 189, eigrp 192) mean nothing to the kernel.
+ */
+export const ROUTE_PROTOCOL = 230;
+
+/** One line without its line feed. Throws InvalidLink for a value that is not of its kind. */
+export function ipLine(command: LinkCommand): string {
+  const name = linkName(command.name);
+  switch (command.op) {
+    case 'add-vxlan': {
+      const mtu = integer('mtu', command.mtu, 68, 65535);
+      const vni = integer('id', command.vni, 1, 16777215);
+      const port = integer('dstport', command.dstPort, 1, 65535);
+      const local = command.local === undefined ? '' : ` local ${address(command.local)}`;
+      return `link add name ${name} mtu ${mtu} type vxlan id ${vni} dstport ${port} dev ${linkName(command.parent)} nolearning${local}`;
+    }
+    case 'set-alias':
+      if (!ALIAS.test(command.alias)) throw invalid('alias', command.alias, 'letters, digits and :._-');
+      return `link set dev ${name} alias ${command.alias === '' ? '""' : command.alias}`;
+    case 'set-mtu':
+      return `link set dev ${name} mtu ${integer('mtu', command.mtu, 68, 65535)}`;
+    case 'set-nolearning':
+      return `link set dev ${name} type vxlan nolearning`;
+    case 'rename':
+      return `link set dev ${name} name ${linkName(command.to)}`;
+    case 'set-up':
+      return `link set dev ${name} up`;
+    case 'set-down':
+      return `link set dev ${name} down`;
+    case 'remove-link':
+      return `link delete dev ${name}`;
+    // Without nodad a new IPv6 address could not be used for a second.
+    case 'add-address':
+      return `address add ${cidr(command.cidr)} dev ${name}${command.cidr.includes(':') ? ' nodad' : ''}`;
+    case 'remove-address':
+      return `address delete ${cidr(command.cidr)} dev ${name}`;
+    case 'add-route':
+    case 'remove-route': {
+      const verb = command.op === 'add-route' ? 'add' : 'delete';
+      return `route ${verb} ${cidr(command.destination)} via ${address(command.gateway)} dev ${name} proto ${ROUTE_PROTOCOL}`;
+    }
+  }
+}
+
+/** A line that appends or deletes one permanent entry of a VXLAN device. */
+export function fdbLine(verb: 'append' | 'delete', link: string, entry: FdbEntry): string {
+  if (!MAC.test(entry.mac)) throw invalid('mac', entry.mac, 'six bytes in lower-case hex');
+  if (entry.destination === undefined) throw invalid('dst', '', 'an address');
+  const parts = [`fdb ${verb} ${entry.mac} dev ${linkName(link)} dst ${address(entry.destination)}`];
+  if (entry.port !== undefined) parts.push(`port ${integer('port', entry.port, 1, 65535)}`);
+  if (entry.vni !== undefined) parts.push(`vni ${integer('vni', entry.vni, 0, 16777215)}`);
+  if (entry.via !== undefined) parts.push(`via ${linkName(entry.via)}`);
+  return `${parts.join(' ')} self permanent`;
+}
+
+/** Throws InvalidLink for what must not be a link's name on a command line. */
+export function linkName(text: string): string {
+  if (!LINK_NAME.test(text))
+    throw invalid('interface name', text, 'a lower-case letter, then up to 14 of a-z A-Z 0-9 . _ -');
+  return text;
+}
+
+function address(text: string): string {
+  if (isIP(text) === 0 || text.includes('%')) throw invalid('address', text, 'an IPv4 or IPv6 address');
+  return written(ipaddr.parse(text));
+}
+
+function cidr(text: string): string {
+  const slash = text.lastIndexOf('/');
+  const bare = text.slice(0, slash);
+  const family = isIP(bare);
+  const prefix = Number(text.slice(slash + 1));
+  if (
+    family === 0 ||
+    bare.includes('%') ||
+    !Number.isInteger(prefix) ||
+    prefix < 0 ||
+    prefix > (family === 4 ? 32 : 128)
+  ) {
+    throw invalid('address', text, 'address/prefix');
+  }
+  return `${written(ipaddr.parse(bare))}/${prefix}`;
+}
+
+const written = (parsed: ipaddr.IPv4 | ipaddr.IPv6): string =>
+  parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
+
+function integer(field: string, value: number, low: number, high: number): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  throw invalid(field, String(value), `${low}…${high}`);
+}
+
+const invalid = (field: string, value: string, allowed: string): PodwireError =>
+  new PodwireError('InvalidLink', `${field} ${JSON.stringify(value)} is not usable; allowed: ${allowed}`);

@@ -1,0 +1,136 @@
+/** What `ip -d -j` and `bridge -j` print (iproute2 6.1), parsed into the domain's views. Unknown fields are ignored. */
+import { z } from 'zod';
+import { PodwireError } from '../../domain/failures.ts';
+import type { FdbEntry } from '../../domain/fdb.ts';
+import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
+
+const linkSchema = z.object({
+  ifindex: z.number(),
+  ifname: z.string(),
+  flags: z.array(z.string()),
+  mtu: z.number(),
+  address: z.string().optional(),
+  ifalias: z.string().optional(),
+  linkinfo: z
+    .object({
+      info_kind: z.string().optional(),
+      info_data: z
+        .object({
+          id: z.number().optional(),
+          port: z.number().optional(),
+          link: z.string().optional(),
+          learning: z.boolean().optional(),
+          local6: z.string().optional(),
+          group6: z.string().optional(),
+          remote6: z.string().optional(),
+        })
+        .optional(),
+    })
+    .optional(),
+  addr_info: z
+    .array(z.object({ family: z.string(), local: z.string(), prefixlen: z.number(), scope: z.string().optional() }))
+    .default([]),
+});
+const linksSchema = z.array(linkSchema);
+const routesSchema = z.array(z.object({ dst: z.string(), gateway: z.string().optional(), dev: z.string().optional() }));
+const fdbSchema = z.array(
+  z.object({
+    mac: z.string(),
+    dst: z.string().optional(),
+    port: z.number().optional(),
+    vni: z.number().optional(),
+    viaIf: z.string().optional(),
+    flags: z.array(z.string()).default([]),
+    state: z.string().optional(),
+  }),
+);
+
+/**
+ * Parses the output of a batch that ends with `address show` and `route show table all proto …`: one JSON document a line.
+ * Throws CommandFailed when it is cut off or of another form.
+ */
+export function parseNetns(stdout: string): NetnsView {
+  const [links, routes] = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('['))
+    .slice(-2)
+    .map(parseJson);
+  return {
+    links: checked(linksSchema, links).map(linkView),
+    routes: checked(routesSchema, routes).flatMap(routeView),
+  };
+}
+
+/** The permanent entries that `bridge -j fdb show dev LINK` prints for a VXLAN device itself. */
+export function parseFdb(stdout: string): FdbEntry[] {
+  return checked(fdbSchema, parseJson(stdout.trim() === '' ? '[]' : stdout))
+    .filter((entry) => entry.flags.includes('self') && entry.state === 'permanent')
+    .map((entry) => ({
+      mac: entry.mac,
+      destination: entry.dst,
+      ...(entry.port === undefined ? {} : { port: entry.port }),
+      ...(entry.vni === undefined ? {} : { vni: entry.vni }),
+      ...(entry.viaIf === undefined ? {} : { via: entry.viaIf }),
+    }));
+}
+
+function linkView(link: z.infer<typeof linkSchema>): LinkView {
+  return {
+    ifindex: link.ifindex,
+    name: link.ifname,
+    mac: link.address ?? '',
+    mtu: link.mtu,
+    up: link.flags.includes('UP'),
+    alias: link.ifalias,
+    kind: link.linkinfo?.info_kind,
+    vxlan: vxlanView(link),
+    addresses: link.addr_info.map((address) => ({
+      cidr: `${address.local}/${address.prefixlen}`,
+      family: address.family === 'inet6' ? 6 : 4,
+      linkLocal: address.family === 'inet6' && address.scope === 'link',
+    })),
+  };
+}
+
+function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
+  const data = link.linkinfo?.info_data;
+  // A device that takes its VNI from metadata has none of its own.
+  if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined) return undefined;
+  const six = data.local6 ?? data.group6 ?? data.remote6;
+  return {
+    vni: data.id,
+    dstPort: data.port ?? 0,
+    parent: data.link,
+    family: six === undefined ? 4 : 6,
+    learning: data.learning !== false,
+  };
+}
+
+/** iproute2 leaves out the prefix of host routes and calls the widest one `default`. */
+function routeView(route: z.infer<typeof routesSchema>[number]): RouteView[] {
+  const { gateway, dev } = route;
+  if (gateway === undefined || dev === undefined) return [];
+  const six = gateway.includes(':');
+  let destination = route.dst;
+  if (destination === 'default') destination = six ? '::/0' : '0.0.0.0/0';
+  else if (!destination.includes('/')) destination = `${destination}/${six ? 128 : 32}`;
+  return [{ destination, gateway, link: dev }];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unreadable(`is not JSON (${text.length} characters)`);
+  }
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw unreadable(`has ${issue?.path.join('.') ?? 'a field'} of another form: ${issue?.message ?? ''}`);
+}
+
+const unreadable = (what: string): PodwireError =>
+  new PodwireError('CommandFailed', `output of iproute2 ${what}; iproute2 6.1 or newer is needed`);

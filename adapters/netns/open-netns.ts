@@ -1,0 +1,78 @@
+/**
+ * Opens network namespaces, and refuses everything that is none or is not a pod's.
+ * The file is opened once; every check and every later use goes through that descriptor, so that nobody can swap the path in between.
+ */
+import { constants } from 'node:fs';
+import { open, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { PodwireError } from '../../domain/failures.ts';
+import type { NetnsIdentity } from '../../domain/records.ts';
+
+export interface NetnsFile {
+  readonly fd: number;
+  readonly identity: NetnsIdentity;
+  close(): Promise<void>;
+}
+
+/** Magic of nsfs, linux/magic.h. */
+const NSFS_MAGIC = 0x6e736673n;
+const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/**
+ * @param roots folders that may hold netns files; the path must name a file right below one of them
+ * @throws PodwireError NetnsRefused (path, kind of file, own netns), SandboxGone (no such file)
+ */
+export async function openNetns(path: string, roots: readonly string[]): Promise<NetnsFile> {
+  requireAllowed(path, roots);
+  const file = await openFile(path);
+  try {
+    const through = `/proc/self/fd/${file.fd}`;
+    const { type } = await statfs(through, { bigint: true });
+    if (type !== NSFS_MAGIC) throw refused(path, 'it is not a network namespace');
+    const found = await file.stat({ bigint: true });
+    for (const own of ['/proc/self/ns/net', '/proc/1/ns/net']) {
+      const mine = await inodeOf(own);
+      if (mine === found.ino) throw refused(path, "it is the node's own network namespace");
+    }
+    return {
+      fd: file.fd,
+      identity: { path, inode: String(found.ino), ctimeNs: String(found.ctimeNs) },
+      close: () => file.close().catch(() => undefined),
+    };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The inode of a namespace of a process; undefined when this process may not look. */
+async function inodeOf(path: string): Promise<bigint | undefined> {
+  try {
+    return (await stat(path, { bigint: true })).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+function requireAllowed(path: string, roots: readonly string[]): void {
+  const slash = path.lastIndexOf('/');
+  if (roots.includes(path.slice(0, slash)) && FILE_NAME.test(path.slice(slash + 1))) return;
+  throw refused(path, `network namespaces are accepted only right below ${roots.join(', ')}`);
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Not through a symbolic link: its target would not be the file that the runtime named.
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') {
+      throw new PodwireError('SandboxGone', `network namespace ${path} does not exist any more`, { cause });
+    }
+    throw new PodwireError('NetnsRefused', `network namespace ${path} cannot be opened: ${code ?? 'unknown error'}`, {
+      cause,
+    });
+  }
+}
+
+const refused = (path: string, why: string): PodwireError =>
+  new PodwireError('NetnsRefused', `netns path ${path} is refused: ${why}`);

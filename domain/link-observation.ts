@@ -1,0 +1,44 @@
+/** What a network namespace holds, as far as podwire reads it from the kernel. */
+
+export interface AddressView {
+  /** `address/prefix` as the kernel prints it, which is the canonical form. */
+  readonly cidr: string;
+  readonly family: 4 | 6;
+  /** Link-local addresses come and go by themselves. */
+  readonly linkLocal: boolean;
+}
+
+export interface VxlanView {
+  readonly vni: number;
+  readonly dstPort: number;
+  /** Name of the parent link; undefined when there is none in this netns. */
+  readonly parent: string | undefined;
+  /** The tunnel's family: the kernel keeps one forwarding table of one family per device. */
+  readonly family: 4 | 6;
+  readonly learning: boolean;
+}
+
+export interface LinkView {
+  readonly ifindex: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly alias: string | undefined;
+  /** `vxlan`, `veth`, …; undefined for a physical link. */
+  readonly kind: string | undefined;
+  readonly vxlan: VxlanView | undefined;
+  readonly addresses: readonly AddressView[];
+}
+
+/** A route that carries podwire's protocol number. */
+export interface RouteView {
+  readonly destination: string;
+  readonly gateway: string;
+  readonly link: string;
+}
+
+export interface NetnsView {
+  readonly links: readonly LinkView[];
+  readonly routes: readonly RouteView[];
+}

@@ -1,0 +1,235 @@
+/** From what a netns holds to the commands that make an attachment's link be there once, or be gone. Pure. */
+import { aliasFor, ownerOf } from './link-alias.ts';
+import type { LinkView, NetnsView } from './link-observation.ts';
+import type { LinkCommand } from './ports/link-kernel.ts';
+import type { LinkResult } from './records.ts';
+import type { VxlanLinkSpec } from './vxlan.ts';
+
+export interface LinkWish {
+  readonly link: VxlanLinkSpec;
+  readonly podUid: string;
+  readonly generation: number;
+  /** This pod's tunnel address; its family is the tunnel's. */
+  readonly vtep: string;
+  /**
+   * Name under which the link is made: derived from pod and interface, so that the next attempt finds what a crash left.
+   * It gets its real name only when it carries our alias (the kernel takes no alias at creation).
+   */
+  readonly temporaryName: string;
+}
+
+export type ConflictCode = 'LinkConflict' | 'VniInUse' | 'ParentMissing' | 'KernelBusy' | 'InvalidLink';
+
+export type LinkPlan =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'conflict'; readonly code: ConflictCode; readonly reason: string }
+  | {
+      readonly kind: 'create' | 'adopt' | 'replace' | 'adjust';
+      readonly before: LinkResult['before'];
+      /** Everything that can be done before the link is up. */
+      readonly prepare: readonly LinkCommand[];
+      /** The link goes up in this plan: router advertisements have to be refused before. */
+      readonly ignoreRouterAdvertisements: boolean;
+      readonly activate: readonly LinkCommand[];
+    };
+
+/** Bytes that a tunnel adds: outer Ethernet payload of IPv4 (50) or IPv6 (70), UDP, VXLAN, inner Ethernet. */
+const OVERHEAD = { 4: 50, 6: 70 } as const;
+/** Linux removes IPv6 from a link whose MTU is below what RFC 8200 §5 asks of every link. */
+const MIN_MTU_IPV6 = 1280;
+
+const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
+
+/** Decides how to make the wished link; looks at every link of the netns, changes only ours. */
+export function planLink(view: NetnsView, wish: LinkWish): LinkPlan {
+  const spec = wish.link;
+  const parent = view.links.find((link) => link.name === spec.parent);
+  if (parent === undefined) {
+    return conflict(
+      'ParentMissing',
+      `link ${spec.parent} is not there to carry ${spec.interfaceName}; links: ${names(view)}`,
+    );
+  }
+  const mtu = spec.mtu ?? parent.mtu - OVERHEAD[familyOf(wish.vtep)];
+  if (mtu < MIN_MTU_IPV6 && spec.addresses.some((address) => familyOf(address) === 6)) {
+    return conflict(
+      'InvalidLink',
+      `mtu ${mtu} of ${spec.interfaceName} is too small for its IPv6 address; allowed: 1280 and more`,
+    );
+  }
+  const leftover = view.links.filter((link) => link.name === wish.temporaryName);
+  const sweep = leftover.map((link): LinkCommand => ({ op: 'remove-link', name: link.name }));
+  const present = view.links.find((link) => link.name === spec.interfaceName);
+  if (present === undefined) {
+    return vniConflict(view, wish, undefined) ?? build('create', 'absent', sweep, creation(wish, mtu, undefined));
+  }
+  const owner = ownerOf(present.alias);
+  const ours = owner?.podUid === wish.podUid;
+  const sameTunnel = present.vxlan !== undefined && carries(present, wish);
+  if (!ours && !sameTunnel) {
+    return conflict(
+      'LinkConflict',
+      `${spec.interfaceName} exists and is not ours: ${describe(present)}; remove it or choose another dev=`,
+    );
+  }
+  if (!sameTunnel) {
+    return vniConflict(view, wish, present) ?? build('replace', 'ours', sweep, creation(wish, mtu, present));
+  }
+  const adopted = ours ? owner.adopted : true;
+  const steps = adjustment(view, present, wish, mtu, adopted);
+  if (sweep.length + steps.prepare.length + steps.activate.length === 0) return { kind: 'same' };
+  return build(ours ? 'adjust' : 'adopt', adopted ? 'foreign-compatible' : 'ours', sweep, steps);
+}
+
+interface Steps {
+  readonly prepare: readonly LinkCommand[];
+  readonly ignoreRouterAdvertisements: boolean;
+  readonly activate: readonly LinkCommand[];
+}
+
+function build(
+  kind: 'create' | 'adopt' | 'replace' | 'adjust',
+  before: LinkResult['before'],
+  sweep: readonly LinkCommand[],
+  steps: Steps,
+): LinkPlan {
+  return { kind, before, ...steps, prepare: [...sweep, ...steps.prepare] };
+}
+
+/** A new device under its temporary name, filled, then renamed; `old` is removed at the last moment the kernel allows. */
+function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps {
+  const { link: spec, temporaryName: name } = wish;
+  const removeOld: LinkCommand[] = old === undefined ? [] : [{ op: 'remove-link', name: old.name }];
+  // Two devices of one VNI and port cannot be in a netns, so an old one with the same must go first.
+  const removeFirst = old?.vxlan?.vni === spec.vni && old.vxlan.dstPort === spec.dstPort;
+  return {
+    prepare: [
+      ...(removeFirst ? removeOld : []),
+      {
+        op: 'add-vxlan',
+        name,
+        vni: spec.vni,
+        dstPort: spec.dstPort,
+        parent: spec.parent,
+        mtu,
+        ...(familyOf(wish.vtep) === 6 ? { local: wish.vtep } : {}),
+      },
+      { op: 'set-alias', name, alias: aliasFor({ podUid: wish.podUid, generation: wish.generation, adopted: false }) },
+      ...spec.addresses.map((cidr): LinkCommand => ({ op: 'add-address', name, cidr })),
+      ...(removeFirst ? [] : removeOld),
+      { op: 'rename', name, to: spec.interfaceName },
+    ],
+    ignoreRouterAdvertisements: true,
+    activate: activation(spec),
+  };
+}
+
+/** Routes need a link that is up; on one that is to stay down there are none. */
+function activation(spec: VxlanLinkSpec): LinkCommand[] {
+  if (!spec.up) return [];
+  return [{ op: 'set-up', name: spec.interfaceName }, ...spec.routes.map((route) => addRoute(spec, route))];
+}
+
+const addRoute = (spec: VxlanLinkSpec, route: { destination: string; gateway: string }): LinkCommand => ({
+  op: 'add-route',
+  name: spec.interfaceName,
+  destination: route.destination,
+  gateway: route.gateway,
+});
+
+/** Only differences. On an adopted link nothing is taken away: somebody else may rely on it. */
+function adjustment(view: NetnsView, present: LinkView, wish: LinkWish, mtu: number, adopted: boolean): Steps {
+  const { link: spec, podUid, generation } = wish;
+  const name = spec.interfaceName;
+  const alias = aliasFor({ podUid, generation, adopted });
+  const prepare: LinkCommand[] = [];
+  if (present.alias !== alias) prepare.push({ op: 'set-alias', name, alias });
+  if (present.mtu !== mtu) prepare.push({ op: 'set-mtu', name, mtu });
+  if (present.vxlan?.learning === true) prepare.push({ op: 'set-nolearning', name });
+  const have = new Set(present.addresses.map((address) => address.cidr));
+  const want = new Set(spec.addresses);
+  if (!adopted) {
+    for (const address of present.addresses) {
+      if (!address.linkLocal && !want.has(address.cidr))
+        prepare.push({ op: 'remove-address', name, cidr: address.cidr });
+    }
+  }
+  for (const cidr of want) if (!have.has(cidr)) prepare.push({ op: 'add-address', name, cidr });
+  const goesUp = spec.up && !present.up;
+  return {
+    prepare,
+    ignoreRouterAdvertisements: goesUp,
+    activate: [...stateChange(present, spec, adopted), ...routeChanges(view, present, spec, adopted)],
+  };
+}
+
+function stateChange(present: LinkView, spec: VxlanLinkSpec, adopted: boolean): LinkCommand[] {
+  if (spec.up && !present.up) return [{ op: 'set-up', name: spec.interfaceName }];
+  if (!spec.up && present.up && !adopted) return [{ op: 'set-down', name: spec.interfaceName }];
+  return [];
+}
+
+function routeChanges(view: NetnsView, present: LinkView, spec: VxlanLinkSpec, adopted: boolean): LinkCommand[] {
+  const key = (route: { destination: string; gateway: string }): string => `${route.destination} ${route.gateway}`;
+  const ours = view.routes.filter((route) => route.link === present.name);
+  // A link that is set down loses its routes by itself; one that goes up starts without them.
+  const wanted = spec.up ? spec.routes : [];
+  const wantedKeys = new Set(wanted.map(key));
+  const haveKeys = new Set(ours.map(key));
+  const removed = !spec.up && !adopted ? [] : ours.filter((route) => !wantedKeys.has(key(route)));
+  return [
+    ...removed.map((route): LinkCommand => ({
+      op: 'remove-route',
+      name: present.name,
+      destination: route.destination,
+      gateway: route.gateway,
+    })),
+    ...wanted.filter((route) => !haveKeys.has(key(route))).map((route) => addRoute(spec, route)),
+  ];
+}
+
+/** The kernel refuses a second device with the VNI and port of another one; say whose it is instead of trying. */
+function vniConflict(view: NetnsView, wish: LinkWish, old: LinkView | undefined): LinkPlan | undefined {
+  const { vni, dstPort } = wish.link;
+  const holder = view.links.find(
+    (link) =>
+      link.vxlan?.vni === vni &&
+      link.vxlan.dstPort === dstPort &&
+      link.vxlan.family === familyOf(wish.vtep) &&
+      link.name !== wish.temporaryName &&
+      link.name !== old?.name,
+  );
+  if (holder === undefined) return undefined;
+  if (ownerOf(holder.alias)?.podUid === wish.podUid) {
+    return conflict(
+      'KernelBusy',
+      `VNI ${vni} port ${dstPort} is still held by our ${holder.name}, which is being removed`,
+    );
+  }
+  return conflict(
+    'VniInUse',
+    `VNI ${vni} port ${dstPort} is taken in this pod by ${describe(holder)}; choose another id=`,
+  );
+}
+
+function carries(link: LinkView, wish: LinkWish): boolean {
+  const { vxlan } = link;
+  return (
+    vxlan !== undefined &&
+    vxlan.vni === wish.link.vni &&
+    vxlan.dstPort === wish.link.dstPort &&
+    vxlan.parent === wish.link.parent &&
+    vxlan.family === familyOf(wish.vtep)
+  );
+}
+
+const conflict = (code: ConflictCode, reason: string): LinkPlan => ({ kind: 'conflict', code, reason });
+
+const names = (view: NetnsView): string => view.links.map((link) => link.name).join(', ');
+
+/** One line for people: what is there. */
+export function describe(link: LinkView): string {
+  if (link.vxlan === undefined) return `${link.name} (${link.kind ?? 'physical'})`;
+  const { vni, dstPort, parent } = link.vxlan;
+  return `${link.name} (vxlan, VNI ${vni}, port ${dstPort}, over ${parent ?? 'nothing'})`;
+}
