@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
+import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { waitFor } from './waiting.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -53,10 +53,60 @@ export async function stopPodwire(lab: Lab): Promise<void> {
 }
 
 async function waitUntilServing(lab: Lab, name: string): Promise<void> {
-  const url = healthUrl(lab, name);
-  await waitFor(`${name} to be ready (see: npm run lab -- --name ${lab.name} logs ${name})`, 30_000, async () => {
-    if (partPid(lab, name) === undefined)
-      throw new Error(`${name} ended; see: npm run lab -- --name ${lab.name} logs ${name}`);
-    return isReady(lab, url);
-  });
+  const hint = `see: npm run lab -- --name ${lab.name} logs ${name}`;
+  const ended = new Error(`${name} ended; ${hint}`);
+  await waitFor(
+    `${name} to be ready (${hint})`,
+    async () => {
+      if (partPid(lab, name) === undefined) throw ended;
+      return (await isReady(lab, name)) ? true : undefined;
+    },
+    { limitMs: 30_000, everyMs: 100, giveUpOn: (error) => error === ended },
+  );
+}
+
+async function isReady(lab: Lab, name: string): Promise<boolean> {
+  const node = lab.nodes.find((candidate) => nodePart(candidate.name) === name);
+  const port = node !== undefined ? PORTS.node : name === WATCHER_PART ? PORTS.watcher : PORTS.orchestrator;
+  const url = `http://127.0.0.1:${port}/readyz`;
+  const { code } = await inNetns(node?.netnsPath ?? lab.controlNetnsPath, 'busybox', ['wget', '-q', '-O', '/dev/null', url]);
+  return code === 0;
+}
+
+/** The memory settings are those of the manifests. */
+const part = (lab: Lab, name: string, script: string, options: PodwireOptions): Omit<PartSpec, 'netnsPath'> => ({
+  name,
+  file: process.execPath,
+  args: ['--enable-source-maps', join(build, script)],
+  env: {
+    TEMPORAL_ADDRESS: lab.temporal.inside,
+    PODWIRE_ETCD_ENDPOINTS: lab.etcd.inside,
+    PODWIRE_LOG_LEVEL: options.logLevel ?? 'info',
+    PODWIRE_FAILPOINTS_FILE: failpointsFile(lab, name),
+    ...options.env,
+  },
+});
+
+function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
+  const spec = part(lab, ORCHESTRATOR_PART, 'workers/orchestrator.js', options);
+  const env = { PODWIRE_KUBECONFIG: lab.kubeconfigs.orchestrator, PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.orchestrator}` };
+  return { ...spec, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
+}
+
+function watcherSpec(lab: Lab, options: PodwireOptions): PartSpec {
+  const spec = part(lab, WATCHER_PART, 'watcher/main.js', options);
+  const env = { PODWIRE_KUBECONFIG: lab.kubeconfigs.watcher, PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.watcher}` };
+  return { ...spec, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
+}
+
+function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
+  const spec = part(lab, nodePart(node.name), 'workers/node.js', options);
+  const env = {
+    PODWIRE_NODE_NAME: node.name,
+    PODWIRE_CRI_SOCKET: node.criSocket,
+    PODWIRE_NETNS_ROOTS: netnsRoots(node),
+    PODWIRE_STATE_DIR: join(node.stateDir, 'podwire'),
+    PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
+  };
+  return { ...spec, netnsPath: node.netnsPath, env: { ...env, ...spec.env } };
 }

@@ -1,0 +1,78 @@
+/** Settings of an orchestrator worker. */
+import { z } from 'zod';
+import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import type { LogLevel } from '../adapters/log/logger.ts';
+import type { TemporalOptions } from '../adapters/temporal/connection.ts';
+import type { DialectSettings } from '../domain/settings.ts';
+import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
+import {
+  addressText,
+  dialectOf,
+  dialectSettings,
+  etcdOf,
+  etcdSettings,
+  kubernetesSettings,
+  logSettings,
+  seconds,
+  temporalOf,
+  temporalSettings,
+} from './common.ts';
+
+export interface OrchestratorConfig {
+  readonly kubeconfig: string | undefined;
+  readonly temporal: TemporalOptions;
+  readonly etcd: EtcdOptions;
+  readonly dialect: DialectSettings;
+  readonly bindAddress: string;
+  readonly nodeGoneSeconds: number;
+  readonly failpointsFile: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+const table = {
+  ...kubernetesSettings,
+  ...temporalSettings,
+  ...etcdSettings,
+  ...dialectSettings,
+  bindAddress: {
+    flag: 'bind-address',
+    env: 'PODWIRE_BIND_ADDRESS',
+    schema: addressText.default('127.0.0.1:9465'),
+    help: 'where /healthz, /readyz and /metrics are served',
+  },
+  nodeGoneMs: {
+    flag: 'node-gone-seconds',
+    env: 'PODWIRE_NODE_GONE_SECONDS',
+    schema: seconds(300, 1, 86_400),
+    help: 'time between the two reads that must both miss a Node object before it counts as gone',
+  },
+  failpointsFile: {
+    env: 'PODWIRE_FAILPOINTS_FILE',
+    schema: z.string().optional(),
+    help: 'crash tests only: JSON file of places where this process shall die, wait or fail',
+  },
+  ...logSettings,
+} as const satisfies SettingsTable;
+
+/** A local activity has 2 s for two tries: one call must give up before half of that. */
+const LOCAL_ACTIVITY_ETCD_MS = 900;
+
+/** @throws ConfigError with every mistake */
+export function readOrchestratorConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): OrchestratorConfig {
+  const values = readSettings(table, argv, env);
+  return {
+    kubeconfig: values.kubeconfig,
+    temporal: temporalOf(values),
+    etcd: { ...etcdOf(values), timeoutMs: LOCAL_ACTIVITY_ETCD_MS },
+    dialect: dialectOf(values),
+    bindAddress: values.bindAddress,
+    nodeGoneSeconds: values.nodeGoneMs / 1_000,
+    failpointsFile: values.failpointsFile,
+    logLevel: values.logLevel,
+  };
+}
+
+export const orchestratorHelp = (): string => `Options and environment variables:\n${describeSettings(table)}\n`;

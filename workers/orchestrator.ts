@@ -1,0 +1,106 @@
+/**
+ * The orchestrator worker: workflows, and the activities that need the Kubernetes API or etcd but no host.
+ * Exit codes: 0 after SIGTERM or SIGINT, 1 after a fault of its own, 2 when the configuration is refused.
+ */
+import { Worker } from '@temporalio/worker';
+import { Registry } from 'prom-client';
+import { createControlActivities } from '../activities/control/index.ts';
+import { toApplicationFailure } from '../activities/failure-mapping.ts';
+import { withFailpoints } from '../activities/with-failpoints.ts';
+import { createEtcd } from '../adapters/etcd/client.ts';
+import { createRecordStore } from '../adapters/etcd/record-store.ts';
+import { inputsHash } from '../adapters/hash/inputs-hash.ts';
+import { createFailpoints } from '../adapters/host/failpoints.ts';
+import { startHealthServer } from '../adapters/http/health-server.ts';
+import { ipCodec } from '../adapters/ip/ip-codec.ts';
+import { createKubeClient } from '../adapters/kubernetes/client.ts';
+import { createCluster } from '../adapters/kubernetes/cluster.ts';
+import { podKeys } from '../adapters/kubernetes/pod-view.ts';
+import { createLogger, type Logger } from '../adapters/log/logger.ts';
+import { connectClient } from '../adapters/temporal/connection.ts';
+import { createSignals } from '../adapters/temporal/signals.ts';
+import { ConfigError } from '../config/cli-flags.ts';
+import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
+import { CONTROL_QUEUE } from '../domain/messages.ts';
+import { connectWorker } from './native-connection.ts';
+import { installRuntime } from './runtime.ts';
+import { workflowCode } from './workflow-code.ts';
+
+/** One call to the API must give up before a local activity's 2 s allow a second try. */
+const API_DEADLINE_MS = 900;
+const CACHED_WORKFLOWS = 500;
+
+async function run(config: OrchestratorConfig): Promise<void> {
+  const log = createLogger('orchestrator', config.logLevel);
+  installRuntime(log);
+  const etcd = createEtcd(config.etcd);
+  const kube = createKubeClient({ kubeconfig: config.kubeconfig, deadlineMs: API_DEADLINE_MS });
+  const temporal = connectClient(config.temporal);
+  const activities = createControlActivities({
+    cluster: createCluster(kube, podKeys(config.dialect)),
+    records: createRecordStore(etcd),
+    signals: createSignals(temporal.client),
+    ip: ipCodec,
+    settings: config.dialect,
+    hash: inputsHash,
+    nodeGoneSeconds: config.nodeGoneSeconds,
+  });
+
+  const stopped = new AbortController();
+  const stopEarly = (): void => stopped.abort();
+  process.once('SIGTERM', stopEarly);
+  process.once('SIGINT', stopEarly);
+  const connection = await connectWorker(config.temporal, log, stopped.signal);
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: CONTROL_QUEUE,
+    ...workflowCode(),
+    activities: logged(withFailpoints(activities, createFailpoints(config.failpointsFile)), log),
+    maxCachedWorkflows: CACHED_WORKFLOWS,
+    // How long the tasks of a killed worker wait for it before another one gets them.
+    stickyQueueScheduleToStartTimeout: '2s',
+    // All of them are local activities; nothing is scheduled on this queue.
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
+    shutdownGraceTime: '5s',
+    shutdownForceTime: '15s',
+  });
+  const health = await startHealthServer({
+    bindAddress: config.bindAddress,
+    metrics: new Registry(),
+    notReady: () => (worker.getState() === 'RUNNING' ? [] : [`the Temporal worker is ${worker.getState()}`]),
+  });
+  log.info({ queue: CONTROL_QUEUE, health: health.address }, 'serving');
+  await worker.run();
+  await health.stop();
+  await Promise.all([connection.close(), temporal.close()]);
+  kube.close();
+  etcd.close();
+}
+
+function logged<T extends object>(activities: T, log: Logger): T {
+  const wrapped = Object.entries(activities).map(([name, activity]) => [
+    name,
+    async (...input: unknown[]): Promise<unknown> => {
+      try {
+        return await (activity as (...input: unknown[]) => Promise<unknown>)(...input);
+      } catch (error) {
+        log.warn({ err: error, activity: name }, 'activity failed');
+        throw toApplicationFailure(error);
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as T;
+}
+
+try {
+  const argv = process.argv.slice(2);
+  if (argv.includes('--help')) process.stdout.write(orchestratorHelp());
+  else await run(readOrchestratorConfig(argv, process.env));
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(
+    `podwire orchestrator: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}
