@@ -1,0 +1,161 @@
+/** The sender stands in for Temporal where a test needs failures at chosen moments. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { DESIRED_CHANGED, POD_DELETED } from '../../../domain/messages.ts';
+import { PodSignals } from '../../../watcher/pod-signals.ts';
+import { until } from '../../watcher/until.ts';
+
+const pod = (uid: string) => ({ uid, namespace: 'default', name: `pod-${uid}`, nodeName: 'n1' });
+
+interface Call {
+  readonly uid: string;
+  readonly signal: string;
+  readonly answer: (error?: Error) => void;
+}
+
+function harness(concurrency = 16) {
+  const calls: Call[] = [];
+  const signals = new PodSignals({
+    concurrency,
+    backOff: { minMs: 1, maxMs: 4 },
+    send: ({ uid }, signal) =>
+      new Promise((resolve, reject) => {
+        calls.push({
+          uid,
+          signal,
+          answer: (error) => {
+            if (error === undefined) resolve();
+            else reject(error);
+          },
+        });
+      }),
+    onSent: () => undefined,
+    onFailed: () => undefined,
+  });
+  return { signals, calls };
+}
+
+test('the same inputs are signalled once', async () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', true, '');
+  signals.observe(pod('u'), 'A', true, '');
+  calls[0]?.answer();
+  await until('acknowledged', () => signals.pending === 0);
+  signals.observe(pod('u'), 'A', true, '');
+  assert.equal(calls.length, 1);
+});
+
+test('one signal is in flight and one waits, however many changes there are', async () => {
+  const { signals, calls } = harness();
+  for (let i = 0; i < 1_000; i += 1) signals.observe(pod('u'), `h${i}`, true, '');
+  assert.equal(calls.length, 1);
+  calls[0]?.answer();
+  await until('the second is sent', () => calls.length === 2);
+  calls[1]?.answer();
+  await until('nothing waits', () => signals.pending === 0);
+  assert.equal(calls.length, 2);
+});
+
+test('A, B and A again is signalled, also when B was never sent', async () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', true, '');
+  signals.observe(pod('u'), 'B', true, '');
+  signals.observe(pod('u'), 'A', true, '');
+  calls[0]?.answer();
+  await until('a signal that is later than B', () => calls.length === 2);
+});
+
+test('a pod that never asked for anything is not signalled, neither for changes nor for its end', () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', false, '');
+  signals.observe(pod('u'), 'B', false, '');
+  signals.gone(pod('u'), false, '');
+  assert.equal(calls.length, 0);
+  assert.equal(signals.knows('u'), false);
+});
+
+test('a pod that asks for nothing any more is signalled', async () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', true, '');
+  calls[0]?.answer();
+  await until('acknowledged', () => signals.pending === 0);
+  signals.observe(pod('u'), 'nothing', false, '');
+  assert.equal(calls.length, 2);
+});
+
+test('a deletion takes the place of a change that waits, and the pod is forgotten afterwards', async () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', true, '');
+  signals.observe(pod('u'), 'B', true, '');
+  signals.gone(pod('u'), false, '');
+  calls[0]?.answer();
+  await until('the deletion is sent', () => calls.length === 2);
+  assert.equal(calls[1]?.signal, POD_DELETED);
+  calls[1]?.answer();
+  await until('forgotten', () => !signals.knows('u'));
+  assert.equal(calls.length, 2);
+});
+
+test('no more than the allowed number is in flight, and after a failure one at a time', async () => {
+  const { signals, calls } = harness(3);
+  for (let i = 0; i < 10; i += 1) signals.observe(pod(`u${i}`), 'A', true, '');
+  assert.equal(calls.length, 3);
+  for (const call of calls.slice(0, 3)) call.answer(new Error('down'));
+  await until('one probe', () => calls.length === 4);
+  assert.equal(calls.length, 4);
+  calls[3]?.answer();
+  await until('three again', () => calls.length === 7);
+});
+
+test('a failed signal is sent again with what is newest', async () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', true, '');
+  signals.gone(pod('u'), false, '');
+  calls[0]?.answer(new Error('down'));
+  await until('sent again', () => calls.length === 2);
+  assert.equal(calls[1]?.signal, POD_DELETED);
+  calls[1]?.answer();
+  await until('done', () => signals.pending === 0);
+});
+
+test('whatever fails and whenever, the last signal of a pod is later than its last change', async () => {
+  const step = fc.record({
+    uid: fc.constantFrom('a', 'b', 'c'),
+    hash: fc.constantFrom('A', 'B', 'C'),
+    fail: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const live = new Map<string, string>();
+      const read = new Map<string, string>();
+      const inFlight = new Set<string>();
+      const failing = steps.map(({ fail }) => fail);
+      const signals = new PodSignals({
+        concurrency: 2,
+        backOff: { minMs: 0.1, maxMs: 0.2 },
+        send: async ({ uid }, signal) => {
+          assert.equal(signal, DESIRED_CHANGED);
+          assert.ok(!inFlight.has(uid), 'one in flight per pod');
+          inFlight.add(uid);
+          await Promise.resolve();
+          inFlight.delete(uid);
+          if (failing.pop() === true) throw new Error('down');
+          // What a run reads that this signal starts: the state at this moment.
+          read.set(uid, live.get(uid) ?? '');
+        },
+        onSent: () => undefined,
+        onFailed: () => undefined,
+      });
+      for (const { uid, hash, fail } of steps) {
+        live.set(uid, hash);
+        signals.observe(pod(uid), hash, true, '');
+        if (fail) await Promise.resolve();
+      }
+      await until('all sent', () => signals.pending === 0);
+      assert.deepEqual(read, live);
+      await signals.stop();
+    }),
+    { numRuns: 200 },
+  );
+});
