@@ -8,7 +8,8 @@ import type { IpCodec } from '../../domain/ports/ip-codec.ts';
 
 type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** No zone ids, and no IPv4-mapped IPv6 (`::ffff:1.2.3.4`): the kernel treats that as another way to write an IPv4 address. */
+/** No zone ids, and no IPv4-mapped IPv6 (`::ffff:1.2.3.4`): the kernel treats that as another way to write an IPv4 address.
+ * The deprecated `::1.2.3.4` is refused with them: ipaddr.js takes it for a mapped one. */
 function parse(text: string): Parsed | undefined {
   if (isIPv4(text)) return ipaddr.IPv4.parse(text);
   if (text.includes('%') || !isIPv6(text)) return undefined;

@@ -46,8 +46,7 @@ function linkProblems(
   if (!isInterfaceName(link.interfaceName)) {
     const why = `its name cannot be that of the interface; give another one with name=…; ${INTERFACE_NAME_RULE}`;
     problems.push(problem('InvalidInterfaceName', place, why));
-  }
-  if (link.interfaceName === link.parent) {
+  } else if (link.interfaceName === link.parent) {
     const why = `the interface cannot be its own parent; allowed: a name= that differs from dev=${link.parent}`;
     problems.push(problem('InvalidInterfaceName', { ...place, option: 'name', value: link.interfaceName }, why));
   }

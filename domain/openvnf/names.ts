@@ -1,6 +1,6 @@
 /** Which names are allowed. The kernel is no filter: it takes `a;b`, `-x` and `dev`, and rewrites `veth%d`. */
 
-const NETWORK_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const INTERFACE_NAME = /^[a-z][a-z0-9._-]{0,14}$/;
 
 /** podwire's own devices while they are being built. */
@@ -30,8 +30,11 @@ export function optionNamed(word: string): OptionName | undefined {
 export const NETWORK_NAME_RULE =
   'a network name has 1 to 63 lower-case letters, digits and "-" (not first, not last) and is no option name';
 
+/** RFC 1123 label in Kubernetes' reading: lower case, at most 63 characters; namespaces have such names. */
+export const isDnsLabel = (name: string): boolean => DNS_LABEL.test(name);
+
 /** A DNS-1123 label that cannot be mistaken for an option. */
-export const isNetworkName = (name: string): boolean => NETWORK_NAME.test(name) && optionNamed(name) === undefined;
+export const isNetworkName = (name: string): boolean => isDnsLabel(name) && optionNamed(name) === undefined;
 
 export const INTERFACE_NAME_RULE =
   'an interface name has 1 to 15 characters: a lower-case letter, then lower-case letters, digits, ".", "_" or "-"; ' +

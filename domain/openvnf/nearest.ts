@@ -18,17 +18,23 @@ const SYNONYMS: ReadonlyMap<string, OptionName> = new Map([
   ['remote', 'peers'],
 ]);
 
+const KNOWN: readonly (readonly [string, OptionName])[] = [
+  ...OPTION_NAMES.map((name) => [name, name] as const),
+  ...SYNONYMS,
+];
+
 /** The option that was probably meant, or undefined. */
 export function nearestOption(word: string): OptionName | undefined {
   if (word.length > LONGEST_WORD) return undefined;
   const lower = word.toLowerCase();
-  const synonym = SYNONYMS.get(lower);
-  if (synonym !== undefined) return synonym;
   const allowed = lower.length <= 3 ? 1 : 2;
-  const ranked = OPTION_NAMES.map((name) => ({ name, distance: editDistance(lower, name) }));
-  ranked.sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best !== undefined && best.distance <= allowed && best.distance < lower.length ? best.name : undefined;
+  let best: { readonly name: OptionName; readonly distance: number } | undefined;
+  for (const [known, name] of KNOWN) {
+    const distance = editDistance(lower, known);
+    if (distance > allowed || distance >= lower.length) continue;
+    if (best === undefined || distance < best.distance) best = { name, distance };
+  }
+  return best?.name;
 }
 
 /** Levenshtein distance, two rows at a time. */

@@ -201,7 +201,9 @@ export function readOptions(
   const problems: SelectionProblem[] = [];
   for (const word of words) {
     const { key, value } = split(word.text, source);
-    const place = { network: source.network, option: key, value, line: word.line };
+    // Lines of a ConfigMap value are not lines of the annotation.
+    const line = source.kind === 'annotation' ? word.line : undefined;
+    const place = { network: source.network, option: key, value, line };
     const option = optionNamed(key);
     if (option === undefined) {
       problems.push(problem('UnknownOption', place, unknownOption(key, value, source)));

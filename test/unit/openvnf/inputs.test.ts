@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
+import { canonicalJson, type JsonValue } from '../../../domain/canonical-json.ts';
+import { desiredInputs } from '../../../domain/inputs.ts';
+import type { PodView } from '../../../domain/pod-view.ts';
+import { declaredBy, podWith, settings, type ConfigMapData } from './parsing.ts';
+
+const canonical = (annotation: string, data: ConfigMapData = {}, change: Partial<PodView> = {}): string =>
+  desiredInputs(podWith(annotation, change), declaredBy(data), settings, ipCodec).canonical;
+
+describe('canonical JSON', () => {
+  it('reads back as the same value and does not depend on the order of keys', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const written = canonicalJson(value);
+        assert.deepEqual(JSON.parse(written), JSON.parse(JSON.stringify(value)));
+        assert.equal(canonicalJson(JSON.parse(written) as JsonValue), written);
+      }),
+    );
+    assert.equal(
+      canonicalJson({ b: [1, { d: null, c: 'é' }], a: true, x: undefined }),
+      '{"a":true,"b":[1,{"c":"é","d":null}]}',
+    );
+  });
+});
+
+describe("the canonical inputs of a pod's networks", () => {
+  const base = canonical('a id=5 up ip=10.9.0.1/24');
+
+  it('are the same for another way to write the same', () => {
+    assert.equal(canonical('a\r\n\tup=true\r\n\tip=10.9.0.1/24 id=5\r\n'), base);
+    assert.equal(canonical('a', { a: 'id=5 up' }), canonical('a', { a: 'up mtu=1400 id=5 '.replace('mtu=1400 ', '') }));
+  });
+
+  it('do not change with what decides nothing', () => {
+    assert.equal(canonical('a id=5 up ip=10.9.0.1/24', { other: 'id=9', broken: 'up=no' }), base);
+    const change = { publishedStatus: '{}', deleting: true, labels: { [settings.selector]: 'x', app: 'y' } };
+    assert.equal(canonical('a id=5 up ip=10.9.0.1/24', {}, change), base);
+  });
+
+  it('change with everything that decides', () => {
+    const text = 'a id=5 up ip=10.9.0.1/24';
+    const others = [
+      canonical('a id=6 up ip=10.9.0.1/24'),
+      canonical('a id=5 ip=10.9.0.1/24'),
+      canonical('a id=5 up ip=10.9.0.2/24'),
+      canonical(`${text}, b`),
+      canonical(`${text}, b`, 'absent'),
+      canonical(text, { a: 'mtu=1400' }),
+      canonical(text, 'unreadable'),
+      canonical(text, {}, { namespace: 'blue' }),
+      canonical(text, {}, { nodeName: 'node-2' }),
+      canonical(text, {}, { podIPs: [] }),
+      canonical(text, {}, { podIPs: ['10.244.1.3'] }),
+      canonical(text, {}, { phaseClass: 'ended' }),
+      canonical(text, {}, { hostNetwork: true }),
+      canonical(text, {}, { labels: {} }),
+    ];
+    assert.equal(new Set([base, ...others]).size, others.length + 1);
+  });
+});

@@ -1,0 +1,73 @@
+/** Shortens the tests of the openvnf dialect: parse a text as the annotation of some pod, and write results as one line each. */
+import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
+import type { NetworkSelection, ParsedSelections } from '../../../domain/network-selection.ts';
+import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
+import { parseSelections } from '../../../domain/openvnf/selections.ts';
+import type { PodView } from '../../../domain/pod-view.ts';
+import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../../../domain/settings.ts';
+
+export type ConfigMapData = Readonly<Record<string, string>> | 'absent' | 'unreadable';
+
+export const settings = DEFAULT_DIALECT_SETTINGS;
+
+export function podWith(annotation: string | undefined, change: Partial<PodView> = {}): PodView {
+  return {
+    uid: '11111111-2222-3333-4444-555555555555',
+    namespace: 'red',
+    name: 'a',
+    nodeName: 'node-1',
+    hostNetwork: false,
+    phaseClass: 'counts',
+    deleting: false,
+    podIPs: ['10.244.1.2'],
+    labels: { [settings.selector]: 'true' },
+    annotations: annotation === undefined ? {} : { [settings.annotation]: annotation },
+    publishedStatus: undefined,
+    ...change,
+  };
+}
+
+export function declaredBy(data: ConfigMapData) {
+  if (data === 'absent') return data;
+  return data === 'unreadable' ? undefined : parseConfigMap(data, ipCodec);
+}
+
+export function parse(
+  annotation: string,
+  data: ConfigMapData = {},
+  change: { readonly settings?: DialectSettings; readonly pod?: Partial<PodView> } = {},
+): ParsedSelections {
+  return parseSelections({
+    pod: podWith(annotation, change.pod),
+    declared: declaredBy(data),
+    settings: change.settings ?? settings,
+    ip: ipCodec,
+  });
+}
+
+/** `red/net ifc 5/8472@eth0 up mtu=1400 ip=… route=dst>gw peer=…`, in this order. */
+export function line({ network, link }: NetworkSelection): string {
+  return [
+    `${network.scope}/${network.name}`,
+    link.interfaceName,
+    `${link.vni}/${link.dstPort}@${link.parent}`,
+    link.up ? 'up' : 'down',
+    ...(link.mtu === undefined ? [] : [`mtu=${link.mtu}`]),
+    ...link.addresses.map((address) => `ip=${address}`),
+    ...link.routes.map((route) => `route=${route.destination}>${route.gateway}`),
+    ...link.peers.map((peer) => `peer=${peer}`),
+  ].join(' ');
+}
+
+/** A selection as an annotation that means the same. */
+export function asAnnotation({ network, link }: NetworkSelection): string {
+  return [
+    network.name,
+    `  id=${link.vni} dstport=${link.dstPort} dev=${link.parent}`,
+    `  name=${link.interfaceName} up=${String(link.up)}`,
+    ...(link.mtu === undefined ? [] : [`  mtu=${link.mtu}`]),
+    ...link.addresses.map((address) => `  ip=${address}`),
+    ...link.routes.map((route) => `  route=[${route.destination}]:[${route.gateway}]`),
+    ...(link.peers.length === 0 ? [] : [`  peers=${link.peers.join(';')}`]),
+  ].join('\n');
+}
