@@ -1,6 +1,6 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { waitFor } from './waiting.ts';
@@ -69,7 +69,13 @@ async function isReady(lab: Lab, name: string): Promise<boolean> {
   const node = lab.nodes.find((candidate) => nodePart(candidate.name) === name);
   const port = node !== undefined ? PORTS.node : name === WATCHER_PART ? PORTS.watcher : PORTS.orchestrator;
   const url = `http://127.0.0.1:${port}/readyz`;
-  const { code } = await inNetns(node?.netnsPath ?? lab.controlNetnsPath, 'busybox', ['wget', '-q', '-O', '/dev/null', url]);
+  const { code } = await inNetns(node?.netnsPath ?? lab.controlNetnsPath, 'busybox', [
+    'wget',
+    '-q',
+    '-O',
+    '/dev/null',
+    url,
+  ]);
   return code === 0;
 }
 
@@ -89,7 +95,10 @@ const part = (lab: Lab, name: string, script: string, options: PodwireOptions): 
 
 function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
   const spec = part(lab, ORCHESTRATOR_PART, 'workers/orchestrator.js', options);
-  const env = { PODWIRE_KUBECONFIG: lab.kubeconfigs.orchestrator, PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.orchestrator}` };
+  const env = {
+    PODWIRE_KUBECONFIG: lab.kubeconfigs.orchestrator,
+    PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.orchestrator}`,
+  };
   return { ...spec, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
 }
 
@@ -104,7 +113,8 @@ function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
   const env = {
     PODWIRE_NODE_NAME: node.name,
     PODWIRE_CRI_SOCKET: node.criSocket,
-    PODWIRE_NETNS_ROOTS: netnsRoots(node),
+    // The lab's containerd mounts pod namespaces below its own state directory (lab nodes share one file system).
+    PODWIRE_NETNS_ROOTS: join(dirname(node.criSocket), 'containerd/io.containerd.grpc.v1.cri/netns'),
     PODWIRE_STATE_DIR: join(node.stateDir, 'podwire'),
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
   };

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { attempt } from './commands.ts';
-import { CONTROL_ADDRESS, PORTS } from './layout.ts';
+import { PORTS } from './layout.ts';
 import type { LabLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
 
@@ -24,8 +24,9 @@ export function temporalServer(lab: LabLayout, binaries: Binaries): PartSpec {
       ...[
         'server',
         'start-dev',
+        // Its services find one another at 127.0.0.1 whatever address they listen on, so they must listen on all of the namespace's.
         '--ip',
-        CONTROL_ADDRESS,
+        '0.0.0.0',
         '--port',
         String(PORTS.temporal),
         '--ui-port',
