@@ -68,7 +68,9 @@ async function claim(lab: LabLayout, nodes: number, binaries: Binaries, progress
     throw new Error(`lab '${lab.name}' has ${known.nodes} nodes; to have ${nodes}, take it down first`);
   }
   const ports = known?.ports ?? (await choosePorts(lab.name));
-  const state: LabState = { v: 1, name: lab.name, nodes, bootId: bootId(), phase: 'starting', ports, binaries };
+  // A lab that is up stays open to its users while it is looked over again.
+  const phase = known?.nodes === nodes ? known.phase : 'starting';
+  const state: LabState = { v: 1, name: lab.name, nodes, bootId: bootId(), phase, ports, binaries };
   writeState(lab, state);
   return state;
 }

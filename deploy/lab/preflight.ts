@@ -40,19 +40,15 @@ export async function preflightProblems(missingBinaries: readonly string[], go: 
   return problems;
 }
 
-/** Tries each device type in a throw-away namespace. */
+/** Tries each device type in a network namespace that ends with the probe. */
 export async function missingDevices(): Promise<string[]> {
-  const netns = `pw-probe-${process.pid}`;
-  const made = await attempt('ip', ['netns', 'add', netns]);
-  if (made.code !== 0) return [`network namespaces cannot be made: ${whyFailed(made)}`];
-  try {
-    const problems: string[] = [];
-    for (const [kind, words] of DEVICES) {
-      const added = await attempt('ip', ['-n', netns, 'link', 'add', `probe-${kind}`, ...words]);
-      if (added.code !== 0) problems.push(`the kernel has no ${kind} devices (module missing?): ${whyFailed(added)}`);
-    }
-    return problems;
-  } finally {
-    await attempt('ip', ['netns', 'del', netns]);
+  const problems: string[] = [];
+  for (const [kind, words] of DEVICES) {
+    const added = await attempt('unshare', ['--net', '--', 'ip', 'link', 'add', 'probe', ...words]);
+    if (added.code === 0) continue;
+    const why = whyFailed(added);
+    if (why.includes('unshare')) return [`network namespaces cannot be made here: ${why}`];
+    problems.push(`the kernel has no ${kind} devices (module missing?): ${why}`);
   }
+  return problems;
 }

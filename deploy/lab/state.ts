@@ -1,5 +1,5 @@
 /** What a lab remembers on disk, and the lock that keeps two commands from changing one lab at once. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { daemonPid, noteDaemon } from '../../adapters/process/daemon.ts';
@@ -84,16 +84,36 @@ async function isFree(port: number): Promise<boolean> {
 
 /** Runs `work` while holding the lab's lock. @throws Error when a living process holds it. */
 export async function withLabLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const lock = join(RUN_ROOT, `${name}.lock`);
   mkdirSync(RUN_ROOT, { recursive: true, mode: 0o755 });
-  const holder = daemonPid(lock);
-  if (holder !== undefined && holder !== process.pid) {
-    throw new Error(`lab '${name}' is being changed by process ${holder}; wait for it or end it`);
-  }
-  noteDaemon(lock, process.pid);
+  const lock = join(RUN_ROOT, `${name}.lock`);
+  const own = `${lock}.${process.pid}`;
+  noteDaemon(own, process.pid);
   try {
-    return await work();
+    takeLock(name, lock, own);
+    try {
+      return await work();
+    } finally {
+      rmSync(lock, { force: true });
+    }
   } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+/** A hard link is made by one process only, and brings its note along. */
+function takeLock(name: string, lock: string, own: string): void {
+  for (let tries = 0; tries < 3; tries++) {
+    try {
+      linkSync(own, lock);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = daemonPid(lock);
+    if (holder !== undefined)
+      throw new Error(`lab '${name}' is being changed by process ${holder}; wait for it or end it`);
+    // Its holder was killed.
     rmSync(lock, { force: true });
   }
+  throw new Error(`lab '${name}' is being changed by another process`);
 }
