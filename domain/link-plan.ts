@@ -54,31 +54,46 @@ export function planLink(view: NetnsView, wish: LinkWish): LinkPlan {
   if (mtu < MIN_MTU_IPV6 && spec.addresses.some((address) => familyOf(address) === 6)) {
     return conflict(
       'InvalidLink',
-      `mtu ${mtu} of ${spec.interfaceName} is too small for its IPv6 address; allowed: 1280 and more`,
+      `mtu ${mtu} of ${spec.interfaceName} is too small for its IPv6 address; allowed: ${MIN_MTU_IPV6} and more`,
     );
   }
-  const leftover = view.links.filter((link) => link.name === wish.temporaryName);
-  const sweep = leftover.map((link): LinkCommand => ({ op: 'remove-link', name: link.name }));
   const present = view.links.find((link) => link.name === spec.interfaceName);
-  if (present === undefined) {
-    return vniConflict(view, wish, undefined) ?? build('create', 'absent', sweep, creation(wish, mtu, undefined));
-  }
-  const owner = ownerOf(present.alias);
-  const ours = owner?.podUid === wish.podUid;
-  const sameTunnel = present.vxlan !== undefined && carries(present, wish);
-  if (!ours && !sameTunnel) {
-    return conflict(
-      'LinkConflict',
-      `${spec.interfaceName} exists and is not ours: ${describe(present)}; remove it or choose another dev=`,
-    );
-  }
-  if (!sameTunnel) {
+  return present === undefined ? planCreation(view, wish, mtu) : planPresent(view, present, wish, mtu);
+}
+
+function planCreation(view: NetnsView, wish: LinkWish, mtu: number): LinkPlan {
+  return (
+    vniConflict(view, wish, undefined) ??
+    build('create', 'absent', leftovers(view, wish), creation(wish, mtu, undefined))
+  );
+}
+
+function planPresent(view: NetnsView, present: LinkView, wish: LinkWish, mtu: number): LinkPlan {
+  const sweep = leftovers(view, wish);
+  const found = ownerOf(present.alias);
+  const owner = found?.podUid === wish.podUid ? found : undefined;
+  if (!carries(present, wish)) {
+    if (owner === undefined) {
+      return conflict(
+        'LinkConflict',
+        `${wish.link.interfaceName} exists and is not ours: ${describe(present)}; remove it or choose another name=`,
+      );
+    }
     return vniConflict(view, wish, present) ?? build('replace', 'ours', sweep, creation(wish, mtu, present));
   }
-  const adopted = ours ? owner.adopted : true;
+  const adopted = owner?.adopted ?? true;
   const steps = adjustment(view, present, wish, mtu, adopted);
   if (sweep.length + steps.prepare.length + steps.activate.length === 0) return { kind: 'same' };
-  return build(ours ? 'adjust' : 'adopt', adopted ? 'foreign-compatible' : 'ours', sweep, steps);
+  // A link of this very generation is what an earlier attempt of the same attach made.
+  const own = owner?.generation === wish.generation ? 'absent' : 'ours';
+  return build(owner === undefined ? 'adopt' : 'adjust', adopted ? 'foreign-compatible' : own, sweep, steps);
+}
+
+/** What a crash left under the temporary name. */
+function leftovers(view: NetnsView, wish: LinkWish): LinkCommand[] {
+  return view.links
+    .filter((link) => link.name === wish.temporaryName)
+    .map((link) => ({ op: 'remove-link', name: link.name }));
 }
 
 interface Steps {

@@ -19,17 +19,19 @@ const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
  */
 export const ROUTE_PROTOCOL = 230;
 
+type ContentCommand = Extract<LinkCommand, { cidr: string } | { destination: string }>;
+type LinkOnlyCommand = Exclude<LinkCommand, ContentCommand>;
+
 /** One line without its line feed. Throws InvalidLink for a value that is not of its kind. */
 export function ipLine(command: LinkCommand): string {
+  return 'cidr' in command || 'destination' in command ? contentLine(command) : linkLine(command);
+}
+
+function linkLine(command: LinkOnlyCommand): string {
   const name = linkName(command.name);
   switch (command.op) {
-    case 'add-vxlan': {
-      const mtu = integer('mtu', command.mtu, 68, 65535);
-      const vni = integer('id', command.vni, 1, 16777215);
-      const port = integer('dstport', command.dstPort, 1, 65535);
-      const local = command.local === undefined ? '' : ` local ${address(command.local)}`;
-      return `link add name ${name} mtu ${mtu} type vxlan id ${vni} dstport ${port} dev ${linkName(command.parent)} nolearning${local}`;
-    }
+    case 'add-vxlan':
+      return addLine(command);
     case 'set-alias':
       if (!ALIAS.test(command.alias)) throw invalid('alias', command.alias, 'letters, digits and :._-');
       return `link set dev ${name} alias ${command.alias === '' ? '""' : command.alias}`;
@@ -45,6 +47,21 @@ export function ipLine(command: LinkCommand): string {
       return `link set dev ${name} down`;
     case 'remove-link':
       return `link delete dev ${name}`;
+  }
+}
+
+function addLine(command: Extract<LinkCommand, { op: 'add-vxlan' }>): string {
+  const mtu = integer('mtu', command.mtu, 68, 65535);
+  const vni = integer('id', command.vni, 1, 16777215);
+  const port = integer('dstport', command.dstPort, 1, 65535);
+  const local = command.local === undefined ? '' : ` local ${address(command.local)}`;
+  const tunnel = `vxlan id ${vni} dstport ${port} dev ${linkName(command.parent)} nolearning${local}`;
+  return `link add name ${linkName(command.name)} mtu ${mtu} type ${tunnel}`;
+}
+
+function contentLine(command: ContentCommand): string {
+  const name = linkName(command.name);
+  switch (command.op) {
     // Without nodad a new IPv6 address could not be used for a second.
     case 'add-address':
       return `address add ${cidr(command.cidr)} dev ${name}${command.cidr.includes(':') ? ' nodad' : ''}`;

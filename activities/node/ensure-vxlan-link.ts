@@ -1,0 +1,108 @@
+/** Makes an attachment's link be there exactly once, filled with its network's members before it goes up. */
+import { PodwireError } from '../../domain/failures.ts';
+import { ownerOf } from '../../domain/link-alias.ts';
+import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
+import { planLink, type LinkPlan, type LinkWish } from '../../domain/link-plan.ts';
+import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { AttachmentRecord, LinkResult } from '../../domain/records.ts';
+import type { NodeDeps } from './deps.ts';
+import type { LockedDevice } from './fdb-sync.ts';
+import { readFenced, underSandboxLock } from './fenced-record.ts';
+import type { LinkInput } from './inputs.ts';
+import { openRecorded, requireSandbox } from './sandbox-netns.ts';
+
+/** One for the work, one for side effects such as secondary addresses that the kernel removed with their primary, one to spare. */
+const MAX_ROUNDS = 3;
+
+export function ensureVxlanLink(deps: NodeDeps, input: LinkInput, signal: AbortSignal): Promise<LinkResult> {
+  return underSandboxLock(deps, input, async () => {
+    const [record, sandbox] = await Promise.all([
+      readFenced(deps, input, ['intent', 'attached']),
+      deps.runtime.describe(input.sandboxId),
+    ]);
+    requireSandbox(deps, record, sandbox);
+    const netns = await openRecorded(deps, record, signal);
+    try {
+      return await deps.fdb.withDevice(record, (device) => converge(deps, record, netns, device));
+    } finally {
+      await netns.close();
+    }
+  });
+}
+
+type Work = Exclude<LinkPlan, { kind: 'same' | 'conflict' }>;
+
+async function converge(
+  deps: NodeDeps,
+  record: AttachmentRecord,
+  netns: OpenNetns,
+  device: LockedDevice,
+): Promise<LinkResult> {
+  const wish: LinkWish = {
+    link: record.link,
+    podUid: record.podUid,
+    generation: record.generation,
+    vtep: record.vtep,
+    temporaryName: deps.temporaryName(record.podUid, record.link.interfaceName),
+  };
+  // What is in the kernel now decides, not what an earlier attempt remembered.
+  device.forget();
+  let view = await deps.kernel.observe(netns);
+  await deps.failpoints.hit('ensureVxlanLink:after-observe');
+  let before: LinkResult['before'] | undefined;
+  let filled = false;
+  for (let round = 0; ; round += 1) {
+    const plan = planLink(view, wish);
+    if (plan.kind === 'same') break;
+    if (plan.kind === 'conflict') throw new PodwireError(plan.code, plan.reason);
+    if (round === MAX_ROUNDS) {
+      throw new PodwireError(
+        'CommandFailed',
+        `${record.link.interfaceName} does not stay as it was set; ${plan.kind} was needed ${round} times`,
+      );
+    }
+    before ??= plan.before;
+    const made = await carryOut(deps, record, netns, device, plan);
+    filled ||= made.filled;
+    view = made.view;
+  }
+  const link = view.links.find(({ name }) => name === record.link.interfaceName) as LinkView;
+  const adopted = ownerOf(link.alias)?.adopted === true;
+  if (!filled) await device.sync(netns, adopted);
+  await deps.failpoints.hit('ensureVxlanLink:after-fill');
+  return {
+    ifindex: link.ifindex,
+    mac: link.mac,
+    mtu: link.mtu,
+    addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
+    adopted,
+    before: record.result?.before ?? before ?? (adopted ? 'foreign-compatible' : 'absent'),
+  };
+}
+
+/** A new link is filled before it goes up; while that is done, router advertisements are refused: they touch different things. */
+async function carryOut(
+  deps: NodeDeps,
+  record: AttachmentRecord,
+  netns: OpenNetns,
+  device: LockedDevice,
+  plan: Work,
+): Promise<{ view: NetnsView; filled: boolean }> {
+  const { kernel, failpoints } = deps;
+  const isNew = plan.kind === 'create' || plan.kind === 'replace';
+  if (!isNew && !plan.ignoreRouterAdvertisements) {
+    const view = await kernel.execute(netns, [...plan.prepare, ...plan.activate], true);
+    return { view, filled: false };
+  }
+  await kernel.execute(netns, plan.prepare);
+  await failpoints.hit('ensureVxlanLink:after-create');
+  if (isNew) device.made();
+  await Promise.all([
+    kernel.ignoreRouterAdvertisements(netns, record.link.interfaceName),
+    isNew ? device.sync(netns, false) : undefined,
+  ]);
+  await failpoints.hit('ensureVxlanLink:before-up');
+  const view = await kernel.execute(netns, plan.activate, true);
+  await failpoints.hit('ensureVxlanLink:after-up');
+  return { view, filled: isNew };
+}

@@ -1,0 +1,214 @@
+/**
+ * Keeps the forwarding entries of this node's members in line with their networks' membership (decisions 21 to 25).
+ *
+ * Each device has a lock and a memory of what was last written into it, so that a change of membership costs one process per
+ * device and none where nothing differs; `forget` makes the next sync look at the kernel again. Every reading of the
+ * membership has a ticket: a device never goes back to an older reading than it had.
+ */
+import { fdbDifference, fdbKey, wishedFlood, type FdbEntry } from '../../domain/fdb.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import { ownerOf } from '../../domain/link-alias.ts';
+import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import type { LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
+import type { AttachmentRecord, Member, Stored } from '../../domain/records.ts';
+import { eachWithLimit } from './each-with-limit.ts';
+import type { SyncFdbResult } from './inputs.ts';
+import { KeyedMutex } from './keyed-mutex.ts';
+
+interface Device {
+  /** Newest reading of the membership that was written. */
+  ticket: number;
+  /** Entries that the device has, as far as we know; undefined: look. */
+  known: readonly FdbEntry[] | undefined;
+  adopted: boolean;
+}
+
+/** A device while its lock is held. */
+export interface LockedDevice {
+  /** The link was made just now: it has no entries. */
+  made(): void;
+  /** The link may be another one than before. */
+  forget(): void;
+  /** Writes what the membership asks for, read now. */
+  sync(netns: OpenNetns, adopted: boolean): Promise<Written>;
+}
+
+export interface Written {
+  readonly written: number;
+  readonly removed: number;
+}
+
+interface FdbSyncParts {
+  readonly node: string;
+  readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments'>;
+  readonly kernel: Pick<LinkKernel, 'observe' | 'readFdb' | 'changeFdb'>;
+  /** Opens the netns of a record, verified against the record. */
+  readonly open: (record: AttachmentRecord, signal: AbortSignal) => Promise<OpenNetns>;
+}
+
+const AT_ONCE = 8;
+/** A sync of a node full of members takes well under a second; whoever waits longer comes again. */
+const LOCK_WAIT_MS = 5_000;
+const NOTHING: Written = { written: 0, removed: 0 };
+const GONE = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused']);
+
+export class FdbSync {
+  readonly #parts: FdbSyncParts;
+  readonly #devices = new Map<string, Device>();
+  readonly #deviceLocks = new KeyedMutex();
+  readonly #networkLocks = new KeyedMutex();
+  #tickets = 0;
+
+  constructor(parts: FdbSyncParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs `work` with the record's device locked: while a link is made or removed, no sync writes into it. */
+  withDevice<T>(record: AttachmentRecord, work: (device: LockedDevice) => Promise<T>): Promise<T> {
+    const key = deviceKey(record);
+    return this.#locked(this.#deviceLocks, key, () =>
+      work({
+        made: () => {
+          this.#devices.set(key, { ticket: 0, known: [], adopted: false });
+        },
+        forget: () => {
+          this.#devices.delete(key);
+        },
+        sync: async (netns, adopted) => {
+          const ticket = ++this.#tickets;
+          const members = await this.#parts.store.listMembers(record.network);
+          const device = this.#devices.get(key) ?? { ticket: 0, known: undefined, adopted };
+          this.#devices.set(key, { ...device, adopted });
+          return this.#write(record, members, ticket, netns);
+        },
+      }),
+    );
+  }
+
+  /**
+   * Brings all local members of a network up to date, eight at a time. A device that is not there (yet, or any more) is passed
+   * over; one that fails does not stop the others, and its failure is thrown at the end.
+   */
+  syncNetwork(network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
+    const { store, node } = this.#parts;
+    return this.#locked(this.#networkLocks, networkKey(network), async () => {
+      // Read under the lock: whoever comes later reads later.
+      const ticket = ++this.#tickets;
+      const [members, attachments] = await Promise.all([store.listMembers(network), store.listNodeAttachments(node)]);
+      const records = attachments.map(({ value }) => value).filter((record) => this.#concerns(record, network));
+      const outcomes = await eachWithLimit(records, AT_ONCE, (record) =>
+        this.#syncDevice(record, members, ticket, signal),
+      );
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      const done = outcomes.flatMap((outcome) =>
+        outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : [],
+      );
+      return {
+        netns: done.length,
+        written: done.reduce((sum, each) => sum + each.written, 0),
+        removed: done.reduce((sum, each) => sum + each.removed, 0),
+      };
+    });
+  }
+
+  /** Forgets what was written where, so that the next sync compares with the kernel. */
+  forgetAll(): void {
+    this.#devices.clear();
+  }
+
+  /** Networks that have attachments on this node. */
+  static networksOf(attachments: readonly Stored<AttachmentRecord>[]): NetworkRef[] {
+    return [...new Map(attachments.map(({ value: { network } }) => [networkKey(network), network])).values()];
+  }
+
+  /** An intent without a device that we know is filled by the attach that makes it. */
+  #concerns(record: AttachmentRecord, network: NetworkRef): boolean {
+    if (networkKey(record.network) !== networkKey(network)) return false;
+    return record.phase === 'attached' || (record.phase === 'intent' && this.#devices.has(deviceKey(record)));
+  }
+
+  /** undefined: the device is not there. */
+  #syncDevice(
+    record: AttachmentRecord,
+    members: readonly Member[],
+    ticket: number,
+    signal: AbortSignal,
+  ): Promise<Written | undefined> {
+    const key = deviceKey(record);
+    return this.#locked(this.#deviceLocks, key, async () => {
+      const device = this.#devices.get(key);
+      // Its attach is not done, or it was taken down since the records were read.
+      if (device === undefined && record.phase === 'intent') return undefined;
+      if (device !== undefined && (device.ticket > ticket || sameEntries(device.known, wished(record, members))))
+        return NOTHING;
+      let netns: OpenNetns | undefined;
+      try {
+        netns = await this.#parts.open(record, signal);
+        if (device === undefined && !(await this.#adoptKnowledge(record, netns))) return undefined;
+        return await this.#write(record, members, ticket, netns);
+      } catch (error) {
+        if (error instanceof PodwireError && GONE.has(error.code)) return undefined;
+        throw error;
+      } finally {
+        await netns?.close();
+      }
+    });
+  }
+
+  /** First look at a device by this process: is it ours at all? */
+  async #adoptKnowledge(record: AttachmentRecord, netns: OpenNetns): Promise<boolean> {
+    const { links } = await this.#parts.kernel.observe(netns);
+    const owner = ownerOf(links.find((link) => link.name === record.link.interfaceName)?.alias);
+    if (owner?.podUid !== record.podUid) return false;
+    this.#devices.set(deviceKey(record), { ticket: 0, known: undefined, adopted: owner.adopted });
+    return true;
+  }
+
+  async #write(
+    record: AttachmentRecord,
+    members: readonly Member[],
+    ticket: number,
+    netns: OpenNetns,
+  ): Promise<Written> {
+    const key = deviceKey(record);
+    const device = this.#devices.get(key);
+    if (device === undefined || device.ticket > ticket) return NOTHING;
+    const link = record.link.interfaceName;
+    // Until the change is known to be done, nothing is known.
+    this.#devices.set(key, { ...device, known: undefined });
+    const present = device.known ?? (await this.#parts.kernel.readFdb(netns, link));
+    if (present === undefined) {
+      this.#devices.delete(key);
+      return NOTHING;
+    }
+    const entries = wished(record, members);
+    const change = fdbDifference(present, entries, device.adopted ? 'additive' : 'exact');
+    if ((await this.#parts.kernel.changeFdb(netns, link, change)) === 'link-absent') {
+      this.#devices.delete(key);
+      return NOTHING;
+    }
+    const known = device.adopted ? [...present, ...change.add] : entries;
+    this.#devices.set(key, { ...device, ticket, known });
+    return { written: change.add.length, removed: change.remove.length };
+  }
+
+  #locked<T>(locks: KeyedMutex, key: string, work: () => Promise<T>): Promise<T> {
+    const refuse = (): Error =>
+      new PodwireError('KernelBusy', `forwarding entries of ${key} are being written by another operation`);
+    return locks.run(key, LOCK_WAIT_MS, refuse, work);
+  }
+}
+
+const deviceKey = (record: AttachmentRecord): string =>
+  `${record.podUid}/${record.sandboxId}/${record.link.interfaceName}`;
+
+const wished = (record: AttachmentRecord, members: readonly Member[]): FdbEntry[] =>
+  wishedFlood({ members, vtep: record.vtep, podUid: record.podUid, peers: record.link.peers });
+
+function sameEntries(known: readonly FdbEntry[] | undefined, entries: readonly FdbEntry[]): boolean {
+  if (known?.length !== entries.length) return false;
+  const keys = new Set(known.map(fdbKey));
+  return entries.every((entry) => keys.has(fdbKey(entry)));
+}

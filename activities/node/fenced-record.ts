@@ -1,0 +1,56 @@
+/** The attachment record behind a task, read again under the sandbox's lock: a stale attempt ends here (Fenced). */
+import { PodwireError } from '../../domain/failures.ts';
+import type { AttachmentPhase, AttachmentRecord } from '../../domain/records.ts';
+import type { NodeDeps } from './deps.ts';
+import type { LinkInput } from './inputs.ts';
+
+/** Longest wait for another operation on the same sandbox (decision 18). */
+const LOCK_WAIT_MS = 200;
+/** These become parts of etcd keys. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
+
+/** Runs `work` alone for the input's sandbox. @throws PodwireError SandboxBusy, RecordInvalid */
+export async function underSandboxLock<T>(deps: NodeDeps, input: LinkInput, work: () => Promise<T>): Promise<T> {
+  for (const field of ['node', 'podUid', 'sandboxId', 'interfaceName'] as const) {
+    if (!NAME.test(input[field])) {
+      throw new PodwireError(
+        'RecordInvalid',
+        `${field} ${JSON.stringify(input[field])} of the task is not usable; allowed: ${NAME.source}`,
+      );
+    }
+  }
+  const busy = (): Error =>
+    new PodwireError(
+      'SandboxBusy',
+      `sandbox ${input.sandboxId} has another operation for more than ${LOCK_WAIT_MS} ms`,
+    );
+  return deps.sandboxLocks.run(input.sandboxId, LOCK_WAIT_MS, busy, work);
+}
+
+/**
+ * Reads the record and compares it with what the task's sender saw.
+ * @throws PodwireError Fenced, RecordInvalid, EtcdUnavailable
+ */
+export async function readFenced(
+  deps: NodeDeps,
+  input: LinkInput,
+  phases: readonly AttachmentPhase[],
+): Promise<AttachmentRecord> {
+  if (input.node !== deps.node) throw fenced(input, `this is node ${deps.node}`);
+  const stored = await deps.store.readAttachment(input);
+  if (stored === undefined) throw fenced(input, 'there is no record any more');
+  const record = stored.value;
+  if (record.generation !== input.generation || stored.modRevision !== input.modRevision) {
+    throw fenced(
+      input,
+      `the record is at generation ${record.generation}, revision ${stored.modRevision}; the task was for ${input.generation}, ${input.modRevision}`,
+    );
+  }
+  if (!phases.includes(record.phase)) {
+    throw fenced(input, `the record is ${record.phase}; needed: ${phases.join(' or ')}`);
+  }
+  return record;
+}
+
+const fenced = (input: LinkInput, why: string): PodwireError =>
+  new PodwireError('Fenced', `${input.interfaceName} of pod ${input.podUid}: ${why}; observe again`);

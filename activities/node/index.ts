@@ -1,0 +1,49 @@
+/** The node worker's activities, ready to be registered. */
+import { withFailpoints } from '../with-failpoints.ts';
+import { deleteVxlanLink } from './delete-vxlan-link.ts';
+import type { NodeDeps } from './deps.ts';
+import { ensureVxlanLink } from './ensure-vxlan-link.ts';
+import type {
+  DeleteLinkInput,
+  DeleteLinkResult,
+  LinkInput,
+  LookupSandboxInput,
+  LookupSandboxResult,
+  NodeActivities,
+  SyncFdbInput,
+  SyncFdbResult,
+} from './inputs.ts';
+import type { LinkResult } from '../../domain/records.ts';
+import { lookupSandbox } from './lookup-sandbox.ts';
+import { withHeartbeat, type Step } from './with-heartbeat.ts';
+
+/** The work of each activity without Temporal around it. */
+export interface NodeSteps {
+  readonly lookupSandbox: Step<LookupSandboxInput, LookupSandboxResult>;
+  readonly ensureVxlanLink: Step<LinkInput, LinkResult>;
+  readonly deleteVxlanLink: Step<DeleteLinkInput, DeleteLinkResult>;
+  readonly syncFdb: Step<SyncFdbInput, SyncFdbResult>;
+}
+
+/** Steps throw PodwireError. */
+export function createNodeSteps(deps: NodeDeps): NodeSteps {
+  return withFailpoints<NodeSteps>(
+    {
+      lookupSandbox: (input, signal) => lookupSandbox(deps, input, signal),
+      ensureVxlanLink: (input, signal) => ensureVxlanLink(deps, input, signal),
+      deleteVxlanLink: (input, signal) => deleteVxlanLink(deps, input, signal),
+      syncFdb: (input, signal) => deps.fdb.syncNetwork(input, signal),
+    },
+    deps.failpoints,
+  );
+}
+
+/** Activities throw ApplicationFailure or CancelledFailure. */
+export function createNodeActivities(steps: NodeSteps): NodeActivities {
+  return {
+    lookupSandbox: withHeartbeat(steps.lookupSandbox),
+    ensureVxlanLink: withHeartbeat(steps.ensureVxlanLink),
+    deleteVxlanLink: withHeartbeat(steps.deleteVxlanLink),
+    syncFdb: withHeartbeat(steps.syncFdb),
+  };
+}

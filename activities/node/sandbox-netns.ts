@@ -1,0 +1,54 @@
+/** From a record to its open network namespace, or a reason why it must not be entered. The runtime has the last word. */
+import { PodwireError } from '../../domain/failures.ts';
+import { sameNetns } from '../../domain/netns-identity.ts';
+import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { SandboxDetails } from '../../domain/ports/sandbox-runtime.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
+import type { NodeDeps } from './deps.ts';
+
+/** What `openVerified` needs of a record. */
+export type SandboxOfRecord = Pick<AttachmentRecord, 'podUid' | 'sandboxId' | 'bootId' | 'netns'>;
+
+/**
+ * Checks the runtime's answer about the record's sandbox.
+ * @throws PodwireError SandboxGone (unknown or not Ready), SandboxChanged (another boot, pod or netns), HostNetwork
+ */
+export function requireSandbox(deps: NodeDeps, record: SandboxOfRecord, found: SandboxDetails | undefined): void {
+  if (found === undefined || !found.ready) {
+    throw new PodwireError('SandboxGone', `sandbox ${record.sandboxId} of pod ${record.podUid} is not Ready any more`);
+  }
+  if (found.hostNetwork) throw hostNetwork(found);
+  if (record.bootId !== deps.bootId) throw changed(record, `it was recorded in boot ${record.bootId}`);
+  if (found.podUid !== record.podUid) throw changed(record, `the runtime says it belongs to pod ${found.podUid}`);
+  if (found.netnsPath !== record.netns.path) {
+    throw changed(
+      record,
+      `the runtime says its netns is ${found.netnsPath ?? 'none'}, the record says ${record.netns.path}`,
+    );
+  }
+}
+
+/**
+ * Opens the record's netns and makes sure that it is the one that was recorded, not a later one under the same path.
+ * The caller closes it.
+ * @throws PodwireError SandboxGone, SandboxChanged, NetnsRefused
+ */
+export async function openRecorded(
+  deps: Pick<NodeDeps, 'kernel'>,
+  record: SandboxOfRecord,
+  signal: AbortSignal,
+): Promise<OpenNetns> {
+  const netns = await deps.kernel.open(record.netns.path, signal);
+  if (sameNetns(netns.identity, record.netns)) return netns;
+  await netns.close();
+  throw changed(record, `${record.netns.path} is another network namespace now`);
+}
+
+export const hostNetwork = (sandbox: SandboxDetails): PodwireError =>
+  new PodwireError(
+    'HostNetwork',
+    `pod ${sandbox.namespace}/${sandbox.name} uses the node's network (hostNetwork: true), which podwire does not change; remove the annotation or hostNetwork`,
+  );
+
+const changed = (record: SandboxOfRecord, why: string): PodwireError =>
+  new PodwireError('SandboxChanged', `sandbox ${record.sandboxId} of pod ${record.podUid}: ${why}`);

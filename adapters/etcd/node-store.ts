@@ -1,0 +1,47 @@
+/** `NodeStore` on etcd. */
+import * as keys from '../../domain/keys.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
+import type { AttachmentRecord, Stored } from '../../domain/records.ts';
+import type { Entry, Etcd } from './client.ts';
+import { attachmentSchema, markSchema, memberSchema, nodeSchema, parseEntry, sandboxSchema } from './schemas.ts';
+
+export function createNodeStore(etcd: Etcd): NodeStore {
+  const put = async (key: string, value: object): Promise<void> => {
+    await etcd.transact([], [{ put: key, value: JSON.stringify(value) }]);
+  };
+  const list = async <T>(prefix: string, parse: (entry: Entry) => T): Promise<T[]> =>
+    (await etcd.list(prefix)).entries.map(parse);
+  const read = async <T>(key: string, parse: (entry: Entry) => T): Promise<T | undefined> => {
+    const entry = await etcd.get(key);
+    return entry === undefined ? undefined : parse(entry);
+  };
+  return {
+    readAttachment: (id) => read(keys.attachmentKey(id), storedAttachment),
+    listNodeAttachments: (node) => list(keys.nodeAttachmentsPrefix(node), storedAttachment),
+    listMembers: (network) => {
+      const prefix = keys.membersPrefix(network);
+      return list(prefix, (entry) => ({
+        ...parseEntry(memberSchema, entry),
+        podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
+      }));
+    },
+    readMark: (podUid) => read(keys.markKey(podUid), (entry) => parseEntry(markSchema, entry)),
+    listSandboxes: (node) => list(keys.sandboxesPrefix(node), (entry) => parseEntry(sandboxSchema, entry)),
+    putSandbox: (node, sandbox) => put(keys.sandboxKey(node, sandbox.podUid), sandbox),
+    removeSandbox: async (node, podUid) => {
+      await etcd.transact([], [{ remove: keys.sandboxKey(node, podUid) }]);
+    },
+    readNodeRecord: (node) => read(keys.nodeKey(node), (entry) => parseEntry(nodeSchema, entry)),
+    putNodeRecord: (node, record) => put(keys.nodeKey(node), record),
+    listTombstones: (node) => list(keys.tombstonesPrefix(node), storedAttachment),
+    removeTombstone: async ({ key, modRevision }) => {
+      await etcd.transact([{ key, is: 'unchanged', modRevision }], [{ remove: key }]);
+    },
+  };
+}
+
+const storedAttachment = (entry: Entry): Stored<AttachmentRecord> => ({
+  key: entry.key,
+  value: parseEntry(attachmentSchema, entry),
+  modRevision: entry.modRevision,
+});

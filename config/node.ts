@@ -1,0 +1,93 @@
+/** Settings of a node worker. */
+import { z } from 'zod';
+import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import type { LogLevel } from '../adapters/log/logger.ts';
+import type { TemporalOptions } from '../adapters/temporal/connection.ts';
+import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
+import { addressText, etcdOf, etcdSettings, logSettings, temporalOf, temporalSettings } from './common.ts';
+
+export interface NodeConfig {
+  readonly node: string;
+  /** UID of the Node object; empty when not told. */
+  readonly nodeUid: string;
+  readonly temporal: TemporalOptions;
+  readonly etcd: EtcdOptions;
+  readonly criSocket: string;
+  readonly netnsRoots: readonly string[];
+  readonly stateDir: string;
+  readonly bindAddress: string;
+  readonly failpointsFile: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+const absolutePath = z
+  .string()
+  .regex(/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._-]+)+$/, 'must be an absolute path without ., .. or a slash at its end');
+
+const table = {
+  node: {
+    flag: 'node-name',
+    env: 'PODWIRE_NODE_NAME',
+    schema: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of the Node object'),
+    help: 'name of the node that this worker serves',
+  },
+  nodeUid: {
+    flag: 'node-uid',
+    env: 'PODWIRE_NODE_UID',
+    schema: z.string().default(''),
+    help: 'UID of the Node object, for people who read the records',
+  },
+  ...temporalSettings,
+  ...etcdSettings,
+  criSocket: {
+    flag: 'cri-socket',
+    env: 'PODWIRE_CRI_SOCKET',
+    schema: z
+      .string()
+      .default('/run/containerd/containerd.sock')
+      .transform((text) => text.replace(/^unix:\/\//, ''))
+      .pipe(absolutePath),
+    help: "Unix socket of the node's container runtime",
+  },
+  netnsRoots: {
+    flag: 'netns-roots',
+    env: 'PODWIRE_NETNS_ROOTS',
+    schema: z
+      .string()
+      .default('/run/netns,/var/run/netns')
+      .transform((text) => text.split(',').map((part) => part.trim()))
+      .pipe(z.array(absolutePath)),
+    help: "folders right below which pods' network namespaces are accepted, separated by commas",
+  },
+  stateDir: {
+    flag: 'state-dir',
+    env: 'PODWIRE_STATE_DIR',
+    schema: absolutePath.default('/run/podwire'),
+    help: 'folder of this worker alone, for notes about running children',
+  },
+  bindAddress: {
+    flag: 'bind-address',
+    env: 'PODWIRE_BIND_ADDRESS',
+    schema: addressText.default('127.0.0.1:9466'),
+    help: 'where /healthz, /readyz and /metrics are served',
+  },
+  failpointsFile: {
+    env: 'PODWIRE_FAILPOINTS_FILE',
+    schema: z.string().optional(),
+    help: 'crash tests only: JSON file of places where this process shall die, wait or fail',
+  },
+  ...logSettings,
+} as const satisfies SettingsTable;
+
+/** @throws ConfigError with every mistake */
+export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
+  const { node, nodeUid, criSocket, netnsRoots, stateDir, bindAddress, failpointsFile, logLevel, ...rest } =
+    readSettings(table, argv, env);
+  return {
+    ...{ node, nodeUid, criSocket, netnsRoots, stateDir, bindAddress, failpointsFile, logLevel },
+    temporal: temporalOf(rest),
+    etcd: etcdOf(rest),
+  };
+}
+
+export const nodeHelp = (): string => `Options and environment variables:\n${describeSettings(table)}\n`;

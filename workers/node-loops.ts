@@ -1,0 +1,59 @@
+/** Work that a node worker repeats for as long as it lives. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../adapters/log/logger.ts';
+
+const BACKOFF_MS = { first: 500, longest: 10_000 };
+
+/**
+ * Runs `work` again and again with a pause in between, until `signal` is aborted. What it throws is logged, once per kind of
+ * trouble, and it is run again.
+ */
+export async function everyInterval(
+  name: string,
+  intervalMs: number,
+  log: Logger,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  let trouble = '';
+  while (!signal.aborted) {
+    try {
+      await work();
+      if (trouble !== '') log.info({ loop: name }, 'works again');
+      trouble = '';
+    } catch (error) {
+      const now = codeOf(error);
+      if (now !== trouble) log.warn({ loop: name, err: error }, 'failed; will be tried again');
+      trouble = now;
+    }
+    await pause(intervalMs, signal);
+  }
+}
+
+/** Runs `work` until it succeeds, with a bounded back-off; gives up (returning false) only when `signal` is aborted. */
+export async function untilDone(
+  name: string,
+  log: Logger,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  for (let wait = BACKOFF_MS.first; !signal.aborted; wait = Math.min(wait * 2, BACKOFF_MS.longest)) {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      log.warn({ step: name, err: error, retryInMs: wait }, 'failed; will be tried again');
+    }
+    await pause(wait, signal);
+  }
+  return false;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'code' in error) return String(error.code);
+  return error instanceof Error ? error.message : String(error);
+}

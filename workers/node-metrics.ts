@@ -1,0 +1,53 @@
+/** Figures of a node worker for Prometheus. */
+import { Gauge, Histogram, Registry } from 'prom-client';
+import type { NodeSteps } from '../activities/node/index.ts';
+import { PodwireError } from '../domain/failures.ts';
+
+export interface NodeMetrics {
+  readonly registry: Registry;
+  /** The same steps, timed. */
+  timed(steps: NodeSteps): NodeSteps;
+}
+
+/** @param sandboxes how many sandboxes are published at the moment */
+export function createNodeMetrics(sandboxes: () => number): NodeMetrics {
+  const registry = new Registry();
+  const seconds = new Histogram({
+    name: 'podwire_node_step_seconds',
+    help: 'Duration of the work of one activity; outcome is ok or the failure code',
+    labelNames: ['step', 'outcome'],
+    buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 15],
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'podwire_node_sandboxes',
+    help: 'Ready sandboxes that are published in etcd',
+    registers: [registry],
+    collect() {
+      this.set(sandboxes());
+    },
+  });
+  return {
+    registry,
+    timed: (steps) => {
+      const entries = Object.entries(steps).map(([step, work]) => [
+        step,
+        async (input: never, signal: AbortSignal): Promise<unknown> => {
+          const end = seconds.startTimer({ step });
+          try {
+            const result: unknown = await (work as (input: never, signal: AbortSignal) => Promise<unknown>)(
+              input,
+              signal,
+            );
+            end({ outcome: 'ok' });
+            return result;
+          } catch (error) {
+            end({ outcome: error instanceof PodwireError ? error.code : 'Unexpected' });
+            throw error;
+          }
+        },
+      ]);
+      return Object.fromEntries(entries) as NodeSteps;
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * What a node that was silent for long still owns (decision 8): its records were put aside when its Node object had gone. A
+ * worker that starts in another boot drops them, since the links died with the old one; in the same boot it removes the links.
+ */
+import type { NodeDeps } from '../activities/node/deps.ts';
+import { openRecorded } from '../activities/node/sandbox-netns.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import { PodwireError } from '../domain/failures.ts';
+import { planRemoval } from '../domain/link-removal.ts';
+import type { AttachmentRecord } from '../domain/records.ts';
+
+/** Runs before the worker serves anything. Fails like etcd and the kernel do; then it has to be run again. */
+export async function clearTombstones(deps: NodeDeps, log: Logger, signal: AbortSignal): Promise<void> {
+  for (const tombstone of await deps.store.listTombstones(deps.node)) {
+    const { value } = tombstone;
+    const sameBoot = value.bootId === deps.bootId;
+    if (sameBoot) await removeLink(deps, value, signal);
+    await deps.store.removeTombstone(tombstone);
+    log.info(
+      { podUid: value.podUid, sandboxId: value.sandboxId, ifName: value.link.interfaceName, sameBoot },
+      'cleared what was left from before the node was lost',
+    );
+  }
+}
+
+async function removeLink(deps: NodeDeps, record: AttachmentRecord, signal: AbortSignal): Promise<void> {
+  const sandbox = await deps.runtime.describe(record.sandboxId);
+  if (sandbox?.podUid !== record.podUid || sandbox.netnsPath !== record.netns.path) return;
+  try {
+    const netns = await openRecorded(deps, record, signal);
+    try {
+      const { commands } = planRemoval(await deps.kernel.observe(netns), {
+        podUid: record.podUid,
+        interfaceName: record.link.interfaceName,
+        temporaryName: deps.temporaryName(record.podUid, record.link.interfaceName),
+        giveBackAdopted: false,
+      });
+      await deps.kernel.execute(netns, commands);
+    } finally {
+      await netns.close();
+    }
+  } catch (error) {
+    if (error instanceof PodwireError && error.retryClass === 'stale') return;
+    throw error;
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The node worker: one per node, serves only that node's queue, and only what it can verify itself.
+ * Exit codes: 0 after SIGTERM or SIGINT, 1 after a fault of its own, 2 when the configuration is refused, 3 when the node has a
+ * worker already.
+ */
+import { join } from 'node:path';
+import { Worker, type NativeConnection } from '@temporalio/worker';
+import type { NodeDeps } from '../activities/node/deps.ts';
+import { FdbSync } from '../activities/node/fdb-sync.ts';
+import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
+import { KeyedMutex } from '../activities/node/keyed-mutex.ts';
+import { openRecorded } from '../activities/node/sandbox-netns.ts';
+import { createCriClient } from '../adapters/cri/client.ts';
+import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
+import { createEtcd } from '../adapters/etcd/client.ts';
+import { createNodeStore } from '../adapters/etcd/node-store.ts';
+import { readBootId } from '../adapters/host/boot-id.ts';
+import { createFailpoints } from '../adapters/host/failpoints.ts';
+import { claimName } from '../adapters/host/single-instance.ts';
+import { temporaryName } from '../adapters/host/temporary-name.ts';
+import { startHealthServer } from '../adapters/http/health-server.ts';
+import { createIprouteKernel } from '../adapters/iproute/kernel.ts';
+import { createLogger, type Logger } from '../adapters/log/logger.ts';
+import { ProcessRegistry } from '../adapters/process/registry.ts';
+import { connectClient } from '../adapters/temporal/connection.ts';
+import { createSignals } from '../adapters/temporal/signals.ts';
+import { ConfigError } from '../config/cli-flags.ts';
+import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
+import { nodeQueue } from '../domain/messages.ts';
+import { RECORD_VERSION } from '../domain/records.ts';
+import { connectWorker } from './native-connection.ts';
+import { everyInterval, untilDone } from './node-loops.ts';
+import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
+import { resyncNetworks } from './node-resync.ts';
+import { clearTombstones } from './node-tombstones.ts';
+import { installRuntime } from './runtime.ts';
+import { SandboxWatch } from './sandbox-watch.ts';
+
+const SANDBOX_INTERVAL_MS = 2_000;
+const RESYNC_INTERVAL_MS = 60_000;
+const SLOTS = 16;
+const EXIT_TAKEN = 3;
+
+async function serve(config: NodeConfig): Promise<void> {
+  const log = createLogger('node', config.logLevel).child({ node: config.node });
+  const queue = nodeQueue(config.node);
+  const claim = await claimName(queue);
+  if (claim === undefined) {
+    process.stderr.write(
+      `podwire node: node ${config.node} has a worker already (abstract socket @${queue} is taken); end it first\n`,
+    );
+    process.exit(EXIT_TAKEN);
+  }
+  installRuntime(log);
+  const registry = new ProcessRegistry(join(config.stateDir, 'children'));
+  const killed = registry.endSurvivors();
+  if (killed.length > 0) log.warn({ pids: killed }, 'ended children that a previous worker left behind');
+
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  const { signal } = stopping;
+
+  const etcd = createEtcd(config.etcd);
+  const cri = createCriClient(config.criSocket);
+  const temporal = connectClient(config.temporal);
+  const deps = assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), registry);
+  const signals = createSignals(temporal.client);
+  const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
+  const metrics = createNodeMetrics(() => watch.size);
+
+  const connecting = connectWorker(config.temporal, log, signal).catch((error: unknown) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+  const ready = await untilDone('start', log, signal, async () => {
+    await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
+    await clearTombstones(deps, log, signal);
+  });
+  const loops = [
+    everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),
+    everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, async () => {
+      watch.recheck();
+      await resyncNetworks(deps, log, signal);
+    }),
+  ];
+  const connection = await connecting;
+  if (ready && connection !== undefined) await runWorker(config, connection, deps, metrics, log);
+  stop();
+  await Promise.all(loops);
+  await Promise.all([connection?.close(), temporal.close()]);
+  cri.close();
+  etcd.close();
+  claim.close();
+}
+
+function assemble(
+  config: NodeConfig,
+  store: NodeDeps['store'],
+  runtime: NodeDeps['runtime'],
+  registry: ProcessRegistry,
+): NodeDeps {
+  const bootId = readBootId();
+  const kernel = createIprouteKernel({ netnsRoots: config.netnsRoots, registry });
+  const { node } = config;
+  return {
+    ...{ node, bootId, store, runtime, kernel, temporaryName },
+    failpoints: createFailpoints(config.failpointsFile),
+    sandboxLocks: new KeyedMutex(),
+    fdb: new FdbSync({ node, store, kernel, open: (record, signal) => openRecorded({ kernel }, record, signal) }),
+  };
+}
+
+async function runWorker(
+  config: NodeConfig,
+  connection: NativeConnection,
+  deps: NodeDeps,
+  metrics: NodeMetrics,
+  log: Logger,
+): Promise<void> {
+  const steps = metrics.timed(createNodeSteps(deps));
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: nodeQueue(config.node),
+    activities: { ...createNodeActivities(steps) },
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+    maxConcurrentActivityTaskExecutions: SLOTS,
+    // Heartbeats are how a cancellation gets here; the default throttles them to most of the time-out.
+    maxHeartbeatThrottleInterval: '500ms',
+    defaultHeartbeatThrottleInterval: '500ms',
+    shutdownGraceTime: '3s',
+    shutdownForceTime: '10s',
+  });
+  const health = await startHealthServer({
+    bindAddress: config.bindAddress,
+    metrics: metrics.registry,
+    notReady: () => (worker.getState() === 'RUNNING' ? [] : [`the Temporal worker is ${worker.getState()}`]),
+  });
+  log.info({ queue: nodeQueue(config.node), health: health.address }, 'serving');
+  try {
+    await worker.run();
+  } finally {
+    await health.stop();
+  }
+}
+
+try {
+  const argv = process.argv.slice(2);
+  if (argv.includes('--help')) process.stdout.write(nodeHelp());
+  else await serve(readNodeConfig(argv, process.env));
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`podwire node: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}
