@@ -17,6 +17,8 @@ export interface Gauges {
   /** Cached objects by kind. */
   readonly cached: () => Readonly<Record<string, number>>;
   readonly pending: () => number;
+  /** The comparison with etcd is due and fails. */
+  readonly checkFailing: () => boolean;
 }
 
 export function createMetrics(gauges: Gauges): WatcherMetrics {
@@ -38,6 +40,14 @@ export function createMetrics(gauges: Gauges): WatcherMetrics {
     registers,
     collect() {
       this.set(gauges.pending());
+    },
+  });
+  new Gauge({
+    name: 'podwire_relist_check_failing',
+    help: '1 while the comparison with etcd after a list is due and fails',
+    registers,
+    collect() {
+      this.set(gauges.checkFailing() ? 1 : 0);
     },
   });
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>

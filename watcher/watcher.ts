@@ -38,6 +38,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   const metrics: WatcherMetrics = createMetrics({
     cached: () => ({ pod: pods.state().size, configmap: configMaps.state().size }),
     pending: () => signals.pending,
+    checkFailing: () => check.problem !== undefined,
   });
 
   const signals = new PodSignals({

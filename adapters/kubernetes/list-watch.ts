@@ -79,7 +79,10 @@ export class ListWatch<T extends Identified> {
   #version = '';
   #relistReason: RelistReason | undefined = 'start';
   #nextRelistAt = 0;
+  /** Consecutive attempts that got no usable answer. */
   #failures = 0;
+  /** Consecutive watches that were answered and ended at once. */
+  #shortWatches = 0;
   #synced = false;
   #lastByteAt: number | undefined;
   #problem: string | undefined;
@@ -121,24 +124,26 @@ export class ListWatch<T extends Identified> {
         if (this.#relistReason !== undefined) await this.#list(this.#relistReason);
       } catch (error) {
         const retryAfterMs = error instanceof ListRefused ? error.retryAfterMs : undefined;
-        await this.#wait(error instanceof Error ? error.message : String(error), retryAfterMs);
+        this.#failures += 1;
+        await this.#wait(error instanceof Error ? error.message : String(error), this.#failures, retryAfterMs);
         continue;
       }
       const startedAt = performance.now();
       const end = await this.#watch();
-      const worked = (this.#lastByteAt ?? 0) >= startedAt && performance.now() - startedAt >= MIN_STREAM_MS;
-      await this.#afterWatch(end, worked);
+      const answered = end.kind === 'expired' || (this.#lastByteAt ?? 0) >= startedAt;
+      await this.#afterWatch(end, answered, performance.now() - startedAt >= MIN_STREAM_MS);
     }
   }
 
   async #list(reason: RelistReason): Promise<void> {
-    this.#options.observer.relist(reason);
     let listed = await this.#fetch();
     if (listed.items.length === 0 && this.#cache.size > 0) {
       // An empty answer is what a broken proxy or a half-started server gives as well.
       await sleep(this.#timings.secondLookMs, undefined, { signal: this.#stop.signal });
       listed = await this.#fetch();
     }
+    this.#failures = 0;
+    this.#options.observer.relist(reason);
     this.#countMisses(listed);
     const changes = this.#cache.replace(listed.items);
     this.#version = listed.version;
@@ -241,20 +246,24 @@ export class ListWatch<T extends Identified> {
     }
   }
 
-  async #afterWatch(end: WatchEnd, worked: boolean): Promise<void> {
+  async #afterWatch(end: WatchEnd, answered: boolean, lasted: boolean): Promise<void> {
     if (end.kind === 'stopped') return;
     if (end.kind === 'expired' || end.kind === 'invalid') this.#relistReason ??= end.kind;
-    if (worked) {
-      this.#failures = 0;
-      if (end.kind !== 'invalid' && end.kind !== 'failed') return;
+    if (!answered) {
+      this.#failures += 1;
+      await this.#wait(`watch ${end.kind}: ${end.message}`, this.#failures, end.retryAfterMs);
+      return;
     }
-    await this.#wait(`watch ${end.kind}: ${end.message}`, end.retryAfterMs);
+    // The API is back: what was learnt about its absence must not delay what it says now.
+    this.#failures = 0;
+    this.#shortWatches = lasted ? 0 : this.#shortWatches + 1;
+    if (lasted && end.kind !== 'invalid' && end.kind !== 'failed') return;
+    await this.#wait(`watch ${end.kind}: ${end.message}`, Math.max(1, this.#shortWatches), end.retryAfterMs);
   }
 
-  async #wait(message: string, retryAfterMs: number | undefined): Promise<void> {
+  async #wait(message: string, attempts: number, retryAfterMs: number | undefined): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    this.#failures += 1;
-    const delay = Math.max(backOffDelay(this.#timings.backOff, this.#failures), retryAfterMs ?? 0);
+    const delay = Math.max(backOffDelay(this.#timings.backOff, attempts), retryAfterMs ?? 0);
     this.#problem = message;
     this.#options.observer.failure(message, delay);
     await sleep(delay, undefined, { signal: this.#stop.signal }).catch(() => undefined);

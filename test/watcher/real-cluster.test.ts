@@ -62,7 +62,7 @@ async function signalsOf(workflowId: string): Promise<string[]> {
     const history = await temporal.client.workflow.getHandle(workflowId, run.runId).fetchHistory();
     for (const event of history.events ?? []) {
       const name = event.workflowExecutionSignaledEventAttributes?.signalName;
-      if (name != null)
+      if (typeof name === 'string')
         names.push({ name, at: Number(event.eventTime?.seconds) * 1e9 + (event.eventTime?.nanos ?? 0) });
     }
   }
