@@ -35,6 +35,9 @@ export function temporalServer(lab: LabLayout, binaries: Binaries): PartSpec {
       ...['--db-filename', join(lab.dir, 'temporal.db')],
       ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=100'],
+      // A node's queue has two pollers; with the default four partitions a task waited up to a minute in one that nobody polled (ADR 2).
+      ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
+      ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
       ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
       ...['--log-level', 'warn'],
     ],
