@@ -1,0 +1,137 @@
+/** The node's activities over the real kernel, with one pod in a netns of the test's own. */
+import { randomUUID } from 'node:crypto';
+import type { NodeDeps } from '../../activities/node/deps.ts';
+import { FdbSync } from '../../activities/node/fdb-sync.ts';
+import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import type { LinkInput } from '../../activities/node/inputs.ts';
+import { KeyedMutex } from '../../activities/node/keyed-mutex.ts';
+import { openRecorded } from '../../activities/node/sandbox-netns.ts';
+import { temporaryName } from '../../adapters/host/temporary-name.ts';
+import { createIprouteKernel } from '../../adapters/iproute/kernel.ts';
+import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
+import type { FdbEntry } from '../../domain/fdb.ts';
+import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
+import type { AttachmentRecord, Stored } from '../../domain/records.ts';
+import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
+import { FakeRuntime, FakeStore } from './fakes.ts';
+import { createTestNetns, NETNS_ROOT, PARENT_ADDRESS, type TestNetns } from './namespace.ts';
+
+export const NODE = 'n1';
+export const NETWORK = { scope: 'cluster', name: 'green' };
+export const NEVER = new AbortController().signal;
+
+export interface Pod {
+  readonly uid: string;
+  readonly sandboxId: string;
+  readonly netns: TestNetns;
+  /** Writes the attachment record as an intent of this generation. */
+  intend(link?: Partial<VxlanLinkSpec>, change?: Partial<AttachmentRecord>): Promise<Stored<AttachmentRecord>>;
+  view(): Promise<NetnsView>;
+  link(name?: string): Promise<LinkView | undefined>;
+  fdb(name?: string): Promise<readonly FdbEntry[]>;
+}
+
+export interface NodeUnderTest {
+  readonly store: FakeStore;
+  readonly runtime: FakeRuntime;
+  readonly deps: NodeDeps;
+  readonly steps: NodeSteps;
+  pod(): Promise<Pod>;
+  ensure(stored: Stored<AttachmentRecord>): ReturnType<NodeSteps['ensureVxlanLink']>;
+  remove(stored: Stored<AttachmentRecord>, unadopt?: boolean): ReturnType<NodeSteps['deleteVxlanLink']>;
+  sync(): ReturnType<NodeSteps['syncFdb']>;
+  close(): Promise<void>;
+}
+
+export function inputOf({ value, modRevision }: Stored<AttachmentRecord>): LinkInput {
+  const { node, podUid, sandboxId, generation, link } = value;
+  return { v: 1, node, podUid, sandboxId, interfaceName: link.interfaceName, generation, modRevision };
+}
+
+export function createNode(): NodeUnderTest {
+  const store = new FakeStore();
+  const runtime = new FakeRuntime();
+  const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
+  const deps: NodeDeps = {
+    ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
+    failpoints: { hit: async () => undefined },
+    sandboxLocks: new KeyedMutex(),
+    fdb: new FdbSync({
+      ...{ node: NODE, store, kernel },
+      open: (record, signal) => openRecorded({ kernel }, record, signal),
+    }),
+  };
+  const steps = createNodeSteps(deps);
+  const made: TestNetns[] = [];
+  return {
+    ...{ store, runtime, deps, steps },
+    async pod() {
+      const netns = await createTestNetns();
+      made.push(netns);
+      return podIn(netns, store, runtime);
+    },
+    ensure: (stored) => steps.ensureVxlanLink(inputOf(stored), NEVER),
+    remove: (stored, unadopt) =>
+      steps.deleteVxlanLink({ ...inputOf(stored), ...(unadopt === undefined ? {} : { unadopt }) }, NEVER),
+    sync: () => steps.syncFdb({ v: 1, ...NETWORK }, NEVER),
+    async close() {
+      await Promise.all(made.map((netns) => netns.remove()));
+    },
+  };
+}
+
+function podIn(netns: TestNetns, store: FakeStore, runtime: FakeRuntime): Pod {
+  const uid = randomUUID();
+  const sandboxId = uid.replaceAll('-', '').repeat(2);
+  runtime.sandboxes.set(sandboxId, {
+    ...{ id: sandboxId, podUid: uid, namespace: 'default', name: 'a', ready: true, createdAt: '1', hostNetwork: false },
+    ...{ netnsPath: netns.path, podIPs: [PARENT_ADDRESS] },
+  });
+  const view = async (): Promise<NetnsView> =>
+    parseNetns(
+      await netns.exec(['/usr/sbin/ip', '-d', '-j', '-batch', '-'], {
+        input: 'address show\nroute show table all proto 230\n',
+      }),
+    );
+  return {
+    ...{ uid, sandboxId, netns, view },
+    async intend(link, change) {
+      return store.put({
+        ...{ v: 1, podUid: uid, namespace: 'default', name: 'a', node: NODE, sandboxId, bootId: 'boot-1' },
+        netns: await netns.identity(),
+        network: NETWORK,
+        owner: { workflowId: `pod/default/a/${uid}`, runId: 'r' },
+        generation: 1,
+        link: { ...GREEN, ...link },
+        vtep: PARENT_ADDRESS,
+        phase: 'intent',
+        ...change,
+      });
+    },
+    link: async (name = 'green') => (await view()).links.find((link) => link.name === name),
+    fdb: async (name = 'green') =>
+      parseFdb(await netns.exec(['/usr/sbin/bridge', '-j', 'fdb', 'show', 'dev', name], { mayFail: true })),
+  };
+}
+
+export const GREEN: VxlanLinkSpec = {
+  kind: 'vxlan',
+  interfaceName: 'green',
+  vni: 4711,
+  dstPort: 8472,
+  parent: 'eth0',
+  up: true,
+  addresses: ['192.168.11.2/29'],
+  routes: [{ destination: '192.168.12.0/29', gateway: '192.168.11.1' }],
+  peers: [],
+};
+
+/** Addresses of links that are not link-local, sorted. */
+export const cidrs = (link: LinkView | undefined): string[] =>
+  (link?.addresses ?? [])
+    .filter(({ linkLocal }) => !linkLocal)
+    .map(({ cidr }) => cidr)
+    .sort();
+
+export const destinations = (entries: readonly FdbEntry[]): (string | undefined)[] =>
+  entries.map(({ destination }) => destination).sort();
