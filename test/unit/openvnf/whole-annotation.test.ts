@@ -61,6 +61,12 @@ describe('of an annotation as a whole the openvnf dialect refuses', () => {
     assert.equal(parse(`a id=1${'\u00a0'.repeat(4094)}`).problems[0]?.code, 'AnnotationTooLong');
   });
 
+  it('an id of two declared networks with the same words, whatever the order of keys in the ConfigMap', () => {
+    const [one, other] = [parse('a id=9', { b: '9', c: '9' }), parse('a id=9', { c: '9', b: '9' })];
+    assert.deepEqual(one, other);
+    assert.match(one.problems[0]?.message ?? '', /belongs to network "b"/);
+  });
+
   it('every mistake of a network at once, in the order of lines, and at most 64 in all', () => {
     const parsed = parse('b id=0 up=no\n  mtu=1\na id=5 x=1');
     assert.deepEqual(
