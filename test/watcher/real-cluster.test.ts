@@ -1,7 +1,8 @@
 /**
  * Two watchers on a real API server and a real Temporal: what reaches Temporal, and how often.
  * The lab of PODWIRE_TEST_LAB (default `podwire`) has to be up. Label, annotation and namespace are the test's own, so that pods of others are
- * not touched; the pods name a node that does not exist, so that nothing runs. Marks are empty: nothing was ever attached under these keys.
+ * not touched; the pods are on a Node object of the test's own without a kubelet, so that nothing runs (on a node that does not exist at all,
+ * pods are removed by the garbage collector). Marks are empty: nothing was ever attached under these keys.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -15,6 +16,7 @@ import { startWatcher, type Watcher } from '../../watcher/watcher.ts';
 import { until } from './until.ts';
 
 const namespace = `watcher-test-${randomUUID().slice(0, 8)}`;
+const node = namespace;
 const key = 'watcher-test.example.org/networks';
 
 let lab: Lab;
@@ -25,6 +27,8 @@ before(async () => {
   lab = await openLab(process.env['PODWIRE_TEST_LAB'] ?? 'podwire');
   temporal = connectClient({ address: lab.temporal.host, namespace: 'default' });
   await kubectl(lab, ['create', 'namespace', namespace]);
+  const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: node }, spec: { unschedulable: true } };
+  await kubectl(lab, ['create', '-f', '-'], { input: JSON.stringify(object) });
   await kubectl(lab, ['-n', namespace, 'create', 'configmap', 'networks', '--from-literal=net=id=4000']);
   await start();
 });
@@ -32,6 +36,8 @@ before(async () => {
 after(async () => {
   for (const watcher of watchers) await watcher.stop();
   await temporal.close();
+  await kubectl(lab, ['-n', namespace, 'delete', 'pods', '--all', '--force', '--grace-period=0']);
+  await kubectl(lab, ['delete', 'node', node]);
   await kubectl(lab, ['delete', 'namespace', namespace, '--wait=false']);
 });
 
@@ -75,7 +81,7 @@ async function createPod(name: string, networks: string): Promise<string> {
     kind: 'Pod',
     metadata: { name, namespace, labels: { [key]: '' }, annotations: { [key]: networks } },
     spec: {
-      nodeName: 'watcher-test-absent',
+      nodeName: node,
       automountServiceAccountToken: false,
       containers: [{ name: 'c', image: lab.testImage }],
     },
