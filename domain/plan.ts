@@ -24,7 +24,7 @@ export function plan(observation: Observation): Plan {
   const wished = live ? observation.wished : [];
   const known = observation.known;
   const attachable = wished.filter(
-    (wish) => wish.refused === undefined && !isAttached(wish, known, observation.sandboxId),
+    (wish) => wish.refused === undefined && !isAttached(wish, observation) && !isHeld(wish, wished, observation),
   );
   if (attachable.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
   // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
@@ -47,15 +47,30 @@ export function plan(observation: Observation): Plan {
   return { kind: 'lanes', lanes: [...detaches, ...attaches] };
 }
 
-function isAttached(wish: WishedAttachment, known: readonly KnownAttachment[], sandboxId: string | undefined): boolean {
+function isAttached(wish: WishedAttachment, { known, node, sandboxId }: Observation): boolean {
   return known.some(
     (record) =>
       record.phase === 'attached' &&
       record.interfaceName === wish.interfaceName &&
       record.linkHash === wish.linkHash &&
       networkKey(record.network) === networkKey(wish.network) &&
+      record.node === node &&
       (sandboxId === undefined || record.sandboxId === sandboxId),
   );
+}
+
+/** Whether another network that stays (decision 10) has the interface: an intent would overwrite its record. */
+function isHeld(wish: WishedAttachment, wished: readonly WishedAttachment[], observation: Observation): boolean {
+  return observation.known.some(
+    (record) =>
+      record.interfaceName === wish.interfaceName &&
+      !isSameTunnel(record, wish) &&
+      !mustGo(record, wished, observation),
+  );
+}
+
+function isSameTunnel(record: KnownAttachment, wish: WishedAttachment): boolean {
+  return networkKey(wish.network) === networkKey(record.network) && wish.tunnelHash === record.tunnelHash;
 }
 
 function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], observation: Observation): boolean {
@@ -67,5 +82,5 @@ function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], ob
   const wish = wished.find((candidate) => candidate.interfaceName === record.interfaceName);
   if (wish === undefined || wish.refused !== undefined) return true;
   // The same tunnel with other addresses is changed in place; another tunnel cannot be.
-  return networkKey(wish.network) !== networkKey(record.network) || wish.tunnelHash !== record.tunnelHash;
+  return !isSameTunnel(record, wish);
 }
