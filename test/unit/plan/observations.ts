@@ -1,0 +1,51 @@
+/** Shortens the tests of the plan: observations of one pod, written as the little that differs from a plain one. */
+import type { KnownAttachment, Observation, WishedAttachment } from '../../../domain/observation.ts';
+import { plan, type Lane } from '../../../domain/plan.ts';
+
+export const NODE = 'node-1';
+export const SANDBOX = 'sandbox-1';
+
+export function observed(change: Partial<Observation> = {}): Observation {
+  return {
+    presence: 'live',
+    node: NODE,
+    inputsHash: 'inputs',
+    sandboxId: SANDBOX,
+    wished: [],
+    known: [],
+    keep: [],
+    problems: 0,
+    ...change,
+  };
+}
+
+/** @param hashes `link/tunnel` */
+export function wish(interfaceName: string, name = interfaceName, hashes = 'l/t'): WishedAttachment {
+  const [linkHash = '', tunnelHash = ''] = hashes.split('/');
+  return { interfaceName, network: { scope: 'red', name }, linkHash, tunnelHash };
+}
+
+/** The record of a finished attach, as it is unless changed. */
+export function record(interfaceName: string, change: Partial<KnownAttachment> = {}): KnownAttachment {
+  return {
+    ...wish(interfaceName),
+    node: NODE,
+    sandboxId: SANDBOX,
+    phase: 'attached',
+    generation: 1,
+    modRevision: '7',
+    completed: true,
+    ...change,
+  };
+}
+
+/** `-eth1` removes, `+eth1` attaches, `±eth1` does both in one lane. */
+export function lines(observation: Observation): string[] {
+  const decided = plan(observation);
+  return decided.kind === 'lookup-sandbox' ? [decided.kind] : decided.lanes.map(line);
+}
+
+function line(lane: Lane): string {
+  const signs = `${lane.remove.length > 0 ? '-' : ''}${lane.attach === undefined ? '' : '+'}`;
+  return `${signs === '-+' ? '±' : signs}${lane.interfaceName}`;
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { plan } from '../../../domain/plan.ts';
+import { lines, observed, record, SANDBOX, wish } from './observations.ts';
+
+describe('a running pod', () => {
+  it('gets what it asks for, in the order of its annotation', () => {
+    assert.deepEqual(lines(observed({ wished: [wish('c'), wish('a'), wish('b')] })), ['+c', '+a', '+b']);
+  });
+
+  it('is left alone when everything is as it asks', () => {
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [record('a')] })), []);
+  });
+
+  it('loses what it does not ask for any more before it gets something new', () => {
+    const observation = observed({ wished: [wish('new')], known: [record('old')] });
+    assert.deepEqual(lines(observation), ['-old', '+new']);
+  });
+
+  it('keeps the link when only its addresses change', () => {
+    const observation = observed({ wished: [wish('a', 'a', 'other/t')], known: [record('a')] });
+    assert.deepEqual(lines(observation), ['+a']);
+  });
+
+  it('gets a new link when VNI, port or parent change, in one lane of its own', () => {
+    const observation = observed({
+      wished: [wish('a', 'a', 'other/other'), wish('b')],
+      known: [record('a'), record('gone')],
+    });
+    assert.deepEqual(lines(observation), ['-gone', '±a', '+b']);
+  });
+
+  it('gets a new link when the interface name now belongs to another network', () => {
+    const observation = observed({ wished: [wish('a', 'blue')], known: [record('a')] });
+    assert.deepEqual(lines(observation), ['±a']);
+  });
+
+  it('finishes an attach that was begun', () => {
+    const begun = record('a', { phase: 'intent', completed: false });
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [begun] })), ['+a']);
+  });
+
+  it('finishes a removal that was begun, although the network is wished again', () => {
+    const begun = record('a', { phase: 'removing' });
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [begun] })), ['±a']);
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [begun], keep: ['a'] })), ['±a']);
+  });
+
+  it('is not asked again for what was refused, and what stands of it is removed', () => {
+    const refused = { ...wish('a'), refused: { code: 'LinkConflict', message: 'taken' } };
+    assert.deepEqual(lines(observed({ wished: [refused] })), []);
+    assert.deepEqual(lines(observed({ wished: [refused], known: [record('a')] })), ['-a']);
+  });
+
+  it('keeps a network whose declaration is missing or broken', () => {
+    assert.deepEqual(lines(observed({ known: [record('a')], keep: ['a'] })), []);
+  });
+
+  it('does not lose a kept network to another one that asks for the same interface', () => {
+    const observation = observed({ wished: [wish('a', 'blue')], known: [record('a')], keep: ['a'] });
+    assert.deepEqual(lines(observation), []);
+  });
+});
+
+describe('the sandbox', () => {
+  it('is looked up when something is to be attached and nobody knows it', () => {
+    assert.deepEqual(lines(observed({ wished: [wish('a')], sandboxId: undefined })), ['lookup-sandbox']);
+  });
+
+  it('is not looked up for a pod that has all it asks for, or only loses something', () => {
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [record('a')], sandboxId: undefined })), []);
+    assert.deepEqual(lines(observed({ known: [record('a')], sandboxId: undefined })), ['-a']);
+  });
+
+  it('that was made anew gets everything again, and what the old one had goes', () => {
+    const old = record('a', { sandboxId: 'old' });
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [old, record('b', { sandboxId: 'old' })] })), [
+      '-b',
+      '±a',
+    ]);
+  });
+
+  it('is the one that an attach is for', () => {
+    const decided = plan(observed({ wished: [wish('a')] }));
+    assert.ok(decided.kind === 'lanes');
+    assert.equal(decided.lanes[0]?.attach?.sandboxId, SANDBOX);
+  });
+});
+
+describe('a pod that does not run', () => {
+  for (const presence of ['absent', 'ended', 'host-network'] as const) {
+    it(`loses everything when it is ${presence}, whatever it asks for`, () => {
+      const observation = observed({ presence, wished: [wish('a')], known: [record('a'), record('b')], keep: ['b'] });
+      assert.deepEqual(lines(observation), ['-a', '-b']);
+    });
+  }
+
+  it('loses nothing and gets nothing while it waits for a node or an address', () => {
+    const observation = observed({
+      presence: 'waiting',
+      wished: [wish('a')],
+      known: [record('b'), record('c', { phase: 'removing' })],
+    });
+    assert.deepEqual(lines(observation), []);
+  });
+
+  it('that came back on another node loses what it had on the first', () => {
+    const elsewhere = record('a', { node: 'node-2' });
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [elsewhere] })), ['±a']);
+  });
+});
