@@ -1,0 +1,84 @@
+/** ExactlyOne: a live pod has exactly one right link for each network it asks for, and no other link of ours. */
+import {
+  linksIn,
+  routesIn,
+  vxlanOf,
+  type PodRef,
+  type SeenLink,
+  type SeenRoute,
+} from '../../deploy/demo/kernel-look.ts';
+import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
+import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
+import { readKeys } from './records.ts';
+import { settle, type SettleOptions } from './settle.ts';
+import { wishingPods, type WishingPod } from './wishes.ts';
+
+/** @param pods pods that ended or do not exist are fine. @throws Error `ExactlyOne …` */
+export async function exactlyOne(lab: Lab, pods: readonly PodRef[], o?: SettleOptions): Promise<void> {
+  await settle('ExactlyOne', () => violations(lab, pods), o);
+}
+
+async function violations(lab: Lab, pods: readonly PodRef[]): Promise<string[]> {
+  const [wishing, refusals] = await Promise.all([wishingPods(lab), readKeys(lab, '/podwire/refusals/')]);
+  const refused = new Set(refusals.map(({ key }) => key.slice('/podwire/refusals/'.length)));
+  const wanted = wishing.filter((each) =>
+    pods.some((pod) => pod.namespace === each.namespace && pod.name === each.name),
+  );
+  const found = await Promise.all(
+    wanted
+      .filter(({ view }) => view.phaseClass === 'counts' && !view.hostNetwork)
+      .map((pod) => podViolations(lab, pod, refused)),
+  );
+  return found.flat();
+}
+
+async function podViolations(lab: Lab, pod: WishingPod, refused: ReadonlySet<string>): Promise<string[]> {
+  const netns = await podNetnsPath(lab, pod);
+  const [links, routes] = await Promise.all([linksIn(netns), routesIn(netns)]);
+  const who = `${pod.namespace}/${pod.name}`;
+  const wishes = pod.selections.filter(({ link }) => !refused.has(`${pod.view.uid}/${link.interfaceName}`));
+  const wrong = wishes.flatMap((wish) => linkViolations(links, routes, wish, pod.view.uid));
+  const kept = new Set(pod.keep);
+  const extra = links
+    .filter((link) => link.kind === 'vxlan' || link.alias?.startsWith('podwire:') === true)
+    .filter((link) => !wishes.some((wish) => wish.link.interfaceName === link.name) && !kept.has(link.name))
+    .map((link) => `${link.name} is there and not asked for (alias ${link.alias ?? 'none'})`);
+  return [...wrong, ...extra].map((line) => `${who}: ${line}`);
+}
+
+function linkViolations(
+  links: readonly SeenLink[],
+  routes: readonly SeenRoute[],
+  wish: NetworkSelection,
+  podUid: string,
+): string[] {
+  const { link: spec } = wish;
+  const what = `${spec.interfaceName} (network ${networkKey(wish.network)})`;
+  const named = links.filter((link) => link.name === spec.interfaceName);
+  const [link] = named;
+  if (link === undefined) return [`${what}: no such link; there are: ${links.map(({ name }) => name).join(', ')}`];
+  const twins = vxlanOf(links).filter((each) => each.vni === spec.vni && each.dstPort === spec.dstPort);
+  const parent = links.find(({ name }) => name === spec.parent);
+  const mtu = spec.mtu ?? (parent?.mtu ?? 0) - 50;
+  const checks: [string, unknown, unknown][] = [
+    ['links of that name', named.length, 1],
+    ['links of that id', twins.length, 1],
+    ['kind', link.kind, 'vxlan'],
+    ['id', link.vni, spec.vni],
+    ['port', link.dstPort, spec.dstPort],
+    ['parent', link.parent, spec.parent],
+    ['mtu', link.mtu, mtu],
+    ['up', link.up, spec.up],
+    ['addresses', link.addresses.join(' '), [...spec.addresses].sort().join(' ')],
+    ['alias belongs to the pod', link.alias?.startsWith(`podwire:${podUid}:`), true],
+  ];
+  const missing = spec.routes
+    .filter((route) => !routes.some((seen) => seen.destination === route.destination && seen.gateway === route.gateway))
+    .map((route) => `${what}: no route ${route.destination} via ${route.gateway}`);
+  return [
+    ...checks
+      .filter(([, seen, right]) => seen !== right)
+      .map(([name, seen, right]) => `${what}: ${name} is ${String(seen)}, should be ${String(right)}`),
+    ...missing,
+  ];
+}

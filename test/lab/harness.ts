@@ -1,0 +1,145 @@
+/** The lab as tests see it: opened by PODWIRE_TEST_LAB, podwire running, a namespace of their own, pods within a second or two. */
+import { after, before } from 'node:test';
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import {
+  apply,
+  podManifest,
+  podwireEvents,
+  waitRunning,
+  type PodOptions,
+  type SeenEvent,
+} from '../../deploy/demo/cluster.ts';
+import type { PodRef } from '../../deploy/demo/kernel-look.ts';
+import { kubectl, openLab, partPid, type Lab } from '../../deploy/lab/lab.ts';
+import { failpointsFile, podwireParts, startPodwire } from '../../deploy/lab/podwire.ts';
+import { waitFor } from '../../deploy/lab/waiting.ts';
+
+export { waitFor };
+
+export interface LabTest {
+  readonly lab: Lab;
+  /** Namespace of this test file. */
+  readonly namespace: string;
+  pod(name: string): PodRef;
+  /** Nodes in turn: 0, 1, 2, 0, … */
+  node(index: number): string;
+  /** Creates pods at once and waits until all run. */
+  createPods(pods: readonly (Omit<PodOptions, 'image'> & { name: string })[]): Promise<PodRef[]>;
+  /** Deletes pods and waits until they are gone from the API. */
+  deletePods(pods: readonly PodRef[]): Promise<void>;
+}
+
+/** The lab that the runner made. @throws Error when there is none: without it, lab tests fail rather than pass unseen */
+export async function openTestLab(): Promise<Lab> {
+  const name = process.env['PODWIRE_TEST_LAB'];
+  if (name === undefined || name === '') {
+    throw new Error('PODWIRE_TEST_LAB names no lab; run these tests with: npm test, or set it to a lab that is up');
+  }
+  return openLab(name);
+}
+
+/** Starts what of podwire does not run, without failpoints of an earlier test. */
+export async function ensurePodwire(lab: Lab): Promise<void> {
+  for (const part of podwireParts(lab)) rmSync(failpointsFile(lab, part.name), { force: true });
+  await startPodwire(lab);
+}
+
+/**
+ * Registers set-up and tear-down of a test file. The value is filled before the first test runs.
+ *
+ * @param label part of the namespace's name
+ */
+export function labTest(label: string): LabTest {
+  const namespace = `${label}-${randomUUID().slice(0, 6)}`;
+  let opened: Lab | undefined;
+  const lab = (): Lab => {
+    if (opened === undefined) throw new Error('the lab is opened before the first test, not while tests are declared');
+    return opened;
+  };
+  before(async () => {
+    opened = await openTestLab();
+    await ensurePodwire(opened);
+    await makeNamespace(opened, namespace);
+  });
+  after(async () => {
+    if (opened === undefined) return;
+    await ensurePodwire(opened);
+    await removeNamespace(opened, namespace);
+  });
+  return {
+    get lab() {
+      return lab();
+    },
+    namespace,
+    pod: (name) => ({ namespace, name }),
+    node: (index) => lab().nodes[index % lab().nodes.length]?.name ?? '',
+    createPods: async (pods) => {
+      const refs = pods.map(({ name }) => ({ namespace, name }));
+      await apply(
+        lab(),
+        pods.map((pod) => podManifest({ namespace, name: pod.name }, { ...pod, image: lab().testImage })),
+      );
+      await waitRunning(lab(), refs);
+      return refs;
+    },
+    deletePods: (pods) => deletePods(lab(), pods),
+  };
+}
+
+/** A namespace whose pods can be created at once: its service account exists. */
+export async function makeNamespace(lab: Lab, namespace: string): Promise<void> {
+  await kubectl(lab, ['create', 'namespace', namespace]);
+  await waitFor(
+    `service account of namespace ${namespace}`,
+    async () => kubectl(lab, ['-n', namespace, 'get', 'serviceaccount', 'default', '-o', 'name']),
+    { limitMs: 20_000, everyMs: 100 },
+  );
+}
+
+/** Deletes a namespace and waits until its pods are gone. */
+export async function removeNamespace(lab: Lab, namespace: string): Promise<void> {
+  await kubectl(lab, ['-n', namespace, 'delete', 'pods', '--all', '--grace-period=1', '--timeout=60s'], {
+    timeoutMs: 70_000,
+  });
+  await kubectl(lab, ['delete', 'namespace', namespace, '--wait=false']);
+}
+
+export async function deletePods(lab: Lab, pods: readonly PodRef[]): Promise<void> {
+  const namespaces = new Set(pods.map((pod) => pod.namespace));
+  for (const namespace of namespaces) {
+    const names = pods.filter((pod) => pod.namespace === namespace).map((pod) => pod.name);
+    await kubectl(
+      lab,
+      ['-n', namespace, 'delete', 'pod', '--ignore-not-found', '--grace-period=1', '--timeout=60s', ...names],
+      { timeoutMs: 70_000 },
+    );
+  }
+}
+
+/** Waits for an event of podwire about a pod. @throws Error listing the events there are */
+export async function waitEvent(
+  lab: Lab,
+  pod: PodRef,
+  reason: string,
+  pattern: RegExp,
+  limitMs = 15_000,
+): Promise<SeenEvent> {
+  let seen: SeenEvent[] = [];
+  try {
+    return await waitFor(
+      `event ${reason} on ${pod.namespace}/${pod.name} that matches ${String(pattern)}`,
+      async () => {
+        seen = await podwireEvents(lab, pod);
+        return seen.find((event) => event.reason === reason && pattern.test(event.message));
+      },
+      { limitMs },
+    );
+  } catch (error) {
+    const list = seen.map((event) => `${event.type} ${event.reason}: ${event.message}`).join('\n  ');
+    throw new Error(`${(error as Error).message}; there are:\n  ${list}`, { cause: error });
+  }
+}
+
+/** Whether a part of podwire runs. */
+export const runs = (lab: Lab, part: string): boolean => partPid(lab, part) !== undefined;

@@ -1,0 +1,50 @@
+/** MeshComplete: each member of a network floods to every other member, once, and to nobody else. */
+import { floodTargets } from '../../deploy/demo/kernel-look.ts';
+import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import { readKeys } from './records.ts';
+import { settle, type SettleOptions } from './settle.ts';
+import { wishingPods } from './wishes.ts';
+
+/**
+ * Members are taken from the API (who asks for the network and lives) and compared with etcd's and with every member's kernel.
+ *
+ * @param network `scope/name`, for example `cluster/vxeth1`
+ * @throws Error `MeshComplete …`
+ */
+export async function meshComplete(lab: Lab, network: string, o?: SettleOptions): Promise<void> {
+  await settle(`MeshComplete of ${network}`, () => violations(lab, network), o);
+}
+
+async function violations(lab: Lab, network: string): Promise<string[]> {
+  const prefix = `/podwire/networks/${network}/members/`;
+  const [wishing, members, refusals] = await Promise.all([
+    wishingPods(lab),
+    readKeys(lab, prefix),
+    readKeys(lab, '/podwire/refusals/'),
+  ]);
+  const refused = new Set(refusals.map(({ key }) => key.slice('/podwire/refusals/'.length)));
+  const wished = wishing.flatMap((pod) =>
+    pod.selections
+      .filter(
+        (each) => networkKey(each.network) === network && !refused.has(`${pod.view.uid}/${each.link.interfaceName}`),
+      )
+      .map(({ link }) => ({ pod, link, vtep: pod.view.podIPs[0] ?? '', key: `${pod.view.uid}/${link.interfaceName}` })),
+  );
+  const recorded = members.map(({ key }) => key.slice(prefix.length)).sort();
+  const expected = wished.map(({ key }) => key).sort();
+  if (recorded.join() !== expected.join()) {
+    return [`etcd has members [${recorded.join(', ')}], the API says [${expected.join(', ')}]`];
+  }
+  const found = await Promise.all(
+    wished.map(async ({ pod, link, vtep }) => {
+      const targets = await floodTargets(await podNetnsPath(lab, pod), link.interfaceName);
+      const right = [...wished.map((other) => other.vtep).filter((other) => other !== vtep), ...link.peers].sort();
+      if (targets.join() === right.join()) return [];
+      return [
+        `${pod.namespace}/${pod.name} ${link.interfaceName} floods to [${targets.join(', ')}], should be [${right.join(', ')}]`,
+      ];
+    }),
+  );
+  return found.flat();
+}

@@ -1,0 +1,94 @@
+/** NothingLeaked: records, reservations, members, links and open runs are those that living pods' wishes imply. */
+import { linksIn } from '../../deploy/demo/kernel-look.ts';
+import type { Lab } from '../../deploy/lab/lab.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
+import { podNamespaces } from './pod-namespaces.ts';
+import { readKeys, type StoredKey } from './records.ts';
+import { openRuns } from './runs.ts';
+import { settle, type SettleOptions } from './settle.ts';
+import { wishingPods, type WishingPod } from './wishes.ts';
+
+/** @throws Error `NothingLeaked …` */
+export async function nothingLeaked(lab: Lab, o?: SettleOptions): Promise<void> {
+  await settle('NothingLeaked', () => violations(lab), o);
+}
+
+async function violations(lab: Lab): Promise<string[]> {
+  // Records first: what comes into being later is then no leak in this look.
+  const keys = await readKeys(lab);
+  const pods = await wishingPods(lab);
+  const attachments = below(keys, '/podwire/attachments/').map(({ value }) => value as AttachmentRecord);
+  const [links, runs] = await Promise.all([linkViolations(lab, attachments), runViolations(lab)]);
+  return [
+    ...attachments.flatMap((record) => attachmentViolations(record, pods)),
+    ...keyViolations(keys, attachments, new Set(pods.map((pod) => pod.view.uid))),
+    ...links,
+    ...runs,
+  ];
+}
+
+const below = (keys: readonly StoredKey[], prefix: string): StoredKey[] =>
+  keys.filter(({ key }) => key.startsWith(prefix));
+
+function attachmentViolations(record: AttachmentRecord, pods: readonly WishingPod[]): string[] {
+  const what = `record of ${record.link.interfaceName} of ${record.namespace}/${record.name} (${record.podUid}) on ${record.node}`;
+  if (record.phase !== 'attached') return [`${what} is in phase ${record.phase}`];
+  const pod = pods.find(({ view }) => view.uid === record.podUid);
+  if (pod === undefined) return [`${what}: there is no such pod`];
+  if (pod.view.phaseClass === 'ended') return [`${what}: the pod has ended`];
+  const wished = pod.selections.some(
+    (wish) =>
+      wish.link.interfaceName === record.link.interfaceName && networkKey(wish.network) === networkKey(record.network),
+  );
+  return wished || pod.keep.includes(record.network.name) ? [] : [`${what}: not asked for`];
+}
+
+/** Keys that must belong to an attachment, and keys that must belong to a pod that exists. */
+function keyViolations(
+  keys: readonly StoredKey[],
+  attachments: readonly AttachmentRecord[],
+  podUids: ReadonlySet<string>,
+): string[] {
+  const networks = new Set(attachments.map(({ network }) => networkKey(network)));
+  const implied = new Set(
+    attachments.flatMap(({ network, podUid, node, link }) => [
+      `/podwire/networks/${networkKey(network)}/members/${podUid}/${link.interfaceName}`,
+      `/podwire/networks/${networkKey(network)}/users/${podUid}/${link.interfaceName}`,
+      `/podwire/pod-nodes/${podUid}/${node}`,
+      `/podwire/vnis/${link.dstPort}/${link.vni}`,
+    ]),
+  );
+  const mustBeImplied = ['/podwire/pod-nodes/', '/podwire/vnis/', '/podwire/tombstones/', '/podwire/failures/'];
+  const ofPods = ['/podwire/pods/', '/podwire/refusals/', '/podwire/failures/'];
+  return keys.flatMap(({ key }) => {
+    const mesh = /^\/podwire\/networks\/(.+)\/mesh$/.exec(key)?.[1];
+    if (mesh !== undefined) return networks.has(mesh) ? [] : [`${key}: the network has no members`];
+    if (key.startsWith('/podwire/networks/') || mustBeImplied.some((prefix) => key.startsWith(prefix)))
+      return implied.has(key) ? [] : [`${key} belongs to no attachment`];
+    const prefix = ofPods.find((each) => key.startsWith(each));
+    if (prefix !== undefined)
+      return podUids.has(key.slice(prefix.length).split('/')[0] ?? '') ? [] : [`${key} belongs to no pod`];
+    const sandboxOf = /^\/podwire\/sandboxes\/[^/]+\/([^/]+)$/.exec(key)?.[1];
+    return sandboxOf !== undefined && !podUids.has(sandboxOf) ? [`${key} belongs to no pod`] : [];
+  });
+}
+
+async function linkViolations(lab: Lab, attachments: readonly AttachmentRecord[]): Promise<string[]> {
+  const known = new Set(attachments.map(({ netns, link }) => `${netns.path} ${link.interfaceName}`));
+  const places = [...podNamespaces(lab), ...lab.nodes.map((node) => node.netnsPath), lab.controlNetnsPath];
+  const found = await Promise.all(
+    // A namespace that ends between listing and reading leaks nothing.
+    places.map(async (netns) => ({ netns, links: await linksIn(netns).catch(() => []) })),
+  );
+  return found.flatMap(({ netns, links }) =>
+    links
+      .filter((link) => link.kind === 'vxlan' || link.alias?.startsWith('podwire:') === true)
+      .filter((link) => !known.has(`${netns} ${link.name}`))
+      .map((link) => `link ${link.name} (alias ${link.alias ?? 'none'}) in ${netns} has no record`),
+  );
+}
+
+async function runViolations(lab: Lab): Promise<string[]> {
+  return (await openRuns(lab)).map((id) => `workflow ${id} is still open`);
+}
