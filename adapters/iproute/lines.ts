@@ -99,20 +99,10 @@ function address(text: string): string {
 }
 
 function cidr(text: string): string {
-  const slash = text.lastIndexOf('/');
-  const bare = text.slice(0, slash);
-  const family = isIP(bare);
-  const prefix = Number(text.slice(slash + 1));
-  if (
-    family === 0 ||
-    bare.includes('%') ||
-    !Number.isInteger(prefix) ||
-    prefix < 0 ||
-    prefix > (family === 4 ? 32 : 128)
-  ) {
-    throw invalid('address', text, 'address/prefix');
-  }
-  return `${written(ipaddr.parse(bare))}/${prefix}`;
+  const [, bare = '', digits = ''] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
+  const parsed = address(bare);
+  if (Number(digits) > (isIP(parsed) === 4 ? 32 : 128)) throw invalid('address', text, 'address/prefix');
+  return `${parsed}/${Number(digits)}`;
 }
 
 const written = (parsed: ipaddr.IPv4 | ipaddr.IPv6): string =>

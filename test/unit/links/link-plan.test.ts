@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { aliasFor, ownerOf } from '../../../domain/link-alias.ts';
+import type { LinkView, NetnsView } from '../../../domain/link-observation.ts';
+import { planLink, type LinkWish } from '../../../domain/link-plan.ts';
+import { planRemoval } from '../../../domain/link-removal.ts';
+import type { LinkCommand } from '../../../domain/ports/link-kernel.ts';
+
+const UID = '0c7fdd2e-1111-4222-8333-444455556666';
+const TEMPORARY = 'pw0123456789ab';
+
+const link = (change: Partial<LinkView>): LinkView => ({
+  ...{ ifindex: 5, name: 'green', mac: '02:00:00:00:00:01', mtu: 1450, up: true, alias: undefined, kind: 'vxlan' },
+  vxlan: { vni: 7, dstPort: 8472, parent: 'eth0', family: 4, learning: false },
+  addresses: [{ cidr: '10.1.0.2/24', family: 4, linkLocal: false }],
+  ...change,
+});
+const parent = link({ ifindex: 2, name: 'eth0', mtu: 1500, kind: 'veth', vxlan: undefined });
+const view = (...links: LinkView[]): NetnsView => ({ links: [parent, ...links], routes: [] });
+const wish: LinkWish = {
+  link: {
+    ...{ kind: 'vxlan', interfaceName: 'green', vni: 7, dstPort: 8472, parent: 'eth0', up: true },
+    ...{ addresses: ['10.1.0.2/24'], routes: [], peers: [] },
+  },
+  ...{ podUid: UID, generation: 3, vtep: '10.244.1.5', temporaryName: TEMPORARY },
+};
+const ours = aliasFor({ podUid: UID, generation: 3, adopted: false });
+
+const commands = (plan: ReturnType<typeof planLink>): readonly LinkCommand[] =>
+  'prepare' in plan ? [...plan.prepare, ...plan.activate] : [];
+
+test('a link that is as wished needs nothing', () => {
+  assert.deepEqual(planLink(view(link({ alias: ours })), wish), { kind: 'same' });
+});
+
+test('a new link gets its real name only after its alias, and goes up only after everything else but routes', () => {
+  const plan = planLink(view(), {
+    ...wish,
+    link: { ...wish.link, routes: [{ destination: '10.2.0.0/16', gateway: '10.1.0.1' }] },
+  });
+  assert.equal(plan.kind, 'create');
+  assert.deepEqual(
+    commands(plan).map(({ op }) => op),
+    ['add-vxlan', 'set-alias', 'add-address', 'rename', 'set-up', 'add-route'],
+  );
+});
+
+test('what a crash left under the temporary name goes first', () => {
+  const plan = planLink(view(link({ name: TEMPORARY })), wish);
+  assert.deepEqual(commands(plan)[0], { op: 'remove-link', name: TEMPORARY });
+  assert.equal(plan.kind, 'create');
+});
+
+test('a changed VNI is made beside the old link, which goes right before the rename', () => {
+  const plan = planLink(view(link({ alias: ours })), { ...wish, link: { ...wish.link, vni: 8 } });
+  assert.equal(plan.kind, 'replace');
+  assert.deepEqual(
+    commands(plan).map(({ op }) => op),
+    ['add-vxlan', 'set-alias', 'add-address', 'remove-link', 'rename', 'set-up'],
+  );
+});
+
+test('a changed parent keeps VNI and port, so the old link must go before the new one is made', () => {
+  const other = link({ name: 'eth1', mtu: 1500, vxlan: undefined });
+  const plan = planLink(view(other, link({ alias: ours })), { ...wish, link: { ...wish.link, parent: 'eth1' } });
+  assert.equal(commands(plan)[0]?.op, 'remove-link');
+});
+
+test('the alias of another pod is foreign', () => {
+  const alien = aliasFor({ podUid: 'another', generation: 3, adopted: false });
+  const plan = planLink(view(link({ alias: alien, vxlan: undefined, kind: 'bridge' })), wish);
+  assert.ok(plan.kind === 'conflict' && plan.code === 'LinkConflict');
+});
+
+test('a VNI that our other, disappearing link holds is a matter of time, not a conflict', () => {
+  const plan = planLink(view(link({ name: 'old', alias: ours })), wish);
+  assert.ok(plan.kind === 'conflict' && plan.code === 'KernelBusy');
+});
+
+test('IPv6 addresses on an MTU below 1280 are refused, since the kernel would drop them silently', () => {
+  const plan = planLink(view(), { ...wish, link: { ...wish.link, mtu: 1200, addresses: ['fd00::1/64'] } });
+  assert.ok(plan.kind === 'conflict' && plan.code === 'InvalidLink');
+});
+
+const anyLink = fc.record({
+  name: fc.constantFrom('green', 'blue', TEMPORARY),
+  alias: fc.constantFrom(
+    undefined,
+    'mine',
+    ours,
+    `${ours}:adopted`,
+    aliasFor({ podUid: 'x', generation: 1, adopted: false }),
+  ),
+  vni: fc.constantFrom(7, 8),
+  up: fc.boolean(),
+  mtu: fc.constantFrom(1450, 1400),
+  cidrs: fc.subarray(['10.1.0.2/24', '10.1.0.9/24']),
+});
+const anyView = fc.uniqueArray(anyLink, { selector: ({ name }) => name, maxLength: 3 }).map((links) =>
+  view(
+    ...links.map(({ vni, cidrs, ...rest }) =>
+      link({
+        ...rest,
+        vxlan: { vni, dstPort: 8472, parent: 'eth0', family: 4, learning: false },
+        addresses: cidrs.map((cidr) => ({ cidr, family: 4, linkLocal: false })),
+      }),
+    ),
+  ),
+);
+
+test('whatever there is, an attach never removes, renames or readdresses a link that is not ours', () => {
+  fc.assert(
+    fc.property(anyView, (seen) => {
+      for (const command of commands(planLink(seen, wish))) {
+        if (command.name === TEMPORARY) continue;
+        const target = seen.links.find(({ name }) => name === command.name);
+        if (target === undefined) continue;
+        assert.equal(target.name, 'green');
+        if (command.op === 'remove-link') assert.equal(ownerOf(target.alias)?.podUid, UID);
+        if (command.op === 'remove-address') assert.equal(target.alias, ours);
+      }
+    }),
+  );
+});
+
+test('whatever there is, a removal takes only our own link and leftovers, and gives adopted ones back when undoing', () => {
+  fc.assert(
+    fc.property(anyView, fc.boolean(), (seen, giveBackAdopted) => {
+      const plan = planRemoval(seen, {
+        podUid: UID,
+        interfaceName: 'green',
+        temporaryName: TEMPORARY,
+        giveBackAdopted,
+      });
+      const green = seen.links.find(({ name }) => name === 'green');
+      const owner = ownerOf(green?.alias);
+      const removes = plan.commands.some(({ op, name }) => op === 'remove-link' && name === 'green');
+      assert.equal(removes, owner?.podUid === UID && !(owner.adopted && giveBackAdopted));
+      assert.ok(plan.commands.every(({ name }) => name === 'green' || name === TEMPORARY));
+    }),
+  );
+});
+
+test("an alias is read back as it was written, and other texts are nobody's", () => {
+  const owner = { podUid: UID, generation: 12, adopted: true };
+  assert.deepEqual(ownerOf(aliasFor(owner)), owner);
+  for (const text of [undefined, '', 'podwire', 'podwire:x', 'podwire:x:y', 'podwire:x:1:other', 'my podwire:x:1']) {
+    assert.equal(ownerOf(text), undefined);
+  }
+});
