@@ -138,14 +138,3 @@ function newestByPod(sandboxes: readonly SandboxSummary[]): Map<string, SandboxS
   }
   return byPod;
 }
-
-/** Map.groupBy, which Node 20 does not have. */
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
-}
