@@ -80,7 +80,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const loops = [
     everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),
     everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, async () => {
-      watch.recheck();
+      watch.reload();
       await resyncNetworks(deps, log, signal);
     }),
   ];
@@ -151,6 +151,8 @@ try {
   else await serve(readNodeConfig(argv, process.env));
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`podwire node: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 2 : 1);
+  const refused = error instanceof ConfigError;
+  const shown = error instanceof Error ? (refused ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`podwire node: ${shown}\n`);
+  process.exit(refused ? 2 : 1);
 }

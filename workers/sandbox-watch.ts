@@ -59,9 +59,12 @@ export class SandboxWatch {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Asks anew, for every published sandbox, whether its pod's run knows it. */
-  recheck(): void {
-    for (const [uid, sandbox] of this.#published ?? []) this.#unsettled.set(uid, sandbox);
+  /**
+   * Makes the next look start from what etcd holds (a lookup publishes too) and ask anew, for every published sandbox, whether its
+   * pod's run knows it.
+   */
+  reload(): void {
+    this.#published = undefined;
   }
 
   async #load(): Promise<Map<string, SandboxRecord>> {
@@ -74,7 +77,7 @@ export class SandboxWatch {
         record.bootId === this.#deps.bootId ? record : { ...record, sandboxId: '' },
       ]),
     );
-    this.recheck();
+    for (const [uid, sandbox] of this.#published) if (sandbox.sandboxId !== '') this.#unsettled.set(uid, sandbox);
     return this.#published;
   }
 

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { pino } from 'pino';
+import type { PodIdentity } from '../../domain/pod-view.ts';
+import { SandboxWatch } from '../../workers/sandbox-watch.ts';
+import { createNode, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
+
+let node: NodeUnderTest;
+before(() => {
+  node = createNode();
+});
+after(() => node.close());
+
+const LOG = pino({ level: 'silent' });
+const lookup = (pod: Pod, signal = NEVER) =>
+  node.steps.lookupSandbox({ v: 1, podUid: pod.uid, namespace: 'default', name: 'a' }, signal);
+
+/** What the runtime says of the pod after its sandbox was made anew in the same netns. */
+function recreate(pod: Pod): string {
+  const old = node.runtime.sandboxes.get(pod.sandboxId);
+  assert.ok(old);
+  const id = `new-${pod.sandboxId}`;
+  node.runtime.sandboxes.set(pod.sandboxId, { ...old, ready: false });
+  node.runtime.sandboxes.set(id, { ...old, id, createdAt: '2' });
+  return id;
+}
+
+test('a lookup gives the newest Ready sandbox with its netns, and publishes it', async () => {
+  const pod = await node.pod();
+  const id = recreate(pod);
+  const found = await lookup(pod);
+  assert.equal(found.sandboxId, id);
+  assert.deepEqual(found.netns, await pod.netns.identity());
+  assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, id);
+});
+
+test('a lookup waits for a sandbox that is starting', async () => {
+  const pod = await node.pod();
+  const sandbox = node.runtime.sandboxes.get(pod.sandboxId);
+  assert.ok(sandbox);
+  node.runtime.sandboxes.set(pod.sandboxId, { ...sandbox, ready: false });
+  const looking = lookup(pod);
+  setTimeout(() => node.runtime.sandboxes.set(pod.sandboxId, sandbox), 300);
+  assert.equal((await looking).sandboxId, pod.sandboxId);
+});
+
+test('a lookup that is cancelled ends at once', async () => {
+  const pod = await node.pod();
+  node.runtime.sandboxes.delete(pod.sandboxId);
+  const cancel = new AbortController();
+  const startedAt = performance.now();
+  setTimeout(() => cancel.abort(), 50);
+  await assert.rejects(lookup(pod, cancel.signal), /interrupted/);
+  assert.ok(performance.now() - startedAt < 1000);
+});
+
+test("a pod on the node's own network is refused", async () => {
+  const pod = await node.pod();
+  const sandbox = node.runtime.sandboxes.get(pod.sandboxId);
+  assert.ok(sandbox);
+  node.runtime.sandboxes.set(pod.sandboxId, { ...sandbox, hostNetwork: true, netnsPath: undefined });
+  await assert.rejects(lookup(pod), { code: 'HostNetwork' });
+});
+
+test('the watch publishes Ready sandboxes, tells the run of one that was made anew, and withdraws those that ended', async () => {
+  const pod = await node.pod();
+  const told: PodIdentity[] = [];
+  const watch = new SandboxWatch(node.deps, LOG, async (who) => {
+    told.push(who);
+  });
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, pod.sandboxId);
+  await pod.intend({}, { phase: 'attached' });
+  await watch.look(NEVER);
+  assert.deepEqual(told, []);
+  const id = recreate(pod);
+  await watch.look(NEVER);
+  await watch.look(NEVER);
+  assert.deepEqual(told, [{ uid: pod.uid, namespace: 'default', name: 'a' }]);
+  node.runtime.sandboxes.delete(id);
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.has(pod.uid), false);
+});
+
+test('a run that cannot be told is told at the next look', async () => {
+  const pod = await node.pod();
+  await pod.intend({}, { phase: 'attached' });
+  recreate(pod);
+  let tries = 0;
+  const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => {
+    if (uid !== pod.uid) return;
+    tries += 1;
+    if (tries === 1) throw new Error('away');
+  });
+  await assert.rejects(watch.look(NEVER), /away/);
+  await watch.look(NEVER);
+  await watch.look(NEVER);
+  assert.equal(tries, 2);
+});
