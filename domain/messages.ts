@@ -34,6 +34,10 @@ export const MEMBERS_CHANGED = 'membersChanged';
 export interface Hint {
   readonly v: number;
   readonly reason: string;
+  /**
+   * Set by a relist: the inputs it saw. A run that already works on these very inputs goes on undisturbed (decision 15).
+   */
+  readonly unlessInputs?: string;
 }
 
 /** Query that answers with `PodNetworkView`. */

@@ -46,6 +46,8 @@ export interface Observation {
   readonly known: readonly KnownAttachment[];
   /** Names of networks whose attachments stay as they are, whatever is wished (decision 10). */
   readonly keep: readonly string[];
+  /** The annotation as a whole could not be read: everything that is attached stays. */
+  readonly keepAll: boolean;
   /** Mistakes in the annotation; they are published, the good networks go on. */
   readonly problems: number;
 }

@@ -5,7 +5,7 @@
  * nobody else waits for it.
  */
 import type { KnownAttachment, Observation, WishedAttachment } from './observation.ts';
-import { networkKey } from './network-selection.ts';
+import { CLUSTER_SCOPE, networkKey } from './network-selection.ts';
 
 /** Everything to be done for one interface name, in this order. */
 export interface Lane {
@@ -78,9 +78,20 @@ function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], ob
   if (record.node !== observation.node) return true;
   if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
   if (record.phase === 'removing') return true;
-  if (observation.keep.includes(record.network.name)) return false;
+  if (observation.keepAll || observation.keep.includes(record.network.name)) return false;
   const wish = wished.find((candidate) => candidate.interfaceName === record.interfaceName);
   if (wish === undefined || wish.refused !== undefined) return true;
+  if (lostItsDeclaration(record, wish)) return false;
   // The same tunnel with other addresses is changed in place; another tunnel cannot be.
   return !isSameTunnel(record, wish);
+}
+
+/** The ConfigMap entry vanished while the pod names the same id itself: what is attached stays in the cluster's network (decision 10). */
+function lostItsDeclaration({ network, tunnelHash }: KnownAttachment, wish: WishedAttachment): boolean {
+  return (
+    network.scope === CLUSTER_SCOPE &&
+    wish.network.scope !== CLUSTER_SCOPE &&
+    network.name === wish.network.name &&
+    tunnelHash === wish.tunnelHash
+  );
 }

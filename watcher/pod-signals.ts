@@ -10,7 +10,7 @@ import { DESIRED_CHANGED, POD_DELETED } from '../domain/messages.ts';
 
 export interface PodSignalsOptions {
   /** Delivers one signal, within a limit of its own. */
-  readonly send: (pod: SignalledPod, signal: string, reason: string) => Promise<void>;
+  readonly send: (pod: SignalledPod, signal: string, reason: string, unlessInputs?: string) => Promise<void>;
   readonly concurrency?: number;
   readonly backOff?: BackOff;
   /** @param lagMs from the observation to the acknowledgement */
@@ -21,6 +21,8 @@ export interface PodSignalsOptions {
 interface Wanted {
   readonly signal: string;
   readonly reason: string;
+  /** A run that works on these inputs already need not be disturbed. */
+  readonly unlessInputs: string | undefined;
   readonly since: number;
 }
 
@@ -96,7 +98,7 @@ export class PodSignals {
     const slot = this.#slot(pod);
     slot.latest = hash;
     slot.relevant = true;
-    this.#want(slot, DESIRED_CHANGED, reason);
+    this.#want(slot, DESIRED_CHANGED, reason, hash);
   }
 
   /** @param always also when nothing was ever wanted of this pod as far as is known here */
@@ -137,9 +139,15 @@ export class PodSignals {
     return slot;
   }
 
-  #want(slot: Slot, signal: string, reason: string): void {
-    // What waits is replaced, but it has been waiting since its first observation.
-    slot.wanted = { signal, reason, since: slot.wanted?.since ?? performance.now() };
+  #want(slot: Slot, signal: string, reason: string, unlessInputs?: string): void {
+    // What waits is replaced, but it has been waiting since its first observation; a change that waits stays a change.
+    const waiting = slot.wanted;
+    slot.wanted = {
+      signal,
+      reason,
+      unlessInputs: waiting !== undefined && waiting.unlessInputs === undefined ? undefined : unlessInputs,
+      since: waiting?.since ?? performance.now(),
+    };
     if (!slot.running && slot.timer === undefined) this.#enqueue(slot);
   }
 
@@ -168,7 +176,7 @@ export class PodSignals {
     slot.running = true;
     slot.wanted = undefined;
     try {
-      await this.#options.send(slot.pod, wanted.signal, wanted.reason);
+      await this.#options.send(slot.pod, wanted.signal, wanted.reason, wanted.unlessInputs);
       slot.failures = 0;
       this.#cautious = false;
       this.#options.onSent(wanted.signal, performance.now() - wanted.since, slot.pod);

@@ -42,8 +42,9 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   });
 
   const signals = new PodSignals({
-    send: async (pod, signal, reason) => {
-      await signalPod(temporal.client, pod, signal, { v: MESSAGE_VERSION, reason });
+    send: async (pod, signal, reason, unlessInputs) => {
+      const hint = { v: MESSAGE_VERSION, reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
+      await signalPod(temporal.client, pod, signal, hint);
     },
     onSent: (signal, lagMs, pod) => {
       reach.reached();

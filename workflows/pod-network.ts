@@ -42,7 +42,10 @@ type Round = 'converged' | 'refused' | 'again' | 'stale';
 export async function podNetwork(input: PodNetworkInput): Promise<void> {
   const wake = new Wake();
   const progress = new Progress(input);
-  setHandler(desiredChanged, () => wake.change());
+  // A person may signal without a hint.
+  setHandler(desiredChanged, (hint?: Hint | null) => {
+    if (hint?.unlessInputs === undefined || hint.unlessInputs !== progress.inputsHash) wake.change();
+  });
   setHandler(podDeleted, () => wake.change());
   setHandler(retryNow, () => wake.retry());
   setHandler(view, () => progress.view());

@@ -55,9 +55,13 @@ export class Progress {
     this.#pod = pod;
   }
 
+  /** The inputs that the current round works on; empty before the first observation. */
+  inputsHash = '';
+
   /** A new round: forgets the lanes of the last one. */
   observed(observation: Observation): void {
     this.#node = observation.node;
+    this.inputsHash = observation.inputsHash;
     this.#lanes.clear();
     const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
     const networks = [...new Set(names)].sort();

@@ -15,6 +15,7 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
     await records.deleteMark(input.uid);
     const desired = await readDesired(deps, input);
     const node = desired?.pod.nodeName ?? '';
+    const problems = desired?.parsed.problems ?? [];
     const [known, sandbox, refusals] = await Promise.all([
       records.podAttachments(input.uid, node),
       node === '' ? undefined : records.sandbox(node, input.uid),
@@ -27,8 +28,10 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
       sandboxId: sandbox?.sandboxId,
       wished: desired === undefined ? [] : wishes(deps, desired, refusals),
       known: known.map((stored) => summary(deps, stored)),
-      keep: desired?.parsed.keep ?? [],
-      problems: desired?.parsed.problems.length ?? 0,
+      // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
+      keep: desired === undefined ? [] : [...desired.parsed.keep, ...problems.flatMap(({ network }) => network ?? [])],
+      keepAll: problems.some(({ network }) => network === undefined),
+      problems: problems.length,
     };
   };
 }

@@ -51,6 +51,7 @@ export interface EtcdOptions {
   readonly auth?: { readonly username: string; readonly password: string };
 }
 
+const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 /** Largest transaction podwire sends; etcd refuses more than 128 operations. */
 export const MAX_OPERATIONS = 128;
 
@@ -63,7 +64,12 @@ export function createEtcd(options: EtcdOptions): Etcd {
     dialTimeout: options.timeoutMs,
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
     // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.
-    grpcOptions: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1000 },
+    grpcOptions: {
+      'grpc.initial_reconnect_backoff_ms': 200,
+      'grpc.max_reconnect_backoff_ms': 1000,
+      // gRPC's default of 4 MB is less than a listing of 20,000 pods' marks.
+      'grpc.max_receive_message_length': MAX_LISTING_BYTES,
+    },
     ...(options.tls === undefined ? {} : { credentials: tlsCredentials(options.tls) }),
     ...(options.auth === undefined ? {} : { auth: options.auth }),
   });

@@ -24,7 +24,7 @@ export interface ListWatchTimings {
 export const DEFAULT_TIMINGS: ListWatchTimings = {
   relistMs: 600_000,
   stallMs: 60_000,
-  backOff: { minMs: 200, maxMs: 30_000 },
+  backOff: { minMs: 200, maxMs: 10_000 },
   secondLookMs: 1_000,
 };
 

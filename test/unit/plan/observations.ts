@@ -14,6 +14,8 @@ export function observed(change: Partial<Observation> = {}): Observation {
     wished: [],
     known: [],
     keep: [],
+    keepAll: false,
+    keepAll: false,
     problems: 0,
     ...change,
   };

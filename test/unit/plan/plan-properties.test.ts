@@ -9,7 +9,10 @@ import { NODE, record, SANDBOX, wish } from './observations.ts';
 
 const RUNS = { numRuns: 2_000 };
 const interfaceName = fc.constantFrom('a', 'b', 'c');
-const network = fc.constantFrom('a', 'b', 'c', 'd');
+const network = fc.record({
+  scope: fc.constantFrom('red', 'red', 'cluster'),
+  name: fc.constantFrom('a', 'b', 'c', 'd'),
+});
 const hashes = fc.constantFrom('l/t', 'm/t', 'n/u');
 
 const wishes: fc.Arbitrary<WishedAttachment[]> = fc.uniqueArray(
@@ -26,14 +29,14 @@ const records: fc.Arbitrary<KnownAttachment[]> = fc.uniqueArray(
   fc
     .record({
       interfaceName,
-      name: network,
+      network,
       hash: hashes,
       node: fc.constantFrom(NODE, NODE, 'node-2'),
       sandboxId: fc.constantFrom(SANDBOX, SANDBOX, 'old'),
       phase: fc.constantFrom('intent', 'attached', 'removing'),
       completed: fc.boolean(),
     })
-    .map(({ name, hash, interfaceName: ifName, ...rest }) => record(ifName, { ...wish(ifName, name, hash), ...rest })),
+    .map(({ hash, interfaceName: ifName, ...rest }) => record(ifName, { ...wish(ifName, '', hash), ...rest })),
   { maxLength: 6, selector: (one) => `${one.node}/${one.sandboxId}/${one.interfaceName}` },
 );
 
@@ -45,6 +48,8 @@ const observation: fc.Arbitrary<Observation> = fc.record({
   wished: wishes,
   known: records,
   keep: fc.subarray(['a', 'b', 'c', 'd'], { maxLength: 2 }),
+  keepAll: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
+  keepAll: fc.constant(false),
   problems: fc.constant(0),
 });
 
@@ -129,7 +134,7 @@ describe('every plan', () => {
     hold((seen, lanes) => {
       for (const known of seen.known) {
         const isHere = known.node === seen.node && (seen.sandboxId ?? known.sandboxId) === known.sandboxId;
-        const kept = seen.presence === 'live' && isHere && seen.keep.includes(known.network.name);
+        const kept = seen.presence === 'live' && isHere && (seen.keepAll || seen.keep.includes(known.network.name));
         if (!kept || known.phase === 'removing') continue;
         assert.ok(!isRemoved(lanes, known));
         const over = lanes.find(

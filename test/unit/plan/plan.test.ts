@@ -56,6 +56,16 @@ describe('a running pod', () => {
     assert.deepEqual(lines(observed({ known: [record('a')], keep: ['a'] })), []);
   });
 
+  it('keeps everything when the annotation as a whole cannot be read', () => {
+    assert.deepEqual(lines(observed({ known: [record('a')], keepAll: true })), []);
+  });
+
+  it('stays in the network of the cluster when its declaration vanished and the pod names the same id itself', () => {
+    const declared = record('a', { network: { scope: 'cluster', name: 'a' } });
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [declared] })), []);
+    assert.deepEqual(lines(observed({ wished: [wish('a', 'a', 'x/other')], known: [declared] })), ['±a']);
+  });
+
   it('does not lose a kept network to another one that asks for the same interface', () => {
     const observation = observed({ wished: [wish('a', 'blue')], known: [record('a')], keep: ['a'] });
     assert.deepEqual(lines(observation), []);

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plan } from '../../../domain/plan.ts';
+import { observed, record, wish } from './observations.ts';
+
+test('a mistake in the annotation as a whole detaches nothing', () => {
+  const decided = plan(observed({ keepAll: true, known: [record('a'), record('b')] }));
+  assert.deepEqual(decided, { kind: 'lanes', lanes: [] });
+});
+
+test('a network whose declaration vanished stays in the cluster network, though the pod names the same id itself', () => {
+  const known = record('a', { network: { scope: 'cluster', name: 'a' } });
+  assert.deepEqual(plan(observed({ wished: [wish('a')], known: [known] })), { kind: 'lanes', lanes: [] });
+});
+
+test('a network that becomes declared moves to the cluster network', () => {
+  const decided = plan(
+    observed({ wished: [{ ...wish('a'), network: { scope: 'cluster', name: 'a' } }], known: [record('a')] }),
+  );
+  assert.equal(decided.kind, 'lanes');
+  const [lane] = decided.kind === 'lanes' ? decided.lanes : [];
+  assert.equal(lane?.remove.length, 1);
+  assert.equal(lane?.attach?.wish.network.scope, 'cluster');
+});
