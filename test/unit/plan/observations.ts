@@ -15,7 +15,6 @@ export function observed(change: Partial<Observation> = {}): Observation {
     known: [],
     keep: [],
     keepAll: false,
-    keepAll: false,
     problems: 0,
     ...change,
   };

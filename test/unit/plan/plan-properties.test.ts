@@ -16,8 +16,9 @@ const network = fc.record({
 const hashes = fc.constantFrom('l/t', 'm/t', 'n/u');
 
 const wishes: fc.Arbitrary<WishedAttachment[]> = fc.uniqueArray(
-  fc.tuple(interfaceName, network, hashes, fc.integer({ min: 0, max: 5 })).map(([ifName, name, hash, refused]) => ({
-    ...wish(ifName, name, hash),
+  fc.tuple(interfaceName, network, hashes, fc.integer({ min: 0, max: 5 })).map(([ifName, named, hash, refused]) => ({
+    ...wish(ifName, '', hash),
+    network: named,
     ...(refused === 0 ? { refused: { code: 'LinkConflict', message: 'taken' } } : {}),
   })),
   // The parser lets each interface and each network appear once.
@@ -49,7 +50,6 @@ const observation: fc.Arbitrary<Observation> = fc.record({
   known: records,
   keep: fc.subarray(['a', 'b', 'c', 'd'], { maxLength: 2 }),
   keepAll: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
-  keepAll: fc.constant(false),
   problems: fc.constant(0),
 });
 
