@@ -24,7 +24,7 @@ import { tearDown } from './teardown.ts';
 import { temporalReady, temporalServer } from './temporal.ts';
 import { waitFor } from './waiting.ts';
 
-const MANIFESTS = [join(import.meta.dirname, '..', 'rbac.yaml'), join(import.meta.dirname, 'users.yaml')];
+const MANIFESTS = [join(import.meta.dirname, '..', 'base/rbac.yaml'), join(import.meta.dirname, 'users.yaml')];
 
 /** What the steps share. */
 interface Site {
