@@ -36,13 +36,15 @@ export async function runLanes(
     ends.push(scope.run(() => run.run()));
     await condition(() => run.yielded || wake.raised || wake.cancelled);
   }
-  try {
-    return await Promise.all(ends);
-  } finally {
-    over = true;
-    await Promise.all([interrupting, publishing]);
-    await publish(context, runs).catch(ignoreInterruption);
-  }
+  // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.
+  const settled = await Promise.allSettled(ends);
+  over = true;
+  await Promise.all([interrupting, publishing]);
+  await publish(context, runs).catch(ignoreInterruption);
+  return settled.map((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value;
+  });
 }
 
 /** Writes status and events for what these lanes have done so far. */
