@@ -1,0 +1,89 @@
+/** `npm run demo`: a real cluster, podwire in it, and five acts that show what it does. */
+import { Command } from 'commander';
+import { labDown, labUp, lineProgress, type Lab } from '../lab/lab.ts';
+import { DEFAULT_NAME, DEFAULT_NODES, MAX_NODES } from '../lab/layout.ts';
+import { startPodwire, stopPodwire } from '../lab/podwire.ts';
+import { ACTS } from './acts/all.ts';
+import { buildPodwire } from './build.ts';
+import { lookAround } from './look-around.ts';
+import { makeStage, playActs } from './stage.ts';
+
+/** a, b and gateway are each on a node of their own. */
+const MIN_NODES = 3;
+const NAMESPACE = 'demo';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const progress = lineProgress(print);
+
+const program = new Command('demo')
+  .description('Starts a lab and podwire, shows five acts, and removes everything again')
+  .option('--keep', 'leave the lab running at the end', false)
+  .option('--name <name>', 'which lab', DEFAULT_NAME)
+  .option('--nodes <count>', `number of nodes, ${MIN_NODES} to ${MAX_NODES}`, String(DEFAULT_NODES))
+  .parse();
+const options = program.opts<{ keep: boolean; name: string; nodes: string }>();
+const downCommand = `npm run lab -- ${options.name === DEFAULT_NAME ? '' : `--name ${options.name} `}down`;
+
+/** Rejects at the first Ctrl-C, so that what is up is taken down; the second one ends at once. */
+const interrupted = new Promise<never>((_, reject) => {
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (asked) {
+        print(`ended; remove what is left with: ${downCommand}`);
+        process.exit(130);
+      }
+      asked = true;
+      reject(new Error(`interrupted by ${signal}`));
+    });
+  }
+});
+interrupted.catch(() => undefined);
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const nodes = Number(options.nodes);
+  if (!Number.isInteger(nodes) || nodes < MIN_NODES || nodes > MAX_NODES) {
+    print(`--nodes '${options.nodes}' is not allowed: a whole number from ${MIN_NODES} to ${MAX_NODES}`);
+    return 2;
+  }
+  const started = performance.now();
+  let failed: unknown;
+  let lab: Lab | undefined;
+  try {
+    progress.stage('1. build podwire', 'the lab');
+    await Promise.race([progress.task('tsc and the workflow bundle', buildPodwire), interrupted]);
+    progress.stage('2. a cluster with Temporal and etcd', 'podwire');
+    // Not raced: a lab that is being started must be complete before it can be taken down.
+    lab = await labUp({ name: options.name, nodes, progress });
+    await Promise.race([show(lab), interrupted]);
+  } catch (error) {
+    failed = error;
+    print(`\nFAILED: ${error instanceof Error ? error.message : String(error)}`);
+    if (lab !== undefined) for (const line of lookAround(lab, NAMESPACE)) print(line);
+  }
+  if (options.keep) {
+    print(`the lab is kept; remove it with: ${downCommand}`);
+  } else {
+    progress.stage('4. remove everything (keep it with --keep)');
+    await labDown({ name: options.name, progress });
+  }
+  const took = `${Math.round((performance.now() - started) / 1000)} s`;
+  print(
+    failed === undefined ? `\nall ${ACTS.length} acts went well, ${took} in all` : `\nthe demo failed after ${took}`,
+  );
+  return failed === undefined ? 0 : 1;
+}
+
+async function show(lab: Lab): Promise<void> {
+  await progress.task("podwire's watcher, orchestrator and node workers", async () => {
+    // In a lab that was kept, those of an older build may run.
+    await stopPodwire(lab);
+    await startPodwire(lab);
+  });
+  progress.stage('3. the acts', options.keep ? 'the end' : 'removal');
+  await progress.task(`namespace ${NAMESPACE}`, () => makeStage(lab, NAMESPACE));
+  await playActs(ACTS, lab, NAMESPACE, print);
+  for (const line of lookAround(lab, NAMESPACE)) print(line);
+}
