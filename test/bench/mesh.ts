@@ -1,0 +1,211 @@
+/** mesh: one more pod joins, then leaves, a network of two hundred members on all nodes. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eachWithLimit } from '../../activities/node/each-with-limit.ts';
+import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
+import { floodTargets } from '../../deploy/demo/kernel-look.ts';
+import { must } from '../../deploy/lab/commands.ts';
+import { waitFor } from '../../deploy/lab/waiting.ts';
+import { MESSAGE_VERSION } from '../../domain/messages.ts';
+import { ensurePods, NAMESPACE, quiet, runEnded, runOfMesh, type BenchLab, type BenchPod } from './bench-lab.ts';
+import { change, type WatchedPod } from './change.ts';
+import { FdbMonitor, type FdbEvent } from './fdb-monitor.ts';
+import { LinkMonitor } from './link-monitor.ts';
+import { bar, type BenchResult, type Check } from './report.ts';
+import { newestRun, runSteps, type Step } from './run-history.ts';
+import { makeStandIn, recordStandIns, removeStandIns, type StandIn, type StandInNetwork } from './stand-in-members.ts';
+import { sampleOf } from './statistics.ts';
+import { setWallClock, wallNow } from './wall-clock.ts';
+
+const LINK = 'mesh0';
+const NETWORK: StandInNetwork = { ref: { scope: NAMESPACE, name: LINK }, link: LINK, vni: 7301 };
+const NETWORKS = `${LINK} id=${NETWORK.vni} up ip=10.75.0.1/16`;
+const MEMBERS = 200;
+const ROUNDS = 10;
+/** As many processes at once on a node as podwire's node worker starts. */
+const AT_ONCE = 8;
+
+export async function meshBench(bench: BenchLab): Promise<BenchResult> {
+  const { nodes } = bench.lab;
+  const home = nodes[0];
+  if (home === undefined) throw new Error('the lab has no node');
+  const [pod] = await ensurePods(bench, home, ['attach']);
+  if (pod === undefined) throw new Error('no pod');
+  const etcd = createEtcd({ endpoints: [bench.lab.etcd.host], timeoutMs: 5_000 });
+  const standIns: StandIn[] = [];
+  const monitors: FdbMonitor[] = [];
+  try {
+    await makeMembers(bench, etcd, standIns);
+    for (const { netnsPath } of standIns) monitors.push(await FdbMonitor.open(netnsPath));
+    const own = await FdbMonitor.open(pod.netnsPath);
+    const link = await LinkMonitor.open(pod.netnsPath);
+    try {
+      return await measure(bench, { pod, monitor: link }, { standIns, monitors, own });
+    } finally {
+      await Promise.all([own.close(), link.close()]);
+    }
+  } finally {
+    await Promise.all(monitors.map((monitor) => monitor.close()));
+    await removeStandIns(etcd, NETWORK, standIns);
+    etcd.close();
+  }
+}
+
+/** Namespaces, devices, records, and a mesh that is complete. */
+async function makeMembers(bench: BenchLab, etcd: Etcd, standIns: StandIn[]): Promise<void> {
+  const { nodes } = bench.lab;
+  const indexes = Array.from({ length: MEMBERS - 1 }, (_, index) => index);
+  bench.say(`mesh: making ${indexes.length} namespaces`);
+  const made = await eachWithLimit(indexes, AT_ONCE, async (index) => {
+    standIns.push(await makeStandIn(nodes[index % nodes.length] as (typeof nodes)[number], NETWORK, index));
+  });
+  const failed = made.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  await recordStandIns(etcd, NETWORK, standIns);
+  await signalMesh(bench.temporal.client, NETWORK.ref, { v: MESSAGE_VERSION, reason: 'bench' });
+  await runEnded(bench, runOfMesh(LINK));
+  const targets = await floodTargets(standIns[0]?.netnsPath ?? '', LINK);
+  if (targets.length !== MEMBERS - 2) throw new Error(`a member has ${targets.length} entries, not ${MEMBERS - 2}`);
+  bench.say('mesh: complete');
+}
+
+interface Members {
+  readonly standIns: readonly StandIn[];
+  readonly monitors: readonly FdbMonitor[];
+  /** Of the pod that joins. */
+  readonly own: FdbMonitor;
+}
+
+interface Join {
+  /** From the start of the mesh's run until the last entry was written in another member. */
+  readonly meshMs: number;
+  /** From before the PATCH. */
+  readonly wholeMs: number;
+  readonly activities: number;
+  readonly added: number;
+  readonly addedOwn: number;
+  readonly removed: number;
+}
+
+async function measure(bench: BenchLab, watched: WatchedPod, members: Members): Promise<BenchResult> {
+  const floors: number[] = [];
+  const joins: Join[] = [];
+  const leaves: Join[] = [];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    floors.push(await byHand(members, 'append'));
+    await byHand(members, 'delete');
+    joins.push(await once(bench, watched, members, NETWORKS));
+    leaves.push(await once(bench, watched, members, undefined));
+    bench.say(`mesh: round ${round} of ${ROUNDS}`);
+  }
+  const others = members.standIns.length;
+  const mesh = sampleOf(joins.map(({ meshMs }) => meshMs));
+  const floor = sampleOf(floors);
+  const activities = sampleOf(joins.map((join) => join.activities));
+  return {
+    bench: 'mesh',
+    how:
+      `a pod joins ${others} members on ${bench.lab.nodes.length} nodes; they are real namespaces with real VXLAN devices and real records, ` +
+      `without Kubernetes pods; every write is counted by bridge monitor fdb in each of them; ` +
+      `floor: the same ${others} writes, one nsenter … bridge -batch per namespace, ${AT_ONCE} at once per node`,
+    figures: [
+      {
+        what: 'mesh run starts → last entry written',
+        ...{ unit: 'ms', sample: mesh, floor },
+        bars: [bar('p50 ≤ 2 × floor', mesh.p50, 2 * floor.p50)],
+      },
+      { what: 'PATCH → last entry written', unit: 'ms', sample: sampleOf(joins.map(({ wholeMs }) => wholeMs)) },
+      {
+        what: 'node activities of the mesh',
+        ...{ unit: 'count', sample: activities },
+        bars: [bar('max ≤ 3', activities.max, bench.lab.nodes.length)],
+      },
+      {
+        what: 'leave: mesh run starts → last entry removed',
+        unit: 'ms',
+        sample: sampleOf(leaves.map((l) => l.meshMs)),
+      },
+    ],
+    tables: [],
+    checks: [...joinChecks(joins, others), ...leaveChecks(leaves, others)],
+  };
+}
+
+function joinChecks(joins: readonly Join[], others: number): Check[] {
+  const exact = joins.filter((join) => join.added === others && join.addedOwn === others && join.removed === 0).length;
+  return [
+    {
+      says: `${exact} of ${joins.length} joins: ${others} entries into the new device, one into each of ${others} others, none removed, none twice`,
+      holds: exact === joins.length,
+    },
+  ];
+}
+
+function leaveChecks(leaves: readonly Join[], others: number): Check[] {
+  const exact = leaves.filter((leave) => leave.removed === others && leave.added === 0).length;
+  return [
+    { says: `${exact} of ${leaves.length} leaves: one entry out of each of ${others}`, holds: exact === leaves.length },
+  ];
+}
+
+async function once(bench: BenchLab, watched: WatchedPod, members: Members, networks?: string): Promise<Join> {
+  const marks = members.monitors.map((monitor) => monitor.events.length);
+  const ownMark = members.own.events.length;
+  const { sentAt } = await change(bench, watched, LINK, networks);
+  await quiet(bench, [watched.pod], LINK);
+  const steps = await runSteps(bench, runOfMesh(LINK), await newestRun(bench, runOfMesh(LINK)));
+  const events = await eventsSince(members.monitors, marks, watched.pod);
+  const lastAt = Math.max(...events.map(({ at }) => at));
+  const startedAt = steps.find(({ kind }) => kind === 'start')?.endedAt ?? Number.NaN;
+  return {
+    meshMs: lastAt - startedAt,
+    wholeMs: lastAt - sentAt,
+    activities: steps.filter((step: Step) => step.kind === 'activity').length,
+    added: events.filter(({ deleted }) => !deleted).length,
+    addedOwn: members.own.events.slice(ownMark).filter(({ deleted }) => !deleted).length,
+    removed: events.filter(({ deleted }) => deleted).length,
+  };
+}
+
+/** Writes the entry of a member that does not exist into every device, as fast as plain tools do. */
+async function byHand({ standIns, monitors }: Members, verb: 'append' | 'delete'): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'podwire-bench-'));
+  const destination = '10.251.0.1';
+  const batch = join(folder, 'batch');
+  writeFileSync(batch, `fdb ${verb} 00:00:00:00:00:00 dev ${LINK} dst ${destination} self permanent\n`);
+  const lists = [...new Set(standIns.map(({ node }) => node))].map((node) => {
+    const file = join(folder, node);
+    writeFileSync(file, standIns.flatMap((each) => (each.node === node ? [`${each.netnsPath}\n`] : [])).join(''));
+    return file;
+  });
+  const marks = monitors.map((monitor) => monitor.events.length);
+  const one = ['nsenter', '--net={}', '--', '/usr/sbin/bridge', '-force', '-batch', batch];
+  try {
+    setWallClock();
+    const startedAt = wallNow();
+    await Promise.all(lists.map((list) => must('xargs', ['-a', list, '-P', String(AT_ONCE), '-I', '{}', ...one])));
+    const events = await eventsSince(monitors, marks, { podIP: destination });
+    return Math.max(...events.map(({ at }) => at)) - startedAt;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Events of every member since its mark, once each has one about this destination: the monitors are read a little later. */
+async function eventsSince(
+  monitors: readonly FdbMonitor[],
+  marks: readonly number[],
+  { podIP }: Pick<BenchPod, 'podIP'>,
+): Promise<FdbEvent[]> {
+  return waitFor(
+    `every member to have its entry for ${podIP} changed`,
+    async () => {
+      const news = monitors.map((monitor, index) => monitor.events.slice(marks[index]));
+      const all = news.every((events) => events.some(({ destination }) => destination === podIP));
+      return all ? news.flat() : undefined;
+    },
+    { limitMs: 15_000, everyMs: 20 },
+  );
+}

@@ -1,0 +1,131 @@
+/**
+ * Members of a network that no pod stands for: a real namespace with a real VXLAN device each, below the node's folder of pod
+ * namespaces, and the records in etcd that an attach would have left. The node worker treats them as any other member; only
+ * Kubernetes and the container runtime know nothing of them.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Etcd, Operation } from '../../adapters/etcd/client.ts';
+import { readBootId } from '../../adapters/host/boot-id.ts';
+import { attempt, must } from '../../deploy/lab/commands.ts';
+import { inNetns, whyFailed, type LabNode } from '../../deploy/lab/lab.ts';
+import { attachmentKey, memberKey, podNodeKey, userKey, vniKey } from '../../domain/keys.ts';
+import { aliasFor } from '../../domain/link-alias.ts';
+import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import { RECORD_VERSION, type AttachmentRecord, type MemberRecord } from '../../domain/records.ts';
+
+export interface StandIn {
+  readonly node: string;
+  readonly netnsPath: string;
+  readonly record: AttachmentRecord;
+}
+
+export interface StandInNetwork {
+  readonly ref: NetworkRef;
+  readonly link: string;
+  readonly vni: number;
+}
+
+const PORT = 8472;
+const MAC = '02:00:00:00:00:01';
+
+/** Makes the namespace and the device of one member. @param index from 0; gives it its address */
+export async function makeStandIn(node: LabNode, network: StandInNetwork, index: number): Promise<StandIn> {
+  const folder = join(dirname(node.criSocket), 'containerd/io.containerd.grpc.v1.cri/netns');
+  mkdirSync(folder, { recursive: true });
+  const netnsPath = join(folder, `bench-${index}`);
+  writeFileSync(netnsPath, '');
+  // unshare(1) mounts the new namespace on the file.
+  await must('unshare', [`--net=${netnsPath}`, '/bin/true']);
+  const podUid = randomUUID();
+  const vtep = `10.250.${Math.floor(index / 250)}.${(index % 250) + 1}`;
+  const lines = [
+    'link set dev lo up',
+    'link add name eth0 type veth peer name away0',
+    `address add ${vtep}/16 dev eth0`,
+    'link set dev away0 up',
+    'link set dev eth0 up',
+    `link add name ${network.link} mtu 1450 type vxlan id ${network.vni} dstport ${PORT} dev eth0 nolearning`,
+    `link set dev ${network.link} alias ${aliasFor({ podUid, generation: 1, adopted: false })}`,
+    `link set dev ${network.link} up`,
+  ];
+  const made = await inNetns(netnsPath, 'ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
+  if (made.code !== 0) throw new Error(`devices of ${netnsPath}: ${whyFailed(made)}`);
+  return { node: node.name, netnsPath, record: recordOf({ node, network, netnsPath, podUid, vtep, index }) };
+}
+
+interface Parts {
+  readonly node: LabNode;
+  readonly network: StandInNetwork;
+  readonly netnsPath: string;
+  readonly podUid: string;
+  readonly vtep: string;
+  readonly index: number;
+}
+
+function recordOf({ node, network, netnsPath, podUid, vtep, index }: Parts): AttachmentRecord {
+  const { ino, ctimeNs } = statSync(netnsPath, { bigint: true });
+  return {
+    v: RECORD_VERSION,
+    podUid,
+    namespace: network.ref.scope,
+    name: `stand-in-${index}`,
+    node: node.name,
+    sandboxId: randomBytes(32).toString('hex'),
+    bootId: readBootId(),
+    netns: { path: netnsPath, inode: String(ino), ctimeNs: String(ctimeNs) },
+    network: network.ref,
+    owner: { workflowId: 'bench', runId: 'bench' },
+    generation: 1,
+    link: {
+      ...{ kind: 'vxlan', interfaceName: network.link, vni: network.vni, dstPort: PORT, parent: 'eth0', up: true },
+      ...{ addresses: [], routes: [], peers: [] },
+    },
+    vtep,
+    phase: 'attached',
+    result: { ifindex: 4, mac: MAC, mtu: 1450, addresses: [], adopted: false, before: 'absent' },
+  };
+}
+
+/** Writes what an attach of each of them would have left. */
+export async function recordStandIns(etcd: Etcd, network: StandInNetwork, standIns: readonly StandIn[]): Promise<void> {
+  await etcd.transact([], [{ put: vniKey(PORT, network.vni), value: networkKey(network.ref) }]);
+  for (const { record } of standIns) {
+    const { sandboxId, node, vtep } = record;
+    const interfaceName = network.link;
+    const member: MemberRecord = {
+      ...{ v: RECORD_VERSION, node, sandboxId, interfaceName, generation: 1, vtep, mac: MAC, addresses: [] },
+    };
+    const [attachment = '', membership = '', user = '', podNode = ''] = keysOf(network, record);
+    await etcd.transact(
+      [],
+      [
+        { put: attachment, value: JSON.stringify(record) },
+        { put: membership, value: JSON.stringify(member) },
+        { put: user, value: `${PORT}/${network.vni}` },
+        { put: podNode, value: '' },
+      ],
+    );
+  }
+}
+
+const keysOf = (network: StandInNetwork, { podUid, sandboxId, node }: AttachmentRecord): string[] => [
+  attachmentKey({ node, podUid, sandboxId, interfaceName: network.link }),
+  memberKey(network.ref, podUid, network.link),
+  userKey(network.ref, podUid, network.link),
+  podNodeKey(podUid, node),
+];
+
+/** Removes records and namespaces; what is not there is fine. */
+export async function removeStandIns(etcd: Etcd, network: StandInNetwork, standIns: readonly StandIn[]): Promise<void> {
+  for (const { record } of standIns) {
+    const operations = keysOf(network, record).map((remove): Operation => ({ remove }));
+    await etcd.transact([], operations);
+  }
+  await etcd.transact([], [{ remove: vniKey(PORT, network.vni) }]);
+  for (const { netnsPath } of standIns) {
+    await attempt('umount', [netnsPath]);
+    rmSync(netnsPath, { force: true });
+  }
+}
