@@ -1,0 +1,205 @@
+/** What a pod's run does when nothing is in the way, and when something is refused for good. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { DESIRED_CHANGED, RETRY_NOW } from '../../domain/messages.ts';
+import { until } from './limits.ts';
+import { startHarness, type Harness } from './harness.ts';
+
+describe('the run of a pod', { concurrency: true }, () => {
+  let lab: Harness;
+  before(async () => {
+    lab = await startHarness();
+  });
+  after(() => lab.stop());
+
+  it('attaches its network and ends converged, with a mark, a status and an event', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()} ip=10.1.0.1/24`);
+    await pod.converge();
+    assert.deepEqual(pod.links, ['red']);
+    assert.equal(await pod.state(), 'Converged');
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual(pod.status, ['red Attached']);
+    assert.deepEqual(pod.events, [`NetworkAttached: attached red to network ${pod.namespace}/red with 10.1.0.1/24`]);
+    assert.ok(lab.meshSignals.includes(`${pod.namespace}/red`));
+    assert.equal((await pod.records())[0]?.phase, 'attached');
+  });
+
+  it('does nothing on the node when everything is as it should be', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['ensureVxlanLink red']);
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('detaches what is not asked for any more, and leaves no record', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    await pod.annotate('');
+    await pod.ended();
+    assert.deepEqual(pod.links, []);
+    assert.deepEqual(await pod.records(), []);
+    assert.deepEqual(pod.status, []);
+    assert.equal(pod.events.at(-1), `NetworkDetached: detached red from network ${pod.namespace}/red`);
+    assert.deepEqual(await lab.records.members({ scope: pod.namespace, name: 'red' }), []);
+  });
+
+  it('makes the first tries in the order of the annotation, detaches before attaches', async () => {
+    const [old, a, b, c] = [lab.vni(), lab.vni(), lab.vni(), lab.vni()];
+    const pod = await lab.pod(`old id=${old}`);
+    await pod.converge();
+    await pod.annotate(`c id=${c}, a id=${a}, b id=${b}`);
+    await pod.ended();
+    assert.deepEqual(pod.steps.slice(1), [
+      'deleteVxlanLink old',
+      'ensureVxlanLink c',
+      'ensureVxlanLink a',
+      'ensureVxlanLink b',
+    ]);
+    assert.deepEqual(pod.status, ['c Attached', 'a Attached', 'b Attached']);
+  });
+
+  it('changes an address on the link that is there, and makes another link for another VNI', async () => {
+    const vni = lab.vni();
+    const pod = await lab.pod(`red id=${vni} ip=10.1.0.1/24`);
+    await pod.converge();
+    await pod.annotate(`red id=${vni} ip=10.1.0.2/24`);
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['ensureVxlanLink red', 'ensureVxlanLink red']);
+    assert.deepEqual((await pod.records())[0]?.result?.addresses, ['10.1.0.2/24']);
+    await pod.annotate(`red id=${lab.vni()} ip=10.1.0.2/24`);
+    await pod.ended();
+    assert.deepEqual(pod.steps.slice(2), ['deleteVxlanLink red', 'ensureVxlanLink red']);
+  });
+
+  it('asks the node for the sandbox when nobody published it', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await lab.etcd.transact([], [{ remove: `/podwire/sandboxes/n1/${pod.uid}` }]);
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['lookupSandbox', 'ensureVxlanLink red']);
+    assert.equal((await pod.records())[0]?.sandboxId, `found-${pod.uid}`);
+  });
+
+  it('does not run hot when a sandbox that was found is never published', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    const key = `/podwire/sandboxes/n1/${pod.uid}`;
+    const forgetAgain = setInterval(() => void lab.etcd.transact([], [{ remove: key }]), 1);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => {
+      setImmediate(() => void lab.etcd.transact([], [{ remove: key }]));
+      return 'ok';
+    });
+    await pod.signal();
+    await until('several lookups', () => pod.calls.length >= 4);
+    const before = pod.calls.length;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    clearInterval(forgetAgain);
+    assert.ok(pod.calls.length - before <= 2, `${pod.calls.length - before} lookups within a second`);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'ok');
+    await pod.signal();
+    await pod.ended();
+    assert.deepEqual(pod.links, ['red']);
+  });
+
+  it('moves everything to a sandbox that was made anew', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    await pod.publishSandbox('second');
+    await pod.converge();
+    assert.deepEqual(pod.steps.slice(1), ['deleteVxlanLink red', 'ensureVxlanLink red']);
+    assert.deepEqual(
+      (await pod.records()).map(({ sandboxId }) => sandboxId),
+      ['second'],
+    );
+  });
+
+  it('undoes what a terminal failure leaves, forgets the record and says why', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', () => 'LinkConflict');
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['ensureVxlanLink red', 'deleteVxlanLink red', 'ensureVxlanLink blue']);
+    assert.deepEqual(pod.links, ['blue']);
+    assert.deepEqual(
+      (await pod.records()).map(({ link }) => link.interfaceName),
+      ['blue'],
+    );
+    assert.equal(await pod.state(), 'Refused');
+    assert.equal(await pod.mark(), 'refused');
+    assert.deepEqual(pod.status, ['blue Attached', 'red Refused']);
+    assert.equal(pod.events.filter((event) => event === 'NetworkRefused: red: scripted LinkConflict').length, 1);
+  });
+
+  it('does not try again what was refused until something changes or somebody asks', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'LinkConflict' : 'ok'));
+    await pod.converge();
+    await pod.converge();
+    assert.equal(pod.calls.filter(({ step }) => step === 'ensureVxlanLink').length, 1);
+    assert.equal(await pod.state(), 'Refused');
+    await pod.signal(RETRY_NOW);
+    await pod.ended();
+    assert.equal(await pod.state(), 'Converged');
+    assert.deepEqual(pod.links, ['red']);
+  });
+
+  it('refuses a VNI that another network has, without asking the node', async () => {
+    const vni = lab.vni();
+    const owner = await lab.pod(`red id=${vni}`);
+    await owner.converge();
+    const pod = await lab.pod(`blue id=${vni}`);
+    await pod.converge();
+    assert.deepEqual(pod.steps, []);
+    assert.equal(await pod.state(), 'Refused');
+    assert.match(pod.events[0] ?? '', new RegExp(`belongs to network ${owner.namespace}/red`));
+  });
+
+  it('publishes a mistake in the annotation and still attaches the good networks', async () => {
+    const pod = await lab.pod(`red id=nonsense, blue id=${lab.vni()}`);
+    await pod.converge();
+    assert.deepEqual(pod.links, ['blue']);
+    assert.equal(await pod.state(), 'Refused');
+    assert.match(pod.events[0] ?? '', /^NetworkRefused: .*nonsense/);
+  });
+
+  it('waits for nothing and marks nothing while the pod has no address', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    pod.change({ podIPs: [] });
+    await pod.converge();
+    assert.deepEqual(pod.steps, []);
+    assert.equal(await pod.mark(), undefined);
+  });
+
+  it('observes again when a record was fenced off', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'Fenced' : 'ok'));
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['ensureVxlanLink red', 'ensureVxlanLink red']);
+    assert.equal(lab.faults.count(pod.uid, 'observePod'), 2);
+    assert.deepEqual(pod.links, ['red']);
+  });
+
+  it('takes a pod that ended out of everything', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    await pod.converge();
+    pod.change({ phaseClass: 'ended' });
+    await pod.converge();
+    assert.deepEqual(pod.links, []);
+    assert.deepEqual(await pod.records(), []);
+  });
+
+  it('makes few rounds of a thousand signals and ends at the last wish', async () => {
+    const [a, b] = [lab.vni(), lab.vni()];
+    const pod = await lab.pod(`a id=${a}`);
+    for (let batch = 0; batch < 20; batch += 1) {
+      pod.change({ annotations: { 'vxlan.openvnf.org/networks': batch % 2 === 0 ? `b id=${b}` : `a id=${a}` } });
+      await Promise.all(Array.from({ length: 50 }, () => pod.signal(DESIRED_CHANGED)));
+    }
+    await pod.ended();
+    assert.deepEqual(pod.links, ['a']);
+    assert.deepEqual(
+      (await pod.records()).map(({ phase }) => phase),
+      ['attached'],
+    );
+    const rounds = lab.faults.count(pod.uid, 'observePod');
+    assert.ok(rounds <= 300, `${rounds} rounds`);
+  });
+});

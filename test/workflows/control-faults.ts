@@ -1,0 +1,49 @@
+/** Lets the orchestrator's activities fail or hang for one pod, as they do when etcd or the API is away, and counts their calls. */
+import { Context } from '@temporalio/activity';
+import type { ControlActivities } from '../../activities/control/inputs.ts';
+import { toApplicationFailure } from '../../activities/failure-mapping.ts';
+import { PodwireError, type FailureCode } from '../../domain/failures.ts';
+
+export type ControlName = keyof ControlActivities;
+/** `hang` until its time is up; `garbage` is answered; an Error is thrown as it is; undefined: nothing is wrong. */
+export type Fault = 'hang' | 'garbage' | FailureCode | Error | undefined;
+
+export class ControlFaults {
+  readonly calls: { readonly of: string; readonly name: ControlName }[] = [];
+  readonly #faults = new Map<string, (name: ControlName) => Fault>();
+
+  /** @param of pod UID, or a network's name */
+  set(of: string, fault: ((name: ControlName) => Fault) | undefined): void {
+    if (fault === undefined) this.#faults.delete(of);
+    else this.#faults.set(of, fault);
+  }
+
+  count(of: string, name: ControlName): number {
+    return this.calls.filter((call) => call.of === of && call.name === name).length;
+  }
+
+  /** As the orchestrator registers them: failures become ApplicationFailure. */
+  around(activities: ControlActivities): ControlActivities {
+    const wrapped = Object.entries(activities).map(([name, activity]) => [
+      name,
+      async (input: { uid?: string; name?: string; node?: string }): Promise<unknown> => {
+        const of = input.uid ?? input.name ?? input.node ?? '';
+        this.calls.push({ of, name: name as ControlName });
+        try {
+          const fault = this.#faults.get(of)?.(name as ControlName);
+          if (fault === 'garbage') return { known: 'garbage' };
+          if (fault !== undefined) await hit(fault);
+          return await (activity as (input: unknown) => Promise<unknown>)(input);
+        } catch (error) {
+          throw toApplicationFailure(error);
+        }
+      },
+    ]);
+    return Object.fromEntries(wrapped) as ControlActivities;
+  }
+}
+
+async function hit(fault: Exclude<Fault, 'garbage' | undefined>): Promise<void> {
+  if (fault === 'hang') await Context.current().cancelled;
+  else throw fault instanceof Error ? fault : new PodwireError(fault, `scripted ${fault}`);
+}

@@ -1,0 +1,84 @@
+/** The real Temporal dev server for one test file: loopback, free ports, its files in a folder of its own, gone afterwards. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
+import { attempt } from '../../deploy/lab/commands.ts';
+import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
+import { silentProgress } from '../../deploy/lab/progress.ts';
+import { SEARCH_ATTRIBUTES } from '../../deploy/lab/temporal.ts';
+import { untilAsked } from './limits.ts';
+
+const READY_MS = 30_000;
+const GRACE_MS = 5_000;
+
+export interface DevServer {
+  /** `host:port` of the frontend. */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** Tuned as in the lab (deploy/lab/temporal.ts); a binary that is absent is built, which takes minutes once. */
+export async function startDevServer(): Promise<DevServer> {
+  const binary = (await presentBinaries()).temporal ?? (await ensureBinaries(silentProgress)).temporal;
+  const dir = mkdtempSync(join(tmpdir(), 'podwire-test-temporal-'));
+  const port = await freePort();
+  const noteFile = join(dir, 'pid');
+  const logFile = join(dir, 'log');
+  const env = { HOME: dir };
+  // It ends with this process, however that ends.
+  await startDaemon({
+    file: '/usr/bin/setpriv',
+    args: [
+      ...['--pdeathsig', 'KILL', '--', binary, 'server', 'start-dev', '--headless', '--log-level', 'warn'],
+      ...['--ip', '127.0.0.1', '--port', String(port), '--db-filename', join(dir, 'db')],
+      ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
+      ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=100'],
+      ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+    ],
+    env,
+    logFile,
+    noteFile,
+  });
+  const address = `127.0.0.1:${port}`;
+  const stop = async (): Promise<void> => {
+    await stopDaemon(noteFile, 'SIGTERM', GRACE_MS);
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await untilAsked(
+      'Temporal knows the search attributes',
+      () => isReady(binary, address, noteFile, logFile, env),
+      READY_MS,
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { address, stop };
+}
+
+async function isReady(
+  binary: string,
+  address: string,
+  noteFile: string,
+  logFile: string,
+  env: Record<string, string>,
+): Promise<boolean> {
+  if (daemonPid(noteFile) === undefined) throw new Error(`Temporal ended: ${readFileSync(logFile, 'utf8')}`);
+  const listed = await attempt(binary, ['operator', 'search-attribute', 'list', '--address', address, '-o', 'json'], {
+    env,
+    timeoutMs: 5_000,
+  });
+  return listed.code === 0 && Object.keys(SEARCH_ATTRIBUTES).every((name) => listed.stdout.includes(`"${name}"`));
+}
+
+/** A TCP port of 127.0.0.1 that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,137 @@
+/**
+ * The real workflows on a real Temporal dev server, one per test file. The orchestrator's activities are the real ones too, over an
+ * etcd, a cluster and nodes that are fakes: they have to fail, hang, vanish and return on cue, for one pod and not for the others,
+ * which real parts cannot be made to do. The real parts are tested in test/etcd, test/kernel and test/lab.
+ */
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
+import { createControlActivities } from '../../activities/control/index.ts';
+import { createNodeActivities } from '../../activities/node/index.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import { connectClient } from '../../adapters/temporal/connection.ts';
+import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages.ts';
+import type { Observation } from '../../domain/observation.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { workflowCode } from '../../workers/workflow-code.ts';
+import { ControlFaults } from './control-faults.ts';
+import { startDevServer } from './dev-server.ts';
+import { FakeCluster } from './fake-cluster.ts';
+import { MemoryEtcd } from './memory-etcd.ts';
+import { ScriptedNodes } from './scripted-nodes.ts';
+import { TestPod } from './test-pod.ts';
+
+export interface Harness {
+  readonly client: Client;
+  readonly cluster: FakeCluster;
+  readonly etcd: MemoryEtcd;
+  readonly records: RecordStore;
+  readonly nodes: ScriptedNodes;
+  readonly faults: ControlFaults;
+  /** `scope/name` of networks whose mesh run was told of a change, in order. */
+  readonly meshSignals: string[];
+  /** A running pod with that annotation on a node. */
+  pod(annotation: string, node?: string): Promise<TestPod>;
+  /** What a run would observe of a pod now. */
+  observe(pod: TestPod): Promise<Observation>;
+  /** A VNI that no other pod of this file has. */
+  vni(): number;
+  /** Starts a node's worker; what is returned stops it. */
+  startNode(node: string): Promise<() => Promise<void>>;
+  /** Ends everything. @throws Error when a workflow task failed in any run, for that is a workflow that never goes on */
+  stop(): Promise<void>;
+}
+
+/** Time between two looks at a Node object, in seconds: minutes in production, which a test does not have. */
+const NODE_GONE_SECONDS = 1;
+
+export async function startHarness(): Promise<Harness> {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
+  });
+  const server = await startDevServer();
+  const temporal = connectClient({ address: server.address, namespace: 'default' });
+  const connection = await NativeConnection.connect({ address: server.address });
+  const etcd = new MemoryEtcd();
+  const records = createRecordStore(etcd);
+  const cluster = new FakeCluster();
+  const nodes = new ScriptedNodes(records);
+  const faults = new ControlFaults();
+  const meshSignals: string[] = [];
+  const running: { worker: Worker; ended: Promise<void> }[] = [];
+
+  const startWorker = async (options: WorkerOptions): Promise<() => Promise<void>> => {
+    const worker = await Worker.create({ connection, shutdownGraceTime: 0, shutdownForceTime: '3s', ...options });
+    const ended = worker.run();
+    running.push({ worker, ended });
+    return async () => {
+      worker.shutdown();
+      await ended;
+    };
+  };
+  const startNode = (node: string): Promise<() => Promise<void>> =>
+    startWorker({
+      taskQueue: nodeQueue(node),
+      activities: { ...createNodeActivities(nodes.steps(node)) },
+      activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+      maxHeartbeatThrottleInterval: '500ms',
+      defaultHeartbeatThrottleInterval: '500ms',
+    });
+  const control = createControlActivities({
+    ...{ cluster, records, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash },
+    nodeGoneSeconds: NODE_GONE_SECONDS,
+    signals: {
+      membersChanged: async ({ scope, name }) => void meshSignals.push(`${scope}/${name}`),
+      podChanged: async () => undefined,
+    },
+  });
+  await startWorker({ taskQueue: CONTROL_QUEUE, ...workflowCode(), activities: faults.around(control) });
+  await startNode('n1');
+
+  const world = { client: temporal.client, cluster, records, nodes };
+  let pods = 0;
+  let vnis = 100;
+  return {
+    ...{ ...world, etcd, faults, meshSignals, startNode },
+    observe: ({ uid, namespace, name }) => control.observePod({ v: MESSAGE_VERSION, uid, namespace, name }),
+    vni: () => (vnis += 1),
+    pod: async (annotation, node = 'n1') => {
+      const pod = new TestPod(world, `p${(pods += 1)}`);
+      await pod.create(annotation, node);
+      return pod;
+    },
+    stop: async () => {
+      const failures = await failedTasks(temporal.client);
+      for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await Promise.all(running.map(({ ended }) => ended));
+      await Promise.all([connection.close(), temporal.close()]);
+      await server.stop();
+      if (failures.length > 0) throw new Error(`workflow tasks failed:\n${failures.join('\n')}`);
+    },
+  };
+}
+
+/**
+ * Causes (temporal.api.enums.v1.WorkflowTaskFailedCause) that are no fault: a signal came in while the run was closing, or more than
+ * a hundred did during one task.
+ */
+const HARMLESS: readonly unknown[] = [1, 17];
+
+/** Failed workflow tasks of all runs. */
+async function failedTasks(client: Client): Promise<string[]> {
+  const failures: string[] = [];
+  for await (const { workflowId, runId } of client.workflow.list()) {
+    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const event of events ?? []) {
+      const failed = event.workflowTaskFailedEventAttributes;
+      if (failed === null || failed === undefined || HARMLESS.includes(failed.cause)) continue;
+      failures.push(
+        `${workflowId}, event ${String(event.eventId)}, cause ${String(failed.cause)}: ${failed.failure?.message ?? ''}`,
+      );
+    }
+  }
+  return failures;
+}

@@ -1,0 +1,53 @@
+/**
+ * etcd's reads and transactions in memory. A fake, because workflow tests want an etcd that is away for one pod and not for its
+ * neighbours; that it behaves like the real one is shown by test/etcd/record-store.test.ts, which runs on both.
+ */
+import type { Condition, Entry, Etcd, Listing, Operation } from '../../adapters/etcd/client.ts';
+
+export class MemoryEtcd implements Etcd {
+  readonly #entries = new Map<string, Entry>();
+  #revision = 1;
+
+  async get(key: string): Promise<Entry | undefined> {
+    return this.#entries.get(key);
+  }
+
+  async list(prefix: string): Promise<Listing> {
+    const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
+    return { entries: entries.sort((a, b) => (a.key < b.key ? -1 : 1)), revision: String(this.#revision) };
+  }
+
+  async keys(prefix: string): Promise<readonly string[]> {
+    return (await this.list(prefix)).entries.map(({ key }) => key);
+  }
+
+  async transact(
+    conditions: readonly Condition[],
+    operations: readonly Operation[],
+  ): Promise<{ applied: boolean; revision: string }> {
+    const applied = conditions.every((condition) => this.#holds(condition));
+    if (applied) {
+      this.#revision += 1;
+      for (const operation of operations) this.#apply(operation);
+    }
+    return { applied, revision: String(this.#revision) };
+  }
+
+  close(): void {
+    this.#entries.clear();
+  }
+
+  #holds(condition: Condition): boolean {
+    const entry = this.#entries.get(condition.key);
+    if (condition.is === 'absent') return entry === undefined;
+    return condition.is === 'equal' ? entry?.value === condition.value : entry?.modRevision === condition.modRevision;
+  }
+
+  #apply(operation: Operation): void {
+    if ('remove' in operation) this.#entries.delete(operation.remove);
+    else {
+      const { put: key, value } = operation;
+      this.#entries.set(key, { key, value, modRevision: String(this.#revision) });
+    }
+  }
+}

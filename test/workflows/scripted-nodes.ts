@@ -1,0 +1,152 @@
+/**
+ * Node workers' steps as a script tells them: succeed, fail with a code, or hang until cancelled. Fakes, because a real kernel
+ * fails neither on cue nor for exactly k times. They check the fencing token against etcd as the real ones do, and keep the links.
+ */
+import { once } from 'node:events';
+import type { LinkInput } from '../../activities/node/inputs.ts';
+import type { NodeSteps } from '../../activities/node/index.ts';
+import { PodwireError, type FailureCode } from '../../domain/failures.ts';
+import { attachmentKey } from '../../domain/keys.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import {
+  RECORD_VERSION,
+  type AttachmentPhase,
+  type AttachmentRecord,
+  type SandboxRecord,
+} from '../../domain/records.ts';
+
+export type StepName = keyof NodeSteps;
+/** `ok`, `hang` until cancelled, or the code to fail with. */
+export type Behaviour = 'ok' | 'hang' | FailureCode;
+/** What the n-th call (from 1) of a step does. */
+export type Script = (call: number) => Behaviour;
+
+export interface Call {
+  readonly node: string;
+  readonly step: StepName;
+  /** Pod UID; for syncFdb the network's name. */
+  readonly of: string;
+  readonly interfaceName: string;
+  /** Milliseconds, as performance.now(). */
+  readonly at: number;
+  /** When it ended. */
+  until?: number;
+  cancelled?: boolean;
+}
+
+export class ScriptedNodes {
+  readonly calls: Call[] = [];
+  readonly #scripts = new Map<string, Script>();
+  readonly #links = new Map<string, { readonly podUid: string; readonly interfaceName: string }>();
+  readonly #records: RecordStore;
+
+  constructor(records: RecordStore) {
+    this.#records = records;
+  }
+
+  /** @param of as in `Call`, with `/<interface>` to script one interface only */
+  script(of: string, step: StepName, script: Script): void {
+    this.#scripts.set(`${of} ${step}`, script);
+  }
+
+  /** In order of their start. */
+  callsOf(of: string): Call[] {
+    return this.calls.filter((call) => call.of === of);
+  }
+
+  /** Names of the links a pod has, over all sandboxes. */
+  linksOf(podUid: string): string[] {
+    return [...this.#links.values()].filter((link) => link.podUid === podUid).map((link) => link.interfaceName);
+  }
+
+  steps(node: string): NodeSteps {
+    const { lookupSandbox, ensureVxlanLink, deleteVxlanLink } = this.#works(node);
+    return {
+      lookupSandbox: (input, signal) =>
+        this.#play({ node, step: 'lookupSandbox', of: input.podUid, interfaceName: '' }, signal, () =>
+          lookupSandbox(input),
+        ),
+      ensureVxlanLink: (input, signal) =>
+        this.#play({ ...seen(input), node, step: 'ensureVxlanLink' }, signal, () => ensureVxlanLink(input)),
+      deleteVxlanLink: (input, signal) =>
+        this.#play({ ...seen(input), node, step: 'deleteVxlanLink' }, signal, () => deleteVxlanLink(input)),
+      syncFdb: (input, signal) =>
+        this.#play({ node, step: 'syncFdb', of: input.name, interfaceName: '' }, signal, async () => ({
+          netns: 1,
+          written: 0,
+          removed: 0,
+        })),
+    };
+  }
+
+  #works(node: string) {
+    return {
+      lookupSandbox: async (input: { podUid: string; namespace: string; name: string }) => {
+        const found = sandboxOf(input, `found-${input.podUid}`);
+        await this.#records.putSandbox(node, found);
+        return { ...found, podIPs: ['10.0.0.9'] };
+      },
+      ensureVxlanLink: async (input: LinkInput) => {
+        const { link } = await this.#fenced(input, 'intent');
+        this.#links.set(`${input.sandboxId}/${input.interfaceName}`, input);
+        const { addresses } = link;
+        return {
+          ifindex: 7,
+          mac: '02:00:00:00:00:01',
+          mtu: 1450,
+          addresses,
+          adopted: false,
+          before: 'absent' as const,
+        };
+      },
+      deleteVxlanLink: async (input: LinkInput) => {
+        await this.#fenced(input, 'removing');
+        const outcome = this.#links.delete(`${input.sandboxId}/${input.interfaceName}`) ? 'removed' : 'absent';
+        return { outcome } as const;
+      },
+    };
+  }
+
+  async #play<T>(seen: Omit<Call, 'at'>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { node, step, of, interfaceName } = seen;
+    const call: Call = { node, step, of, interfaceName, at: performance.now() };
+    this.calls.push(call);
+    const script =
+      this.#scripts.get(`${of}/${interfaceName} ${step}`) ??
+      this.#scripts.get(`${of} ${step}`) ??
+      ((): Behaviour => 'ok');
+    const number = this.calls.filter(
+      (other) => other.step === step && other.of === of && other.node === node && other.interfaceName === interfaceName,
+    ).length;
+    try {
+      const behaviour = script(number);
+      if (behaviour === 'hang') {
+        if (!signal.aborted) await once(signal, 'abort');
+        call.cancelled = true;
+        throw new Error('gave way to a cancellation');
+      }
+      if (behaviour !== 'ok') throw new PodwireError(behaviour, `scripted ${behaviour}`);
+      return await work();
+    } finally {
+      call.until = performance.now();
+    }
+  }
+
+  async #fenced(input: LinkInput, phase: AttachmentPhase): Promise<AttachmentRecord> {
+    const stored = await this.#records.attachment(attachmentKey(input));
+    if (stored?.modRevision !== input.modRevision || stored.value.phase !== phase)
+      throw new PodwireError(
+        'Fenced',
+        `record of ${input.interfaceName} is not the one of revision ${input.modRevision}`,
+      );
+    return stored.value;
+  }
+}
+
+const seen = ({ podUid, interfaceName }: LinkInput) => ({ of: podUid, interfaceName });
+
+export function sandboxOf(pod: { podUid: string; namespace: string; name: string }, sandboxId: string): SandboxRecord {
+  const { podUid, namespace, name } = pod;
+  const netns = { path: `/run/netns/${sandboxId}`, inode: '4026532000', ctimeNs: '1' };
+  return { v: RECORD_VERSION, podUid, namespace, name, sandboxId, bootId: 'boot', netns };
+}

@@ -1,0 +1,170 @@
+/** One pod of a workflow test: what is done to it, and what can be seen of its run. */
+import {
+  CancelledFailure,
+  WorkflowFailedError,
+  type Client,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { signalPod } from '../../adapters/temporal/pod-starter.ts';
+import {
+  DESIRED_CHANGED,
+  type Hint,
+  MESSAGE_VERSION,
+  POD_DELETED,
+  podWorkflowId,
+  SEARCH_STATE,
+  VIEW_QUERY,
+} from '../../domain/messages.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import type { PodView } from '../../domain/pod-view.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import type { PodNetworkView } from '../../workflows/progress.ts';
+import { untilAsked, within } from './limits.ts';
+import type { FakeCluster } from './fake-cluster.ts';
+import { sandboxOf, type Call, type ScriptedNodes } from './scripted-nodes.ts';
+
+export interface PodWorld {
+  readonly client: Client;
+  readonly cluster: FakeCluster;
+  readonly records: RecordStore;
+  readonly nodes: ScriptedNodes;
+}
+
+export class TestPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name = 'web';
+  readonly #world: PodWorld;
+
+  constructor(world: PodWorld, id: string) {
+    this.#world = world;
+    this.uid = `uid-${id}`;
+    this.namespace = `ns-${id}`;
+  }
+
+  get id(): string {
+    return podWorkflowId(this);
+  }
+
+  get handle(): WorkflowHandle {
+    return this.#world.client.workflow.getHandle(this.id);
+  }
+
+  /** Makes the pod, running, with a published sandbox. */
+  async create(annotation: string, nodeName: string): Promise<void> {
+    this.change({ nodeName, ...annotated(annotation) });
+    await this.publishSandbox(`sandbox-${this.uid}`);
+  }
+
+  change(change: Partial<PodView>): void {
+    const { uid, namespace, name } = this;
+    const before = this.#world.cluster.pods.get(`${namespace}/${name}`) ?? {
+      ...{ uid, namespace, name, nodeName: 'n1', hostNetwork: false, phaseClass: 'counts', deleting: false },
+      ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' } },
+      ...{ annotations: {}, publishedStatus: undefined },
+    };
+    this.#world.cluster.pods.set(`${namespace}/${name}`, { ...before, ...change } as PodView);
+  }
+
+  async publishSandbox(sandboxId: string): Promise<void> {
+    const { uid, namespace, name } = this;
+    const node = this.#world.cluster.pods.get(`${namespace}/${name}`)?.nodeName ?? '';
+    await this.#world.records.putSandbox(node, sandboxOf({ podUid: uid, namespace, name }, sandboxId));
+  }
+
+  /** Edits the annotation and says so. */
+  async annotate(annotation: string): Promise<void> {
+    this.change(annotated(annotation));
+    await this.signal();
+  }
+
+  /** Removes the pod object and says so. */
+  async remove(): Promise<void> {
+    this.#world.cluster.pods.delete(`${this.namespace}/${this.name}`);
+    await this.signal(POD_DELETED);
+  }
+
+  async signal(name: string = DESIRED_CHANGED, hint: Partial<Hint> = {}): Promise<void> {
+    await signalPod(this.#world.client, this, name, { v: MESSAGE_VERSION, reason: 'test', ...hint });
+  }
+
+  /** Signals, and waits for the end of the run. */
+  async converge(): Promise<void> {
+    await this.signal();
+    await this.ended();
+  }
+
+  async describe(): Promise<WorkflowExecutionDescription> {
+    return this.handle.describe();
+  }
+
+  async state(): Promise<string> {
+    const attributes = (await this.describe()).typedSearchAttributes.getAll();
+    return String(attributes.find(({ key }) => key.name === SEARCH_STATE)?.value ?? '');
+  }
+
+  /** Waits until the run is over, with those that continue it; returns how it ended. */
+  async ended(limitMs?: number): Promise<'completed' | 'cancelled'> {
+    const result = this.handle.result().then(
+      () => 'completed' as const,
+      (error: unknown) => {
+        if (error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure)
+          return 'cancelled' as const;
+        throw error;
+      },
+    );
+    return within(`the run of ${this.uid} ends`, result, limitMs);
+  }
+
+  /** Waits until the run shows a state. */
+  async shows(state: string, limitMs?: number): Promise<void> {
+    await untilAsked(`${this.uid} shows ${state}`, async () => (await this.state()) === state, limitMs);
+  }
+
+  view(): Promise<PodNetworkView> {
+    return this.handle.query<PodNetworkView>(VIEW_QUERY);
+  }
+
+  /** What the UI shows as the run's current details, Markdown. */
+  async details(): Promise<string> {
+    const metadata = await this.handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    return metadata.currentDetails ?? '';
+  }
+
+  async records(): Promise<AttachmentRecord[]> {
+    return (await this.#world.records.podAttachments(this.uid, '')).map(({ value }) => value);
+  }
+
+  /** The converged mark's outcome, if there is a mark. */
+  async mark(): Promise<string | undefined> {
+    return (await this.#world.records.mark(this.uid))?.outcome;
+  }
+
+  get links(): string[] {
+    return this.#world.nodes.linksOf(this.uid);
+  }
+
+  get calls(): Call[] {
+    return this.#world.nodes.callsOf(this.uid);
+  }
+
+  get steps(): string[] {
+    return this.calls.map(({ step, interfaceName }) => `${step} ${interfaceName}`.trimEnd());
+  }
+
+  get events(): string[] {
+    return this.#world.cluster.eventsOf(this.uid);
+  }
+
+  /** Networks as the status annotation has them: `ns/net state`. */
+  get status(): string[] {
+    const text = this.#world.cluster.pods.get(`${this.namespace}/${this.name}`)?.publishedStatus ?? '[]';
+    return (JSON.parse(text) as { interface: string; state: string }[]).map((one) => `${one.interface} ${one.state}`);
+  }
+}
+
+const annotated = (annotation: string): Pick<PodView, 'annotations'> => ({
+  annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: annotation },
+});

@@ -1,0 +1,162 @@
+/** What a pod's run does when something fails, hangs or is away, and how fast it acts on news meanwhile. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { DESIRED_CHANGED, RETRY_NOW } from '../../domain/messages.ts';
+import { promised, until } from './limits.ts';
+import { startHarness, type Harness } from './harness.ts';
+import type { TestPod } from './test-pod.ts';
+
+/** Within this many milliseconds news are acted on (decision 15). */
+const AT_ONCE = 1_000;
+
+const attempts = (pod: TestPod): number => pod.calls.filter(({ step }) => step === 'ensureVxlanLink').length;
+
+describe('a step that fails', { concurrency: true }, () => {
+  let lab: Harness;
+  before(async () => {
+    lab = await startHarness();
+  });
+  after(() => lab.stop());
+
+  const failing = async (): Promise<TestPod> => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ParentMissing');
+    return pod;
+  };
+  /** Fails once, so that the run waits between two attempts. */
+  const backingOff = async (): Promise<TestPod> => {
+    const pod = await failing();
+    await pod.signal();
+    await until('the second attempt failed', () => pod.calls[1]?.until !== undefined);
+    return pod;
+  };
+  const stuck = async (): Promise<TestPod> => {
+    const pod = await failing();
+    await pod.signal();
+    await pod.shows('Stuck');
+    return pod;
+  };
+
+  it('is tried again until it succeeds', async () => {
+    const pod = await failing();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call <= 3 ? 'KernelBusy' : 'ok'));
+    await pod.converge();
+    assert.equal(await pod.state(), 'Converged');
+    assert.deepEqual(pod.steps, Array<string>(4).fill('ensureVxlanLink red'));
+    assert.deepEqual(pod.status, ['red Attached']);
+  });
+
+  it('five times is shown as stuck, with the cause and what to do, and stays open', async () => {
+    const pod = await failing();
+    await pod.signal();
+    await until('four attempts', () => attempts(pod) === 4);
+    assert.equal(await pod.state(), 'Converging');
+    await pod.shows('Stuck');
+    const { pendingActivities } = (await pod.describe()).raw;
+    assert.equal(pendingActivities?.[0]?.activityId, 'ensure-link-red');
+    const details = await pod.details();
+    assert.match(details, /\*\*Stuck\*\* on node n1/);
+    assert.match(details, /red \| ns-\w+\/red \| ensure-link \| ParentMissing: scripted ParentMissing/);
+    assert.match(details, /retryNow/);
+    assert.deepEqual(pod.status, ['red Failing']);
+    assert.match(pod.events.join(), /NetworkAttachFailing: cannot attach red .*ParentMissing/);
+    assert.equal((await pod.records())[0]?.phase, 'intent');
+    assert.equal(await pod.mark(), undefined);
+  });
+
+  it('and is stuck converges within a second of retryNow once the cause is gone', async () => {
+    const pod = await stuck();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ok');
+    await pod.signal(RETRY_NOW);
+    await pod.ended(promised(AT_ONCE));
+    assert.equal(await pod.state(), 'Converged');
+    assert.deepEqual(pod.links, ['red']);
+  });
+
+  it('and is stuck converges within two seconds of a reset of its pending activity', async () => {
+    const pod = await stuck();
+    await until('the sixth attempt failed', () => pod.calls[5]?.until !== undefined);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ok');
+    await lab.client.workflowService.resetActivity({
+      namespace: 'default',
+      execution: { workflowId: pod.id },
+      id: 'ensure-link-red',
+    });
+    await pod.ended(promised(2_000));
+    assert.equal(await pod.state(), 'Converged');
+    assert.deepEqual(pod.links, ['red']);
+  });
+
+  it('and is stuck gives way within a second to an edit that takes the network away', async () => {
+    const pod = await stuck();
+    await pod.annotate('');
+    await pod.ended(promised(AT_ONCE));
+    assert.deepEqual(await pod.records(), []);
+    assert.equal(pod.steps.at(-1), 'deleteVxlanLink red');
+  });
+
+  it('gives way during a back-off to an edit within a second', async () => {
+    const pod = await backingOff();
+    lab.nodes.script(`${pod.uid}/blue`, 'ensureVxlanLink', () => 'ok');
+    await pod.annotate(`blue id=${lab.vni()}`);
+    await pod.ended(promised(AT_ONCE));
+    assert.deepEqual(pod.links, ['blue']);
+    assert.deepEqual(
+      (await pod.records()).map(({ link }) => link.interfaceName),
+      ['blue'],
+    );
+  });
+
+  it('gives way during a back-off to retryNow within a second', async () => {
+    const pod = await backingOff();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ok');
+    await pod.signal(RETRY_NOW);
+    await pod.ended(promised(AT_ONCE));
+    assert.deepEqual(pod.links, ['red']);
+  });
+
+  it('gives way during a back-off to the end of its pod within a second and leaves no record', async () => {
+    const pod = await backingOff();
+    await pod.remove();
+    await pod.ended(promised(AT_ONCE));
+    assert.equal(pod.steps.at(-1), 'deleteVxlanLink red');
+    assert.deepEqual(await pod.records(), []);
+    assert.deepEqual(
+      (await lab.etcd.list('/podwire/pod-nodes/')).entries.filter(({ key }) => key.includes(pod.uid)),
+      [],
+    );
+  });
+
+  it('is not disturbed by a relist that sees the same inputs', async () => {
+    const pod = await backingOff();
+    const rounds = lab.faults.count(pod.uid, 'observePod');
+    const { inputsHash } = await lab.observe(pod);
+    await pod.signal(DESIRED_CHANGED, { unlessInputs: inputsHash });
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call < 4 ? 'KernelBusy' : 'ok'));
+    await pod.ended();
+    assert.equal(lab.faults.count(pod.uid, 'observePod'), rounds);
+  });
+
+  it('that removes a link is retried too, and a gone pod changes nothing about it', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    lab.nodes.script(pod.uid, 'deleteVxlanLink', (call) => (call <= 2 ? 'CommandFailed' : 'ok'));
+    await pod.remove();
+    await until('the first removal failed', () => pod.steps.includes('deleteVxlanLink red'));
+    await pod.signal();
+    await pod.ended();
+    assert.deepEqual(pod.links, []);
+    assert.deepEqual(await pod.records(), []);
+  });
+
+  it('holds nobody: the second network is attached while the first one is retried', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', (call) => (call <= 2 ? 'KernelBusy' : 'ok'));
+    await pod.signal();
+    await until('blue is there', () => pod.links.includes('blue'), promised(AT_ONCE));
+    assert.ok(!pod.links.includes('red'));
+    await until('the status says so', () => pod.status.join() === 'red Failing,blue Attached', promised(AT_ONCE));
+    await pod.ended();
+    assert.deepEqual(pod.links.sort(), ['blue', 'red']);
+  });
+});
