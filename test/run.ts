@@ -1,0 +1,106 @@
+/**
+ * `npm test` and `npm run test:full`: all groups one after the other, then a table. Exit code 0 only if every group passed and
+ * the machine is as it was before.
+ *
+ * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--only GROUP,…`, `--file TEXT` (paths that contain
+ * it), `--lab NAME` (a lab that is up; it is not taken down).
+ */
+import { Command } from 'commander';
+import { GROUPS, type Group } from './runner/groups.ts';
+import { leftBehind, machine } from './runner/machine.ts';
+import { runGroup, type GroupResult } from './runner/run-group.ts';
+import { TEST_LAB, TestLab } from './runner/test-lab.ts';
+
+interface Options {
+  readonly full: boolean;
+  readonly onlyFull: boolean;
+  readonly only?: string;
+  readonly file?: string;
+  readonly lab?: string;
+}
+
+const options = new Command('test')
+  .option('--full', 'also the tests in test/full', false)
+  .option('--only-full', 'only the tests in test/full', false)
+  .option('--only <groups>', `only these groups, separated by commas: ${GROUPS.map(({ name }) => name).join(', ')}`)
+  .option('--file <text>', 'only test files whose path contains this')
+  .option('--lab <name>', 'use this lab, which is up, and leave it running')
+  .parse()
+  .opts<Options>();
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (!interruption.signal.aborted) print(`\n${signal}: ending the tests and taking down what was started`);
+    interruption.abort();
+  });
+}
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const groups = chosenGroups();
+  const started = performance.now();
+  const lab = new TestLab(options.lab, print);
+  await lab.clean();
+  const isOtherLab = (name: string): boolean => name !== TEST_LAB;
+  const before = await machine(isOtherLab);
+  const results: GroupResult[] = [];
+  try {
+    for (const group of groups) {
+      if (interruption.signal.aborted) break;
+      results.push(await runOne(group, lab));
+    }
+  } finally {
+    if (results.some((result) => !result.ok)) lab.keepLogs();
+    await lab.down();
+  }
+  const left = leftBehind(before, await machine(isOtherLab));
+  report(results, left, (performance.now() - started) / 1000);
+  if (interruption.signal.aborted) return 130;
+  return left.length === 0 && results.length === groups.length && results.every((result) => result.ok) ? 0 : 1;
+}
+
+function chosenGroups(): readonly Group[] {
+  const names = options.only?.split(',');
+  const unknown = names?.filter((name) => !GROUPS.some((group) => group.name === name)) ?? [];
+  if (unknown.length > 0)
+    throw new Error(`--only: no group ${unknown.join(', ')}; there are: ${GROUPS.map(({ name }) => name).join(', ')}`);
+  if (names !== undefined) return GROUPS.filter((group) => names.includes(group.name));
+  if (options.onlyFull) return GROUPS.filter((group) => group.fullOnly === true);
+  return GROUPS.filter((group) => options.full || group.fullOnly !== true);
+}
+
+async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
+  const started = performance.now();
+  const env: Record<string, string> = {};
+  if (group.needsLab) {
+    try {
+      env['PODWIRE_TEST_LAB'] = (await lab.up()).name;
+    } catch (error) {
+      const why = `the lab cannot run: ${error instanceof Error ? error.message : String(error)}`;
+      print(why);
+      return { name: group.name, ok: false, seconds: (performance.now() - started) / 1000, tests: 0, failed: 0, why };
+    }
+  }
+  return runGroup(group, { signal: interruption.signal, print, env, fileFilter: options.file });
+}
+
+function report(results: readonly GroupResult[], left: readonly string[], seconds: number): void {
+  print('\ngroup       result   tests  failed   time');
+  for (const { name, ok, tests, failed, seconds: took, why } of results) {
+    const cells = [
+      name.padEnd(11),
+      (ok ? 'ok' : 'FAILED').padEnd(8),
+      String(tests).padStart(5),
+      String(failed).padStart(7),
+    ];
+    print(
+      `${cells.join(' ')} ${`${took.toFixed(1)} s`.padStart(8)}${why === undefined ? '' : `  ${why.split('\n')[0]}`}`,
+    );
+  }
+  if (left.length > 0) print(`\nleft behind on this machine:\n${left.map((thing) => `  ${thing}`).join('\n')}`);
+  else print('nothing was left behind on this machine');
+  print(`total ${seconds.toFixed(0)} s`);
+}

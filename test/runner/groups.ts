@@ -1,0 +1,48 @@
+/** The groups of tests, in the order in which they run: what fails fast comes first. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Group {
+  readonly name: string;
+  /** Below test/; undefined for the checks, which are programs. */
+  readonly folder?: string;
+  /** Test files at once. One where they share a thing that some of them break. */
+  readonly concurrency: number;
+  readonly needsLab: boolean;
+  readonly limitMs: number;
+  /** Only with --full; may be empty. */
+  readonly fullOnly?: boolean;
+}
+
+const minutes = (count: number): number => count * 60_000;
+
+export const GROUPS: readonly Group[] = [
+  { name: 'checks', concurrency: 1, needsLab: false, limitMs: minutes(10) },
+  { name: 'unit', folder: 'unit', concurrency: 2, needsLab: false, limitMs: minutes(5) },
+  { name: 'replay', folder: 'replay', concurrency: 2, needsLab: false, limitMs: minutes(5) },
+  { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(5) },
+  { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  { name: 'watcher', folder: 'watcher', concurrency: 2, needsLab: true, limitMs: minutes(5) },
+  { name: 'lab', folder: 'lab', concurrency: 1, needsLab: true, limitMs: minutes(20) },
+  { name: 'full', folder: 'full', concurrency: 1, needsLab: true, limitMs: minutes(75), fullOnly: true },
+];
+
+/** Absolute paths of a group's test files, sorted; empty when the folder does not exist. */
+export function testFiles(group: Group): string[] {
+  if (group.folder === undefined) return [];
+  const folder = join(ROOT, 'test', group.folder);
+  let found: string[];
+  try {
+    found = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return found
+    .filter((file) => file.endsWith('.test.ts'))
+    .sort()
+    .map((file) => join(folder, file));
+}

@@ -1,0 +1,96 @@
+/** Runs one group and counts. */
+import { join, relative } from 'node:path';
+import { ROOT, testFiles, type Group } from './groups.ts';
+import { runNode } from './program.ts';
+
+export interface GroupResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly seconds: number;
+  readonly tests: number;
+  readonly failed: number;
+  readonly why: string | undefined;
+}
+
+export interface GroupContext {
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+  /** Environment for test files. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Only files whose path contains this. */
+  readonly fileFilter: string | undefined;
+}
+
+/** What a check runs, by its path in the repository. */
+const CHECKS = [
+  ['types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']],
+  ['lint', ['node_modules/eslint/bin/eslint.js', '.']],
+  ['format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']],
+  ['build', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
+  ['workflow bundle', ['node_modules/tsx/dist/cli.mjs', 'workers/build-bundle.ts']],
+] as const;
+
+/** Never throws for what tests do. */
+export async function runGroup(group: Group, context: GroupContext): Promise<GroupResult> {
+  const started = performance.now();
+  context.print(`\n=== ${group.name} (started ${new Date().toISOString().slice(11, 19)})`);
+  const result = await (group.folder === undefined ? runChecks(group, context) : runTests(group, context));
+  return { name: group.name, seconds: (performance.now() - started) / 1000, ...result };
+}
+
+type Outcome = Pick<GroupResult, 'ok' | 'tests' | 'failed' | 'why'>;
+
+async function runChecks(group: Group, context: GroupContext): Promise<Outcome> {
+  const failed: string[] = [];
+  for (const [name, [script, ...args]] of CHECKS) {
+    const started = performance.now();
+    const { signal, print } = context;
+    const result = await runNode({ args: [join(ROOT, script), ...args], limitMs: group.limitMs, signal, print });
+    const took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+    print(`${result.ok ? 'ok  ' : 'FAIL'} ${name} (${took})${result.ok ? '' : `: ${result.why ?? ''}`}`);
+    if (!result.ok) failed.push(name);
+  }
+  return {
+    ok: failed.length === 0,
+    tests: CHECKS.length,
+    failed: failed.length,
+    why: failed.length === 0 ? undefined : failed.join(', '),
+  };
+}
+
+async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
+  const all = testFiles(group);
+  const files = all.filter((file) => context.fileFilter === undefined || file.includes(context.fileFilter));
+  if (files.length === 0) {
+    const fine = group.fullOnly === true || all.length > 0;
+    return { ok: fine, tests: 0, failed: 0, why: fine ? 'no test files' : `no test files in test/${group.folder}` };
+  }
+  const result = await runNode({
+    args: [
+      ...['--import', 'tsx', '--enable-source-maps', '--test', '--test-reporter=spec'],
+      ...[`--test-concurrency=${group.concurrency}`, ...files.map((file) => relative(ROOT, file))],
+    ],
+    env: context.env,
+    limitMs: group.limitMs,
+    signal: context.signal,
+    print: context.print,
+  });
+  return judged(result);
+}
+
+/** The closing lines of node's own runner decide, and nothing is skipped silently. */
+function judged(result: Awaited<ReturnType<typeof runNode>>): Outcome {
+  const count = (word: string): number => {
+    const line = result.lines.findLast((each) => each.startsWith(`ℹ ${word} `));
+    return Number(line?.slice(`ℹ ${word} `.length) ?? Number.NaN);
+  };
+  const tests = count('tests');
+  const failed = count('fail') + count('cancelled');
+  const unrun = count('skipped') + count('todo');
+  if (!result.ok) return { ok: false, tests: tests || 0, failed: failed || 0, why: result.why };
+  if (Number.isNaN(tests + failed + unrun))
+    return { ok: false, tests: 0, failed: 0, why: 'the closing lines of the test runner are missing' };
+  if (tests === 0) return { ok: false, tests, failed, why: 'the files hold no tests' };
+  if (unrun > 0) return { ok: false, tests, failed, why: `${unrun} tests were skipped` };
+  return { ok: failed === 0, tests, failed, why: undefined };
+}

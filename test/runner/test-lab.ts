@@ -1,0 +1,54 @@
+/** The lab of the tests: made once for all groups that need it, taken down at the end, its logs kept when something failed. */
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { labDown, labUp, lineProgress, openLab, type Lab } from '../../deploy/lab/lab.ts';
+import { ROOT } from './groups.ts';
+
+export const TEST_LAB = 'podwire-test';
+const NODES = 3;
+/** Below build/, which is nobody's source. */
+export const KEPT_LOGS = join(ROOT, 'build/test-lab-logs');
+
+export class TestLab {
+  readonly #given: string | undefined;
+  readonly #print: (line: string) => void;
+  #lab: Lab | undefined;
+  #touched = false;
+
+  /** @param given name of a lab that is up and is not to be taken down; undefined: one of our own */
+  constructor(given: string | undefined, print: (line: string) => void) {
+    this.#given = given;
+    this.#print = print;
+  }
+
+  /** What an earlier run left, because it was killed, goes first. */
+  async clean(): Promise<void> {
+    if (this.#given === undefined) await labDown({ name: TEST_LAB, progress: quiet });
+  }
+
+  /** Starts it, once. @throws Error when it cannot run here */
+  async up(): Promise<Lab> {
+    if (this.#lab !== undefined) return this.#lab;
+    if (this.#given !== undefined) return (this.#lab = await openLab(this.#given));
+    this.#touched = true;
+    this.#print(`\n=== lab ${TEST_LAB}`);
+    return (this.#lab = await labUp({ name: TEST_LAB, nodes: NODES, progress: lineProgress(this.#print) }));
+  }
+
+  /** Copies the logs of all parts to where they outlive the lab. */
+  keepLogs(): void {
+    const logs = this.#lab === undefined ? `/var/lib/podwire-lab/${TEST_LAB}/logs` : join(this.#lab.dir, 'logs');
+    if (!existsSync(logs)) return;
+    rmSync(KEPT_LOGS, { recursive: true, force: true });
+    cpSync(logs, KEPT_LOGS, { recursive: true });
+    this.#print(`logs of the lab's parts: ${KEPT_LOGS}`);
+  }
+
+  async down(): Promise<void> {
+    if (!this.#touched) return;
+    this.#print(`\n=== taking down lab ${TEST_LAB}`);
+    await labDown({ name: TEST_LAB, progress: lineProgress(this.#print) });
+  }
+}
+
+const quiet = lineProgress(() => undefined);
