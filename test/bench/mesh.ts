@@ -6,7 +6,8 @@ import { eachWithLimit } from '../../activities/node/each-with-limit.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { floodTargets } from '../../deploy/demo/kernel-look.ts';
-import { must } from '../../deploy/lab/commands.ts';
+import type { RunResult } from '../../adapters/process/run.ts';
+import { attempt, whyFailed } from '../../deploy/lab/commands.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import { ensurePods, NAMESPACE, quiet, runEnded, runOfMesh, type BenchLab, type BenchPod } from './bench-lab.ts';
@@ -94,8 +95,7 @@ async function measure(bench: BenchLab, watched: WatchedPod, members: Members): 
   const joins: Join[] = [];
   const leaves: Join[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
-    floors.push(await byHand(members, 'append'));
-    await byHand(members, 'delete');
+    floors.push(await byHand(members));
     joins.push(await once(bench, watched, members, NETWORKS));
     leaves.push(await once(bench, watched, members, undefined));
     bench.say(`mesh: round ${round} of ${ROUNDS}`);
@@ -169,24 +169,34 @@ async function once(bench: BenchLab, watched: WatchedPod, members: Members, netw
   };
 }
 
-/** Writes the entry of a member that does not exist into every device, as fast as plain tools do. */
-async function byHand({ standIns, monitors }: Members, verb: 'append' | 'delete'): Promise<number> {
+/** Writes the entry of a member that does not exist into every device, as fast as plain tools do, and removes it again. */
+async function byHand({ standIns, monitors }: Members): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-bench-'));
   const destination = '10.251.0.1';
-  const batch = join(folder, 'batch');
-  writeFileSync(batch, `fdb ${verb} 00:00:00:00:00:00 dev ${LINK} dst ${destination} self permanent\n`);
+  const batchOf = (verb: string): string => {
+    const file = join(folder, verb);
+    writeFileSync(file, `fdb ${verb} 00:00:00:00:00:00 dev ${LINK} dst ${destination} self permanent\n`);
+    return file;
+  };
+  const [append, remove] = [batchOf('append'), batchOf('delete')];
   const lists = [...new Set(standIns.map(({ node }) => node))].map((node) => {
-    const file = join(folder, node);
+    const file = join(folder, `members-${node}`);
     writeFileSync(file, standIns.flatMap((each) => (each.node === node ? [`${each.netnsPath}\n`] : [])).join(''));
     return file;
   });
+  const everywhere = (batch: string): Promise<RunResult[]> => {
+    const one = ['nsenter', '--net={}', '--', '/usr/sbin/bridge', '-force', '-batch', batch];
+    return Promise.all(lists.map((list) => attempt('xargs', ['-a', list, '-P', String(AT_ONCE), '-I', '{}', ...one])));
+  };
   const marks = monitors.map((monitor) => monitor.events.length);
-  const one = ['nsenter', '--net={}', '--', '/usr/sbin/bridge', '-force', '-batch', batch];
   try {
     setWallClock();
     const startedAt = wallNow();
-    await Promise.all(lists.map((list) => must('xargs', ['-a', list, '-P', String(AT_ONCE), '-I', '{}', ...one])));
+    const [failed] = (await everywhere(append)).filter((result) => result.code !== 0);
+    if (failed !== undefined) throw new Error(`bridge -batch by hand: ${whyFailed(failed)}`);
     const events = await eventsSince(monitors, marks, { podIP: destination });
+    // The node worker's own look at its devices may have been faster.
+    await everywhere(remove);
     return Math.max(...events.map(({ at }) => at)) - startedAt;
   } finally {
     rmSync(folder, { recursive: true });
