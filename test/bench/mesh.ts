@@ -10,7 +10,16 @@ import type { RunResult } from '../../adapters/process/run.ts';
 import { attempt, whyFailed } from '../../deploy/lab/commands.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { MESSAGE_VERSION } from '../../domain/messages.ts';
-import { ensurePods, NAMESPACE, quiet, runEnded, runOfMesh, type BenchLab, type BenchPod } from './bench-lab.ts';
+import {
+  ensurePods,
+  NAMESPACE,
+  quiet,
+  runEnded,
+  runOfMesh,
+  setNetworks,
+  type BenchLab,
+  type BenchPod,
+} from './bench-lab.ts';
 import { change, type WatchedPod } from './change.ts';
 import { FdbMonitor, type FdbEvent } from './fdb-monitor.ts';
 import { LinkMonitor } from './link-monitor.ts';
@@ -46,6 +55,8 @@ export async function meshBench(bench: BenchLab): Promise<BenchResult> {
       return await measure(bench, { pod, monitor: link }, { standIns, monitors, own });
     } finally {
       await Promise.all([own.close(), link.close()]);
+      // After a failure it may still be a member.
+      await setNetworks(bench, pod, null);
     }
   } finally {
     await Promise.all(monitors.map((monitor) => monitor.close()));
