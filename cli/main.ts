@@ -1,15 +1,23 @@
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
+import { PodwireError } from '../domain/failures.ts';
+import { register as registerForget } from './commands/forget.ts';
 import { register as registerLint } from './commands/lint.ts';
+import { register as registerRetry } from './commands/retry.ts';
+import { register as registerStatus } from './commands/status.ts';
 import { UsageError } from './usage-error.ts';
 
 const program = new Command('podwire').description('Durable pod networking for Kubernetes.').showHelpAfterError();
 
 registerLint(program);
+registerStatus(program);
+registerRetry(program);
+registerForget(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`podwire: ${error instanceof UsageError ? error.message : String((error as Error).stack)}\n`);
+  const expected = error instanceof UsageError || error instanceof PodwireError;
+  process.stderr.write(`podwire: ${expected ? error.message : String((error as Error).stack)}\n`);
   process.exitCode = 1;
 }

@@ -1,0 +1,111 @@
+/** `podwire status`: what is being worked on, and for one pod why and how far. */
+import { Option, type Command } from 'commander';
+import type { Client } from '@temporalio/client';
+import type { Etcd } from '../../adapters/etcd/client.ts';
+import { etcdSettings, temporalSettings } from '../../config/common.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import type { ProvisioningState } from '../../domain/messages.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import { addSettings, settingsOf } from '../command-settings.ts';
+import { attachmentsOf, failuresOf } from '../pod-attachments.ts';
+import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
+import type { PodRun } from '../pod-runs.ts';
+import { ageText, textTable } from '../text-table.ts';
+import { withEtcd } from '../with-etcd.ts';
+import { withTemporal } from '../with-temporal.ts';
+
+const table = { ...temporalSettings, ...etcdSettings };
+
+const STATES = [
+  'Converging',
+  'Converged',
+  'Stuck',
+  'NodeUnavailable',
+  'EtcdUnavailable',
+  'ApiUnavailable',
+  'Refused',
+  'Detaching',
+] as const satisfies readonly ProvisioningState[];
+
+interface StatusOptions {
+  readonly state?: ProvisioningState;
+}
+
+/** Adds the command to the program. */
+export function register(program: Command): void {
+  const command = program
+    .command('status')
+    .description('Shows open runs: pods that are being worked on, wait or are stuck. A pod that converged has none.')
+    .argument('[namespace[/pod]]', 'only this namespace; or one pod, with its steps and its records in etcd')
+    .addOption(new Option('--state <state>', 'only runs in this state').choices(STATES));
+  addSettings(command, table).action(status);
+}
+
+async function status(target: string | undefined, options: StatusOptions, command: Command): Promise<void> {
+  const settings = settingsOf(command, table);
+  const { namespace, name } = target === undefined ? {} : namespaceOrPod(target);
+  await withTemporal(settings, async (client) => {
+    const { findOpenRuns } = await import('../pod-runs.ts');
+    const runs = await findOpenRuns(client, { namespace, name, state: options.state });
+    process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs));
+    if (namespace === undefined || name === undefined) return;
+    for (const run of runs) process.stdout.write(await laneText(client, run));
+    process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, { namespace, name })));
+  });
+}
+
+function noneText(target: string | undefined, state: ProvisioningState | undefined): string {
+  const where = target === undefined ? '' : ` of ${target}`;
+  return `no open runs${where}${state === undefined ? '' : ` in state ${state}`}`;
+}
+
+function runTable(runs: readonly PodRun[]): string {
+  const now = Date.now();
+  const oldestFirst = [...runs].sort((a, b) => a.since.getTime() - b.since.getTime());
+  return textTable(
+    ['pod', 'node', 'state', 'since', 'networks'],
+    oldestFirst.map((run) => [
+      podText(run.pod),
+      run.node,
+      run.state,
+      ageText(run.since, now),
+      [...run.networks].sort().join(' '),
+    ]),
+  );
+}
+
+/** The run's own view; one that does not answer is no reason to hide the records. */
+async function laneText(client: Client, run: PodRun): Promise<string> {
+  const { queryView } = await import('../pod-runs.ts');
+  try {
+    const { lanes, note } = await queryView(client, run);
+    const rows = lanes.map((lane) => [lane.interfaceName, lane.network, lane.step, lane.state ?? '', lane.note]);
+    const steps = rows.length === 0 ? '' : textTable(['interface', 'network', 'step', 'state', 'note'], rows);
+    return `\nrun ${run.workflowId}\n${note === '' ? '' : `${note}\n`}${steps}`;
+  } catch (error) {
+    if (!(error instanceof PodwireError)) throw error;
+    process.stderr.write(`podwire: ${error.message}\n`);
+    return '';
+  }
+}
+
+async function recordText(etcd: Etcd, pod: PodName): Promise<string> {
+  const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
+  const records = (await attachmentsOf(etcd, pod, warn)).map(({ value }) => value);
+  if (records.length === 0) return `\nno attachment records of ${podText(pod)}\n`;
+  const uids = [...new Set(records.map(({ podUid }) => podUid))];
+  const failures = new Map(await Promise.all(uids.map(async (uid) => [uid, await failuresOf(etcd, uid)] as const)));
+  const rows = records.map((record) => {
+    const failure = failures.get(record.podUid)?.find((each) => each.interfaceName === record.link.interfaceName);
+    return [
+      record.link.interfaceName,
+      networkKey(record.network),
+      record.node,
+      record.phase,
+      String(record.generation),
+      failure === undefined ? '' : `${failure.code}: ${failure.message}`,
+    ];
+  });
+  const head = ['interface', 'network', 'node', 'phase', 'generation', 'failure'];
+  return `\nattachment records in etcd\n${textTable(head, rows)}`;
+}
