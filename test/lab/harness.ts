@@ -10,8 +10,8 @@ import {
   type PodOptions,
   type SeenEvent,
 } from '../../deploy/demo/cluster.ts';
-import type { PodRef } from '../../deploy/demo/kernel-look.ts';
-import { kubectl, openLab, partPid, type Lab } from '../../deploy/lab/lab.ts';
+import { linkText, podLink, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
+import { kubectl, openLab, type Lab } from '../../deploy/lab/lab.ts';
 import { failpointsFile, podwireParts, startPodwire } from '../../deploy/lab/podwire.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 
@@ -26,6 +26,8 @@ export interface LabTest {
   node(index: number): string;
   /** Creates pods at once and waits until all run. */
   createPods(pods: readonly (Omit<PodOptions, 'image'> & { name: string })[]): Promise<PodRef[]>;
+  /** Runs a program in a pod, as `kubectl exec` does. @throws Error with what it said */
+  exec(pod: PodRef, words: readonly string[]): Promise<string>;
   /** Deletes pods and waits until they are gone from the API. */
   deletePods(pods: readonly PodRef[]): Promise<void>;
 }
@@ -83,6 +85,7 @@ export function labTest(label: string): LabTest {
       await waitRunning(lab(), refs);
       return refs;
     },
+    exec: (pod, words) => kubectl(lab(), ['-n', pod.namespace, 'exec', pod.name, '--', ...words]),
     deletePods: (pods) => deletePods(lab(), pods),
   };
 }
@@ -141,5 +144,32 @@ export async function waitEvent(
   }
 }
 
-/** Whether a part of podwire runs. */
-export const runs = (lab: Lab, part: string): boolean => partPid(lab, part) !== undefined;
+/**
+ * Waits until a link of a pod is as wished; a network namespace made anew meanwhile is followed.
+ *
+ * @param wished gets undefined when there is no link of that name
+ * @throws Error saying how the link was last seen
+ */
+export async function waitLink(
+  lab: Lab,
+  pod: PodRef,
+  name: string,
+  wished: (link: SeenLink | undefined) => boolean,
+  limitMs = 15_000,
+): Promise<SeenLink | undefined> {
+  let last = 'not looked at';
+  try {
+    const { link } = await waitFor(
+      `${name} of ${pod.name} to be as wished`,
+      async () => {
+        const link = await podLink(lab, pod, name);
+        last = link === undefined ? 'absent' : linkText(link);
+        return wished(link) ? { link } : undefined;
+      },
+      { limitMs, everyMs: 100 },
+    );
+    return link;
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; last seen: ${last}`, { cause: error });
+  }
+}

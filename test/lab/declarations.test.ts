@@ -1,0 +1,57 @@
+/** The ConfigMap that declares networks: changes reach running pods, what vanishes takes nothing away. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { annotate, declareNetworks } from '../../deploy/demo/cluster.ts';
+import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
+import { waitReachable } from '../../deploy/demo/ping.ts';
+import { labTest, waitEvent, waitLink } from './harness.ts';
+import { exactlyOne, meshComplete, statusTruth } from './invariants.ts';
+
+describe('the declaration of a network', () => {
+  const t = labTest('declared');
+  let pods: [PodRef, PodRef];
+
+  before(async () => {
+    await declareNetworks(t.lab, { decl1: 'id=3101 up', decl2: 'id=3102 up' });
+    pods = (await t.createPods([
+      { name: 'p', node: t.node(0), networks: 'decl1 ip=10.41.0.1/24' },
+      { name: 'q', node: t.node(2), networks: 'decl1 ip=10.41.0.2/24' },
+    ])) as [PodRef, PodRef];
+    await exactlyOne(t.lab, pods);
+    await meshComplete(t.lab, 'cluster/decl1');
+  });
+
+  test('reaches running pods when its id is changed', async () => {
+    await declareNetworks(t.lab, { decl1: 'id=3109 up' });
+    for (const pod of pods) await waitLink(t.lab, pod, 'decl1', (link) => link?.vni === 3109 && link.up);
+    await waitReachable(t.lab, pods[0], '10.41.0.2');
+    await exactlyOne(t.lab, pods);
+    await Promise.all([statusTruth(t.lab, pods), meshComplete(t.lab, 'cluster/decl1')]);
+  });
+
+  test('is kept by attached pods when it vanishes, and a Warning says so', async () => {
+    const before = await podLink(t.lab, pods[0], 'decl1');
+    await declareNetworks(t.lab, { decl1: null });
+    await waitEvent(t.lab, pods[0], 'NetworkRefused', /decl1.*stays as it is/);
+    await waitEvent(t.lab, pods[1], 'NetworkRefused', /decl1.*stays as it is/);
+    assert.deepEqual(await podLink(t.lab, pods[0], 'decl1'), before);
+    await waitReachable(t.lab, pods[0], '10.41.0.2');
+    await statusTruth(t.lab, pods);
+    await declareNetworks(t.lab, { decl1: 'id=3109 up' });
+    await exactlyOne(t.lab, pods);
+    assert.deepEqual(await podLink(t.lab, pods[0], 'decl1'), before, 'the link is still the same one');
+    await meshComplete(t.lab, 'cluster/decl1');
+  });
+
+  test('owns its id: a pod that takes it for a network of its own is refused with an event', async () => {
+    const [pod] = pods;
+    await annotate(t.lab, pod, 'decl1 ip=10.41.0.1/24, thief id=3102 ip=10.49.0.1/24 up');
+    const event = await waitEvent(t.lab, pod, 'NetworkRefused', /thief/);
+    assert.match(event.message, /decl2/, 'the event names the owner of the id');
+    assert.equal(await podLink(t.lab, pod, 'thief'), undefined);
+    await exactlyOne(t.lab, pods);
+    await statusTruth(t.lab, pods);
+    await annotate(t.lab, pod, 'decl1 ip=10.41.0.1/24');
+    await exactlyOne(t.lab, pods);
+  });
+});
