@@ -145,16 +145,17 @@ export class LaneRun {
     );
 
     this.#show('delete-link', `removing ${interfaceName}`, 'Detaching', network);
-    const remove = nodeStep(context, {
-      node,
-      activityId: `delete-link-${interfaceName}`,
-      summary: `remove ${interfaceName} of ${networkKey(network)} on ${node}`,
-      invoke: (proxy, options) =>
-        proxy.deleteVxlanLink.executeWithOptions(options, [
-          { v, node, podUid: context.pod.uid, sandboxId, interfaceName, ...token, unadopt: !completed },
-        ]),
-      onTrouble: (trouble) => this.#trouble('delete-link', network, token.generation, trouble),
-    });
+    const remove = (): Promise<unknown> =>
+      nodeStep(context, {
+        node,
+        activityId: `delete-link-${interfaceName}`,
+        summary: `remove ${interfaceName} of ${networkKey(network)} on ${node}`,
+        invoke: (proxy, options) =>
+          proxy.deleteVxlanLink.executeWithOptions(options, [
+            { v, node, podUid: context.pod.uid, sandboxId, interfaceName, ...token, unadopt: !completed },
+          ]),
+        onTrouble: (trouble) => this.#trouble('delete-link', network, token.generation, trouble),
+      });
     try {
       const circumstances = {
         podIsLive: this.#observation.presence === 'live',

@@ -31,9 +31,16 @@ export async function runLanes(
     }
   })();
 
+  // An error of podwire's own in one lane ends them all, in good order: none may still run when the next round begins.
+  let unexpected: unknown;
+  const failed = (error: unknown): LaneEnd => {
+    unexpected ??= error;
+    scope.cancel();
+    return 'interrupted';
+  };
   const ends: Promise<LaneEnd>[] = [];
   for (const run of runs) {
-    ends.push(scope.run(() => run.run()));
+    ends.push(scope.run(() => run.run()).catch(failed));
     await condition(() => run.yielded || wake.raised || wake.cancelled);
   }
   // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.

@@ -6,6 +6,7 @@ import { CancellationScope, condition } from '@temporalio/workflow';
 import type { RecordInput } from '../activities/control/inputs.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { control, controlStep, type RunContext } from './context.ts';
+import { Interrupted } from './outcome.ts';
 
 interface Circumstances {
   /** The pod still lives: then its node is not looked for, the removal just waits. */
@@ -18,34 +19,40 @@ interface Circumstances {
 const MAX_LOOKS = 100;
 
 /**
- * Waits for a removal, or for its node to be surely gone. True: the record was set aside as a tombstone and the removal given up.
+ * Runs a removal until it ends or its node is surely gone. True: the record was set aside as a tombstone and the removal given up.
+ * Returns and throws only when the removal is over: the next one of the same activity id must not start beside it.
  * @throws what the removal throws, Interrupted
  */
 export async function entombWhenNodeIsGone(
   context: RunContext,
   input: RecordInput,
   circumstances: Circumstances,
-  remove: Promise<unknown>,
+  remove: () => Promise<unknown>,
 ): Promise<boolean> {
   if (circumstances.podIsLive) {
-    await remove;
+    await remove();
     return false;
   }
   let over = false;
-  const ended = remove.finally(() => {
+  const scope = new CancellationScope();
+  const ended = scope.run(remove).finally(() => {
     over = true;
   });
-  const watch = new CancellationScope().run(() => nodeIsGone(context, input.node, circumstances, () => over));
+  const watch = CancellationScope.nonCancellable(() => nodeIsGone(context, input.node, circumstances, () => over));
   const gone = await Promise.race([ended.then(() => false), watch]);
-  if (!gone) {
+  if (gone) scope.cancel();
+  try {
     await ended;
     return false;
+  } catch (error) {
+    if (!gone || !(error instanceof Interrupted)) throw error;
   }
   return controlStep(context, () =>
     control.entombAttachment.executeWithOptions({ summary: `set aside: node ${input.node} is gone` }, [input]),
   );
 }
 
+/** False: the removal is over, or news are about to end it. */
 async function nodeIsGone(
   context: RunContext,
   node: string,
@@ -55,15 +62,30 @@ async function nodeIsGone(
   await condition(() => over() || nodeIsAway());
   let absent = 0;
   for (let look = 0; look < MAX_LOOKS && !over(); look += 1) {
-    const answer = await controlStep(context, () =>
+    const answer = await lookAt(context, node);
+    if (answer === undefined) return false;
+    absent = answer.exists ? 0 : absent + 1;
+    if (absent >= 2) return true;
+    await condition(() => over() || context.wake.raised, `${answer.lookAgainAfterSeconds}s`);
+    if (context.wake.raised) return false;
+  }
+  if (!over()) context.wake.change();
+  return false;
+}
+
+/** Undefined when news came in first. */
+async function lookAt(
+  context: RunContext,
+  node: string,
+): Promise<{ exists: boolean; lookAgainAfterSeconds: number } | undefined> {
+  try {
+    return await controlStep(context, () =>
       control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [
         { v: MESSAGE_VERSION, node },
       ]),
     );
-    absent = answer.exists ? 0 : absent + 1;
-    if (absent >= 2) return true;
-    await condition(() => over() || context.wake.raised, `${answer.lookAgainAfterSeconds}s`);
+  } catch (error) {
+    if (error instanceof Interrupted) return undefined;
+    throw error;
   }
-  if (!over()) context.wake.change();
-  return false;
 }
