@@ -147,7 +147,8 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
       }),
     );
     context.progress.control(undefined, '');
-    return 'again';
+    // Not `again`: a sandbox that is gone again before it is observed must not make the run hot.
+    return 'stale';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
