@@ -193,6 +193,22 @@ describe('away', { concurrency: true }, () => {
     assert.equal((await lab.etcd.keys('/podwire/tombstones/dead/')).length, 1);
   });
 
+  it('news during a removal that runs cancel it within a second, and the next one begins when it has ended', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    lab.nodes.script(pod.uid, 'deleteVxlanLink', (call) => (call <= 2 ? 'hang' : 'ok'));
+    await pod.remove();
+    for (const number of [1, 2]) {
+      await until('the removal runs', () => pod.calls.length === 1 + number);
+      await pod.signal(POD_DELETED);
+      await until('it was cancelled', () => pod.calls[number]?.cancelled === true, promised(AT_ONCE));
+    }
+    await pod.ended();
+    assert.equal(pod.calls.length, 4);
+    assert.deepEqual(await pod.records(), []);
+    assert.deepEqual(pod.links, []);
+  });
+
   it('news during the removal from a silent node do not stop the run', async () => {
     const stopNode = await lab.startNode('quiet');
     const pod = await lab.pod(`red id=${lab.vni()}`, 'quiet');

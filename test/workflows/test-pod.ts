@@ -65,7 +65,7 @@ export class TestPod {
       ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' } },
       ...{ annotations: {}, publishedStatus: undefined },
     };
-    this.#world.cluster.pods.set(`${namespace}/${name}`, { ...before, ...change } as PodView);
+    this.#world.cluster.pods.set(`${namespace}/${name}`, { ...before, ...change });
   }
 
   async publishSandbox(sandboxId: string): Promise<void> {
