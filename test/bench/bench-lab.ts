@@ -10,6 +10,7 @@ import { meshWorkflowId, podWorkflowId } from '../../domain/messages.ts';
 import { newestReady } from '../../domain/ports/sandbox-runtime.ts';
 
 export const NAMESPACE = 'podwire-bench';
+const RUN_LIMIT_MS = 90_000;
 
 export interface BenchLab {
   readonly lab: Lab;
@@ -117,9 +118,9 @@ export async function setNetworks({ kube }: BenchLab, pod: BenchPod, networks: s
 export const runOfPod = (pod: BenchPod): string => podWorkflowId(pod);
 export const runOfMesh = (network: string): string => meshWorkflowId({ scope: NAMESPACE, name: network });
 
-/** Waits until the newest run of a workflow has ended. @throws Error when it failed, or does not end within 30 s */
+/** Waits until the newest run of a workflow has ended. @throws Error when it failed, or does not end within 90 s */
 export async function runEnded({ temporal }: BenchLab, workflowId: string): Promise<void> {
-  await temporal.client.withDeadline(Date.now() + 30_000, () =>
+  await temporal.client.withDeadline(Date.now() + RUN_LIMIT_MS, () =>
     temporal.client.workflow.getHandle(workflowId).result(),
   );
 }
