@@ -68,20 +68,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
         ? removeIfPresent(etcd, keys.meshStateKey(network))
         : put(etcd, keys.meshStateKey(network), { v: RECORD_VERSION, ...state }),
 
-    entomb: async (stored) => {
-      const { value } = stored;
-      const tombstone = `${keys.tombstonesPrefix(value.node)}${value.podUid}/${value.sandboxId}/${value.link.interfaceName}`;
-      const { applied } = await etcd.transact(
-        [unchanged(stored)],
-        [
-          putOperation(tombstone, value),
-          { remove: stored.key },
-          ...membershipRemovals(value),
-          { remove: podNodeKeyOf(value) },
-        ],
-      );
-      return applied;
-    },
+    entomb: (stored) => entomb(etcd, stored),
   };
 }
 
@@ -175,14 +162,6 @@ async function recordResult(
   return applied;
 }
 
-function membershipRemovals(record: AttachmentRecord): Operation[] {
-  const { network, podUid, link } = record;
-  return [
-    { remove: keys.memberKey(network, podUid, link.interfaceName) },
-    { remove: keys.userKey(network, podUid, link.interfaceName) },
-  ];
-}
-
 async function beginRemoval(
   etcd: Etcd,
   stored: Stored<AttachmentRecord>,
@@ -206,9 +185,36 @@ async function memberOf(etcd: Etcd, record: AttachmentRecord): Promise<string | 
 }
 
 async function forget(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
+  const { conditions, operations } = await withoutIndex(etcd, stored);
+  const { applied } = await etcd.transact([unchanged(stored), ...conditions], [{ remove: stored.key }, ...operations]);
+  return applied;
+}
+
+async function entomb(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
+  const { value } = stored;
+  const tombstone = `${keys.tombstonesPrefix(value.node)}${value.podUid}/${value.sandboxId}/${value.link.interfaceName}`;
+  const { conditions, operations } = await withoutIndex(etcd, stored);
+  const member = await memberOf(etcd, value);
+  const { applied } = await etcd.transact(
+    [unchanged(stored), ...conditions],
+    [
+      putOperation(tombstone, value),
+      { remove: stored.key },
+      ...operations,
+      ...(member === undefined ? [] : [{ remove: member }]),
+    ],
+  );
+  return applied;
+}
+
+/** What goes with a record: its failure, and the index keys that no other record of the pod needs. */
+async function withoutIndex(
+  etcd: Etcd,
+  stored: Stored<AttachmentRecord>,
+): Promise<{ readonly conditions: readonly Condition[]; readonly operations: readonly Operation[] }> {
   const record = stored.value;
   const { interfaceName } = record.link;
-  // The index keys are read before the records: an intent that comes in between writes them again, and the removal below fails.
+  // The index keys are read before the records: an intent that comes in between writes them again, and the removal fails.
   const nodeEntry = await etcd.get(podNodeKeyOf(record));
   const userEntry = await etcd.get(keys.userKey(record.network, record.podUid, interfaceName));
   const others = (await podAttachments(etcd, record.podUid, record.node)).filter((other) => other.key !== stored.key);
@@ -220,14 +226,10 @@ async function forget(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boo
   const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
     (entry) => entry !== undefined,
   );
-  const { applied } = await etcd.transact(
-    [
-      unchanged(stored),
-      ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
-    ],
-    [{ remove: stored.key }, { remove: failureKeyOf(record) }, ...unused.map((entry) => ({ remove: entry.key }))],
-  );
-  return applied;
+  return {
+    conditions: unused.map((entry) => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
+    operations: [{ remove: failureKeyOf(record) }, ...unused.map((entry) => ({ remove: entry.key }))],
+  };
 }
 
 async function freeVni(etcd: Etcd, network: NetworkRef, dstPort: number, vni: number): Promise<boolean> {
