@@ -1,0 +1,291 @@
+/** The records' transactions on a real etcd, and on the in-memory one that the workflow tests use: both must behave the same. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createEtcd, type Condition, type Etcd, type Operation } from '../../adapters/etcd/client.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import * as keys from '../../domain/keys.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
+import { promised, untilAsked } from '../workflows/limits.ts';
+import { MemoryEtcd } from '../workflows/memory-etcd.ts';
+import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { intent, memberOf, RESULT } from './some-records.ts';
+
+const DEADLINE_MS = 500;
+let server: EtcdServer;
+let real: Etcd;
+before(async () => {
+  server = await startEtcd();
+  real = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+});
+after(async () => {
+  real.close();
+  await server.stop();
+});
+
+let numbers = 0;
+const unique = (): { uid: string; vni: number } => ({ uid: `pod-${(numbers += 1)}`, vni: 1_000 + numbers });
+
+async function recorded(store: RecordStore, record: AttachmentRecord): Promise<Stored<AttachmentRecord>> {
+  const outcome = await store.recordIntent(record);
+  assert.ok(outcome.kind === 'recorded', outcome.kind);
+  return outcome.stored;
+}
+
+async function attached(store: RecordStore, record: AttachmentRecord): Promise<Stored<AttachmentRecord>> {
+  const stored = await recorded(store, record);
+  assert.ok(await store.recordResult(stored, RESULT, memberOf(record)));
+  const now = await store.attachment(stored.key);
+  assert.ok(now !== undefined);
+  return now;
+}
+
+async function removed(store: RecordStore, record: AttachmentRecord): Promise<Stored<AttachmentRecord>> {
+  const removing = await store.beginRemoval(await attached(store, record));
+  assert.ok(removing !== undefined);
+  return removing;
+}
+
+/** The same etcd, with something done right before the next transaction: what a second writer does in between. */
+function interrupted(etcd: Etcd, inBetween: () => Promise<unknown>): Etcd {
+  let done = false;
+  return {
+    ...{ get: (key) => etcd.get(key), list: (prefix) => etcd.list(prefix), keys: (prefix) => etcd.keys(prefix) },
+    transact: async (conditions: readonly Condition[], operations: readonly Operation[]) => {
+      if (!done) {
+        done = true;
+        await inBetween();
+      }
+      return etcd.transact(conditions, operations);
+    },
+    close: () => undefined,
+  };
+}
+
+for (const [name, etcdOf] of [
+  ['the real etcd', () => real],
+  ['the in-memory etcd of the workflow tests', () => memory],
+] as const) {
+  describe(`records in ${name}`, () => {
+    let etcd: Etcd;
+    let store: RecordStore;
+    before(() => {
+      etcd = etcdOf();
+      store = createRecordStore(etcd);
+    });
+
+    it('have an intent that is created once; a second creator is told of the race', async () => {
+      const { uid, vni } = unique();
+      const stored = await recorded(store, intent(uid, vni));
+      assert.equal((await store.attachment(stored.key))?.modRevision, stored.modRevision);
+      assert.deepEqual(await store.recordIntent(intent(uid, vni)), { kind: 'raced' });
+      const next = intent(uid, vni, { generation: 2 });
+      assert.equal((await store.recordIntent(next, stored)).kind, 'recorded');
+      assert.deepEqual(await store.recordIntent(next, stored), { kind: 'raced' });
+    });
+
+    it('let one of two intents win that are written at once', async () => {
+      const { uid, vni } = unique();
+      const outcomes = await Promise.all([1, 2, 3, 4].map(() => store.recordIntent(intent(uid, vni))));
+      assert.deepEqual(outcomes.map(({ kind }) => kind).sort(), ['raced', 'raced', 'raced', 'recorded']);
+    });
+
+    it('give a VNI to one network, also when two ask for it at once', async () => {
+      const { uid, vni } = unique();
+      await recorded(store, intent(uid, vni));
+      const other = unique();
+      assert.deepEqual(await store.recordIntent(intent(other.uid, vni)), { kind: 'vni-taken', owner: `${uid}/red` });
+      const [a, b, free] = [unique(), unique(), unique()];
+      const both = await Promise.all([a, b].map((one) => store.recordIntent(intent(one.uid, free.vni))));
+      assert.equal(both.filter(({ kind }) => kind === 'recorded').length, 1);
+    });
+
+    it('keep one VNI for a network that only pods name, and follow the declaration of a declared one', async () => {
+      const [a, b] = [unique(), unique()];
+      const inline = { network: { scope: 'shared', name: a.uid } };
+      await recorded(store, intent(a.uid, a.vni, inline));
+      assert.deepEqual(await store.recordIntent(intent(b.uid, b.vni, inline)), {
+        kind: 'vni-fixed',
+        inUse: `8472/${a.vni}`,
+      });
+      const declared = { network: { scope: 'cluster', name: b.uid } };
+      const [c, d] = [unique(), unique()];
+      await recorded(store, intent(c.uid, c.vni, declared));
+      assert.equal((await store.recordIntent(intent(d.uid, d.vni, declared))).kind, 'recorded');
+    });
+
+    it('take a result for the very write it was made for, and no other', async () => {
+      const { uid, vni } = unique();
+      const record = intent(uid, vni);
+      const stored = await recorded(store, record);
+      const newer = await store.recordIntent({ ...record, generation: 2 }, stored);
+      assert.equal(newer.kind, 'recorded');
+      assert.equal(await store.recordResult(stored, RESULT, memberOf(record)), false);
+      assert.deepEqual(await store.members(record.network), []);
+    });
+
+    it('make a member with the result, and none with the removal', async () => {
+      const { uid, vni } = unique();
+      const record = intent(uid, vni);
+      await store.putFailure(uid, { v: RECORD_VERSION, interfaceName: 'red', generation: 1, code: 'x', message: 'y' });
+      const stored = await attached(store, record);
+      assert.deepEqual(await store.failures(uid), []);
+      assert.deepEqual(await store.members(record.network), [{ ...memberOf(record), podUid: uid }]);
+      const removing = await store.beginRemoval(stored);
+      assert.equal(removing?.value.generation, 2);
+      assert.deepEqual(await store.members(record.network), []);
+      assert.equal(await store.beginRemoval(stored), undefined);
+    });
+
+    it('remove the membership of the sandbox that goes, not that of the one that came', async () => {
+      const { uid, vni } = unique();
+      const old = await attached(store, intent(uid, vni));
+      await attached(store, intent(uid, vni, { sandboxId: 'second' }));
+      assert.ok(await store.beginRemoval(old));
+      assert.deepEqual(
+        (await store.members(old.value.network)).map(({ sandboxId }) => sandboxId),
+        ['second'],
+      );
+    });
+
+    it('are gone with everything that pointed at them when they are forgotten', async () => {
+      const { uid, vni } = unique();
+      const removing = await removed(store, intent(uid, vni));
+      assert.equal(await store.forget({ ...removing, modRevision: '1' }), false);
+      assert.ok(await store.forget(removing));
+      assert.ok(await store.freeVni(removing.value.network, 8472, vni));
+      assert.deepEqual(
+        (await etcd.keys('/podwire/')).filter((key) => key.includes(uid)),
+        [],
+      );
+      assert.equal(await etcd.get(keys.vniKey(8472, vni)), undefined);
+    });
+
+    it('keep what points at them while another record of the pod needs it', async () => {
+      const { uid, vni } = unique();
+      const removing = await removed(store, intent(uid, vni));
+      const second = await attached(store, intent(uid, vni, { sandboxId: 'second' }));
+      assert.ok(await store.forget(removing));
+      assert.deepEqual(
+        (await store.podAttachments(uid)).map(({ key }) => key),
+        [second.key],
+      );
+      assert.equal((await etcd.keys(keys.usersPrefix(removing.value.network))).length, 1);
+      assert.equal(await store.freeVni(removing.value.network, 8472, vni), false);
+    });
+
+    it('keep what points at them when an intent comes in while they are forgotten', async () => {
+      const { uid, vni } = unique();
+      const removing = await removed(store, intent(uid, vni));
+      const racing = createRecordStore(
+        interrupted(etcd, () => store.recordIntent(intent(uid, vni, { sandboxId: 'second' }))),
+      );
+      assert.equal(await racing.forget(removing), false);
+      assert.equal((await store.podAttachments(uid)).length, 2);
+    });
+
+    it('keep a VNI when an intent comes in while it is freed', async () => {
+      const { uid, vni } = unique();
+      const removing = await removed(store, intent(uid, vni));
+      assert.ok(await store.forget(removing));
+      const racing = createRecordStore(interrupted(etcd, () => store.recordIntent(intent(uid, vni))));
+      assert.equal(await racing.freeVni(removing.value.network, 8472, vni), false);
+      assert.equal((await etcd.get(keys.vniKey(8472, vni)))?.value, `${uid}/red`);
+    });
+
+    it('do not free a VNI that belongs to another network', async () => {
+      const { uid, vni } = unique();
+      await recorded(store, intent(uid, vni));
+      assert.equal(await store.freeVni({ scope: 'other', name: 'red' }, 8472, vni), false);
+    });
+
+    it('hand out, once, the refusals that waited for a VNI', async () => {
+      const { uid, vni } = unique();
+      const refusal = {
+        ...{ v: RECORD_VERSION, namespace: uid, name: 'web', inputsHash: 'x', network: { scope: uid, name: 'red' } },
+        ...{ interfaceName: 'red', code: 'VniTaken', message: 'taken' },
+      };
+      await store.putRefusal(uid, { ...refusal, waitsForVni: `8472/${vni}` });
+      await store.putRefusal(uid, { ...refusal, interfaceName: 'blue' });
+      assert.deepEqual(
+        (await store.takeWaitingForVni(8472, vni)).map(({ podUid }) => podUid),
+        [uid],
+      );
+      assert.deepEqual(await store.takeWaitingForVni(8472, vni), []);
+      assert.deepEqual(
+        (await store.refusals(uid)).map(({ interfaceName }) => interfaceName),
+        ['blue'],
+      );
+      await store.deleteRefusals(uid);
+      assert.deepEqual(await store.refusals(uid), []);
+    });
+
+    it('become tombstones of their node, out of the way of everything else', async () => {
+      const { uid, vni } = unique();
+      const removing = await removed(store, intent(uid, vni));
+      assert.ok(await store.entomb(removing));
+      assert.equal(await store.entomb(removing), false);
+      assert.deepEqual(await store.podAttachments(uid), []);
+      assert.equal((await etcd.keys(keys.tombstonesPrefix('n1'))).filter((key) => key.includes(uid)).length, 1);
+      assert.ok(await store.freeVni(removing.value.network, 8472, vni));
+    });
+
+    it('of one interface are entombed without losing those of another', async () => {
+      const { uid, vni } = unique();
+      const removing = await removed(store, intent(uid, vni));
+      const blue = unique();
+      const { link } = intent(uid, blue.vni);
+      const other = await attached(
+        store,
+        intent(uid, blue.vni, { network: { scope: uid, name: 'blue' }, link: { ...link, interfaceName: 'blue' } }),
+      );
+      assert.ok(await store.entomb(removing));
+      assert.deepEqual(
+        (await store.podAttachments(uid)).map(({ key }) => key),
+        [other.key],
+      );
+    });
+
+    it('that are not understood are named, with the field', async () => {
+      const { uid } = unique();
+      await etcd.transact([], [{ put: keys.markKey(uid), value: '{"v":1}' }]);
+      await assert.rejects(
+        store.mark(uid),
+        (error: PodwireError) =>
+          error.code === 'RecordInvalid' && error.message.includes(`${keys.markKey(uid)}: field`),
+      );
+    });
+  });
+}
+const memory = new MemoryEtcd();
+
+describe('an etcd that stands still', () => {
+  it('fails each call within its deadline as EtcdUnavailable, and serves again when it goes on', async () => {
+    const impatient = createEtcd({ endpoints: [server.endpoint], timeoutMs: DEADLINE_MS });
+    const store = createRecordStore(impatient);
+    const { uid, vni } = unique();
+    await recorded(store, intent(uid, vni));
+    server.freeze();
+    try {
+      for (const call of [() => store.podAttachments(uid), () => store.deleteMark(uid), () => impatient.keys('/')]) {
+        const started = performance.now();
+        await assert.rejects(call(), (error: PodwireError) => error.code === 'EtcdUnavailable');
+        const ms = performance.now() - started;
+        assert.ok(ms < promised(DEADLINE_MS + 500), `after ${Math.round(ms)} ms`);
+      }
+    } finally {
+      server.thaw();
+    }
+    await untilAsked(
+      'etcd serves again',
+      () =>
+        store.podAttachments(uid).then(
+          (found) => found.length === 1,
+          () => false,
+        ),
+      promised(3_000),
+    );
+    impatient.close();
+  });
+});
