@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createEtcd, type Condition, type Etcd, type Operation } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
-import { PodwireError } from '../../domain/failures.ts';
+import type { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
