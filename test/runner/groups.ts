@@ -27,6 +27,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'watcher', folder: 'watcher', concurrency: 2, needsLab: true, limitMs: minutes(5) },
   { name: 'lab', folder: 'lab', concurrency: 1, needsLab: true, limitMs: minutes(20) },
+  { name: 'faults', folder: 'faults', concurrency: 1, needsLab: true, limitMs: minutes(20) },
   { name: 'full', folder: 'full', concurrency: 1, needsLab: true, limitMs: minutes(75), fullOnly: true },
 ];
 
