@@ -25,22 +25,28 @@ const FOLDERS = [
 ];
 /** Made by Node's and tsx's own caches, and by whoever else uses the machine's temporary folder. */
 const OURS_IN_TMP = /podwire|^pw/;
+const OURS_IN_TMP_PATH = /\/tmp\/(podwire|pw)/;
 
 /**
  * @param otherLab tells whether a name is that of a lab which is not the tests': what it has and does is left out
  */
 export async function machine(otherLab: (name: string) => boolean): Promise<Machine> {
+  const processes = seenProcesses();
+  const elsewhere = processes.filter(belongsToAnotherRun);
   const things = [
     ...FOLDERS.flatMap((folder) => list(folder).map((name) => `file ${join(folder, name)}`)),
     ...list('/run/podwire-lab').map((name) => `file /run/podwire-lab/${name}`),
     ...list('/var/lib/podwire-lab').map((name) => `file /var/lib/podwire-lab/${name}`),
     ...list('/tmp')
       .filter((name) => OURS_IN_TMP.test(name))
+      .filter((name) => !elsewhere.some((seen) => seen.command.includes(`/tmp/${name}`)))
       .map((name) => `file /tmp/${name}`),
     ...mounts().map((path) => `mount ${path}`),
     ...(await links()).map((name) => `link ${name}`),
     ...cgroups().map((path) => `cgroup ${path}`),
-    ...processes(),
+    ...processes
+      .filter((seen) => !elsewhere.includes(seen))
+      .map(({ lab, pid, command }) => `process ${lab === undefined ? '' : `of lab ${lab} `}${pid} ${command}`),
   ];
   return {
     things: new Set(things.filter((thing) => !namesOtherLab(thing, otherLab))),
@@ -86,24 +92,37 @@ function cgroups(): string[] {
   );
 }
 
-/** Processes that carry a lab's mark, or that run this repository's code for somebody other than this process. */
-function processes(): string[] {
-  const found: string[] = [];
-  for (const pid of list('/proc').map(Number)) {
-    if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) continue;
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
-      const env = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-      const lab = env.find((entry) => entry.startsWith(`${LAB_MARK}=`))?.slice(LAB_MARK.length + 1);
-      if (lab !== undefined) found.push(`process of lab ${lab} ${pid} ${command}`);
-      else if (command.includes(join(ROOT, 'build/')) || command.includes('podwire-test-'))
-        found.push(`process ${pid} ${command}`);
-    } catch {
-      // It ended between the listing and the look.
-    }
-  }
-  return found;
+interface Seen {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+  readonly lab: string | undefined;
 }
+
+/** Processes that carry a lab's mark, or that look like the tests' own. */
+function seenProcesses(): Seen[] {
+  return list('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid > 1 && pid !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
+        const env = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+        const lab = env.find((entry) => entry.startsWith(`${LAB_MARK}=`))?.slice(LAB_MARK.length + 1);
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        const ours = command.includes(join(ROOT, 'build/')) || OURS_IN_TMP_PATH.test(command);
+        return lab !== undefined || ours ? [{ pid, parent, command, lab }] : [];
+      } catch {
+        // It ended between the listing and the look.
+        return [];
+      }
+    });
+}
+
+/** What our run leaves has lost its parent; a process whose parent lives belongs to another run of the tests. */
+const belongsToAnotherRun = (seen: Seen): boolean =>
+  seen.lab === undefined && seen.parent !== 1 && seen.parent !== process.pid;
 
 function list(folder: string): string[] {
   try {
