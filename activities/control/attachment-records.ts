@@ -61,7 +61,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return true;
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
-      await freeVni(deps, stored.value.network, stored.value.link);
+      await wakeWaiting(deps, stored.value.link);
       return true;
     },
 
@@ -69,7 +69,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return true;
       if (!(await records.entomb(stored))) return false;
-      await freeVni(deps, stored.value.network, stored.value.link);
+      await wakeWaiting(deps, stored.value.link);
       return true;
     },
   };
@@ -83,9 +83,9 @@ const keyOf = (input: RecordInput): string =>
     interfaceName: input.interfaceName,
   });
 
-/** Frees the VNI when this was its last user, and wakes the pods that were refused because of it. */
-async function freeVni(deps: RecordDeps, network: NetworkRef, link: VxlanLinkSpec): Promise<void> {
-  if (!(await deps.records.freeVni(network, link.dstPort, link.vni))) return;
+/** Wakes the pods that were refused because the VNI was taken, when it is free now. */
+async function wakeWaiting(deps: RecordDeps, link: VxlanLinkSpec): Promise<void> {
+  if (!(await deps.records.vniIsFree(link.dstPort, link.vni))) return;
   for (const waiting of await deps.records.takeWaitingForVni(link.dstPort, link.vni)) {
     const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
     await deps.signals.podChanged(pod, `VNI ${link.vni} is free again`);

@@ -1,6 +1,6 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (decisions 2 and 9). */
 import * as keys from '../../domain/keys.ts';
-import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
   RECORD_VERSION,
@@ -20,6 +20,10 @@ import {
   refusalSchema,
   sandboxSchema,
 } from './schemas.ts';
+import { leaveVni, STAYS, witnessIsGone, type Leaving } from './vni-reservation.ts';
+
+/** Users of one VNI that go at once may each lose their witness a few times. */
+const MAX_REMOVE_ATTEMPTS = 8;
 
 export function createRecordStore(etcd: Etcd): RecordStore {
   return {
@@ -52,7 +56,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       return entries.map((entry) => parseEntry(failureSchema, entry));
     },
     forget: (stored) => forget(etcd, stored),
-    freeVni: (network, dstPort, vni) => freeVni(etcd, network, dstPort, vni),
+    vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
     takeWaitingForVni: (dstPort, vni) => takeWaitingForVni(etcd, `${dstPort}/${vni}`),
 
     members: async (network) => {
@@ -184,34 +188,36 @@ async function memberOf(etcd: Etcd, record: AttachmentRecord): Promise<string | 
   return parseEntry(memberSchema, entry).sandboxId === record.sandboxId ? key : undefined;
 }
 
-async function forget(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
-  const { conditions, operations } = await withoutIndex(etcd, stored);
-  const { applied } = await etcd.transact([unchanged(stored), ...conditions], [{ remove: stored.key }, ...operations]);
-  return applied;
-}
+const forget = (etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> => remove(etcd, stored, []);
 
 async function entomb(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
   const { value } = stored;
   const tombstone = `${keys.tombstonesPrefix(value.node)}${value.podUid}/${value.sandboxId}/${value.link.interfaceName}`;
-  const { conditions, operations } = await withoutIndex(etcd, stored);
   const member = await memberOf(etcd, value);
-  const { applied } = await etcd.transact(
-    [unchanged(stored), ...conditions],
-    [
-      putOperation(tombstone, value),
-      { remove: stored.key },
-      ...operations,
-      ...(member === undefined ? [] : [{ remove: member }]),
-    ],
-  );
-  return applied;
+  return remove(etcd, stored, [putOperation(tombstone, value), ...(member === undefined ? [] : [{ remove: member }])]);
 }
 
-/** What goes with a record: its failure, and the index keys that no other record of the pod needs. */
-async function withoutIndex(
-  etcd: Etcd,
-  stored: Stored<AttachmentRecord>,
-): Promise<{ readonly conditions: readonly Condition[]; readonly operations: readonly Operation[] }> {
+/** Removes a record with all that goes with it; false: it was changed by somebody else, or something that would go is needed again. */
+async function remove(etcd: Etcd, stored: Stored<AttachmentRecord>, more: readonly Operation[]): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { conditions, operations, leaving } = await withoutIndex(etcd, stored);
+    const { applied } = await etcd.transact(
+      [unchanged(stored), ...conditions],
+      [{ remove: stored.key }, ...operations, ...more],
+    );
+    if (applied) return true;
+    if (attempt === MAX_REMOVE_ATTEMPTS || !(await witnessIsGone(etcd, leaving))) return false;
+  }
+}
+
+interface Index {
+  readonly conditions: readonly Condition[];
+  readonly operations: readonly Operation[];
+  readonly leaving: Leaving;
+}
+
+/** What goes with a record: its failure, the index keys that no other record of the pod needs, and a VNI that nobody else uses. */
+async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<Index> {
   const record = stored.value;
   const { interfaceName } = record.link;
   // The index keys are read before the records: an intent that comes in between writes them again, and the removal fails.
@@ -226,24 +232,19 @@ async function withoutIndex(
   const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
     (entry) => entry !== undefined,
   );
+  const leaving = sameUser ? STAYS : await leaveVni(etcd, record);
   return {
-    conditions: unused.map((entry) => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
-    operations: [{ remove: failureKeyOf(record) }, ...unused.map((entry) => ({ remove: entry.key }))],
+    conditions: [
+      ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
+      ...leaving.conditions,
+    ],
+    operations: [
+      { remove: failureKeyOf(record) },
+      ...unused.map((entry) => ({ remove: entry.key })),
+      ...leaving.operations,
+    ],
+    leaving,
   };
-}
-
-async function freeVni(etcd: Etcd, network: NetworkRef, dstPort: number, vni: number): Promise<boolean> {
-  const key = keys.vniKey(dstPort, vni);
-  const reservation = await etcd.get(key);
-  if (reservation === undefined || reservation.value !== networkKey(network)) return false;
-  // Read after the reservation: an intent that comes in between writes the reservation again and so fails the delete below.
-  const users = await etcd.list(keys.usersPrefix(network));
-  if (users.entries.some((user) => user.value === `${dstPort}/${vni}`)) return false;
-  const { applied } = await etcd.transact(
-    [{ key, is: 'unchanged', modRevision: reservation.modRevision }],
-    [{ remove: key }],
-  );
-  return applied;
 }
 
 async function takeWaitingForVni(etcd: Etcd, tunnel: string): Promise<(RefusalRecord & { podUid: string })[]> {

@@ -133,7 +133,7 @@ async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRec
   }
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   say(`forgot ${namespace}/${name} ${link.interfaceName} of network ${networkKey(network)} (${found.key})`);
-  if (await records.freeVni(network, link.dstPort, link.vni)) {
+  if (await records.vniIsFree(link.dstPort, link.vni)) {
     say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
     for (const waiting of await records.takeWaitingForVni(link.dstPort, link.vni)) {
       const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };

@@ -50,10 +50,13 @@ export interface RecordStore {
   /** Notes why a step keeps failing; forgotten with the next result or removal. */
   readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
   readonly failures: (podUid: string) => Promise<FailureRecord[]>;
-  /** Forgets an attachment after its last undo. False: the record was changed by somebody else. */
+  /**
+   * Forgets an attachment after its last undo, and frees its network's VNI when nobody else uses it, in one transaction.
+   * False: the record was changed by somebody else.
+   */
   readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
-  /** Frees the network's VNI when nobody uses it any more. True: it was freed by this call. */
-  readonly freeVni: (network: NetworkRef, dstPort: number, vni: number) => Promise<boolean>;
+  /** Whether no network has this VNI. */
+  readonly vniIsFree: (dstPort: number, vni: number) => Promise<boolean>;
   /** Removes and returns the refusals that waited for a VNI. */
   readonly takeWaitingForVni: (dstPort: number, vni: number) => Promise<(RefusalRecord & { podUid: string })[]>;
 
@@ -63,6 +66,6 @@ export interface RecordStore {
     state: { readonly behind: readonly string[] } | undefined,
   ) => Promise<void>;
 
-  /** Keeps what a node that is surely gone still owns, out of the way of a pod of the same UID. */
+  /** Like `forget`, but keeps what a node that is surely gone still owns, out of the way of a pod of the same UID. */
   readonly entomb: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
 }

@@ -154,7 +154,7 @@ for (const [name, etcdOf] of [
       const removing = await removed(store, intent(uid, vni));
       assert.equal(await store.forget({ ...removing, modRevision: '1' }), false);
       assert.ok(await store.forget(removing));
-      assert.ok(await store.freeVni(removing.value.network, 8472, vni));
+      assert.ok(await store.vniIsFree(8472, vni));
       assert.deepEqual(
         (await etcd.keys('/podwire/')).filter((key) => key.includes(uid)),
         [],
@@ -172,7 +172,7 @@ for (const [name, etcdOf] of [
         [second.key],
       );
       assert.equal((await etcd.keys(keys.usersPrefix(removing.value.network))).length, 1);
-      assert.equal(await store.freeVni(removing.value.network, 8472, vni), false);
+      assert.equal(await store.vniIsFree(8472, vni), false);
     });
 
     it('keep what points at them when an intent comes in while they are forgotten', async () => {
@@ -185,19 +185,24 @@ for (const [name, etcdOf] of [
       assert.equal((await store.podAttachments(uid)).length, 2);
     });
 
-    it('keep a VNI when an intent comes in while it is freed', async () => {
+    it('keep a VNI when another pod of the network comes while the last one goes', async () => {
       const { uid, vni } = unique();
       const removing = await removed(store, intent(uid, vni));
-      assert.ok(await store.forget(removing));
-      const racing = createRecordStore(interrupted(etcd, () => store.recordIntent(intent(uid, vni))));
-      assert.equal(await racing.freeVni(removing.value.network, 8472, vni), false);
+      const comes = intent(uid, vni, { podUid: `${uid}-2` });
+      const racing = createRecordStore(interrupted(etcd, () => store.recordIntent(comes)));
+      assert.equal(await racing.forget(removing), false);
       assert.equal((await etcd.get(keys.vniKey(8472, vni)))?.value, `${uid}/red`);
+      assert.ok(await racing.forget(removing));
+      assert.equal(await store.vniIsFree(8472, vni), false);
     });
 
-    it('do not free a VNI that belongs to another network', async () => {
+    it('free their VNI also when its last two users go at once', async () => {
       const { uid, vni } = unique();
-      await recorded(store, intent(uid, vni));
-      assert.equal(await store.freeVni({ scope: 'other', name: 'red' }, 8472, vni), false);
+      const one = await removed(store, intent(uid, vni));
+      const two = await removed(store, intent(uid, vni, { podUid: `${uid}-2` }));
+      const racing = createRecordStore(interrupted(etcd, () => store.forget(two)));
+      assert.ok(await racing.forget(one));
+      assert.ok(await store.vniIsFree(8472, vni));
     });
 
     it('hand out, once, the refusals that waited for a VNI', async () => {
@@ -228,7 +233,7 @@ for (const [name, etcdOf] of [
       assert.equal(await store.entomb(removing), false);
       assert.deepEqual(await store.podAttachments(uid), []);
       assert.equal((await etcd.keys(keys.tombstonesPrefix('n1'))).filter((key) => key.includes(uid)).length, 1);
-      assert.ok(await store.freeVni(removing.value.network, 8472, vni));
+      assert.ok(await store.vniIsFree(8472, vni));
     });
 
     it('of one interface are entombed without losing those of another', async () => {
