@@ -1,0 +1,73 @@
+/** The crash points, made from the lists of activities and from the inner points that the node's activities name in their source. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ControlActivities } from '../../activities/control/inputs.ts';
+import type { NodeActivities } from '../../activities/node/inputs.ts';
+
+/**
+ * What has to be done so that a step runs. `refuse`: an attach that the kernel refuses, undone; `retry`: the same, allowed now, after
+ * `retryNow`; `fail`: an attach whose first try fails; `gone`: a pod ends and its node never comes back.
+ */
+export type Act = 'attach' | 'detach' | 'refuse' | 'retry' | 'fail' | 'gone';
+
+/** A step that is missing here, or gone, does not compile. */
+const NODE_STEPS: Record<keyof NodeActivities, readonly Act[]> = {
+  lookupSandbox: ['attach'],
+  ensureVxlanLink: ['attach'],
+  deleteVxlanLink: ['detach'],
+  syncFdb: ['attach', 'detach'],
+};
+
+const CONTROL_STEPS: Record<keyof ControlActivities, readonly Act[]> = {
+  observePod: ['attach', 'detach'],
+  recordIntent: ['attach'],
+  recordResult: ['attach'],
+  joinMesh: ['attach'],
+  beginRemoval: ['detach', 'refuse'],
+  leaveMesh: ['detach', 'refuse'],
+  forgetAttachment: ['detach', 'refuse'],
+  publishStatus: ['attach', 'detach'],
+  writeMark: ['attach', 'detach'],
+  listMeshNodes: ['attach', 'detach'],
+  recordMesh: ['attach', 'detach'],
+  recordRefusal: ['refuse'],
+  clearRefusals: ['retry'],
+  recordFailure: ['fail'],
+  readNode: ['gone'],
+  entombAttachment: ['gone'],
+};
+
+export interface CrashPoint {
+  /** As the failpoints name it. */
+  readonly point: string;
+  readonly act: Act;
+}
+
+/** Crash points of a node worker, every act that runs them; `once`: only the first act of each. */
+export const nodePoints = (once: boolean): CrashPoint[] => [
+  ...aroundSteps(NODE_STEPS, once),
+  ...innerPoints().flatMap((point) => {
+    const acts = NODE_STEPS[point.split(':')[0] as keyof NodeActivities];
+    return (once ? acts.slice(0, 1) : acts).map((act) => ({ point, act }));
+  }),
+];
+
+/** Crash points of an orchestrator worker. */
+export const controlPoints = (once: boolean): CrashPoint[] => aroundSteps(CONTROL_STEPS, once);
+
+function aroundSteps(steps: Readonly<Record<string, readonly Act[]>>, once: boolean): CrashPoint[] {
+  return Object.entries(steps).flatMap(([step, acts]) =>
+    (once ? acts.slice(0, 1) : acts).flatMap((act) => [
+      { point: `${step}:before`, act },
+      { point: `${step}:after`, act },
+    ]),
+  );
+}
+
+/** Named in the source as `failpoints.hit('<activity>:<where>')`. */
+function innerPoints(): string[] {
+  const folder = fileURLToPath(new URL('../../activities/node/', import.meta.url));
+  const sources = readdirSync(folder).map((file) => readFileSync(folder + file, 'utf8'));
+  const found = sources.flatMap((text) => [...text.matchAll(/failpoints\.hit\('([A-Za-z]+:[a-z-]+)'\)/g)]);
+  return found.map((match) => match[1] ?? '');
+}
