@@ -84,7 +84,8 @@ export interface Trouble {
  */
 export async function nodeStep<Output>(context: RunContext, step: NodeStep<Output>): Promise<Output> {
   const node = proxyActivities<NodeActivities>({ ...options.NODE, taskQueue: nodeQueue(step.node) });
-  const { activityId, summary } = step;
+  const { activityId } = step;
+  let summary = shortSummary(step.summary);
   let phase: ActivityOptions = options.NODE_FIRST;
   for (;;) {
     try {
@@ -94,8 +95,18 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
       await step.onTrouble(trouble);
       if (phase === options.NODE_FIRST && trouble.state === undefined) await pauseInScope(context);
       phase = nextPhase(trouble);
+      if (trouble.state !== undefined)
+        summary = shortSummary(`${trouble.state}: ${step.summary}: ${trouble.failure.message}`);
     }
   }
+}
+
+/** The server refuses a command whose encoded summary exceeds 400 bytes, and the workflow task would fail for ever. */
+const MAX_SUMMARY_CHARACTERS = 180;
+
+function shortSummary(text: string): string {
+  const plain = text.replace(/[^\x20-\x7e]/g, '?');
+  return plain.length <= MAX_SUMMARY_CHARACTERS ? plain : `${plain.slice(0, MAX_SUMMARY_CHARACTERS - 3)}...`;
 }
 
 function nextPhase(trouble: Trouble): ActivityOptions {

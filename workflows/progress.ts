@@ -111,17 +111,54 @@ export class Progress {
       this.#published = state;
       upsertSearchAttributes([{ key: stateKey, value: state }]);
     }
-    setCurrentDetails(details(this.view()));
+    setCurrentDetails(details(this.view(), this.#pod));
   }
 }
 
-function details(view: PodNetworkView): string {
-  const rows = view.lanes.map((lane) => `| ${lane.interfaceName} | ${lane.network} | ${lane.step} | ${lane.note} |`);
+/** What a person can do about a state, or why there is nothing to do. */
+function advice(state: ProvisioningState, pod: PodNetworkInput): string | undefined {
+  const retry = `\`podwire retry ${pod.namespace}/${pod.name}\`, or signal \`retryNow\``;
+  switch (state) {
+    case 'Stuck':
+      return `Tried again every 30 to 60 s for as long as it takes. At once: ${retry}.`;
+    case 'NodeUnavailable':
+      return "Goes on by itself when podwire's worker on that node is back. See to the node.";
+    case 'EtcdUnavailable':
+      return "Goes on by itself when podwire's etcd answers again.";
+    case 'ApiUnavailable':
+      return 'Goes on by itself when the Kubernetes API answers again.';
+    case 'Refused':
+      return "Not tried again before the pod or its networks change. The pod's events say why.";
+    default:
+      return undefined;
+  }
+}
+
+/** The UI shows some ten lines of this without scrolling: what is wrong and what to do come first. */
+function details(view: PodNetworkView, pod: PodNetworkInput): string {
+  const help = advice(view.state, pod);
+  const lanes = [...view.lanes].sort((a, b) => weight(a) - weight(b));
+  const rows = lanes.map(({ interfaceName, network, step, state, note }) =>
+    row([state ?? '', interfaceName, network, step, addressesAsCode(note)]),
+  );
   return [
     `**${view.state}**${view.node === '' ? '' : ` on node ${view.node}`}${view.note === '' ? '' : `: ${view.note}`}`,
-    ...(rows.length === 0 ? [] : ['', '| interface | network | step | note |', '|---|---|---|---|', ...rows]),
-    ...(view.state === 'Stuck'
-      ? ['', 'Try again now: signal `retryNow`, or `podwire retry`, or reset the pending activity.']
-      : []),
+    ...(help === undefined ? [] : ['', help]),
+    ...(rows.length === 0
+      ? []
+      : ['', '| state | interface | network | step | note |', '|---|---|---|---|---|', ...rows]),
   ].join('\n');
 }
+
+/** Lanes in trouble first. */
+function weight({ state }: LaneView): number {
+  const place = BY_WEIGHT.findIndex((each) => each === state);
+  return place < 0 ? BY_WEIGHT.length : place;
+}
+
+/** The UI's font draws `2/29` as a fraction. */
+const addressesAsCode = (note: string): string => note.replace(/[0-9a-f.:]+\/\d{1,3}\b/g, '`$&`');
+
+/** One line of a Markdown table, whatever a failure's message holds. */
+const row = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;

@@ -6,6 +6,7 @@ import { findOpenRuns, signalRetryNow } from '../../cli/pod-runs.ts';
 import { linksIn, vxlanOf, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { inNetns, podNetnsPath } from '../../deploy/lab/lab.ts';
 import { labTest, waitFor } from '../lab/harness.ts';
+import { promised } from '../workflows/limits.ts';
 import { failedAttempts, waitState } from './open-run.ts';
 import { podwire, temporal } from './podwire-command.ts';
 
@@ -71,7 +72,7 @@ describe('a stuck pod', () => {
     await waitFor(
       'another attempt',
       async () => ((await failedAttempts(client(), workflowId, activity('shown'))) > attempts ? true : undefined),
-      { limitMs: 3_000, everyMs: 50 },
+      { limitMs: promised(3_000), everyMs: 50 },
     );
   });
 
@@ -82,7 +83,7 @@ describe('a stuck pod', () => {
     assert.ok(run);
     const linkIsUp = await removeCause(pod);
     assert.equal(await signalRetryNow(client(), run), true);
-    await waitFor('link after retryNow', linkIsUp, { limitMs: 1_000, everyMs: 20 });
+    await waitFor('link after retryNow', linkIsUp, { limitMs: promised(1_000), everyMs: 20 });
   });
 
   test('when the cause is gone, temporal activity reset brings the link up within two seconds', async () => {
@@ -99,7 +100,7 @@ describe('a stuck pod', () => {
       '-a',
       activity('reset'),
     ]);
-    await waitFor('link after the reset', linkIsUp, { limitMs: 2_000, everyMs: 20 });
+    await waitFor('link after the reset', linkIsUp, { limitMs: promised(2_000), everyMs: 20 });
   });
 
   test('a batch signal by query brings up every stuck pod it finds', async () => {
@@ -110,7 +111,9 @@ describe('a stuck pod', () => {
     const place = ['--address', t.lab.temporal.host];
     const batch = ['workflow', 'signal', ...place, '--query', query, '--name', 'retryNow', '--reason', 'eth9 is back'];
     await temporal(t.lab, [...batch, '--yes']);
-    await Promise.all(looks.map((look) => waitFor('link after the batch', look, { limitMs: 10_000, everyMs: 50 })));
+    await Promise.all(
+      looks.map((look) => waitFor('link after the batch', look, { limitMs: promised(5_000), everyMs: 50 })),
+    );
   });
 
   test('retry exits with 1 and says so when there is nothing to retry', async () => {
