@@ -1,10 +1,12 @@
 /** `npm run demo`: a real cluster, podwire in it, and five acts that show what it does. */
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { labDown, labUp, lineProgress, type Lab } from '../lab/lab.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, MAX_NODES } from '../lab/layout.ts';
 import { startPodwire, stopPodwire } from '../lab/podwire.ts';
 import { ACTS } from './acts/all.ts';
-import { buildPodwire } from './build.ts';
+import { buildPodwire, ROOT } from './build.ts';
 import { lookAround } from './look-around.ts';
 import { makeStage, playActs } from './stage.ts';
 
@@ -61,7 +63,7 @@ async function main(): Promise<number> {
   } catch (error) {
     failed = error;
     print(`\nFAILED: ${error instanceof Error ? error.message : String(error)}`);
-    if (lab !== undefined) for (const line of lookAround(lab, NAMESPACE)) print(line);
+    if (lab !== undefined) for (const line of whereToLook(lab)) print(line);
   }
   if (options.keep) {
     print(`the lab is kept; remove it with: ${downCommand}`);
@@ -74,6 +76,15 @@ async function main(): Promise<number> {
     failed === undefined ? `\nall ${ACTS.length} acts went well, ${took} in all` : `\nthe demo failed after ${took}`,
   );
   return failed === undefined ? 0 : 1;
+}
+
+/** A lab that is about to be removed leaves its logs. */
+function whereToLook(lab: Lab): string[] {
+  if (options.keep) return lookAround(lab, NAMESPACE);
+  const kept = join(ROOT, 'build/demo-logs');
+  rmSync(kept, { recursive: true, force: true });
+  cpSync(join(lab.dir, 'logs'), kept, { recursive: true });
+  return [`logs of all parts: ${kept}`, 'to look around in the lab, repeat the demo with: npm run demo -- --keep'];
 }
 
 async function show(lab: Lab): Promise<void> {
