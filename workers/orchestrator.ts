@@ -29,6 +29,11 @@ import { workflowCode } from './workflow-code.ts';
 /** One call to the API must give up before a local activity's 2 s allow a second try. */
 const API_DEADLINE_MS = 900;
 const CACHED_WORKFLOWS = 500;
+/**
+ * A workflow task holds its slot while its local activities run, and those have 2 s: with the SDK's forty at once a burst of forty pods
+ * starved them all of CPU until each timed out.
+ */
+const WORKFLOW_TASKS_AT_ONCE = 10;
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
@@ -58,6 +63,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     ...workflowCode(),
     activities: logged(withFailpoints(activities, createFailpoints(config.failpointsFile)), log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
+    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
     // How long the tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',
     // All of them are local activities; nothing is scheduled on this queue.

@@ -95,7 +95,7 @@ async function wakeWaiting(deps: RecordDeps, link: VxlanLinkSpec): Promise<void>
 async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
   const [desired, sandbox, previous] = await Promise.all([
-    readDesired(deps, input),
+    deps.recent.get(input.uid, input.inputsHash) ?? readDesired(deps, input),
     deps.records.sandbox(input.node, input.uid),
     deps.records.attachment(key),
   ]);

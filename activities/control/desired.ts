@@ -35,6 +35,31 @@ export async function readDesired(deps: DesiredDeps, identity: PodIdentity): Pro
   return { pod, parsed, inputsHash: deps.hash(canonical) };
 }
 
+/**
+ * Remembers for a moment what was read, so that the intent does not ask the API again for what the observation saw a few milliseconds
+ * before. Only for callers that compare the inputs: a change in between is signalled, and the next round observes anew.
+ */
+export class RecentDesired {
+  readonly #byPod = new Map<string, { readonly desired: Desired; readonly readAt: number }>();
+
+  put(desired: Desired): void {
+    this.#byPod.delete(desired.pod.uid);
+    this.#byPod.set(desired.pod.uid, { desired, readAt: performance.now() });
+    const oldest = this.#byPod.keys().next().value;
+    if (this.#byPod.size > RECENT_PODS && oldest !== undefined) this.#byPod.delete(oldest);
+  }
+
+  /** What was read of the pod less than a second ago, if it had these inputs. */
+  get(podUid: string, inputsHash: string): Desired | undefined {
+    const recent = this.#byPod.get(podUid);
+    if (recent === undefined || performance.now() - recent.readAt > RECENT_MS) return undefined;
+    return recent.desired.inputsHash === inputsHash ? recent.desired : undefined;
+  }
+}
+
+const RECENT_MS = 1_000;
+const RECENT_PODS = 200;
+
 /** Address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
 export const vtepOf = (pod: PodView): string | undefined => pod.podIPs[0];
 

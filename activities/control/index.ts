@@ -1,13 +1,15 @@
 /** The orchestrator's activities, with everything they need injected. */
 import { createRecordActivities, type RecordDeps } from './attachment-records.ts';
+import { RecentDesired } from './desired.ts';
 import type { ControlActivities } from './inputs.ts';
 import { createMeshActivities } from './mesh.ts';
 import { createObservePod } from './observe-pod.ts';
 import { createStatusActivities } from './pod-status.ts';
 
-export type ControlDeps = RecordDeps;
+export type ControlDeps = Omit<RecordDeps, 'recent'>;
 
-export function createControlActivities(deps: ControlDeps): ControlActivities {
+export function createControlActivities(injected: ControlDeps): ControlActivities {
+  const deps = { ...injected, recent: new RecentDesired() };
   return {
     observePod: createObservePod(deps),
     ...createRecordActivities(deps),

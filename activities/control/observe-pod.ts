@@ -2,11 +2,12 @@
 import type { Observation, PodPresence, WishedAttachment } from '../../domain/observation.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
-import { linkHashes, readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
+import { linkHashes, readDesired, vtepOf, type Desired, type DesiredDeps, type RecentDesired } from './desired.ts';
 import type { ControlActivities } from './inputs.ts';
 
 export interface ObserveDeps extends DesiredDeps {
   readonly records: RecordStore;
+  readonly recent: RecentDesired;
 }
 
 export function createObservePod(deps: ObserveDeps): ControlActivities['observePod'] {
@@ -14,6 +15,7 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
     const { records } = deps;
     await records.deleteMark(input.uid);
     const desired = await readDesired(deps, input);
+    if (desired !== undefined) deps.recent.put(desired);
     const node = desired?.pod.nodeName ?? '';
     const problems = desired?.parsed.problems ?? [];
     const [known, sandbox, refusals] = await Promise.all([

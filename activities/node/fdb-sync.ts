@@ -115,7 +115,8 @@ export class FdbSync {
 
   /** Forgets what was written where, so that the next sync compares with the kernel. */
   forgetAll(): void {
-    this.#devices.clear();
+    // The devices stay known: a sync that is under way must not find its device missing and take that for "not there".
+    for (const [key, device] of this.#devices) this.#devices.set(key, { ...device, known: undefined });
   }
 
   /** Networks that have attachments on this node. */
