@@ -176,6 +176,7 @@ export class LaneRun {
     );
     if (!forgotten) throw new Stale('the record was written by somebody else');
     this.detached.push({ interfaceName, network, generation: token.generation });
+    this.#show('detached', '', undefined, network);
     return undefined;
   }
 

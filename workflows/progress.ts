@@ -50,6 +50,7 @@ export class Progress {
   #node = '';
   #control: ProvisioningState | undefined;
   #note = '';
+  #finished = false;
 
   constructor(pod: PodNetworkInput) {
     this.#pod = pod;
@@ -93,6 +94,7 @@ export class Progress {
   finish(state: 'Converged' | 'Refused', note: string): void {
     this.#control = state;
     this.#note = note;
+    this.#finished = true;
     this.#show();
   }
 
@@ -101,6 +103,7 @@ export class Progress {
   }
 
   #state(): ProvisioningState {
+    if (this.#finished && this.#control !== undefined) return this.#control;
     const states = [this.#control, ...[...this.#lanes.values()].map((lane) => lane.state)];
     return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control ?? 'Converging';
   }
