@@ -24,9 +24,11 @@ export const GROUPS: readonly Group[] = [
   { name: 'unit', folder: 'unit', concurrency: 2, needsLab: false, limitMs: minutes(5) },
   { name: 'replay', folder: 'replay', concurrency: 2, needsLab: false, limitMs: minutes(5) },
   { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(5) },
+  { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(5) },
   { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'watcher', folder: 'watcher', concurrency: 2, needsLab: true, limitMs: minutes(5) },
   { name: 'lab', folder: 'lab', concurrency: 1, needsLab: true, limitMs: minutes(20) },
+  { name: 'cli', folder: 'cli', concurrency: 1, needsLab: true, limitMs: minutes(10) },
   { name: 'faults', folder: 'faults', concurrency: 1, needsLab: true, limitMs: minutes(20) },
   { name: 'full', folder: 'full', concurrency: 1, needsLab: true, limitMs: minutes(75), fullOnly: true },
 ];
