@@ -1,0 +1,35 @@
+/** Runs that were begun by the code of the saved histories go on with the code of today (invariant Replays). */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import { readHistory } from './history-file.ts';
+import { SCENARIOS } from './scenarios.ts';
+
+const folder = join(import.meta.dirname, 'histories');
+const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+let workflowBundle: WorkflowBundleWithSourceMap;
+
+before(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const workflowsPath = join(import.meta.dirname, '../../workflows/index.ts');
+  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+});
+
+test('every scenario has a saved history', () => {
+  for (const name of Object.keys(SCENARIOS))
+    assert.ok(files.includes(`${name}.json`), `${name}: run node --import tsx test/replay/save.ts`);
+});
+
+for (const file of files) {
+  test(`the history ${file} replays`, async () => {
+    await Worker.runReplayHistory({ workflowBundle }, readHistory(join(folder, file)));
+  });
+}

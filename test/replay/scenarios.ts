@@ -1,0 +1,128 @@
+/** The lives of runs whose histories are kept: each brings one run to a point, and the run may still be open there. */
+import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
+import { memberKey } from '../../domain/keys.ts';
+import { MESSAGE_VERSION, meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
+import { RECORD_VERSION } from '../../domain/records.ts';
+import type { Harness } from '../workflows/harness.ts';
+import { until } from '../workflows/limits.ts';
+import type { TestPod } from '../workflows/test-pod.ts';
+
+/** Returns the workflow id. */
+export type Scenario = (lab: Harness) => Promise<string>;
+
+const red = (lab: Harness, node?: string): Promise<TestPod> => lab.pod(`red id=${lab.vni()} ip=10.1.0.1/24`, node);
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  attach: async (lab) => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    await pod.converge();
+    return pod.id;
+  },
+  'attach-after-lookup': async (lab) => {
+    const pod = await red(lab);
+    await lab.etcd.transact([], [{ remove: `/podwire/sandboxes/n1/${pod.uid}` }]);
+    await pod.converge();
+    return pod.id;
+  },
+  detach: async (lab) => {
+    const pod = await red(lab);
+    await pod.converge();
+    await pod.annotate('');
+    await pod.ended();
+    return pod.id;
+  },
+  'replaced-link': async (lab) => {
+    const pod = await red(lab);
+    await pod.converge();
+    await pod.annotate(`red id=${lab.vni()}`);
+    await pod.ended();
+    return pod.id;
+  },
+  refused: async (lab) => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', () => 'LinkConflict');
+    await pod.converge();
+    return pod.id;
+  },
+  'refused-then-retried': async (lab) => {
+    const pod = await red(lab);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'LinkConflict' : 'ok'));
+    await pod.converge();
+    await pod.signal(RETRY_NOW);
+    await pod.ended();
+    return pod.id;
+  },
+  'stuck-open': async (lab) => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', () => 'ParentMissing');
+    await pod.signal();
+    await pod.shows('Stuck');
+    return pod.id;
+  },
+  'interrupted-back-off': async (lab) => {
+    const pod = await red(lab);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', () => 'ParentMissing');
+    await pod.signal();
+    await until('the second attempt failed', () => pod.calls[1]?.until !== undefined);
+    await pod.annotate(`blue id=${lab.vni()}`);
+    await pod.ended();
+    return pod.id;
+  },
+  'deleted-while-attaching': async (lab) => {
+    const pod = await red(lab);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'hang');
+    await pod.signal();
+    await until('the step runs', () => pod.calls.length === 1);
+    await pod.remove();
+    await pod.ended();
+    return pod.id;
+  },
+  cancelled: async (lab) => {
+    const pod = await red(lab);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'hang');
+    await pod.signal();
+    await until('the step runs', () => pod.calls.length === 1);
+    await pod.handle.cancel();
+    await pod.ended();
+    return pod.id;
+  },
+  'etcd-away': async (lab) => {
+    const pod = await red(lab);
+    lab.faults.set(pod.uid, (name) => (name === 'recordResult' ? 'EtcdUnavailable' : undefined));
+    await pod.signal();
+    await pod.shows('EtcdUnavailable');
+    lab.faults.set(pod.uid, undefined);
+    await pod.ended();
+    return pod.id;
+  },
+  'node-away-open': async (lab) => {
+    const pod = await red(lab, 'away');
+    await pod.signal();
+    await pod.shows('NodeUnavailable');
+    return pod.id;
+  },
+  'node-gone': async (lab) => {
+    const stop = await lab.startNode('gone');
+    const pod = await red(lab, 'gone');
+    await pod.converge();
+    await stop();
+    await pod.remove();
+    await pod.ended();
+    return pod.id;
+  },
+  mesh: (lab) => mesh(lab, 'whole', ['n1']),
+  'mesh-with-a-node-behind': (lab) => mesh(lab, 'half', ['away', 'n1']),
+};
+
+async function mesh(lab: Harness, name: string, nodes: readonly string[]): Promise<string> {
+  const network = { scope: 'cluster', name };
+  for (const node of nodes) {
+    const member = { v: RECORD_VERSION, node, sandboxId: node, interfaceName: 'eth1', generation: 1 };
+    const value = JSON.stringify({ ...member, vtep: '10.0.0.1', mac: '02:00:00:00:00:01', addresses: [] });
+    await lab.etcd.transact([], [{ put: memberKey(network, `uid-${node}`, 'eth1'), value }]);
+  }
+  await signalMesh(lab.client, network, { v: MESSAGE_VERSION, reason: 'a member joined' });
+  const id = meshWorkflowId(network);
+  await lab.client.workflow.getHandle(id).result();
+  return id;
+}
