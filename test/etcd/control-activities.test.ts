@@ -1,0 +1,155 @@
+/** The orchestrator's activities on a real etcd: run twice, or twice at once, as Temporal may do, they leave one state. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createControlActivities } from '../../activities/control/index.ts';
+import type { ControlActivities, IntentInput, PodInput } from '../../activities/control/inputs.ts';
+import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import type { PodView } from '../../domain/pod-view.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { FakeCluster } from '../workflows/fake-cluster.ts';
+import { sandboxOf } from '../workflows/scripted-nodes.ts';
+import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { RESULT } from './some-records.ts';
+
+const NODE = 'n1';
+
+describe('an activity that runs twice', () => {
+  let server: EtcdServer;
+  let etcd: Etcd;
+  let records: RecordStore;
+  let control: ControlActivities;
+  const cluster = new FakeCluster();
+  before(async () => {
+    server = await startEtcd();
+    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+    records = createRecordStore(etcd);
+    control = createControlActivities({
+      ...{ cluster, records, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash, nodeGoneSeconds: 1 },
+      signals: { membersChanged: async () => undefined, podChanged: async () => undefined },
+    });
+  });
+  after(async () => {
+    etcd.close();
+    await server.stop();
+  });
+
+  let pods = 0;
+  /** A running pod that asks for network `red`, with a published sandbox. */
+  const podWith = async (): Promise<PodInput> => {
+    const uid = `pod-${(pods += 1)}`;
+    const pod = { v: 1, uid, namespace: uid, name: 'web' };
+    const view: PodView = {
+      ...{
+        uid,
+        namespace: uid,
+        name: 'web',
+        nodeName: NODE,
+        hostNetwork: false,
+        phaseClass: 'counts',
+        deleting: false,
+      },
+      ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' }, publishedStatus: undefined },
+      annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: `red id=${100 + pods} ip=10.1.0.1/24` },
+    };
+    cluster.pods.set(`${uid}/web`, view);
+    await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
+    return pod;
+  };
+  const intentOf = async (pod: PodInput): Promise<IntentInput> => {
+    const { inputsHash: hash, sandboxId = '' } = await control.observePod(pod);
+    const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
+    return { ...pod, node: NODE, sandboxId, interfaceName: 'red', inputsHash: hash, owner };
+  };
+  const attach = async (pod: PodInput): Promise<IntentInput & { modRevision: string }> => {
+    const input = await intentOf(pod);
+    const intent = await control.recordIntent(input);
+    assert.ok(intent.kind === 'recorded');
+    const { modRevision } = intent;
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
+    return { ...input, modRevision };
+  };
+
+  it('observes the same', async () => {
+    const pod = await podWith();
+    const [a, b] = await Promise.all([control.observePod(pod), control.observePod(pod)]);
+    assert.deepEqual(a, b);
+    assert.equal(a.presence, 'live');
+  });
+
+  it('writes one intent, and both know its revision', async () => {
+    const input = await intentOf(await podWith());
+    const first = await control.recordIntent(input);
+    assert.deepEqual(await control.recordIntent(input), first);
+    assert.equal((await records.podAttachments(input.uid)).length, 1);
+  });
+
+  it('writes one intent when both run at once: the loser observes again', async () => {
+    const input = await intentOf(await podWith());
+    const both = await Promise.all([control.recordIntent(input), control.recordIntent(input)]);
+    assert.ok(both.some(({ kind }) => kind === 'recorded'));
+    assert.ok(both.every(({ kind }) => kind !== 'refused'));
+    const again = await control.recordIntent(input);
+    assert.ok(again.kind === 'recorded');
+    assert.equal(again.generation, 1);
+  });
+
+  it('refuses an intent for wishes or a sandbox that are others by now', async () => {
+    const input = await intentOf(await podWith());
+    assert.equal((await control.recordIntent({ ...input, inputsHash: 'older' })).kind, 'stale');
+    assert.equal((await control.recordIntent({ ...input, sandboxId: 'older' })).kind, 'stale');
+    assert.deepEqual(await records.podAttachments(input.uid), []);
+  });
+
+  it('records a result once, also when its answer was lost', async () => {
+    const input = await attach(await podWith());
+    assert.ok(await control.recordResult({ ...input, result: RESULT }));
+    assert.equal((await records.podAttachments(input.uid))[0]?.value.phase, 'attached');
+  });
+
+  it('begins one removal and forgets once', async () => {
+    const input = await attach(await podWith());
+    const token = await control.beginRemoval(input);
+    assert.ok(token !== undefined);
+    assert.deepEqual(await control.beginRemoval(input), token);
+    assert.ok(await control.forgetAttachment(input));
+    assert.ok(await control.forgetAttachment(input));
+    const left = (await etcd.keys('/podwire/')).filter((key) => key.includes(input.uid));
+    assert.deepEqual(left, [`/podwire/sandboxes/${NODE}/${input.uid}`]);
+  });
+
+  it('publishes one status and one event', async () => {
+    const pod = await podWith();
+    await attach(pod);
+    const attached = [{ interfaceName: 'red', network: { scope: pod.uid, name: 'red' } }];
+    const publish = (): Promise<void> => control.publishStatus({ ...pod, attached, detached: [] });
+    await Promise.all([publish(), publish()]);
+    const status = cluster.pods.get(`${pod.uid}/web`)?.publishedStatus;
+    await publish();
+    assert.equal(cluster.pods.get(`${pod.uid}/web`)?.publishedStatus, status);
+    assert.match(status ?? '', /"state":"Attached"/);
+    assert.deepEqual(cluster.eventsOf(pod.uid), [
+      `NetworkAttached: attached red to network ${pod.uid}/red with 10.1.0.1/24`,
+    ]);
+  });
+
+  it('writes one mark, for the inputs that were carried out and no others', async () => {
+    const pod = await podWith();
+    const { inputsHash: hash } = await attach(pod);
+    assert.deepEqual(
+      await Promise.all([
+        control.writeMark({ ...pod, inputsHash: hash }),
+        control.writeMark({ ...pod, inputsHash: hash }),
+      ]),
+      [true, true],
+    );
+    assert.equal((await records.mark(pod.uid))?.outcome, 'converged');
+    await control.observePod(pod);
+    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await control.writeMark({ ...pod, inputsHash: 'older' }), false);
+    assert.equal(await records.mark(pod.uid), undefined);
+  });
+});
