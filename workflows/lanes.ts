@@ -15,7 +15,13 @@ export async function runLanes(
   const { wake } = context;
   let over = false;
   let statusIsOld = false;
-  const runs = lanes.map((lane) => new LaneRun(context, observation, lane, () => (statusIsOld = true)));
+  let troubled = false;
+  let open = lanes.length;
+  const onTrouble = (): void => {
+    troubled = true;
+    statusIsOld = true;
+  };
+  const runs = lanes.map((lane) => new LaneRun(context, observation, lane, onTrouble));
   const scope = new CancellationScope();
 
   const interrupting = (async (): Promise<void> => {
@@ -38,9 +44,15 @@ export async function runLanes(
     scope.cancel();
     return 'interrupted';
   };
+  // What is done shows at once while another lane goes on in the background; otherwise the end is soon enough.
+  const onEnd = (): void => {
+    open -= 1;
+    if (troubled && open > 0) statusIsOld = true;
+  };
   const ends: Promise<LaneEnd>[] = [];
   for (const run of runs) {
-    ends.push(scope.run(() => run.run()).catch(failed));
+    const end = scope.run(() => run.run()).catch(failed);
+    ends.push(end.finally(onEnd));
     await condition(() => run.yielded || wake.raised || wake.cancelled);
   }
   // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.
