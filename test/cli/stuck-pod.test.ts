@@ -116,6 +116,13 @@ describe('a stuck pod', () => {
     );
   });
 
+  test('podwire retry --all-stuck signals every stuck pod, and says which', async () => {
+    const workflowId = await waitState(client(), t.pod('shown'), 'Stuck');
+    const { code, stdout, stderr } = await podwire(t.lab, ['retry', '--all-stuck']);
+    assert.equal(code, 0, stderr);
+    assert.ok(stdout.includes(`retryNow → ${t.namespace}/shown (${workflowId})\n`), stdout);
+  });
+
   test('retry exits with 1 and says so when there is nothing to retry', async () => {
     const { code, stderr } = await podwire(t.lab, ['retry', `${t.namespace}/nobody`]);
     assert.equal(code, 1);
