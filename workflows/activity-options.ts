@@ -11,7 +11,7 @@
  * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
  * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
  * | node: stuck              | 30…60 s, endless | a cause that goes away is noticed without a person; a signal interrupts           |
- * | node away                | 1…30 s, endless  | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
+ * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
  */
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 
@@ -49,7 +49,8 @@ export const NODE_AWAY: ActivityOptions = {
   ...NODE,
   // Renewed every two minutes: the server unloads a partition that is idle for five, and then a worker's first poll may miss it.
   scheduleToStartTimeout: '2m',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  // A worker that is back but keeps failing is no silent node any more: then the step is Stuck.
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5 },
 };
 
 /** One look of a mesh run at one node; a node that misses it resyncs by itself when it is back (decision 22). */
