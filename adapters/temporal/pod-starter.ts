@@ -26,6 +26,8 @@ export interface SignalledPod extends PodIdentity {
 }
 
 const DEADLINE_MS = 5_000;
+/** The server refuses a start with a summary of more than 400 bytes; names are ASCII, and a pod's and a node's alone may have 506. */
+const MAX_SUMMARY = 400;
 const nodeAttribute = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
 const namespaceAttribute = defineSearchAttributeKey(SEARCH_NAMESPACE, SearchAttributeType.KEYWORD);
 const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttributeType.KEYWORD_LIST);
@@ -86,7 +88,7 @@ async function signalWithStart(client: Client, start: Start): Promise<string> {
         signal: start.signal,
         signalArgs: [start.hint],
         typedSearchAttributes: start.attributes,
-        staticSummary: start.summary,
+        staticSummary: start.summary.slice(0, MAX_SUMMARY),
       }),
     );
     return handle.signaledRunId;
