@@ -25,11 +25,17 @@ describe('a node that is gone', () => {
     await startPodwirePart(lab, ORCHESTRATOR_PART, { env: { PODWIRE_NODE_GONE_SECONDS: '1' } });
   });
   after(async () => {
+    await nodeIsBack();
+    await stopPart(context.lab, ORCHESTRATOR_PART);
+    await startPodwire(context.lab);
+  });
+
+  async function nodeIsBack(): Promise<void> {
     const { lab } = context;
     await startPart(lab, kubelet);
-    await kubectl(lab, ['wait', '--for=condition=Ready', `node/${gone.name}`, '--timeout=60s'], { timeoutMs: 70_000 });
-    await startPodwire(lab);
-  });
+    const wait = ['wait', '--for=condition=Ready', `node/${gone.name}`, '--timeout=2s'];
+    await waitFor(`node ${gone.name} to be Ready`, () => kubectl(lab, wait), { limitMs: 60_000 });
+  }
 
   test('records become tombstones when the Node object is gone, and a returning worker removes links and tombstones', async () => {
     const { lab, namespace } = context;
@@ -72,6 +78,8 @@ describe('a node that is gone', () => {
       limitMs: 20_000,
     });
     assert.deepEqual(vxlanOf(await linksIn(netns)), []);
-    await nothingLeaked(lab, { limitMs: 30_000 });
+    await nodeIsBack();
+    // Its kubelet removes the sandbox, and with it what the worker had published about it.
+    await nothingLeaked(lab, { limitMs: 60_000 });
   });
 });
