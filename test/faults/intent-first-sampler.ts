@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { intentFirst } from '../lab/invariants.ts';
 
-const PAUSE_MS = 400;
+const PAUSE_MS = 700;
 
 export class IntentFirstSampler {
   readonly #violations: string[] = [];
