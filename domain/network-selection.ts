@@ -1,5 +1,9 @@
 /** The canonical form of what a pod asks for, whatever dialect it was written in. */
+import type { CniAttachmentSpec, CniConfigSource } from './cni/attachment.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
+
+/** Whose annotation it was; also the order in which two dialects get an interface that both want (decision 34). */
+export type Dialect = 'npwg' | 'openvnf' | 'kaloom';
 
 /** Identity of a network: one per cluster, or one per namespace (issue: a network declared inline belongs to its namespace). */
 export interface NetworkRef {
@@ -8,15 +12,29 @@ export interface NetworkRef {
   readonly name: string;
 }
 
-export interface NetworkSelection {
+export interface VxlanSelection {
+  readonly kind: 'vxlan';
   readonly dialect: 'openvnf';
   readonly network: NetworkRef;
   readonly link: VxlanLinkSpec;
 }
 
+export interface CniSelection {
+  readonly kind: 'cni';
+  readonly dialect: 'npwg' | 'kaloom';
+  /** Scope is the namespace of the object that defines it, as written by `namespaceScope`. */
+  readonly network: NetworkRef;
+  readonly cni: CniAttachmentSpec;
+  readonly config: CniConfigSource;
+}
+
+export type NetworkSelection = VxlanSelection | CniSelection;
+
 /** A mistake in what was asked for; `code` is stable, `message` is for the pod's owner. */
 export interface SelectionProblem {
   readonly code: string;
+  /** Absent: openvnf. */
+  readonly dialect?: Dialect;
   /** Network the mistake belongs to; undefined when it is about the annotation as a whole. */
   readonly network?: string;
   readonly option?: string;
@@ -38,6 +56,15 @@ export interface ParsedSelections {
    * read: what is attached under these names stays as it is (decision 10).
    */
   readonly keep: readonly string[];
+  /** Networks that another runtime attached (NPWG: visible in the pod's network-status): left alone. */
+  readonly foreign?: readonly ForeignAttachment[];
+}
+
+/** An interface that somebody else made and takes away. */
+export interface ForeignAttachment {
+  readonly interfaceName: string;
+  /** As the other runtime wrote it, usually `namespace/name`. */
+  readonly network: string;
 }
 
 export const CLUSTER_SCOPE = 'cluster';

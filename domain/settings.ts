@@ -9,6 +9,32 @@ export interface DialectSettings {
   readonly configMapNamespace: string;
   /** `namespace`: an inline network belongs to the pod's namespace. `cluster`: the original's rule, by name alone. */
   readonly inlineScope: 'namespace' | 'cluster';
+  readonly npwg: NpwgSettings;
+  readonly kaloom: KaloomSettings;
+  readonly cniPolicy: CniPolicy;
+}
+
+/** The de-facto standard of the Network Plumbing Working Group, version 1.3. */
+export interface NpwgSettings {
+  readonly enabled: boolean;
+  /** A pod may only name networks of its own namespace and of the shared ones. */
+  readonly namespaceIsolation: boolean;
+  readonly sharedNamespaces: readonly string[];
+}
+
+/** Off by default: its annotation key is the bare word `networks` (decision 34). */
+export interface KaloomSettings {
+  readonly enabled: boolean;
+  /** Where `Network` objects live; kactus reads them from `default` only. */
+  readonly namespace: string;
+}
+
+/** What a network definition may make a plugin do on the host; set by the administrator. */
+export interface CniPolicy {
+  /** Values of `type` that may be executed, main plugins and IPAM. */
+  readonly pluginTypes: readonly string[];
+  /** Keys that reach into the host (see `HOST_KEYS`) and are nevertheless allowed. */
+  readonly hostKeys: readonly string[];
 }
 
 export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
@@ -17,7 +43,35 @@ export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
   configMapName: 'kube-vxlan-controller',
   configMapNamespace: 'kube-system',
   inlineScope: 'namespace',
+  npwg: { enabled: true, namespaceIsolation: true, sharedNamespaces: [] },
+  kaloom: { enabled: false, namespace: 'default' },
+  cniPolicy: {
+    pluginTypes: [
+      'bridge',
+      'macvlan',
+      'ipvlan',
+      'vlan',
+      'ptp',
+      'tuning',
+      'portmap',
+      'bandwidth',
+      'firewall',
+      'sbr',
+      'vrf',
+      'host-local',
+      'static',
+      'dhcp',
+      'whereabouts',
+    ],
+    hostKeys: [],
+  },
 };
+
+/** Annotations of the Network Plumbing Working Group's specification, version 1.3. */
+export const NPWG_NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
+export const NPWG_STATUS_ANNOTATION = 'k8s.v1.cni.cncf.io/network-status';
+/** Kaloom podagent's annotation. */
+export const KALOOM_ANNOTATION = 'networks';
 
 /** Annotation under which podwire publishes what it did. */
 export const STATUS_ANNOTATION = 'podwire.io/network-status';

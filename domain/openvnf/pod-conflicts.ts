@@ -1,10 +1,10 @@
 /** What two networks of one pod cannot share. The first in the annotation wins, the later one is refused. */
-import type { NetworkSelection, SelectionProblem } from '../network-selection.ts';
+import type { VxlanSelection, SelectionProblem } from '../network-selection.ts';
 import { identityKey } from './config-map.ts';
 import { problem } from './problems.ts';
 
 export interface Candidate {
-  readonly selection: NetworkSelection;
+  readonly selection: VxlanSelection;
   readonly line: number;
   readonly warnings: readonly SelectionProblem[];
 }

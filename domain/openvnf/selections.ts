@@ -2,9 +2,9 @@
 import {
   CLUSTER_SCOPE,
   namespaceScope,
-  type NetworkSelection,
   type ParsedSelections,
   type SelectionProblem,
+  type VxlanSelection,
 } from '../network-selection.ts';
 import type { PodView } from '../pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
@@ -79,7 +79,8 @@ function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
     entry !== undefined || input.settings.inlineScope === 'cluster'
       ? CLUSTER_SCOPE
       : namespaceScope(input.pod.namespace);
-  const selection: NetworkSelection = {
+  const selection: VxlanSelection = {
+    kind: 'vxlan',
     dialect: 'openvnf',
     network: { scope, name: network.name },
     link: judged.link,

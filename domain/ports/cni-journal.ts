@@ -1,0 +1,24 @@
+/**
+ * What this node's worker has begun with CNI plugins: written before a plugin runs, removed after its DEL. It survives a killed worker
+ * and a lost etcd, and it is how a retry knows that DEL must come first.
+ */
+import type { CniCall } from './cni-plugins.ts';
+
+export interface CniJournalEntry {
+  readonly v: number;
+  readonly podUid: string;
+  readonly generation: number;
+  readonly bootId: string;
+  readonly call: CniCall;
+  /** ADD's result, once it succeeded. */
+  readonly resultText?: string;
+}
+
+export interface CniJournal {
+  read(sandboxId: string, interfaceName: string): Promise<CniJournalEntry | undefined>;
+  /** Replaces the entry in one step: a reader sees the old one or the new one, never half. */
+  write(entry: CniJournalEntry): Promise<void>;
+  remove(sandboxId: string, interfaceName: string): Promise<void>;
+  /** All entries; one that cannot be read is reported by its file name and left. */
+  list(): Promise<{ readonly entries: readonly CniJournalEntry[]; readonly unreadable: readonly string[] }>;
+}
