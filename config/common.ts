@@ -5,6 +5,7 @@ import { LOG_LEVELS } from '../adapters/log/logger.ts';
 import { splitAddress } from '../adapters/http/health-server.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import { HOST_KEYS } from '../domain/cni/policy.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../domain/settings.ts';
 import type { SettingsTable, Values } from './cli-flags.ts';
 
@@ -62,6 +63,28 @@ export const kubernetesSettings = {
   },
 } as const satisfies SettingsTable;
 
+/** A CNI plugin's file name. */
+const pluginType = /^[a-zA-Z0-9](?!.*\.\.)[a-zA-Z0-9_.-]{0,63}$/;
+
+const switched = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback ? 'true' : 'false')
+    .transform((text) => text === 'true');
+
+/** Words separated by commas; white space around one means nothing. */
+const words = (fallback: readonly string[], pattern: RegExp, what: string) =>
+  z
+    .string()
+    .default(fallback.join(','))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== ''),
+    )
+    .refine((list) => list.every((word) => pattern.test(word)), { error: `must be ${what}, separated by commas` });
+
 export const dialectSettings = {
   selector: {
     flag: 'selector',
@@ -90,6 +113,55 @@ export const dialectSettings = {
     schema: z.enum(['namespace', 'cluster']).default(DEFAULT_DIALECT_SETTINGS.inlineScope),
     help: 'whether an inline network belongs to its namespace or, by name alone, to the cluster',
   },
+  npwg: {
+    flag: 'npwg',
+    env: 'PODWIRE_NPWG',
+    schema: switched(DEFAULT_DIALECT_SETTINGS.npwg.enabled),
+    help: 'annotation k8s.v1.cni.cncf.io/networks: true or false',
+  },
+  npwgNamespaceIsolation: {
+    flag: 'npwg-namespace-isolation',
+    env: 'PODWIRE_NPWG_NAMESPACE_ISOLATION',
+    schema: switched(DEFAULT_DIALECT_SETTINGS.npwg.namespaceIsolation),
+    help: 'whether a pod may only name networks of its own and of the shared namespaces: true or false',
+  },
+  npwgSharedNamespaces: {
+    flag: 'npwg-shared-namespaces',
+    env: 'PODWIRE_NPWG_SHARED_NAMESPACES',
+    schema: words(DEFAULT_DIALECT_SETTINGS.npwg.sharedNamespaces, new RegExp(`^${dnsName}$`), 'namespaces'),
+    help: 'namespaces whose networks every pod may name, separated by commas',
+  },
+  kaloom: {
+    flag: 'kaloom',
+    env: 'PODWIRE_KALOOM',
+    schema: switched(DEFAULT_DIALECT_SETTINGS.kaloom.enabled),
+    help: "Kaloom's annotation networks: true or false",
+  },
+  kaloomNamespace: {
+    flag: 'kaloom-namespace',
+    env: 'PODWIRE_KALOOM_NAMESPACE',
+    schema: z
+      .string()
+      .regex(new RegExp(`^${dnsName}$`), 'must be a namespace')
+      .default(DEFAULT_DIALECT_SETTINGS.kaloom.namespace),
+    help: "namespace of Kaloom's Network objects",
+  },
+  cniPluginTypes: {
+    flag: 'cni-plugin-types',
+    env: 'PODWIRE_CNI_PLUGIN_TYPES',
+    schema: words(DEFAULT_DIALECT_SETTINGS.cniPolicy.pluginTypes, pluginType, 'names of CNI plugins'),
+    help: 'CNI plugins, IPAM included, that network definitions may name, separated by commas',
+  },
+  cniHostKeys: {
+    flag: 'cni-host-keys',
+    env: 'PODWIRE_CNI_HOST_KEYS',
+    schema: words(
+      DEFAULT_DIALECT_SETTINGS.cniPolicy.hostKeys,
+      new RegExp(`^(${HOST_KEYS.join('|')})$`),
+      `keys among ${HOST_KEYS.join(', ')}`,
+    ),
+    help: 'keys that reach into the host and that network definitions may use nevertheless, separated by commas',
+  },
 } as const satisfies SettingsTable;
 
 export function dialectOf(values: Values<typeof dialectSettings>): DialectSettings {
@@ -100,6 +172,13 @@ export function dialectOf(values: Values<typeof dialectSettings>): DialectSettin
     configMapName,
     configMapNamespace,
     inlineScope: values.inlineScope,
+    npwg: {
+      enabled: values.npwg,
+      namespaceIsolation: values.npwgNamespaceIsolation,
+      sharedNamespaces: values.npwgSharedNamespaces,
+    },
+    kaloom: { enabled: values.kaloom, namespace: values.kaloomNamespace },
+    cniPolicy: { pluginTypes: values.cniPluginTypes, hostKeys: values.cniHostKeys },
   };
 }
 

@@ -23,6 +23,8 @@ export interface PodView {
   readonly annotations: Readonly<Record<string, string>>;
   /** The `podwire.io/network-status` annotation as it stands; not an input. */
   readonly publishedStatus: string | undefined;
+  /** The NPWG network-status annotation as it stands: tells which interfaces another runtime attached. */
+  readonly npwgStatus?: string | undefined;
 }
 
 /** Identity of a pod: the UID decides, namespace and name are for people and for API calls. */

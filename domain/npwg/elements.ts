@@ -1,0 +1,141 @@
+/**
+ * The two forms of the annotation `k8s.v1.cni.cncf.io/networks` (NPWG 1.3 §4.1.1 comma-delimited, §4.1.2 JSON list), taken apart
+ * into the networks they name; nothing else of an entry is judged here.
+ */
+import type { JsonObject, JsonValue } from '../cni/attachment.ts';
+import { dialectProblem } from '../cni/problems.ts';
+import type { SelectionProblem } from '../network-selection.ts';
+import { isDnsLabel } from '../openvnf/names.ts';
+import { shown } from '../openvnf/problems.ts';
+import { isJsonList, isJsonObject, member, parseStrictJson } from '../strict-json.ts';
+
+export const MAX_NPWG_BYTES = 32 * 1024;
+export const MAX_NPWG_ELEMENTS = 64;
+
+/** One entry that names its network well. */
+export interface NpwgElement {
+  readonly namespace: string;
+  readonly name: string;
+  /** The JSON object as written; in the comma form `interface` at most. */
+  readonly fields: JsonObject;
+}
+
+export interface NpwgElements {
+  readonly elements: readonly NpwgElement[];
+  readonly problems: readonly SelectionProblem[];
+  /** Some entry, or the whole text, does not tell which network it means: nothing may be taken away for its sake. */
+  readonly unreadable: boolean;
+}
+
+const NAME_RULE = '1 to 63 lower-case letters, digits and "-", not first and not last (NPWG 1.3 §3.3: DNS-1123 label)';
+
+/** Reads any text; never throws. An empty text names nothing. */
+export function npwgElements(text: string, podNamespace: string): NpwgElements {
+  const trimmed = trim(text);
+  if (trimmed === '') return { elements: [], problems: [], unreadable: false };
+  const entries = /^[[{"]/.test(trimmed) ? jsonEntries(text) : commaEntries(text);
+  if (!Array.isArray(entries)) return { elements: [], problems: [entries.problem], unreadable: true };
+  const elements: NpwgElement[] = [];
+  const problems: SelectionProblem[] = [];
+  let unreadable = false;
+  for (const entry of entries.slice(0, MAX_NPWG_ELEMENTS)) {
+    const read = 'fields' in entry ? named(entry, podNamespace) : entry;
+    if ('name' in read) elements.push(read);
+    else {
+      problems.push(read.problem);
+      unreadable ||= read.unreadable;
+    }
+  }
+  if (entries.length > MAX_NPWG_ELEMENTS) {
+    const why = `the annotation has ${entries.length} entries; allowed: at most ${MAX_NPWG_ELEMENTS}, all from there on are left out`;
+    problems.push(dialectProblem('npwg', 'TooManyNetworks', {}, why));
+    unreadable = true;
+  }
+  return { elements, problems, unreadable };
+}
+
+interface Entry {
+  readonly at: string;
+  readonly fields: JsonObject;
+}
+
+interface Unnamed {
+  readonly problem: SelectionProblem;
+  readonly unreadable: boolean;
+}
+
+function jsonEntries(text: string): (Entry | Unnamed)[] | { readonly problem: SelectionProblem } {
+  const json = parseStrictJson(text, { maxBytes: MAX_NPWG_BYTES });
+  if (!json.ok) {
+    const code = json.fault === 'TooLong' ? 'AnnotationTooLong' : 'AnnotationInvalid';
+    const place = json.line === undefined ? {} : { line: json.line };
+    return { problem: dialectProblem('npwg', code, place, `the annotation ${json.why}`) };
+  }
+  if (!isJsonList(json.value)) {
+    const why = 'the annotation is JSON but no list; allowed: a list of objects with "name" (NPWG 1.3 §4.1.2)';
+    return { problem: dialectProblem('npwg', 'AnnotationInvalid', {}, why) };
+  }
+  return json.value.map((value, index) => {
+    const at = `entry ${index + 1}`;
+    if (isJsonObject(value)) return { at, fields: value };
+    return unnamed('EntryInvalid', `${at} is no object; allowed: an object with "name" (NPWG 1.3 §4.1.2)`, true);
+  });
+}
+
+/** `[namespace/]name[@interface]` with commas between them; white space around one means nothing. */
+function commaEntries(text: string): (Entry | Unnamed)[] | { readonly problem: SelectionProblem } {
+  // A character is a byte at least.
+  if (text.length > MAX_NPWG_BYTES) {
+    const why = `the annotation has more than ${MAX_NPWG_BYTES} bytes; allowed: at most that`;
+    return { problem: dialectProblem('npwg', 'AnnotationTooLong', {}, why) };
+  }
+  return text.split(',').map((piece, index) => {
+    const at = `entry ${index + 1}`;
+    const match = /^(?:([^/@]*)\/)?([^/@]*)(?:@([^/@]*))?$/.exec(trim(piece));
+    const [, namespace, name, interfaceName] = match ?? [];
+    if (name === undefined || name === '' || namespace === '' || interfaceName === '') {
+      const why = `${at} is ${shown(trim(piece))}; allowed: [namespace/]name[@interface] (NPWG 1.3 §4.1.1)`;
+      return unnamed('EntryInvalid', why, false);
+    }
+    return {
+      at,
+      fields: {
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(interfaceName === undefined ? {} : { interface: interfaceName }),
+      },
+    };
+  });
+}
+
+function named({ at, fields }: Entry, podNamespace: string): NpwgElement | Unnamed {
+  const name = member(fields, 'name');
+  // Missing or empty means the pod's (§4.1.2.1.2).
+  const written = member(fields, 'namespace') ?? '';
+  const namespace = written === '' ? podNamespace : written;
+  if (typeof name !== 'string' || typeof namespace !== 'string') {
+    const key = typeof name === 'string' ? 'namespace' : 'name';
+    const why = `${at} has ${described(fields, key)}; allowed: a text (NPWG 1.3 §4.1.2.1, "${key}")`;
+    return unnamed('EntryInvalid', why, true);
+  }
+  if (!isDnsLabel(name))
+    return unnamed('InvalidName', `${at} has the name ${shown(name)}; allowed: ${NAME_RULE}`, false);
+  if (!isDnsLabel(namespace)) {
+    return unnamed('InvalidName', `${at} has the namespace ${shown(namespace)}; allowed: ${NAME_RULE}`, false);
+  }
+  return { namespace, name, fields };
+}
+
+function described(fields: JsonObject, key: string): string {
+  const value: JsonValue | undefined = member(fields, key);
+  if (value !== undefined) return `a "${key}" that is no text`;
+  const variant = Object.keys(fields).find((other) => other.toLowerCase() === key);
+  return variant === undefined ? `no "${key}"` : `${shown(variant)} instead of "${key}"`;
+}
+
+const unnamed = (code: string, why: string, unreadable: boolean): Unnamed => ({
+  problem: dialectProblem('npwg', code, {}, why),
+  unreadable,
+});
+
+const trim = (text: string): string => text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');

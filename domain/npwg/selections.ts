@@ -1,0 +1,177 @@
+/** What a pod asks for in the NPWG's standard (version 1.3), judged as a whole. Pure and total: any text gives a result. */
+import type { CniConfigSource } from '../cni/attachment.ts';
+import { configProblems } from '../cni/definition-check.ts';
+import type { DefinitionLookup } from '../cni/network-definition.ts';
+import { dialectProblem, limitedProblems } from '../cni/problems.ts';
+import { keepAll, keepEntry } from '../keep.ts';
+import {
+  namespaceScope,
+  type CniSelection,
+  type ForeignAttachment,
+  type NetworkRef,
+  type ParsedSelections,
+  type SelectionProblem,
+} from '../network-selection.ts';
+import { shown } from '../openvnf/problems.ts';
+import type { PodView } from '../pod-view.ts';
+import type { IpCodec } from '../ports/ip-codec.ts';
+import { NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../settings.ts';
+import { npwgElements, type NpwgElement } from './elements.ts';
+import { npwgFields, type JudgedFields } from './fields.ts';
+import { foreignEntries, type ForeignEntry } from './foreign.ts';
+
+export interface NpwgInput {
+  readonly pod: PodView;
+  /** Undefined: only the annotation is judged, and selections come with an empty configuration (lint without definitions). */
+  readonly lookup: DefinitionLookup | undefined;
+  readonly settings: DialectSettings;
+  readonly ip: IpCodec;
+}
+
+/** Judges the networks of one pod; a pod without the annotation asks for nothing. */
+export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
+  const { pod, settings } = input;
+  if (!settings.npwg.enabled) return { selections: [], problems: [], warnings: [], keep: [] };
+  const foreign = foreignEntries(pod);
+  const text = Object.hasOwn(pod.annotations, NPWG_NETWORKS_ANNOTATION)
+    ? (pod.annotations[NPWG_NETWORKS_ANNOTATION] ?? '')
+    : '';
+  const { elements, problems, unreadable } = npwgElements(text, pod.namespace);
+  const candidates = elements.map((element): Candidate => ({
+    element,
+    network: `${element.namespace}/${element.name}`,
+    ...npwgFields(element, input.ip, settings.cniPolicy),
+  }));
+  const satisfied = satisfiedBy(foreign, candidates);
+  const clashes = clashesOf(candidates, foreign, satisfied);
+  const verdicts = candidates.map((candidate) => judge(candidate, clashes, satisfied, input));
+  const keep = new Set([
+    ...(unreadable ? [keepAll('npwg')] : []),
+    ...candidates.flatMap(({ element }, index) =>
+      (verdicts[index]?.problems.length ?? 0) === 0 ? [] : [keepEntry('npwg', refOf(element))],
+    ),
+  ]);
+  return {
+    selections: verdicts.flatMap((verdict) => verdict.selection ?? []),
+    problems: limitedProblems('npwg', [...problems, ...verdicts.flatMap((verdict) => verdict.problems)]),
+    warnings: [],
+    keep: [...keep],
+    foreign: foreign.map(({ interfaceName, network }): ForeignAttachment => ({ interfaceName, network })),
+  };
+}
+
+interface Candidate extends JudgedFields {
+  readonly element: NpwgElement;
+  readonly network: string;
+}
+
+interface Verdict {
+  readonly selection?: CniSelection;
+  readonly problems: readonly SelectionProblem[];
+}
+
+const refOf = ({ namespace, name }: NpwgElement): NetworkRef => ({ scope: namespaceScope(namespace), name });
+
+type Clashes = ReadonlyMap<Candidate, readonly SelectionProblem[]>;
+
+function judge(candidate: Candidate, clashes: Clashes, satisfied: ReadonlySet<Candidate>, input: NpwgInput): Verdict {
+  const problems = [...candidate.problems, ...(clashes.get(candidate) ?? [])];
+  if (satisfied.has(candidate)) return { problems };
+  problems.push(...isolationProblems(candidate, input));
+  if (problems.length > 0) return { problems };
+  const config = configOf(candidate, input);
+  if (Array.isArray(config)) return { problems: config };
+  const network = refOf(candidate.element);
+  return { selection: { kind: 'cni', dialect: 'npwg', network, cni: candidate.spec, config }, problems: [] };
+}
+
+function configOf({ element, network, spec }: Candidate, input: NpwgInput): CniConfigSource | SelectionProblem[] {
+  if (input.lookup === undefined) return { uid: '', text: '' };
+  const definition = input.lookup({ kind: 'nad', namespace: element.namespace, name: element.name });
+  if (definition === 'absent') {
+    const why = `there is no NetworkAttachmentDefinition ${network}; create it or correct the name; what is attached stays as it is`;
+    return [dialectProblem('npwg', 'NetworkNotFound', { network }, why)];
+  }
+  if (definition === 'unreadable') {
+    const why = `its NetworkAttachmentDefinition cannot be read; what is attached stays as it is until it can`;
+    return [dialectProblem('npwg', 'DefinitionUnreadable', { network }, why)];
+  }
+  if (definition.config.trim() === '') {
+    const why =
+      'its NetworkAttachmentDefinition has no spec.config; configurations in files of the node are not used (NPWG 1.3 §3.4.1)';
+    return [dialectProblem('npwg', 'CniConfigInvalid', { network }, why)];
+  }
+  const source = { uid: definition.uid, text: definition.config };
+  const { capabilityArgs } = spec;
+  const policy = input.settings.cniPolicy;
+  const check = { dialect: 'npwg' as const, network, fallbackName: element.name, capabilityArgs, policy };
+  const problems = configProblems(source, check);
+  return problems.length > 0 ? problems : source;
+}
+
+function isolationProblems({ element, network }: Candidate, { pod, settings }: NpwgInput): SelectionProblem[] {
+  const { namespaceIsolation, sharedNamespaces } = settings.npwg;
+  if (!namespaceIsolation || element.namespace === pod.namespace || sharedNamespaces.includes(element.namespace)) {
+    return [];
+  }
+  const allowed = [pod.namespace, ...sharedNamespaces].slice(0, 16).join(', ');
+  const why = `lies in another namespace than the pod; allowed namespaces: ${allowed}; the administrator shares others (--npwg-shared-namespaces)`;
+  return [dialectProblem('npwg', 'NamespaceIsolated', { network }, why)];
+}
+
+/** Each foreign attachment satisfies one selection of its network: first those that ask for its interface, then those that ask for none. */
+function satisfiedBy(foreign: readonly ForeignEntry[], candidates: readonly Candidate[]): ReadonlySet<Candidate> {
+  const free = new Set(foreign.filter(({ reference }) => reference !== undefined));
+  const satisfied = new Set<Candidate>();
+  for (const wantsName of [true, false]) {
+    for (const candidate of candidates) {
+      const wanted = candidate.spec.interfaceName;
+      // An interface that was refused is not "none asked for".
+      const asksForName = Object.hasOwn(candidate.element.fields, 'interface');
+      if (asksForName !== wantsName || (asksForName && wanted === '')) continue;
+      const match = [...free].find(
+        (entry) => entry.reference === candidate.network && (!asksForName || entry.interfaceName === wanted),
+      );
+      if (match === undefined) continue;
+      free.delete(match);
+      satisfied.add(candidate);
+    }
+  }
+  return satisfied;
+}
+
+/** What entries of one annotation cannot share: interfaces (the first has it), and the pod's default route (then nobody has it). */
+function clashesOf(
+  candidates: readonly Candidate[],
+  foreign: readonly ForeignEntry[],
+  satisfied: ReadonlySet<Candidate>,
+): Clashes {
+  const owners = new Map<string, string>();
+  const foreignOwners = new Map(foreign.map((entry) => [entry.interfaceName, entry.network]));
+  const routed = candidates.filter(({ element }) => Object.hasOwn(element.fields, 'default-route'));
+  return new Map(
+    candidates.map((candidate) => {
+      const { network, spec } = candidate;
+      const problems: SelectionProblem[] = [];
+      const place = { network, option: 'interface', value: spec.interfaceName };
+      const owner = spec.interfaceName === '' ? undefined : owners.get(spec.interfaceName);
+      const foreignOwner = spec.interfaceName === '' ? undefined : foreignOwners.get(spec.interfaceName);
+      if (owner !== undefined) {
+        const why = `value "${spec.interfaceName}" is used by network "${owner}" of the same annotation; allowed: another name (NPWG 1.3 §4.1.2.1, "interface")`;
+        problems.push(dialectProblem('npwg', 'DuplicateInterface', place, why));
+      } else if (foreignOwner !== undefined && !satisfied.has(candidate)) {
+        const why = `value "${spec.interfaceName}" belongs to network ${shown(foreignOwner)}, which another runtime attached; allowed: another name`;
+        problems.push(dialectProblem('npwg', 'InterfaceTaken', place, why));
+      }
+      // Only an entry that is right by itself takes a name from the others.
+      if (problems.length === 0 && candidate.problems.length === 0 && spec.interfaceName !== '') {
+        owners.set(spec.interfaceName, network);
+      }
+      if (routed.length > 1 && routed.includes(candidate)) {
+        const why = `${routed.length} entries ask for the pod's default route; allowed: one entry (NPWG 1.3 §4.1.2.1, "default-route")`;
+        problems.push(dialectProblem('npwg', 'SeveralDefaultRoutes', { network, option: 'default-route' }, why));
+      }
+      return [candidate, problems];
+    }),
+  );
+}
