@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly criSocket: string;
   readonly netnsRoots: readonly string[];
   readonly stateDir: string;
+  readonly cniBinDirs: readonly string[];
+  readonly cniStateDir: string;
   readonly bindAddress: string;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
@@ -65,6 +67,22 @@ const table = {
     schema: absolutePath.default('/run/podwire'),
     help: 'folder of this worker alone, for notes about running children',
   },
+  cniBinDirs: {
+    flag: 'cni-bin-dir',
+    env: 'PODWIRE_CNI_BIN_DIRS',
+    schema: z
+      .string()
+      .default('/opt/cni/bin,/usr/lib/cni')
+      .transform((text) => text.split(',').map((part) => part.trim()))
+      .pipe(z.array(absolutePath)),
+    help: 'folders that hold CNI plugins, separated by commas, searched in this order',
+  },
+  cniStateDir: {
+    flag: 'cni-state-dir',
+    env: 'PODWIRE_CNI_STATE_DIR',
+    schema: absolutePath.default('/var/lib/podwire/cni'),
+    help: 'folder of this worker alone, for its journal of CNI attachments; must outlive the worker',
+  },
   bindAddress: {
     flag: 'bind-address',
     env: 'PODWIRE_BIND_ADDRESS',
@@ -81,10 +99,12 @@ const table = {
 
 /** @throws ConfigError with every mistake */
 export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
-  const { node, nodeUid, criSocket, netnsRoots, stateDir, bindAddress, failpointsFile, logLevel, ...rest } =
-    readSettings(table, argv, env);
+  const values = readSettings(table, argv, env);
+  const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
+  const { bindAddress, failpointsFile, logLevel, ...rest } = others;
   return {
-    ...{ node, nodeUid, criSocket, netnsRoots, stateDir, bindAddress, failpointsFile, logLevel },
+    ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir },
+    ...{ bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),
   };

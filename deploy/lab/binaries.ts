@@ -133,7 +133,12 @@ function kubernetesFlags(): string {
   ].join(' ');
 }
 
-async function goCommand(go: string, args: readonly string[], extra: Record<string, string> = {}): Promise<void> {
+/** Runs go with nothing of the caller's environment but Go's own settings, proxies and certificates. @throws Error with its words */
+export async function goCommand(
+  go: string,
+  args: readonly string[],
+  extra: Record<string, string> = {},
+): Promise<void> {
   const passed = Object.entries(process.env).filter(
     ([key, value]) =>
       value !== undefined &&

@@ -9,11 +9,13 @@ import { attempt, whyFailed } from './commands.ts';
 import { kubeApiserver, kubeControllerManager, kubernetesEtcd, kubeScheduler, podwireEtcd } from './control-plane.ts';
 import { forwarders } from './forwarder.ts';
 import { ensureImageArchive, importImages } from './images.ts';
+import { CNI_PLUGINS_VERSION, cniPluginsPresent, ensureCniPlugins } from './cni-plugins.ts';
 import { apiserverUrls, kubeconfigPath, writeKubeconfigs } from './kubeconfigs.ts';
 import { labLayout, MAX_NODES, nodeLayouts } from './layout.ts';
 import type { LabLayout, NodeLayout } from './layout.ts';
 import { ensureNetwork } from './network.ts';
 import { containerdPart, kubeletPart, writeNodeFiles } from './node.ts';
+import { ensureNodeMounts } from './node-mounts.ts';
 import { installPackages } from './packages.ts';
 import { startPart, waitForPart } from './parts.ts';
 import { missingDevices, preflightProblems } from './preflight.ts';
@@ -24,7 +26,11 @@ import { tearDown } from './teardown.ts';
 import { temporalReady, temporalServer } from './temporal.ts';
 import { waitFor } from './waiting.ts';
 
-const MANIFESTS = [join(import.meta.dirname, '..', 'base/rbac.yaml'), join(import.meta.dirname, 'users.yaml')];
+const DEPLOY = join(import.meta.dirname, '..');
+const MANIFESTS = [
+  ...['base/rbac.yaml', 'crds/network-attachment-definition.yaml', 'crds/kaloom-network.yaml'],
+  'lab/users.yaml',
+].map((file) => join(DEPLOY, file));
 
 /** What the steps share. */
 interface Site {
@@ -41,13 +47,18 @@ export async function bringUp(name: string, nodes: number, progress: Progress): 
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
     throw new Error(`nodes: ${nodes} is not allowed; 1-${MAX_NODES}`);
   progress.stage(`lab '${name}', ${nodes} nodes: preflight`, 'packages and binaries');
-  const problems = await preflightProblems(absentBinaries(await presentBinaries()), findGo());
+  const absent = [
+    ...absentBinaries(await presentBinaries()),
+    ...(cniPluginsPresent() ? [] : [`CNI plugins ${CNI_PLUGINS_VERSION}`]),
+  ];
+  const problems = await preflightProblems(absent, findGo());
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return withLabLock(name, async () => {
     await installPackages(progress);
     const unfit = await missingDevices();
     if (unfit.length > 0) throw new Error(unfit.join('\n'));
     const binaries = await ensureBinaries(progress);
+    await ensureCniPlugins(progress);
     const state = await claim(lab, nodes, binaries, progress);
     await start({ lab, nodes: nodeLayouts(lab, nodes), state, binaries, progress });
     const up: LabState = { ...state, phase: 'up' };
@@ -83,6 +94,7 @@ async function start(site: Site): Promise<void> {
   );
   writeKubeconfigs(lab, nodes, apiserverUrls(state.ports.apiserver));
   for (const node of nodes) writeNodeFiles(lab, node);
+  await Promise.all(nodes.map(ensureNodeMounts));
 
   progress.stage('control plane and container runtimes', 'kubelets');
   for (const part of [kubernetesEtcd(lab), podwireEtcd(lab), ...forwarders(lab, state.ports)])
@@ -101,7 +113,7 @@ async function start(site: Site): Promise<void> {
   await startPart(lab, kubeScheduler(lab, site.binaries));
   for (const node of nodes) await startPart(lab, kubeletPart(lab, node, site.binaries));
   await Promise.all([
-    progress.task('roles and users', () => applyManifests(site)),
+    progress.task('roles, users, definitions', () => applyManifests(site)),
     progress.task(`${nodes.length} nodes Ready`, () => waitForNodes(site)),
   ]);
 }
@@ -142,7 +154,7 @@ async function applyManifests({ lab, binaries }: Site): Promise<void> {
   const files = MANIFESTS.flatMap((file) => ['-f', file]);
   const env = { KUBECONFIG: kubeconfigPath(lab, 'admin'), HOME: lab.dir, KUBECACHEDIR: join(lab.dir, 'kubectl-cache') };
   await waitFor(
-    'roles and users applied',
+    'roles, users and definitions applied',
     async () => {
       const applied = await attempt(binaries.kubectl, ['apply', '--server-side', ...files], { env });
       if (applied.code !== 0) throw new Error(whyFailed(applied));

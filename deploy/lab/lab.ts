@@ -26,6 +26,11 @@ export interface LabNode {
   /** Absolute path of containerd's Unix socket. */
   criSocket: string;
   stateDir: string;
+  /** Mount namespace of the node's worker; there /var/lib/cni is `cniLibDir`. */
+  mountNsPath: string;
+  cniLibDir: string;
+  /** Searched for plugins before all others; empty until a test puts some there. */
+  cniBinDir: string;
 }
 
 export interface Lab {
@@ -147,9 +152,10 @@ function describe(state: LabState): Lab {
     dir: layout.dir,
     controlNetnsPath: layout.controlNetnsPath,
     controlAddress: CONTROL_ADDRESS,
-    nodes: nodeLayouts(layout, state.nodes).map(({ name, netnsPath, address, podCidr, criSocket, stateDir }) => ({
-      ...{ name, netnsPath, address, podCidr, criSocket, stateDir },
-    })),
+    nodes: nodeLayouts(layout, state.nodes).map((node) => {
+      const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, cniLibDir, cniBinDir } = node;
+      return { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, cniLibDir, cniBinDir };
+    }),
     kubeconfigs: {
       admin: kubeconfigPath(layout, 'admin'),
       adminInside: kubeconfigPath(layout, 'admin-inside'),

@@ -35,6 +35,14 @@ export interface NodeLayout {
   readonly stateDir: string;
   readonly runDir: string;
   readonly criSocket: string;
+  /** File that holds the node's mount namespace. */
+  readonly mountNsPath: string;
+  /** What /var/lib/cni is in that namespace; outlives the node's worker, its containerd, and a reboot. */
+  readonly cniLibDir: string;
+  /** What /run/cni is there. */
+  readonly cniRunDir: string;
+  /** Searched for plugins before all others; empty, for tests. */
+  readonly cniBinDir: string;
 }
 
 export interface LabLayout {
@@ -94,6 +102,7 @@ export function ownsNetns(lab: LabLayout, netns: string): boolean {
 export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
   const name = `n${index}`;
   const runDir = join(lab.runDir, name);
+  const stateDir = join(lab.dir, name);
   return {
     name,
     netns: `${lab.netnsPrefix}${name}`,
@@ -101,9 +110,13 @@ export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
     address: `172.30.0.1${index}`,
     podCidr: `10.244.${index}.0/24`,
     podGateway: `10.244.${index}.1`,
-    stateDir: join(lab.dir, name),
+    stateDir,
     runDir,
     criSocket: join(runDir, 'containerd.sock'),
+    mountNsPath: join(runDir, 'mount-ns', 'mnt'),
+    cniLibDir: join(stateDir, 'cni', 'lib'),
+    cniRunDir: join(runDir, 'cni'),
+    cniBinDir: join(stateDir, 'cni', 'bin'),
   };
 }
 

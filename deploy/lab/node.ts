@@ -3,14 +3,13 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { ensureCgroup } from './cgroups.ts';
+import { DEBIAN_CNI_DIR } from './cni-plugins.ts';
 import { keyPair } from './certificates.ts';
 import { findProgram } from './commands.ts';
 import { PAUSE_IMAGE } from './images.ts';
 import { kubeconfigPath } from './kubeconfigs.ts';
 import type { LabLayout, NodeLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
-
-const CNI_BIN_DIR = '/usr/lib/cni';
 
 /** Name of the node's primary network in the CNI's own files; unique on the machine, so that teardown finds them. */
 export function cniNetworkName(lab: LabLayout, node: NodeLayout): string {
@@ -116,7 +115,7 @@ disabled_plugins = [
   netns_mounts_under_state_dir = true
 
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = ${text(CNI_BIN_DIR)}
+    bin_dir = ${text(DEBIAN_CNI_DIR)}
     conf_dir = ${text(cniConfDir(node))}
 
   [plugins."io.containerd.grpc.v1.cri".containerd]

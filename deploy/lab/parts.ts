@@ -18,6 +18,8 @@ export interface PartSpec {
   name: string;
   /** Network namespace file to run in; the host's when absent. */
   netnsPath?: string;
+  /** Mount namespace file to run in; only together with `netnsPath`. */
+  mountNsPath?: string;
   /** Absolute path of the program. */
   file: string;
   args: string[];
@@ -47,12 +49,18 @@ export async function startPart(lab: LabPlace, spec: PartSpec): Promise<void> {
   const nsenter = findProgram('nsenter') ?? '/usr/bin/nsenter';
   await startDaemon({
     file: spec.netnsPath === undefined ? spec.file : nsenter,
-    args: spec.netnsPath === undefined ? spec.args : [`--net=${spec.netnsPath}`, '--', spec.file, ...spec.args],
+    args: spec.netnsPath === undefined ? spec.args : [...namespaces(spec), '--', spec.file, ...spec.args],
     env: { PATH: SEARCH_PATH, ...spec.env, [LAB_MARK]: lab.name, [PART_MARK]: spec.name },
     logFile: logFile(lab, spec.name),
     noteFile: noteFile(lab, spec.name),
   });
 }
+
+/** Options of nsenter(1), which opens the files before it enters any. */
+const namespaces = (spec: PartSpec): string[] => [
+  `--net=${spec.netnsPath ?? ''}`,
+  ...(spec.mountNsPath === undefined ? [] : [`--mount=${spec.mountNsPath}`]),
+];
 
 /** Stops a part: signals its process group, waits until it is gone, kills it after 5 s. One that does not run is fine. */
 export async function stopPart(lab: LabPlace, name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

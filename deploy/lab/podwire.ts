@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cniPluginsDir, DEBIAN_CNI_DIR } from './cni-plugins.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { waitFor } from './waiting.ts';
 
@@ -116,7 +117,9 @@ function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
     // The lab's containerd mounts pod namespaces below its own state directory (lab nodes share one file system).
     PODWIRE_NETNS_ROOTS: join(dirname(node.criSocket), 'containerd/io.containerd.grpc.v1.cri/netns'),
     PODWIRE_STATE_DIR: join(node.stateDir, 'podwire'),
+    PODWIRE_CNI_BIN_DIRS: [node.cniBinDir, cniPluginsDir(), DEBIAN_CNI_DIR].join(','),
+    PODWIRE_CNI_STATE_DIR: join(node.stateDir, 'cni', 'journal'),
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
   };
-  return { ...spec, netnsPath: node.netnsPath, env: { ...env, ...spec.env } };
+  return { ...spec, netnsPath: node.netnsPath, mountNsPath: node.mountNsPath, env: { ...env, ...spec.env } };
 }
