@@ -54,7 +54,7 @@ const PLUGIN_KEYS = ['type', 'name', 'cniVersion', 'capabilities', 'ipam', 'args
 
 /**
  * Reads any text; never throws.
- * @param fallbackName name of the network where the configuration has none (NPWG 1.3 §3.4.2)
+ * @param fallbackName name of the network where the configuration has none (NPWG 1.3, section 3.4.2)
  */
 export function parseNetworkConfig(text: string, fallbackName: string): ParsedNetworkConfig {
   const json = parseStrictJson(text, { maxBytes: MAX_CONFIG_BYTES });

@@ -87,7 +87,7 @@ export function hostKeyProblems(value: JsonObject, policy: CniPolicy, at = ''): 
     }));
 }
 
-/** Names of capability arguments that are asked for and that no plugin of the chain declares (NPWG 1.3 §4.1.2.1, per key). */
+/** Names of capability arguments that are asked for and that no plugin of the chain declares (NPWG 1.3, section 4.1.2.1, per key). */
 export function capabilityProblems(config: NetworkConfig, asked: CniCapabilityArgs): ConfigProblem[] {
   const declared = new Set(config.plugins.flatMap((plugin) => plugin.capabilities));
   return Object.keys(asked)
@@ -96,7 +96,7 @@ export function capabilityProblems(config: NetworkConfig, asked: CniCapabilityAr
       code: 'CapabilityMissing',
       key: name,
       // bridge and macvlan would read a MAC from CNI_ARGS, static an address from args.cni: nothing would say whether they did.
-      why: `the pod asks for ${shown(name)}, but no plugin of the network declares this capability, so it would be ignored (NPWG 1.3 §4.1.2.1: then the attachment must fail); write "capabilities": {"${name}": true} into the configuration of the plugin that handles it`,
+      why: `the pod asks for ${shown(name)}, but no plugin of the network declares this capability, so it would be ignored (NPWG 1.3, section 4.1.2.1: then the attachment must fail); write "capabilities": {"${name}": true} into the configuration of the plugin that handles it`,
     }));
 }
 

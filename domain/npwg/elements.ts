@@ -1,5 +1,5 @@
 /**
- * The two forms of the annotation `k8s.v1.cni.cncf.io/networks` (NPWG 1.3 §4.1.1 comma-delimited, §4.1.2 JSON list), taken apart
+ * The two forms of the annotation `k8s.v1.cni.cncf.io/networks` (NPWG 1.3, section 4.1.1 comma-delimited, §4.1.2 JSON list), taken apart
  * into the networks they name; nothing else of an entry is judged here.
  */
 import type { JsonObject, JsonValue } from '../cni/attachment.ts';
@@ -27,7 +27,8 @@ export interface NpwgElements {
   readonly unreadable: boolean;
 }
 
-const NAME_RULE = '1 to 63 lower-case letters, digits and "-", not first and not last (NPWG 1.3 §3.3: DNS-1123 label)';
+const NAME_RULE =
+  '1 to 63 lower-case letters, digits and "-", not first and not last (NPWG 1.3, section 3.3: DNS-1123 label)';
 
 /** Reads any text; never throws. An empty text names nothing. */
 export function npwgElements(text: string, podNamespace: string): NpwgElements {
@@ -72,13 +73,17 @@ function jsonEntries(text: string): (Entry | Unnamed)[] | { readonly problem: Se
     return { problem: dialectProblem('npwg', code, place, `the annotation ${json.why}`) };
   }
   if (!isJsonList(json.value)) {
-    const why = 'the annotation is JSON but no list; allowed: a list of objects with "name" (NPWG 1.3 §4.1.2)';
+    const why = 'the annotation is JSON but no list; allowed: a list of objects with "name" (NPWG 1.3, section 4.1.2)';
     return { problem: dialectProblem('npwg', 'AnnotationInvalid', {}, why) };
   }
   return json.value.map((value, index) => {
     const at = `entry ${index + 1}`;
     if (isJsonObject(value)) return { at, fields: value };
-    return unnamed('EntryInvalid', `${at} is no object; allowed: an object with "name" (NPWG 1.3 §4.1.2)`, true);
+    return unnamed(
+      'EntryInvalid',
+      `${at} is no object; allowed: an object with "name" (NPWG 1.3, section 4.1.2)`,
+      true,
+    );
   });
 }
 
@@ -94,7 +99,7 @@ function commaEntries(text: string): (Entry | Unnamed)[] | { readonly problem: S
     const match = /^(?:([^/@]*)\/)?([^/@]*)(?:@([^/@]*))?$/.exec(trim(piece));
     const [, namespace, name, interfaceName] = match ?? [];
     if (name === undefined || name === '' || namespace === '' || interfaceName === '') {
-      const why = `${at} is ${shown(trim(piece))}; allowed: [namespace/]name[@interface] (NPWG 1.3 §4.1.1)`;
+      const why = `${at} is ${shown(trim(piece))}; allowed: [namespace/]name[@interface] (NPWG 1.3, section 4.1.1)`;
       return unnamed('EntryInvalid', why, false);
     }
     return {
@@ -115,7 +120,7 @@ function named({ at, fields }: Entry, podNamespace: string): NpwgElement | Unnam
   const namespace = written === '' ? podNamespace : written;
   if (typeof name !== 'string' || typeof namespace !== 'string') {
     const key = typeof name === 'string' ? 'namespace' : 'name';
-    const why = `${at} has ${described(fields, key)}; allowed: a text (NPWG 1.3 §4.1.2.1, "${key}")`;
+    const why = `${at} has ${described(fields, key)}; allowed: a text (NPWG 1.3, section 4.1.2.1, "${key}")`;
     return unnamed('EntryInvalid', why, true);
   }
   if (!isDnsLabel(name))

@@ -1,4 +1,4 @@
-/** The keys of one selection element (NPWG 1.3 §4.1.2.1), judged and brought into CNI's form. */
+/** The keys of one selection element (NPWG 1.3, section 4.1.2.1), judged and brought into CNI's form. */
 import type { CniAttachmentSpec, CniCapabilityArgs, JsonObject, JsonValue } from '../cni/attachment.ts';
 import { GUID_RULE, MAC_RULE, readGuid, readMac } from '../cni/hardware-address.ts';
 import { CNI_INTERFACE_RULE, isCniInterfaceName } from '../cni/interface-name.ts';
@@ -46,7 +46,7 @@ export function npwgFields(element: NpwgElement, ip: IpCodec, policy: CniPolicy)
     if (value === undefined) return undefined;
     const found = reader(value);
     if (found.ok) return found.value;
-    const why = `${found.why}; allowed: ${allowed} (NPWG 1.3 §4.1.2.1, "${key}")`;
+    const why = `${found.why}; allowed: ${allowed} (NPWG 1.3, section 4.1.2.1, "${key}")`;
     problems.push(dialectProblem('npwg', 'InvalidValue', { network, option: key, value: brief(value) }, why));
     return undefined;
   };
@@ -90,7 +90,7 @@ function unknownKeys(fields: JsonObject, network: string): SelectionProblem[] {
     if (meant === undefined && key.includes('.')) return [];
     const near = meant ?? SYNONYMS.get(foldedKey(key).replaceAll(/[-_]/g, ''));
     const hint = near === undefined ? `known keys: ${NPWG_KEYS.join(', ')}` : `did you mean "${near}"?`;
-    const why = `is no key of a selection; ${hint} (NPWG 1.3 §4.1.2.1: keys without a period are reserved)`;
+    const why = `is no key of a selection; ${hint} (NPWG 1.3, section 4.1.2.1: keys without a period are reserved)`;
     return [dialectProblem('npwg', 'UnknownKey', { network, option: key }, why)];
   });
 }
@@ -131,7 +131,7 @@ function readClaim(value: JsonValue): Reading<string> {
 /** The claim decides the addresses, so nothing else may. */
 function claimProblems(fields: JsonObject, network: string): SelectionProblem[] {
   if (!Object.hasOwn(fields, 'ipam-claim-reference') || !Object.hasOwn(fields, 'ips')) return [];
-  const why = 'stands beside "ips"; allowed: one of the two (NPWG 1.3 §4.1.2.1, "ipam-claim-reference")';
+  const why = 'stands beside "ips"; allowed: one of the two (NPWG 1.3, section 4.1.2.1, "ipam-claim-reference")';
   return [dialectProblem('npwg', 'IpsWithClaim', { network, option: 'ipam-claim-reference' }, why)];
 }
 

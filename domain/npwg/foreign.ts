@@ -56,7 +56,7 @@ function textOf(entry: JsonObject, key: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** A name without a namespace is one of the pod's (NPWG 1.3 §5.3.1). */
+/** A name without a namespace is one of the pod's (NPWG 1.3, section 5.3.1). */
 function referenceOf(name: string, podNamespace: string): string | undefined {
   const parts = name.split('/');
   const reference = parts.length === 1 ? [podNamespace, name] : parts;

@@ -98,7 +98,7 @@ function configOf({ element, network, spec }: Candidate, input: NpwgInput): CniC
   }
   if (definition.config.trim() === '') {
     const why =
-      'its NetworkAttachmentDefinition has no spec.config; configurations in files of the node are not used (NPWG 1.3 §3.4.1)';
+      'its NetworkAttachmentDefinition has no spec.config; configurations in files of the node are not used (NPWG 1.3, section 3.4.1)';
     return [dialectProblem('npwg', 'CniConfigInvalid', { network }, why)];
   }
   const source = { uid: definition.uid, text: definition.config };
@@ -157,7 +157,7 @@ function clashesOf(
       const owner = spec.interfaceName === '' ? undefined : owners.get(spec.interfaceName);
       const foreignOwner = spec.interfaceName === '' ? undefined : foreignOwners.get(spec.interfaceName);
       if (owner !== undefined) {
-        const why = `value "${spec.interfaceName}" is used by network "${owner}" of the same annotation; allowed: another name (NPWG 1.3 §4.1.2.1, "interface")`;
+        const why = `value "${spec.interfaceName}" is used by network "${owner}" of the same annotation; allowed: another name (NPWG 1.3, section 4.1.2.1, "interface")`;
         problems.push(dialectProblem('npwg', 'DuplicateInterface', place, why));
       } else if (foreignOwner !== undefined && !satisfied.has(candidate)) {
         const why = `value "${spec.interfaceName}" belongs to network ${shown(foreignOwner)}, which another runtime attached; allowed: another name`;
@@ -168,7 +168,7 @@ function clashesOf(
         owners.set(spec.interfaceName, network);
       }
       if (routed.length > 1 && routed.includes(candidate)) {
-        const why = `${routed.length} entries ask for the pod's default route; allowed: one entry (NPWG 1.3 §4.1.2.1, "default-route")`;
+        const why = `${routed.length} entries ask for the pod's default route; allowed: one entry (NPWG 1.3, section 4.1.2.1, "default-route")`;
         problems.push(dialectProblem('npwg', 'SeveralDefaultRoutes', { network, option: 'default-route' }, why));
       }
       return [candidate, problems];
