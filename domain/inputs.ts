@@ -1,13 +1,27 @@
 /** Everything that decides about a pod's networks, in one place: the watcher hashes it, the orchestrator plans from it. */
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson, type JsonValue } from './canonical-json.ts';
+import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.ts';
+import { kaloomReferences } from './kaloom/references.ts';
+import { parseKaloomSelections } from './kaloom/selections.ts';
 import type { ParsedSelections } from './network-selection.ts';
+import { npwgReferences } from './npwg/references.ts';
+import { parseNpwgSelections } from './npwg/selections.ts';
 import { parseSelections, type SelectionsInput } from './openvnf/selections.ts';
 import type { PodView } from './pod-view.ts';
 import type { IpCodec } from './ports/ip-codec.ts';
-import type { DialectSettings } from './settings.ts';
+import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from './settings.ts';
 
 /** To be raised when the same annotation comes to mean something else, so that converged marks of older versions do not match. */
-export const INPUTS_VERSION = 1;
+export const INPUTS_VERSION = 2;
+
+/** What a pod's annotations refer to, as it is now. */
+export interface Surroundings {
+  /** The parsed ConfigMap, `absent` when there is none, undefined when it could not be read. */
+  readonly declared: SelectionsInput['declared'];
+  readonly definitions: DefinitionLookup;
+  /** md5 of a text, as hexadecimal. */
+  readonly md5: (text: string) => string;
+}
 
 export interface DesiredInputs {
   readonly parsed: ParsedSelections;
@@ -15,26 +29,51 @@ export interface DesiredInputs {
   readonly canonical: string;
 }
 
-/**
- * Reads a pod's wishes. Pure and total. Warnings are no input: they change nothing.
- * @param declared the parsed ConfigMap, `absent` when there is none, undefined when it could not be read.
- */
+/** Whether a pod carries anything that some dialect reads; all others cost no parsing. */
+export function asksForNetworks(pod: PodView, settings: DialectSettings): boolean {
+  return (
+    Object.hasOwn(pod.labels, settings.selector) ||
+    (settings.npwg.enabled && Object.hasOwn(pod.annotations, NPWG_NETWORKS_ANNOTATION)) ||
+    (settings.kaloom.enabled && Object.hasOwn(pod.annotations, KALOOM_ANNOTATION))
+  );
+}
+
+/** The definitions that have to be looked up before the pod's wishes can be read. */
+export function referencedDefinitions(pod: PodView, settings: DialectSettings): readonly DefinitionRef[] {
+  const npwg = settings.npwg.enabled ? pod.annotations[NPWG_NETWORKS_ANNOTATION] : undefined;
+  const kaloom = settings.kaloom.enabled ? pod.annotations[KALOOM_ANNOTATION] : undefined;
+  return [
+    ...(npwg === undefined ? [] : npwgReferences(npwg, pod.namespace)),
+    ...(kaloom === undefined ? [] : kaloomReferences(kaloom, settings)),
+  ];
+}
+
+/** Reads a pod's wishes. Pure and total. Warnings are no input: they change nothing. */
 export function desiredInputs(
   pod: PodView,
-  declared: SelectionsInput['declared'],
+  { declared, definitions, md5 }: Surroundings,
   settings: DialectSettings,
   ip: IpCodec,
 ): DesiredInputs {
-  const parsed = parseSelections({ pod, declared, settings, ip });
+  const parts = [
+    parseNpwgSelections({ pod, lookup: definitions, settings, ip }),
+    parseSelections({ pod, declared, settings, ip }),
+    parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
+  ];
+  const parsed: ParsedSelections = {
+    selections: parts.flatMap(({ selections }) => selections),
+    problems: parts.flatMap(({ problems }) => problems),
+    warnings: parts.flatMap(({ warnings }) => warnings),
+    keep: parts.flatMap(({ keep }) => keep),
+    foreign: parts.flatMap(({ foreign }) => foreign ?? []),
+  };
   const canonical = canonicalJson({
     v: INPUTS_VERSION,
-    selections: parsed.selections.map(({ dialect, network, link }) => ({
-      dialect,
-      network: { scope: network.scope, name: network.name },
-      link: { ...link, routes: link.routes.map((route) => ({ ...route })) },
-    })),
+    // Plain JSON by its types; an interface has no index signature, so the compiler has to be told.
+    selections: parsed.selections as unknown as JsonValue,
     problems: parsed.problems.map(({ code, message }) => ({ code, message })),
     keep: parsed.keep,
+    foreign: (parsed.foreign ?? []).map(({ interfaceName, network }) => ({ interfaceName, network })),
     nodeName: pod.nodeName,
     podIPs: pod.podIPs,
     phaseClass: pod.phaseClass,

@@ -40,6 +40,10 @@ export const refusalKey = (podUid: string, interfaceName: string): string =>
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 export const tombstonesPrefix = (node: string): string => `${ROOT}/tombstones/${node}/`;
 
+/** What ADD printed, beside the attachment record of the same name. */
+export const cniResultKey = (a: { node: string; podUid: string; sandboxId: string; interfaceName: string }): string =>
+  `${ROOT}/cni-results/${a.node}/${a.podUid}/${a.sandboxId}/${a.interfaceName}`;
+
 export const podFailuresPrefix = (podUid: string): string => `${ROOT}/failures/${podUid}/`;
 export const failureKey = (podUid: string, interfaceName: string): string =>
   `${ROOT}/failures/${podUid}/${interfaceName}`;

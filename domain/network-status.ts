@@ -1,11 +1,17 @@
 /** The `podwire.io/network-status` annotation: a projection of records, for people and for programs in the pod. */
-import { networkKey, type SelectionProblem } from './network-selection.ts';
-import type { AttachmentRecord, FailureRecord, RefusalRecord } from './records.ts';
+import { networkKey, type Dialect, type NetworkRef, type SelectionProblem } from './network-selection.ts';
+import type { AttachmentRecord, FailureRecord, StepFailure } from './records.ts';
+import { isJsonList, isJsonObject, member, parseStrictJson } from './strict-json.ts';
+
+/** Kubernetes allows 256 KiB for all annotations of an object. */
+const MAX_STATUS_BYTES = 256 * 1024;
 
 export interface NetworkStatus {
   /** `scope/name`; for a mistake in the annotation the name as written. */
   readonly name: string;
   readonly interface?: string;
+  /** Absent: kube-vxlan-controller's. */
+  readonly dialect?: Dialect;
   /** `Attached` only after the kernel was read back. */
   readonly state: 'Attached' | 'Attaching' | 'Failing' | 'Detaching' | 'Refused';
   readonly vni?: number;
@@ -17,18 +23,24 @@ export interface NetworkStatus {
   readonly message?: string;
 }
 
+/** Why an interface that was rightly asked for is not attached. */
+export interface Refusal extends StepFailure {
+  readonly interfaceName: string;
+  readonly network: NetworkRef;
+}
+
 /** Builds the status list; records come in the order in which the caller wants them shown. */
 export function networkStatus(
   records: readonly AttachmentRecord[],
   failures: readonly FailureRecord[],
-  refusals: readonly RefusalRecord[],
+  refusals: readonly Refusal[],
   problems: readonly SelectionProblem[],
 ): NetworkStatus[] {
   return [
     ...records.map((record) =>
       recordStatus(
         record,
-        failures.find((failure) => failure.interfaceName === record.link.interfaceName),
+        failures.find((failure) => failure.interfaceName === record.interfaceName),
       ),
     ),
     ...refusals.map((refusal): NetworkStatus => ({
@@ -41,19 +53,34 @@ export function networkStatus(
     ...problems.map((problem): NetworkStatus => ({
       name: problem.network ?? '',
       state: 'Refused',
+      ...(problem.dialect === undefined || problem.dialect === 'openvnf' ? {} : { dialect: problem.dialect }),
       code: problem.code,
       message: problem.message,
     })),
   ];
 }
 
+/** Interfaces that a published status lists as podwire's own; what was refused belongs to somebody else. Total. */
+export function ownInterfaces(status: string | undefined): ReadonlySet<string> {
+  const json = status === undefined ? undefined : parseStrictJson(status, { maxBytes: MAX_STATUS_BYTES });
+  const entries = json?.ok === true && isJsonList(json.value) ? json.value.filter(isJsonObject) : [];
+  return new Set(
+    entries
+      .filter((entry) => member(entry, 'state') !== 'Refused')
+      .map((entry) => member(entry, 'interface'))
+      .filter((name): name is string => typeof name === 'string' && name !== ''),
+  );
+}
+
 function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefined): NetworkStatus {
-  const base = { name: networkKey(record.network), interface: record.link.interfaceName };
+  const dialect = record.kind === 'cni' ? { dialect: record.dialect } : {};
+  const base = { name: networkKey(record.network), interface: record.interfaceName, ...dialect };
   const failing = failure === undefined ? {} : { code: failure.code, message: failure.message };
   if (record.phase === 'removing') return { ...base, state: 'Detaching', ...failing };
   if (record.phase === 'intent' || record.result === undefined) {
     return { ...base, state: failure === undefined ? 'Attaching' : 'Failing', ...failing };
   }
   const { mac, mtu, addresses } = record.result;
-  return { ...base, state: 'Attached', vni: record.link.vni, dstport: record.link.dstPort, mac, mtu, ips: addresses };
+  const tunnel = record.kind === 'vxlan' ? { vni: record.link.vni, dstport: record.link.dstPort } : {};
+  return { ...base, state: 'Attached', ...tunnel, mac, mtu, ips: addresses };
 }

@@ -1,9 +1,15 @@
 /** What a run knows of one pod after it looked: small, without configuration or addresses, fit for a workflow's history. */
-import type { NetworkRef } from './network-selection.ts';
-import type { AttachmentPhase, StepFailure } from './records.ts';
+import { networkKey, type NetworkRef } from './network-selection.ts';
+import type { AttachmentPhase, AttachmentRecord, StepFailure } from './records.ts';
+
+export type AttachmentKind = AttachmentRecord['kind'];
 
 /** A wished attachment, by name and by a fingerprint of everything that decides how its link looks. */
 export interface WishedAttachment {
+  /** Absent in histories of the first release: `vxlan`. */
+  readonly kind?: AttachmentKind;
+  /** Place among the pod's selections: under the same inputs it names the same one again. */
+  readonly selection?: number;
   readonly interfaceName: string;
   readonly network: NetworkRef;
   /** Fingerprint of the whole link and of the pod's own address. */
@@ -16,6 +22,10 @@ export interface WishedAttachment {
 
 /** An attachment record as etcd has it. */
 export interface KnownAttachment {
+  /** Absent in histories of the first release: `vxlan`. */
+  readonly kind?: AttachmentKind;
+  /** How `Observation.keep` names its network; absent: by the network's name. */
+  readonly keepName?: string;
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;
@@ -46,8 +56,19 @@ export interface Observation {
   readonly known: readonly KnownAttachment[];
   /** Names of networks whose attachments stay as they are, whatever is wished (decision 10). */
   readonly keep: readonly string[];
-  /** The annotation as a whole could not be read: everything that is attached stays. */
+  /** kube-vxlan-controller's annotation as a whole could not be read: every VXLAN attachment stays. */
   readonly keepAll: boolean;
   /** Mistakes in the annotation; they are published, the good networks go on. */
   readonly problems: number;
+}
+
+/** How `Observation.keep` names the network of a record: VXLAN networks by name, those of the other dialects by dialect and place. */
+export const keepName = (record: AttachmentRecord): string =>
+  record.kind === 'vxlan' ? record.network.name : `${record.dialect}:${networkKey(record.network)}`;
+
+/** Whether an attachment stays as it is whatever is wished; a dialect's `*` stands for all of its networks. */
+export function isKept(record: KnownAttachment, { keep, keepAll }: Pick<Observation, 'keep' | 'keepAll'>): boolean {
+  const { kind = 'vxlan', keepName: name = record.network.name } = record;
+  if (keep.includes(name)) return true;
+  return kind === 'vxlan' ? keepAll : keep.includes(`${name.slice(0, name.indexOf(':'))}:*`);
 }

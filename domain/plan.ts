@@ -4,8 +4,8 @@
  * Detaches come first, then attaches in annotation order. An interface that is detached and attached again is one lane, so that
  * nobody else waits for it.
  */
-import type { KnownAttachment, Observation, WishedAttachment } from './observation.ts';
-import { CLUSTER_SCOPE, networkKey } from './network-selection.ts';
+import { isKept, type KnownAttachment, type Observation, type WishedAttachment } from './observation.ts';
+import { CLUSTER_SCOPE, networkKey, type NetworkRef } from './network-selection.ts';
 
 /** Everything to be done for one interface name, in this order. */
 export interface Lane {
@@ -16,20 +16,32 @@ export interface Lane {
 
 export type Plan =
   /** A sandbox is needed and not known: look it up on the node, then observe again. */
-  { readonly kind: 'lookup-sandbox' } | { readonly kind: 'lanes'; readonly lanes: readonly Lane[] };
+  | { readonly kind: 'lookup-sandbox' }
+  | {
+      readonly kind: 'lanes';
+      readonly lanes: readonly Lane[];
+      /** Some attach has to wait until these lanes have ended: observe again then. */
+      readonly more: boolean;
+      /** Wishes for an interface that a network which stays (decision 10) holds on to. */
+      readonly held: readonly { readonly wish: WishedAttachment; readonly by: NetworkRef }[];
+    };
 
 /** Decides what to do; the result depends on nothing but the observation. */
 export function plan(observation: Observation): Plan {
   const live = observation.presence === 'live';
   const wished = live ? observation.wished : [];
   const known = observation.known;
-  const attachable = wished.filter(
-    (wish) => wish.refused === undefined && !isAttached(wish, observation) && !isHeld(wish, wished, observation),
-  );
-  if (attachable.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
+  const missing = wished.filter((wish) => wish.refused === undefined && !isAttached(wish, observation));
+  const held = missing.flatMap((wish) => {
+    const by = holderOf(wish, wished, observation);
+    return by === undefined ? [] : [{ wish, by: by.network }];
+  });
+  const free = missing.filter((wish) => !held.some((other) => other.wish === wish));
+  if (free.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
   // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
   const removable =
     observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation));
+  const attachable = free.filter((wish) => !isMoving(wish, removable));
 
   const lanes = new Map<string, Lane>();
   for (const record of removable) {
@@ -44,7 +56,7 @@ export function plan(observation: Observation): Plan {
     remove: lanes.get(wish.interfaceName)?.remove ?? [],
     attach: { wish, sandboxId: observation.sandboxId ?? '' },
   }));
-  return { kind: 'lanes', lanes: [...detaches, ...attaches] };
+  return { kind: 'lanes', lanes: [...detaches, ...attaches], more: attachable.length < free.length, held };
 }
 
 function isAttached(wish: WishedAttachment, { known, node, sandboxId }: Observation): boolean {
@@ -59,9 +71,26 @@ function isAttached(wish: WishedAttachment, { known, node, sandboxId }: Observat
   );
 }
 
-/** Whether another network that stays (decision 10) has the interface: an intent would overwrite its record. */
-function isHeld(wish: WishedAttachment, wished: readonly WishedAttachment[], observation: Observation): boolean {
-  return observation.known.some(
+/**
+ * Whether the wish's CNI network is being taken from another interface of the pod. What belongs to the network only once, an address or
+ * a device, has to be given back first.
+ */
+function isMoving(wish: WishedAttachment, removable: readonly KnownAttachment[]): boolean {
+  return removable.some(
+    (record) =>
+      record.kind === 'cni' &&
+      record.interfaceName !== wish.interfaceName &&
+      networkKey(record.network) === networkKey(wish.network),
+  );
+}
+
+/** The attachment of another network that stays (decision 10) and has the interface: an intent would overwrite its record. */
+function holderOf(
+  wish: WishedAttachment,
+  wished: readonly WishedAttachment[],
+  observation: Observation,
+): KnownAttachment | undefined {
+  return observation.known.find(
     (record) =>
       record.interfaceName === wish.interfaceName &&
       !isSameTunnel(record, wish) &&
@@ -78,7 +107,7 @@ function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], ob
   if (record.node !== observation.node) return true;
   if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
   if (record.phase === 'removing') return true;
-  if (observation.keepAll || observation.keep.includes(record.network.name)) return false;
+  if (isKept(record, observation)) return false;
   const wish = wished.find((candidate) => candidate.interfaceName === record.interfaceName);
   if (wish === undefined || wish.refused !== undefined) return true;
   if (lostItsDeclaration(record, wish)) return false;

@@ -25,6 +25,8 @@ export interface PodView {
   readonly publishedStatus: string | undefined;
   /** The NPWG network-status annotation as it stands: tells which interfaces another runtime attached. */
   readonly npwgStatus?: string | undefined;
+  /** As it was read, for writes that must not overwrite somebody else's; not kept by the watcher. */
+  readonly resourceVersion?: string | undefined;
 }
 
 /** Identity of a pod: the UID decides, namespace and name are for people and for API calls. */

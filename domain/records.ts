@@ -1,5 +1,6 @@
 /** What podwire writes to its etcd. Every record carries `v`; readers accept the last two versions (decision 12). */
-import type { NetworkRef } from './network-selection.ts';
+import type { CniAttachmentSpec } from './cni/attachment.ts';
+import type { CniSelection, NetworkRef } from './network-selection.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
 
 export const RECORD_VERSION = 1;
@@ -39,6 +40,15 @@ export interface LinkResult {
   readonly adopted: boolean;
   /** What had the interface name when the attach began. */
   readonly before: 'absent' | 'ours' | 'foreign-compatible';
+  /** From a CNI result: what only the plugins know. */
+  readonly dns?: DnsResult;
+  readonly gateways?: readonly string[];
+}
+
+export interface DnsResult {
+  readonly nameservers?: readonly string[];
+  readonly domain?: string;
+  readonly search?: readonly string[];
 }
 
 export interface StepFailure {
@@ -56,7 +66,7 @@ export interface FailureRecord extends StepFailure {
 /** `intent`: written before the first side effect. `attached`: read back from the kernel. `removing`: being undone. */
 export type AttachmentPhase = 'intent' | 'attached' | 'removing';
 
-export interface AttachmentRecord {
+interface AttachmentBase {
   readonly v: number;
   readonly podUid: string;
   readonly namespace: string;
@@ -66,14 +76,38 @@ export interface AttachmentRecord {
   readonly bootId: string;
   readonly netns: NetnsIdentity;
   readonly network: NetworkRef;
+  readonly interfaceName: string;
   readonly owner: AttachmentOwner;
   /** Grows with every intent and every removal of this interface; part of the link's alias. */
   readonly generation: number;
+  readonly phase: AttachmentPhase;
+  readonly result?: LinkResult;
+}
+
+export interface VxlanAttachmentRecord extends AttachmentBase {
+  readonly kind: 'vxlan';
   readonly link: VxlanLinkSpec;
   /** This pod's address on the parent link: what the other members send to. */
   readonly vtep: string;
-  readonly phase: AttachmentPhase;
-  readonly result?: LinkResult;
+}
+
+export interface CniAttachmentRecord extends AttachmentBase {
+  readonly kind: 'cni';
+  readonly dialect: CniSelection['dialect'];
+  readonly cni: CniAttachmentSpec;
+  /** UID of the object that defines the network. */
+  readonly definitionUid: string;
+  /** The network configuration as it was when the intent was written: ADD, CHECK and DEL get this one, whatever becomes of the object. */
+  readonly configText: string;
+}
+
+export type AttachmentRecord = VxlanAttachmentRecord | CniAttachmentRecord;
+
+/** ADD's result as the plugin printed it, apart from the record, whose mod-revision is a fencing token. */
+export interface CniResultRecord {
+  readonly v: number;
+  readonly generation: number;
+  readonly text: string;
 }
 
 /** A record with the etcd revision of its last write: the fencing token of everything done for it. */

@@ -1,6 +1,8 @@
-/** What a pod asks for under the ConfigMap as last seen, reduced to what the watcher decides with. */
+/** What a pod asks for under the ConfigMap and the CNI networks as last seen, reduced to what the watcher decides with. */
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
-import { desiredInputs } from '../domain/inputs.ts';
+import { md5 } from '../adapters/hash/md5.ts';
+import type { DefinitionLookup } from '../domain/cni/network-definition.ts';
+import { asksForNetworks, desiredInputs } from '../domain/inputs.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
 import type { PodView } from '../domain/pod-view.ts';
 import type { IpCodec } from '../domain/ports/ip-codec.ts';
@@ -15,9 +17,12 @@ export interface PodInputs {
 export class PodInputsReader {
   readonly #settings: DialectSettings;
   readonly #ip: IpCodec;
+  readonly #definitions: DefinitionLookup;
   #declared: DeclaredNetworks | 'absent' | undefined;
 
-  constructor(settings: DialectSettings, ip: IpCodec) {
+  /** @param definitions CNI networks as last seen */
+  constructor(settings: DialectSettings, ip: IpCodec, definitions: DefinitionLookup) {
+    this.#definitions = definitions;
     this.#settings = settings;
     this.#ip = ip;
   }
@@ -28,11 +33,12 @@ export class PodInputsReader {
   }
 
   isSelected(pod: PodView): boolean {
-    return Object.hasOwn(pod.labels, this.#settings.selector);
+    return asksForNetworks(pod, this.#settings);
   }
 
   read(pod: PodView): PodInputs {
-    const { parsed, canonical } = desiredInputs(pod, this.#declared, this.#settings, this.#ip);
+    const surroundings = { declared: this.#declared, definitions: this.#definitions, md5 };
+    const { parsed, canonical } = desiredInputs(pod, surroundings, this.#settings, this.#ip);
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
     return { hash: inputsHash(canonical), wanting: asks && pod.phaseClass === 'counts' };
   }

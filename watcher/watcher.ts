@@ -12,6 +12,7 @@ import { signalPod } from '../adapters/temporal/pod-starter.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
+import { Definitions } from './definitions.ts';
 import type { MarkReader } from './mark-reader.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
 import { PodChanges } from './pod-changes.ts';
@@ -32,7 +33,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   const kube = createKubeClient({ kubeconfig: config.kubeconfig });
   const temporal = connectClient(config.temporal);
   const reach = new TemporalReach(temporal.probe, log);
-  const inputs = new PodInputsReader(config.dialect, ipCodec);
+  const inputs = new PodInputsReader(config.dialect, ipCodec, (ref) => definitions.lookup(ref));
   const stop = new AbortController();
   const keys = podKeys(config.dialect);
   const metrics: WatcherMetrics = createMetrics({
@@ -87,6 +88,22 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
     log,
   });
 
+  // Without what they refer to, every pod would seem to ask for something else.
+  const startPods = (): void => {
+    if (declared && defined) pods.start();
+  };
+  let defined = false;
+  const definitions = new Definitions({
+    client: kube,
+    settings: config.dialect,
+    observer: (kind) => observer(kind, metrics, log),
+    timings,
+    onChange: () => void changes.reconsiderAll('a network definition changed'),
+    onSynced: () => {
+      defined = true;
+      startPods();
+    },
+  });
   let declared = false;
   const configMaps = new ListWatch<ConfigMapView>({
     client: kube,
@@ -101,8 +118,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
       if (declared) return;
       declared = true;
       if (configMaps.state().size === 0) inputs.declare(undefined);
-      // Only now: without the declared networks every pod would seem to ask for something else.
-      pods.start();
+      startPods();
     },
     observer: observer('configmap', metrics, log),
     timings,
@@ -114,6 +130,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
       configMaps.state(),
       config.stallMs,
     ),
+    ...definitions.notReady(),
     ...watchReasons('pods', pods.state(), config.stallMs),
     ...reach.reasons(),
   ];
@@ -124,13 +141,14 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   });
   reach.start();
   configMaps.start();
+  definitions.start();
   return {
     address: health.address,
     notReady,
     stop: async () => {
       stop.abort();
       reach.stop();
-      await Promise.all([configMaps.stop(), pods.stop(), check.stop()]);
+      await Promise.all([configMaps.stop(), definitions.stop(), pods.stop(), check.stop()]);
       await signals.stop();
       await Promise.all([health.stop(), temporal.close()]);
       kube.close();
@@ -138,9 +156,15 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   };
 }
 
-/** The published status is no input, and the biggest thing a view can hold. */
+/** The published status is the biggest thing a view can hold; it only matters beside a status that another runtime may have written. */
 function forCache(view: PodView | undefined): PodView | undefined {
-  return view?.publishedStatus === undefined ? view : { ...view, publishedStatus: undefined };
+  if (view === undefined) return undefined;
+  const { npwgStatus, publishedStatus } = view;
+  return {
+    ...view,
+    resourceVersion: undefined,
+    publishedStatus: npwgStatus === undefined ? undefined : publishedStatus,
+  };
 }
 
 function observer(kind: string, metrics: WatcherMetrics, log: Logger): ListWatchObserver {

@@ -2,28 +2,31 @@
  * What a node that was silent for long still owns (decision 8): its records were put aside when its Node object had gone. A
  * worker that starts in another boot drops them, since the links died with the old one; in the same boot it removes the links.
  */
-import type { NodeDeps } from '../activities/node/deps.ts';
+import { deleteAttachment } from '../activities/node/cni-delete.ts';
+import type { CniDeps } from '../activities/node/deps.ts';
 import { openRecorded } from '../activities/node/sandbox-netns.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { planRemoval } from '../domain/link-removal.ts';
-import type { AttachmentRecord } from '../domain/records.ts';
+import type { CniAttachmentRecord, VxlanAttachmentRecord } from '../domain/records.ts';
 
 /** Runs before the worker serves anything. Fails like etcd and the kernel do; then it has to be run again. */
-export async function clearTombstones(deps: NodeDeps, log: Logger, signal: AbortSignal): Promise<void> {
+export async function clearTombstones(deps: CniDeps, log: Logger, signal: AbortSignal): Promise<void> {
   for (const tombstone of await deps.store.listTombstones(deps.node)) {
     const { value } = tombstone;
     const sameBoot = value.bootId === deps.bootId;
-    if (sameBoot) await removeLink(deps, value, signal);
+    // Reservations outlive a boot, links do not.
+    if (value.kind === 'cni') await removeInterface(deps, value, signal);
+    else if (sameBoot) await removeLink(deps, value, signal);
     await deps.store.removeTombstone(tombstone);
     log.info(
-      { podUid: value.podUid, sandboxId: value.sandboxId, ifName: value.link.interfaceName, sameBoot },
+      { podUid: value.podUid, sandboxId: value.sandboxId, ifName: value.interfaceName, sameBoot },
       'cleared what was left from before the node was lost',
     );
   }
 }
 
-async function removeLink(deps: NodeDeps, record: AttachmentRecord, signal: AbortSignal): Promise<void> {
+async function removeLink(deps: CniDeps, record: VxlanAttachmentRecord, signal: AbortSignal): Promise<void> {
   const sandbox = await deps.runtime.describe(record.sandboxId);
   if (sandbox?.podUid !== record.podUid || sandbox.netnsPath !== record.netns.path) return;
   try {
@@ -31,8 +34,8 @@ async function removeLink(deps: NodeDeps, record: AttachmentRecord, signal: Abor
     try {
       const { commands } = planRemoval(await deps.kernel.observe(netns), {
         podUid: record.podUid,
-        interfaceName: record.link.interfaceName,
-        temporaryName: deps.temporaryName(record.podUid, record.link.interfaceName),
+        interfaceName: record.interfaceName,
+        temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
         giveBackAdopted: false,
       });
       await deps.kernel.execute(netns, commands);
@@ -42,5 +45,15 @@ async function removeLink(deps: NodeDeps, record: AttachmentRecord, signal: Abor
   } catch (error) {
     if (error instanceof PodwireError && error.retryClass === 'stale') return;
     throw error;
+  }
+}
+
+/** A DEL that fails is no reason to serve nobody: it is told, and what it leaves is for the sweeper. */
+async function removeInterface(deps: CniDeps, record: CniAttachmentRecord, signal: AbortSignal): Promise<void> {
+  try {
+    await deleteAttachment(deps, record, signal);
+  } catch (error) {
+    if (error instanceof PodwireError && error.code === 'EtcdUnavailable') throw error;
+    deps.onUndoFailed(record, error);
   }
 }

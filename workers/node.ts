@@ -5,11 +5,14 @@
  */
 import { join } from 'node:path';
 import { Worker, type NativeConnection } from '@temporalio/worker';
-import type { NodeDeps } from '../activities/node/deps.ts';
+import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
 import { KeyedMutex } from '../activities/node/keyed-mutex.ts';
+import { NetworkLocks } from '../activities/node/network-locks.ts';
 import { openRecorded } from '../activities/node/sandbox-netns.ts';
+import { createCniJournal } from '../adapters/cni/journal.ts';
+import { createCniPlugins } from '../adapters/cni/plugins.ts';
 import { createCriClient } from '../adapters/cri/client.ts';
 import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
@@ -27,6 +30,7 @@ import { createSignals } from '../adapters/temporal/signals.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
+import { networkKey } from '../domain/network-selection.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
 import { connectWorker } from './native-connection.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
@@ -64,7 +68,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const etcd = createEtcd(config.etcd);
   const cri = createCriClient(config.criSocket);
   const temporal = connectClient(config.temporal);
-  const deps = assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), registry);
+  const deps = assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), registry, log);
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics(() => watch.size);
@@ -99,7 +103,8 @@ function assemble(
   store: NodeDeps['store'],
   runtime: NodeDeps['runtime'],
   registry: ProcessRegistry,
-): NodeDeps {
+  log: Logger,
+): CniDeps {
   const bootId = readBootId();
   const kernel = createIprouteKernel({ netnsRoots: config.netnsRoots, registry });
   const { node } = config;
@@ -107,6 +112,15 @@ function assemble(
     ...{ node, bootId, store, runtime, kernel, temporaryName },
     failpoints: createFailpoints(config.failpointsFile),
     sandboxLocks: new KeyedMutex(),
+    plugins: createCniPlugins({ binDirs: config.cniBinDirs, registry, log }),
+    journal: createCniJournal(config.cniStateDir),
+    networkLocks: new NetworkLocks(),
+    onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {
+      log.warn(
+        { podUid, sandboxId, ifName: interfaceName, network: networkKey(network), err: failure },
+        'DEL after a failed ADD failed; the next attempt begins with it',
+      );
+    },
     fdb: new FdbSync({ node, store, kernel, open: (record, signal) => openRecorded({ kernel }, record, signal) }),
   };
 }
@@ -114,7 +128,7 @@ function assemble(
 async function runWorker(
   config: NodeConfig,
   connection: NativeConnection,
-  deps: NodeDeps,
+  deps: CniDeps,
   metrics: NodeMetrics,
   log: Logger,
 ): Promise<void> {

@@ -10,6 +10,7 @@ import { withFailpoints } from '../activities/with-failpoints.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createRecordStore } from '../adapters/etcd/record-store.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
+import { md5 } from '../adapters/hash/md5.ts';
 import { createFailpoints } from '../adapters/host/failpoints.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
@@ -48,6 +49,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     ip: ipCodec,
     settings: config.dialect,
     hash: inputsHash,
+    md5,
     nodeGoneSeconds: config.nodeGoneSeconds,
   });
 

@@ -7,6 +7,7 @@
  * | control: pause           | 1…15 s           | the workflow waits, not the activity: a signal is acted on at once                |
  * | node: schedule to start  | 10 s             | the only way to notice a node without a worker (decision 16)                      |
  * | node: start to close     | 15 s             | a link takes 20 ms; lookupSandbox waits up to 10 s for a sandbox that is starting |
+ * | node: CNI start to close | 60 s           | plugins wait for locks, DHCP and allocators of their own (decision 14)            |
  * | node: heartbeat          | 3 s              | workers beat every 250 ms: a killed one is noticed in 3 s, a cancel in 1 s        |
  * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
  * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
@@ -28,6 +29,9 @@ export const NODE: ActivityOptions = {
   // Any other type lets two attempts of one activity id overlap, and the workflow task then fails for ever.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 };
+
+/** CNI plugins wait for locks, DHCP servers and allocators of their own; one is ended after 50 s. */
+export const CNI_START_TO_CLOSE = '60s';
 
 export const NODE_FIRST: ActivityOptions = { ...NODE, scheduleToStartTimeout: '10s', retry: { maximumAttempts: 1 } };
 

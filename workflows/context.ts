@@ -64,6 +64,8 @@ export interface NodeStep<Output> {
   readonly node: string;
   /** Stable, so that `temporal activity reset -w … -a …` is memorable. */
   readonly activityId: string;
+  /** Limit of one try when it is not that of a link. */
+  readonly startToClose?: '60s';
   /** A line for the UI. */
   readonly summary: string;
   readonly invoke: (node: NodeProxy, options: ActivityOptions) => Promise<Output>;
@@ -89,7 +91,8 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
   let phase: ActivityOptions = options.NODE_FIRST;
   for (;;) {
     try {
-      return await step.invoke(node, { ...phase, activityId, summary });
+      const limit = step.startToClose === undefined ? {} : { startToCloseTimeout: step.startToClose };
+      return await step.invoke(node, { ...phase, ...limit, activityId, summary });
     } catch (error) {
       const trouble = troubleOf(error, step.node, phase);
       await step.onTrouble(trouble);

@@ -8,6 +8,7 @@ import type { Lane } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
+import { attachStep, detachStep } from './link-steps.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 
 const v = MESSAGE_VERSION;
@@ -88,11 +89,19 @@ export class LaneRun {
     );
     const completed = known?.completed === true && this.lane.remove.length === 0;
 
-    undo.push(() => this.#detach({ node, sandboxId, interfaceName, network }, completed));
+    undo.push(() => this.#detach({ kind: wish.kind ?? 'vxlan', node, sandboxId, interfaceName, network }, completed));
     this.#show('record-intent', '', undefined, network);
     const intent = await controlStep(context, () =>
       control.recordIntent.executeWithOptions({ summary: `record intent: ${interfaceName} → ${networkKey(network)}` }, [
-        { ...context.pod, node, sandboxId, interfaceName, inputsHash, owner: { workflowId, runId } },
+        {
+          ...context.pod,
+          node,
+          sandboxId,
+          interfaceName,
+          inputsHash,
+          owner: { workflowId, runId },
+          ...(wish.selection === undefined ? {} : { selection: wish.selection }),
+        },
       ]),
     );
     if (intent.kind === 'stale') throw new Stale(intent.reason);
@@ -100,16 +109,14 @@ export class LaneRun {
       throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
 
     const { generation, modRevision } = intent;
-    this.#show('ensure-link', `making ${interfaceName}`, undefined, network);
+    const kind = wish.kind ?? 'vxlan';
+    const step = attachStep(kind, interfaceName, networkKey(network), node);
+    this.#show(step.step, `making ${interfaceName}`, undefined, network);
     const result = await nodeStep(context, {
+      ...step,
       node,
-      activityId: `ensure-link-${interfaceName}`,
-      summary: `link ${interfaceName} of ${networkKey(network)} on ${node}`,
-      invoke: (proxy, options) =>
-        proxy.ensureVxlanLink.executeWithOptions(options, [
-          { v, node, podUid: context.pod.uid, sandboxId, interfaceName, generation, modRevision },
-        ]),
-      onTrouble: (trouble) => this.#trouble('ensure-link', network, generation, trouble),
+      invoke: step.invoke({ v, node, podUid: context.pod.uid, sandboxId, interfaceName, generation, modRevision }),
+      onTrouble: (trouble) => this.#trouble(step.step, network, generation, trouble),
     });
 
     this.#show('record-result', '', undefined, network);
@@ -119,42 +126,52 @@ export class LaneRun {
       ]),
     );
     if (!recorded) throw new Stale('the record was written by somebody else');
-    await controlStep(context, () =>
-      control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
-    );
+    // What a CNI network does between its members is its plugins' business.
+    if (kind === 'vxlan') {
+      await controlStep(context, () =>
+        control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
+      );
+    }
     this.attached = { interfaceName, network };
     this.#show('attached', result.addresses.join(' '), undefined, network);
   }
 
   /** Takes an attachment out of its mesh, off the host, out of the records. Returns why the host refuses it, if it does. */
   async #detach(
-    record: Pick<KnownAttachment, 'node' | 'sandboxId' | 'interfaceName' | 'network'>,
+    record: Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>,
     completed: boolean,
   ): Promise<StepFailure | undefined> {
     const context = this.#context;
-    const { node, sandboxId, interfaceName, network } = record;
+    const { kind = 'vxlan', node, sandboxId, interfaceName, network } = record;
     const input: RecordInput = { ...context.pod, node, sandboxId, interfaceName, modRevision: '' };
-    this.#show('leave-mesh', '', 'Detaching', network);
+    this.#show(kind === 'vxlan' ? 'leave-mesh' : 'begin-removal', '', 'Detaching', network);
     const token = await controlStep(context, () =>
       control.beginRemoval.executeWithOptions({ summary: `begin removal: ${interfaceName}` }, [input]),
     );
     // Nothing recorded, nothing made: the intent comes first.
     if (token === undefined) return undefined;
-    await controlStep(context, () =>
-      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
-    );
+    if (kind === 'vxlan') {
+      await controlStep(context, () =>
+        control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
+      );
+    }
 
-    this.#show('delete-link', `removing ${interfaceName}`, 'Detaching', network);
+    const step = detachStep(kind, interfaceName, networkKey(network), node);
+    this.#show(step.step, `removing ${interfaceName}`, 'Detaching', network);
     const remove = (): Promise<unknown> =>
       nodeStep(context, {
+        ...step,
         node,
-        activityId: `delete-link-${interfaceName}`,
-        summary: `remove ${interfaceName} of ${networkKey(network)} on ${node}`,
-        invoke: (proxy, options) =>
-          proxy.deleteVxlanLink.executeWithOptions(options, [
-            { v, node, podUid: context.pod.uid, sandboxId, interfaceName, ...token, unadopt: !completed },
-          ]),
-        onTrouble: (trouble) => this.#trouble('delete-link', network, token.generation, trouble),
+        invoke: step.invoke({
+          v,
+          node,
+          podUid: context.pod.uid,
+          sandboxId,
+          interfaceName,
+          ...token,
+          ...(kind === 'vxlan' ? { unadopt: !completed } : {}),
+        }),
+        onTrouble: (trouble) => this.#trouble(step.step, network, token.generation, trouble),
       });
     try {
       const circumstances = {

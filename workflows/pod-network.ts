@@ -12,6 +12,7 @@ import {
   ContinueAsNew,
   defineQuery,
   defineSignal,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -24,7 +25,8 @@ import {
   type PodNetworkInput,
 } from '../domain/messages.ts';
 import type { Observation } from '../domain/observation.ts';
-import { plan } from '../domain/plan.ts';
+import { networkKey } from '../domain/network-selection.ts';
+import { plan, type Plan } from '../domain/plan.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, type RunContext } from './context.ts';
 import { runLanes } from './lanes.ts';
@@ -106,10 +108,12 @@ async function observeAndAct(context: RunContext): Promise<Round> {
   const decided = plan(observation);
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 
+  const held = await refuseHeld(context, observation, decided.held);
   const ends = await runLanes(context, observation, decided.lanes);
   if (ends.includes('interrupted')) return 'again';
   if (ends.includes('stale')) return 'stale';
   if (context.wake.raised) return 'again';
+  if (decided.more && !ends.includes('refused')) return 'again';
   // A waiting pod is no result to remember: its address or its node makes the next change.
   if (observation.presence === 'waiting') return 'converged';
   const marked = await controlStep(context, () =>
@@ -119,8 +123,32 @@ async function observeAndAct(context: RunContext): Promise<Round> {
   );
   if (!marked) return 'again';
   const refused =
-    observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
+    held || observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
   return refused ? 'refused' : 'converged';
+}
+
+/** Records that an interface is not free, so that the pod's owner sees why a wish is not carried out. */
+async function refuseHeld(
+  context: RunContext,
+  observation: Observation,
+  held: Extract<Plan, { kind: 'lanes' }>['held'],
+): Promise<boolean> {
+  if (held.length === 0 || !patched('held-wish-is-refused')) return false;
+  for (const { wish, by } of held) {
+    const message = `interface ${wish.interfaceName} is kept by network ${networkKey(by)}, which stays attached until its declaration is right again; choose another interface name or correct that network`;
+    await controlStep(context, () =>
+      control.recordRefusal.executeWithOptions({ summary: `refuse ${wish.interfaceName}: held` }, [
+        {
+          ...context.pod,
+          inputsHash: observation.inputsHash,
+          interfaceName: wish.interfaceName,
+          network: wish.network,
+          failure: { code: 'InterfaceConflict', message },
+        },
+      ]),
+    );
+  }
+  return true;
 }
 
 /** Asks the node which sandbox the pod has; the answer is published in etcd, where the next observation finds it. */

@@ -1,13 +1,21 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
 import { attachmentKey } from '../../domain/keys.ts';
-import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { IntentOutcome } from '../../domain/ports/record-store.ts';
-import { RECORD_VERSION, type AttachmentRecord, type SandboxRecord, type Stored } from '../../domain/records.ts';
-import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
-import { linkHashes, readDesired, selectionFor, vtepOf } from './desired.ts';
+import {
+  RECORD_VERSION,
+  type AttachmentRecord,
+  type LinkResult,
+  type MemberRecord,
+  type SandboxRecord,
+  type Stored,
+} from '../../domain/records.ts';
+import { readDesired, vtepOf, type Desired } from './desired.ts';
+import { ofRecord } from './fingerprints.ts';
 import type { ControlActivities, IntentInput, IntentResult, RecordInput } from './inputs.ts';
 import type { ObserveDeps } from './observe-pod.ts';
+import { nameIn } from './wishes.ts';
 
 export interface RecordDeps extends ObserveDeps {
   readonly signals: Signals;
@@ -32,17 +40,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       // Run again after its answer was lost: the record says it happened.
       if (stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex) return true;
       if (stored.modRevision !== input.modRevision) return false;
-      const { node, sandboxId, generation, vtep, link } = stored.value;
-      return records.recordResult(stored, input.result, {
-        v: RECORD_VERSION,
-        node,
-        sandboxId,
-        interfaceName: link.interfaceName,
-        generation,
-        vtep,
-        mac: input.result.mac,
-        addresses: input.result.addresses,
-      });
+      return records.recordResult(stored, input.result, memberOf(stored.value, input.result));
     },
 
     recordFailure: ({ uid, interfaceName, generation, failure }) =>
@@ -61,7 +59,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return true;
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
-      await wakeWaiting(deps, stored.value.link);
+      await wakeWaiting(deps, stored.value);
       return true;
     },
 
@@ -69,10 +67,17 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return true;
       if (!(await records.entomb(stored))) return false;
-      await wakeWaiting(deps, stored.value.link);
+      await wakeWaiting(deps, stored.value);
       return true;
     },
   };
+}
+
+/** The tunnel's end as the other members see it; a CNI network is the plugins' own business. */
+function memberOf(record: AttachmentRecord, { mac, addresses }: LinkResult): MemberRecord | undefined {
+  if (record.kind !== 'vxlan') return undefined;
+  const { node, sandboxId, interfaceName, generation, vtep } = record;
+  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, addresses };
 }
 
 const keyOf = (input: RecordInput): string =>
@@ -84,7 +89,9 @@ const keyOf = (input: RecordInput): string =>
   });
 
 /** Wakes the pods that were refused because the VNI was taken, when it is free now. */
-async function wakeWaiting(deps: RecordDeps, link: VxlanLinkSpec): Promise<void> {
+async function wakeWaiting(deps: RecordDeps, record: AttachmentRecord): Promise<void> {
+  if (record.kind !== 'vxlan') return;
+  const { link } = record;
   if (!(await deps.records.vniIsFree(link.dstPort, link.vni))) return;
   for (const waiting of await deps.records.takeWaitingForVni(link.dstPort, link.vni)) {
     const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
@@ -101,14 +108,14 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
   ]);
   if (desired === undefined || desired.inputsHash !== input.inputsHash)
     return { kind: 'stale', reason: 'the pod or its networks changed' };
-  const selection = selectionFor(desired, input.interfaceName);
+  const selection = selectionOf(desired, input);
   const vtep = vtepOf(desired.pod);
   if (selection === undefined || vtep === undefined)
     return { kind: 'stale', reason: 'the network is not wished any more' };
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
 
-  const record = intentRecord({ input, sandbox, vtep, network: selection.network, link: selection.link, previous });
+  const record = intentRecord({ input, sandbox, vtep, selection, previous });
   if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
     return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
   }
@@ -117,9 +124,14 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
   return intentResult(record, await deps.records.recordIntent(record, previous));
 }
 
+/** The selection behind a wish; under equal inputs its place is the same. */
+function selectionOf({ parsed }: Desired, { interfaceName, selection }: IntentInput): NetworkSelection | undefined {
+  if (selection === undefined) return parsed.selections.find((candidate) => nameIn(candidate) === interfaceName);
+  const found = parsed.selections[selection];
+  return found !== undefined && ['', interfaceName].includes(nameIn(found)) ? found : undefined;
+}
+
 function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentResult {
-  const { vni, dstPort } = record.link;
-  const asked = `network ${networkKey(record.network)}: id=${vni} (UDP port ${dstPort})`;
   switch (outcome.kind) {
     case 'recorded':
       return { kind: 'recorded', generation: record.generation, modRevision: outcome.stored.modRevision };
@@ -129,29 +141,34 @@ function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentR
       return {
         kind: 'refused',
         code: 'VniTaken',
-        waitsForVni: `${dstPort}/${vni}`,
-        message: `${asked} belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
+        waitsForVni: outcome.tunnel,
+        message: `${askedFor(record)} belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
       };
     case 'vni-fixed':
       return {
         kind: 'refused',
         code: 'VniFixed',
-        message: `${asked} differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
+        message: `${askedFor(record)} differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
       };
   }
+}
+
+function askedFor(record: AttachmentRecord): string {
+  const network = `network ${networkKey(record.network)}`;
+  return record.kind === 'vxlan' ? `${network}: id=${record.link.vni} (UDP port ${record.link.dstPort})` : network;
 }
 
 interface IntentParts {
   readonly input: IntentInput;
   readonly sandbox: SandboxRecord;
   readonly vtep: string;
-  readonly network: NetworkRef;
-  readonly link: VxlanLinkSpec;
+  readonly selection: NetworkSelection;
   readonly previous: Stored<AttachmentRecord> | undefined;
 }
 
-function intentRecord({ input, sandbox, vtep, network, link, previous }: IntentParts): AttachmentRecord {
-  return {
+function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts): AttachmentRecord {
+  const { interfaceName } = input;
+  const base = {
     v: RECORD_VERSION,
     podUid: input.uid,
     namespace: input.namespace,
@@ -160,23 +177,25 @@ function intentRecord({ input, sandbox, vtep, network, link, previous }: IntentP
     sandboxId: sandbox.sandboxId,
     bootId: sandbox.bootId,
     netns: sandbox.netns,
-    network,
+    network: selection.network,
+    interfaceName,
     owner: input.owner,
     generation: (previous?.value.generation ?? 0) + 1,
-    link,
-    vtep,
-    phase: 'intent',
+    phase: 'intent' as const,
     // A link that was made before stays ours to remove while it is being changed.
     ...(previous?.value.result === undefined ? {} : { result: previous.value.result }),
   };
+  if (selection.kind === 'vxlan') return { ...base, kind: 'vxlan', link: selection.link, vtep };
+  const { dialect, cni, config } = selection;
+  const named = { ...cni, interfaceName };
+  return { ...base, kind: 'cni', dialect, cni: named, definitionUid: config.uid, configText: config.text };
 }
 
 /** True when this very intent was written before: by this attempt's predecessor, or by a run that was interrupted. */
 function isSameIntent(deps: RecordDeps, known: AttachmentRecord, wanted: AttachmentRecord): boolean {
-  const fingerprint = (record: AttachmentRecord): string => linkHashes(deps.hash, record.link, record.vtep).linkHash;
   return (
     known.phase === 'intent' &&
     networkKey(known.network) === networkKey(wanted.network) &&
-    fingerprint(known) === fingerprint(wanted)
+    ofRecord(deps.hash, known).linkHash === ofRecord(deps.hash, wanted).linkHash
   );
 }

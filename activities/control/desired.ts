@@ -1,12 +1,12 @@
 /** Reads what a pod asks for, now: the one place where annotation, ConfigMap and settings come together for the orchestrator. */
-import { desiredInputs } from '../../domain/inputs.ts';
-import type { NetworkSelection, ParsedSelections } from '../../domain/network-selection.ts';
+import { definitionKey, type DefinitionLookup, type DefinitionRef } from '../../domain/cni/network-definition.ts';
+import { desiredInputs, referencedDefinitions } from '../../domain/inputs.ts';
+import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { IpCodec } from '../../domain/ports/ip-codec.ts';
 import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
-import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
 
 export interface DesiredDeps {
   readonly cluster: Cluster;
@@ -14,6 +14,8 @@ export interface DesiredDeps {
   readonly settings: DialectSettings;
   /** sha256 of a canonical text, as hexadecimal. */
   readonly hash: (canonical: string) => string;
+  /** As hexadecimal; Kaloom's interface names are made with it. */
+  readonly md5: (text: string) => string;
 }
 
 export interface Desired {
@@ -31,8 +33,17 @@ export async function readDesired(deps: DesiredDeps, identity: PodIdentity): Pro
   ]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ip);
-  const { parsed, canonical } = desiredInputs(pod, declared, settings, ip);
+  const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings));
+  const { parsed, canonical } = desiredInputs(pod, { declared, definitions, md5: deps.md5 }, settings, ip);
   return { pod, parsed, inputsHash: deps.hash(canonical) };
+}
+
+async function readDefinitions(cluster: Cluster, refs: readonly DefinitionRef[]): Promise<DefinitionLookup> {
+  const found = await Promise.all(
+    refs.map(async (ref) => [definitionKey(ref), (await cluster.definition(ref)) ?? 'absent'] as const),
+  );
+  const byKey = new Map(found);
+  return (ref) => byKey.get(definitionKey(ref)) ?? 'unreadable';
 }
 
 /**
@@ -62,23 +73,3 @@ const RECENT_PODS = 200;
 
 /** Address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
 export const vtepOf = (pod: PodView): string | undefined => pod.podIPs[0];
-
-/** Fingerprints of a link: the whole, and what cannot be changed in place (measured: VNI, port, parent). */
-export function linkHashes(
-  hash: (text: string) => string,
-  link: VxlanLinkSpec,
-  vtep: string,
-): { linkHash: string; tunnelHash: string } {
-  const { kind, interfaceName, vni, dstPort, parent, mtu, up, addresses, routes, peers } = link;
-  const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
-  return {
-    linkHash: hash(
-      JSON.stringify([kind, interfaceName, vni, dstPort, parent, mtu ?? null, up, addresses, routeTexts, peers, vtep]),
-    ).slice(0, 16),
-    tunnelHash: hash(JSON.stringify([kind, vni, dstPort, parent, vtep])).slice(0, 16),
-  };
-}
-
-export function selectionFor(desired: Desired, interfaceName: string): NetworkSelection | undefined {
-  return desired.parsed.selections.find((selection) => selection.link.interfaceName === interfaceName);
-}

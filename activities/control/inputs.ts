@@ -20,6 +20,8 @@ export interface IntentInput extends PodInput {
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;
+  /** Place of the wish among the pod's selections; absent: found by its interface. */
+  readonly selection?: number;
   /** The inputs the plan was made from; others by now: `stale`. */
   readonly inputsHash: string;
   readonly owner: AttachmentOwner;

@@ -1,9 +1,11 @@
 /** observePod: deletes the converged mark, then reads everything a plan needs (decision 5: in this order). */
-import type { Observation, PodPresence, WishedAttachment } from '../../domain/observation.ts';
+import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
-import { linkHashes, readDesired, vtepOf, type Desired, type DesiredDeps, type RecentDesired } from './desired.ts';
+import { readDesired, vtepOf, type Desired, type DesiredDeps, type RecentDesired } from './desired.ts';
+import { ofRecord } from './fingerprints.ts';
 import type { ControlActivities } from './inputs.ts';
+import { wishesOf } from './wishes.ts';
 
 export interface ObserveDeps extends DesiredDeps {
   readonly records: RecordStore;
@@ -18,6 +20,8 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
     if (desired !== undefined) deps.recent.put(desired);
     const node = desired?.pod.nodeName ?? '';
     const problems = desired?.parsed.problems ?? [];
+    // The other dialects say themselves what stays.
+    const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
     const [known, sandbox, refusals] = await Promise.all([
       records.podAttachments(input.uid, node),
       node === '' ? undefined : records.sandbox(node, input.uid),
@@ -28,11 +32,11 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
       node,
       inputsHash: desired?.inputsHash ?? '',
       sandboxId: sandbox?.sandboxId,
-      wished: desired === undefined ? [] : wishes(deps, desired, refusals),
+      wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
       known: known.map((stored) => summary(deps, stored)),
       // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
-      keep: desired === undefined ? [] : [...desired.parsed.keep, ...problems.flatMap(({ network }) => network ?? [])],
-      keepAll: problems.some(({ network }) => network === undefined),
+      keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
+      keepAll: openvnf.some(({ network }) => network === undefined),
       problems: problems.length,
     };
   };
@@ -46,28 +50,41 @@ function presenceOf(desired: Desired | undefined): PodPresence {
   return pod.phaseClass === 'waiting' || vtepOf(pod) === undefined ? 'waiting' : 'live';
 }
 
-function wishes(deps: ObserveDeps, desired: Desired, refusals: readonly RefusalRecord[]): WishedAttachment[] {
-  const vtep = vtepOf(desired.pod) ?? '';
-  return desired.parsed.selections.map(({ network, link }) => {
-    const refusal = refusals.find(
-      (candidate) => candidate.interfaceName === link.interfaceName && candidate.inputsHash === desired.inputsHash,
-    );
-    return {
-      interfaceName: link.interfaceName,
-      network,
-      ...linkHashes(deps.hash, link, vtep),
-      ...(refusal === undefined ? {} : { refused: { code: refusal.code, message: refusal.message } }),
-    };
-  });
+function wishes(
+  deps: ObserveDeps,
+  desired: Desired,
+  known: readonly Stored<AttachmentRecord>[],
+  refusals: readonly RefusalRecord[],
+): WishedAttachment[] {
+  const records = known.map(({ value }) => value);
+  return wishesOf(deps.hash, desired, records).map(
+    ({ selection, index, interfaceName, linkHash, tunnelHash, conflict }) => {
+      const refusal = refusals.find(
+        (candidate) => candidate.interfaceName === interfaceName && candidate.inputsHash === desired.inputsHash,
+      );
+      const refused = conflict ?? refusal;
+      return {
+        kind: selection.kind,
+        selection: index,
+        interfaceName,
+        network: selection.network,
+        linkHash,
+        tunnelHash,
+        ...(refused === undefined ? {} : { refused: { code: refused.code, message: refused.message } }),
+      };
+    },
+  );
 }
 
 function summary(deps: ObserveDeps, { value, modRevision }: Stored<AttachmentRecord>): Observation['known'][number] {
   return {
+    kind: value.kind,
+    keepName: keepName(value),
     node: value.node,
     sandboxId: value.sandboxId,
-    interfaceName: value.link.interfaceName,
+    interfaceName: value.interfaceName,
     network: value.network,
-    ...linkHashes(deps.hash, value.link, value.vtep),
+    ...ofRecord(deps.hash, value),
     phase: value.phase,
     generation: value.generation,
     modRevision,

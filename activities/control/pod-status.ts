@@ -1,9 +1,13 @@
 /** What the pod's owner sees: the status annotation and events, both made from records and from the annotation as it is now. */
+import { PodwireError } from '../../domain/failures.ts';
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
-import { networkStatus } from '../../domain/network-status.ts';
+import { networkStatus, ownInterfaces, type Refusal } from '../../domain/network-status.ts';
+import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
+import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type RefusalRecord } from '../../domain/records.ts';
 import { readDesired, type Desired } from './desired.ts';
+import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlActivities, PublishInput } from './inputs.ts';
 
@@ -38,8 +42,12 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
       }
       if (desired.inputsHash !== input.inputsHash) return false;
       const { pod } = desired;
-      const known = await records.podAttachments(input.uid, pod.nodeName);
-      const refused = desired.parsed.problems.length > 0 || (await currentRefusals(deps, desired)).length > 0;
+      const known = await deps.records.podAttachments(input.uid, pod.nodeName);
+      const attachments = known.map(({ value }) => value);
+      const refused =
+        desired.parsed.problems.length > 0 ||
+        (await currentRefusals(deps, desired)).length > 0 ||
+        wishesOf(deps.hash, desired, attachments).some(({ conflict }) => conflict !== undefined);
       await records.putMark(input.uid, {
         v: RECORD_VERSION,
         namespace: pod.namespace,
@@ -47,8 +55,8 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         node: pod.nodeName,
         inputsHash: input.inputsHash,
         outcome: refused ? 'refused' : 'converged',
-        sandboxId: known[0]?.value.sandboxId ?? '',
-        interfaces: known.map((stored) => stored.value.link.interfaceName),
+        sandboxId: attachments[0]?.sandboxId ?? '',
+        interfaces: attachments.map(({ interfaceName }) => interfaceName),
       });
       return true;
     },
@@ -60,25 +68,60 @@ async function currentRefusals(deps: RecordDeps, desired: Desired): Promise<Refu
   return all.filter((refusal) => refusal.inputsHash === desired.inputsHash);
 }
 
+/** Others write the pod too, the kubelet above all; each time everything is read again. */
+const MAX_CONFLICTS = 4;
+
 async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<void> {
-  const desired = await readDesired(deps, input);
-  if (desired === undefined) return;
-  const known = (await deps.records.podAttachments(input.uid, desired.pod.nodeName)).map((stored) => stored.value);
-  const [refusals, failures] = await Promise.all([currentRefusals(deps, desired), deps.records.failures(input.uid)]);
-  const status = networkStatus(inAnnotationOrder(known, desired), failures, refusals, desired.parsed.problems);
-  const text = JSON.stringify(status);
-  const untouched = status.length === 0 && desired.pod.publishedStatus === undefined;
-  if (!untouched && text !== desired.pod.publishedStatus) {
-    if ((await deps.cluster.publishStatus(input, text)) === 'gone') return;
+  for (let conflicts = 0; ; conflicts += 1) {
+    const desired = await readDesired(deps, input);
+    if (desired === undefined) return;
+    const known = (await deps.records.podAttachments(input.uid, desired.pod.nodeName)).map((stored) => stored.value);
+    const [recorded, failures] = await Promise.all([currentRefusals(deps, desired), deps.records.failures(input.uid)]);
+    const wishes = wishesOf(deps.hash, desired, known);
+    const facts = { input, desired, known, refusals: [...recorded, ...conflictsOf(wishes)], failures };
+    const written = await writeAnnotations(deps, inAnnotationOrder(known, wishes), facts);
+    if (written === 'gone') return;
+    if (written === 'conflict') {
+      if (conflicts < MAX_CONFLICTS) continue;
+      throw new PodwireError(
+        'ApiUnavailable',
+        `pod ${input.namespace}/${input.name} is written all the time by others`,
+      );
+    }
+    for (const event of eventsOf(facts)) await deps.cluster.createEvent(input, event);
+    return;
   }
-  for (const event of eventsOf({ input, desired, known, refusals, failures }))
-    await deps.cluster.createEvent(input, event);
 }
 
-function inAnnotationOrder(records: readonly AttachmentRecord[], desired: Desired): AttachmentRecord[] {
-  const order = desired.parsed.selections.map((selection) => selection.link.interfaceName);
+async function writeAnnotations(
+  deps: RecordDeps,
+  ordered: readonly AttachmentRecord[],
+  { input, desired, failures, refusals }: Facts,
+): Promise<'patched' | 'gone' | 'conflict'> {
+  const { pod, parsed } = desired;
+  const status = networkStatus(ordered, failures, refusals, parsed.problems);
+  const text = JSON.stringify(status);
+  const untouched = status.length === 0 && pod.publishedStatus === undefined;
+  const npwg = mergedNpwgStatus(pod.npwgStatus, ownInterfaces(pod.publishedStatus), ordered);
+  const changed = {
+    ...(untouched || text === pod.publishedStatus ? {} : { [STATUS_ANNOTATION]: text }),
+    ...(npwg === undefined ? {} : { [NPWG_STATUS_ANNOTATION]: npwg }),
+  };
+  if (Object.keys(changed).length === 0) return 'patched';
+  // Only the shared annotation needs protection from other writers.
+  return deps.cluster.publishStatus(input, changed, npwg === undefined ? undefined : pod.resourceVersion);
+}
+
+/** What another dialect of the same pod already has; decided anew each time, so nothing is recorded. */
+const conflictsOf = (wishes: readonly Wish[]): Refusal[] =>
+  wishes.flatMap(({ conflict, interfaceName, selection: { network } }) =>
+    conflict === undefined ? [] : [{ ...conflict, interfaceName, network }],
+  );
+
+function inAnnotationOrder(records: readonly AttachmentRecord[], wishes: readonly Wish[]): AttachmentRecord[] {
+  const order = wishes.map(({ interfaceName }) => interfaceName);
   const position = (record: AttachmentRecord): number => {
-    const index = order.indexOf(record.link.interfaceName);
+    const index = order.indexOf(record.interfaceName);
     return index === -1 ? order.length : index;
   };
   return [...records].sort((a, b) => position(a) - position(b));
@@ -88,7 +131,7 @@ interface Facts {
   readonly input: PublishInput;
   readonly desired: Desired;
   readonly known: readonly AttachmentRecord[];
-  readonly refusals: readonly RefusalRecord[];
+  readonly refusals: readonly Refusal[];
   readonly failures: readonly FailureRecord[];
 }
 
@@ -105,7 +148,7 @@ function eventsOf({ input, desired, known, refusals, failures }: Facts): PodEven
     })),
     ...known.flatMap((record) =>
       failures
-        .filter((failure) => failure.interfaceName === record.link.interfaceName)
+        .filter((failure) => failure.interfaceName === record.interfaceName)
         .map((failure) => failureEvent(record, failure)),
     ),
     ...known.filter((record) => wasAttached(record, input)).map(attachedEvent),
@@ -119,27 +162,26 @@ function eventsOf({ input, desired, known, refusals, failures }: Facts): PodEven
 }
 
 const wasAttached = (record: AttachmentRecord, input: PublishInput): boolean =>
-  record.phase === 'attached' &&
-  input.attached.some((attached) => attached.interfaceName === record.link.interfaceName);
+  record.phase === 'attached' && input.attached.some((attached) => attached.interfaceName === record.interfaceName);
 
 function attachedEvent(record: AttachmentRecord): PodEvent {
   const addresses = record.result?.addresses.join(', ') ?? '';
   return {
     type: 'Normal',
     reason: 'NetworkAttached',
-    message: `attached ${record.link.interfaceName} to network ${networkKey(record.network)}${addresses === '' ? '' : ` with ${addresses}`}`,
-    key: `attached/${record.sandboxId}/${record.link.interfaceName}/${record.generation}`,
+    message: `attached ${record.interfaceName} to network ${networkKey(record.network)}${addresses === '' ? '' : ` with ${addresses}`}`,
+    key: `attached/${record.sandboxId}/${record.interfaceName}/${record.generation}`,
   };
 }
 
 function failureEvent(record: AttachmentRecord, failure: FailureRecord): PodEvent {
-  const { link, generation, sandboxId, phase } = record;
+  const { interfaceName, generation, sandboxId, phase } = record;
   const verb = phase === 'removing' ? 'detach' : 'attach';
   return {
     type: 'Warning',
     reason: phase === 'removing' ? 'NetworkDetachFailing' : 'NetworkAttachFailing',
-    message: `cannot ${verb} ${link.interfaceName} (network ${networkKey(record.network)}): ${failure.code}: ${failure.message}; retrying`,
-    key: `failing/${sandboxId}/${link.interfaceName}/${generation}/${failure.code}`,
+    message: `cannot ${verb} ${interfaceName} (network ${networkKey(record.network)}): ${failure.code}: ${failure.message}; retrying`,
+    key: `failing/${sandboxId}/${interfaceName}/${generation}/${failure.code}`,
   };
 }
 

@@ -4,7 +4,7 @@ import { ownerOf } from '../../domain/link-alias.ts';
 import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
 import { planLink, type LinkPlan, type LinkWish } from '../../domain/link-plan.ts';
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { AttachmentRecord, LinkResult } from '../../domain/records.ts';
+import type { LinkResult, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { NodeDeps } from './deps.ts';
 import type { LockedDevice } from './fdb-sync.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
@@ -17,7 +17,7 @@ const MAX_ROUNDS = 3;
 export function ensureVxlanLink(deps: NodeDeps, input: LinkInput, signal: AbortSignal): Promise<LinkResult> {
   return underSandboxLock(deps, input, async () => {
     const [record, sandbox] = await Promise.all([
-      readFenced(deps, input, ['intent', 'attached']),
+      readFenced(deps, input, 'vxlan', ['intent', 'attached']),
       deps.runtime.describe(input.sandboxId),
     ]);
     requireSandbox(deps, record, sandbox);
@@ -34,7 +34,7 @@ type Work = Exclude<LinkPlan, { kind: 'same' | 'conflict' }>;
 
 async function converge(
   deps: NodeDeps,
-  record: AttachmentRecord,
+  record: VxlanAttachmentRecord,
   netns: OpenNetns,
   device: LockedDevice,
 ): Promise<LinkResult> {
@@ -43,7 +43,7 @@ async function converge(
     podUid: record.podUid,
     generation: record.generation,
     vtep: record.vtep,
-    temporaryName: deps.temporaryName(record.podUid, record.link.interfaceName),
+    temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
   };
   // What is in the kernel now decides, not what an earlier attempt remembered.
   device.forget();
@@ -58,7 +58,7 @@ async function converge(
     if (round === MAX_ROUNDS) {
       throw new PodwireError(
         'CommandFailed',
-        `${record.link.interfaceName} does not stay as it was set; ${plan.kind} was needed ${round} times`,
+        `${record.interfaceName} does not stay as it was set; ${plan.kind} was needed ${round} times`,
       );
     }
     before ??= plan.before;
@@ -66,7 +66,7 @@ async function converge(
     filled ||= made.filled;
     view = made.view;
   }
-  const link = view.links.find(({ name }) => name === record.link.interfaceName) as LinkView;
+  const link = view.links.find(({ name }) => name === record.interfaceName) as LinkView;
   const adopted = ownerOf(link.alias)?.adopted === true;
   if (!filled) await device.sync(netns, adopted);
   await deps.failpoints.hit('ensureVxlanLink:after-fill');
@@ -83,7 +83,7 @@ async function converge(
 /** A new link is filled before it goes up; while that is done, router advertisements are refused: they touch different things. */
 async function carryOut(
   deps: NodeDeps,
-  record: AttachmentRecord,
+  record: VxlanAttachmentRecord,
   netns: OpenNetns,
   device: LockedDevice,
   plan: Work,
@@ -98,7 +98,7 @@ async function carryOut(
   await failpoints.hit('ensureVxlanLink:after-create');
   if (isNew) device.made();
   await Promise.all([
-    kernel.ignoreRouterAdvertisements(netns, record.link.interfaceName),
+    kernel.ignoreRouterAdvertisements(netns, record.interfaceName),
     isNew ? device.sync(netns, false) : undefined,
   ]);
   await failpoints.hit('ensureVxlanLink:before-up');

@@ -11,7 +11,7 @@ import { ownerOf } from '../../domain/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
-import type { AttachmentRecord, Member, Stored } from '../../domain/records.ts';
+import type { AttachmentRecord, Member, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { eachWithLimit } from './each-with-limit.ts';
 import type { SyncFdbResult } from './inputs.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
@@ -44,7 +44,7 @@ interface FdbSyncParts {
   readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments'>;
   readonly kernel: Pick<LinkKernel, 'observe' | 'readFdb' | 'changeFdb'>;
   /** Opens the netns of a record, verified against the record. */
-  readonly open: (record: AttachmentRecord, signal: AbortSignal) => Promise<OpenNetns>;
+  readonly open: (record: VxlanAttachmentRecord, signal: AbortSignal) => Promise<OpenNetns>;
 }
 
 const AT_ONCE = 8;
@@ -65,7 +65,7 @@ export class FdbSync {
   }
 
   /** Runs `work` with the record's device locked: while a link is made or removed, no sync writes into it. */
-  withDevice<T>(record: AttachmentRecord, work: (device: LockedDevice) => Promise<T>): Promise<T> {
+  withDevice<T>(record: VxlanAttachmentRecord, work: (device: LockedDevice) => Promise<T>): Promise<T> {
     const key = deviceKey(record);
     return this.#locked(this.#deviceLocks, key, () =>
       work({
@@ -96,7 +96,7 @@ export class FdbSync {
       // Read under the lock: whoever comes later reads later.
       const ticket = ++this.#tickets;
       const [members, attachments] = await Promise.all([store.listMembers(network), store.listNodeAttachments(node)]);
-      const records = attachments.map(({ value }) => value).filter((record) => this.#concerns(record, network));
+      const records = vxlanOnly(attachments).filter((record) => this.#concerns(record, network));
       const outcomes = await eachWithLimit(records, AT_ONCE, (record) =>
         this.#syncDevice(record, members, ticket, signal),
       );
@@ -121,18 +121,18 @@ export class FdbSync {
 
   /** Networks that have attachments on this node. */
   static networksOf(attachments: readonly Stored<AttachmentRecord>[]): NetworkRef[] {
-    return [...new Map(attachments.map(({ value: { network } }) => [networkKey(network), network])).values()];
+    return [...new Map(vxlanOnly(attachments).map(({ network }) => [networkKey(network), network])).values()];
   }
 
   /** An intent without a device that we know is filled by the attach that makes it. */
-  #concerns(record: AttachmentRecord, network: NetworkRef): boolean {
+  #concerns(record: VxlanAttachmentRecord, network: NetworkRef): boolean {
     if (networkKey(record.network) !== networkKey(network)) return false;
     return record.phase === 'attached' || (record.phase === 'intent' && this.#devices.has(deviceKey(record)));
   }
 
   /** undefined: the device is not there. */
   #syncDevice(
-    record: AttachmentRecord,
+    record: VxlanAttachmentRecord,
     members: readonly Member[],
     ticket: number,
     signal: AbortSignal,
@@ -159,16 +159,16 @@ export class FdbSync {
   }
 
   /** First look at a device by this process: is it ours at all? */
-  async #adoptKnowledge(record: AttachmentRecord, netns: OpenNetns): Promise<boolean> {
+  async #adoptKnowledge(record: VxlanAttachmentRecord, netns: OpenNetns): Promise<boolean> {
     const { links } = await this.#parts.kernel.observe(netns);
-    const owner = ownerOf(links.find((link) => link.name === record.link.interfaceName)?.alias);
+    const owner = ownerOf(links.find((link) => link.name === record.interfaceName)?.alias);
     if (owner?.podUid !== record.podUid) return false;
     this.#devices.set(deviceKey(record), { ticket: 0, known: undefined, adopted: owner.adopted });
     return true;
   }
 
   async #write(
-    record: AttachmentRecord,
+    record: VxlanAttachmentRecord,
     members: readonly Member[],
     ticket: number,
     netns: OpenNetns,
@@ -176,7 +176,7 @@ export class FdbSync {
     const key = deviceKey(record);
     const device = this.#devices.get(key);
     if (device === undefined || device.ticket > ticket) return NOTHING;
-    const link = record.link.interfaceName;
+    const link = record.interfaceName;
     // Until the change is known to be done, nothing is known.
     this.#devices.set(key, { ...device, known: undefined });
     const present = device.known ?? (await this.#parts.kernel.readFdb(netns, link));
@@ -202,10 +202,13 @@ export class FdbSync {
   }
 }
 
-const deviceKey = (record: AttachmentRecord): string =>
-  `${record.podUid}/${record.sandboxId}/${record.link.interfaceName}`;
+const vxlanOnly = (attachments: readonly Stored<AttachmentRecord>[]): VxlanAttachmentRecord[] =>
+  attachments.flatMap(({ value }) => (value.kind === 'vxlan' ? [value] : []));
 
-const wished = (record: AttachmentRecord, members: readonly Member[]): FdbEntry[] =>
+const deviceKey = (record: VxlanAttachmentRecord): string =>
+  `${record.podUid}/${record.sandboxId}/${record.interfaceName}`;
+
+const wished = (record: VxlanAttachmentRecord, members: readonly Member[]): FdbEntry[] =>
   wishedFlood({ members, vtep: record.vtep, podUid: record.podUid, peers: record.link.peers });
 
 function sameEntries(known: readonly FdbEntry[] | undefined, entries: readonly FdbEntry[]): boolean {

@@ -31,11 +31,12 @@ export async function underSandboxLock<T>(deps: NodeDeps, input: LinkInput, work
  * Reads the record and compares it with what the task's sender saw.
  * @throws PodwireError Fenced, RecordInvalid, EtcdUnavailable
  */
-export async function readFenced(
+export async function readFenced<Kind extends AttachmentRecord['kind']>(
   deps: NodeDeps,
   input: LinkInput,
+  kind: Kind,
   phases: readonly AttachmentPhase[],
-): Promise<AttachmentRecord> {
+): Promise<Extract<AttachmentRecord, { kind: Kind }>> {
   if (input.node !== deps.node) throw fenced(input, `this is node ${deps.node}`);
   const stored = await deps.store.readAttachment(input);
   if (stored === undefined) throw fenced(input, 'there is no record any more');
@@ -49,8 +50,14 @@ export async function readFenced(
   if (!phases.includes(record.phase)) {
     throw fenced(input, `the record is ${record.phase}; needed: ${phases.join(' or ')}`);
   }
+  if (!isOfKind(record, kind)) throw fenced(input, `the record is of kind ${record.kind}; needed: ${kind}`);
   return record;
 }
+
+const isOfKind = <Kind extends AttachmentRecord['kind']>(
+  record: AttachmentRecord,
+  kind: Kind,
+): record is Extract<AttachmentRecord, { kind: Kind }> => record.kind === kind;
 
 const fenced = (input: LinkInput, why: string): PodwireError =>
   new PodwireError('Fenced', `${input.interfaceName} of pod ${input.podUid}: ${why}; observe again`);

@@ -1,7 +1,9 @@
 /** The node worker's activities, ready to be registered. */
 import { withFailpoints } from '../with-failpoints.ts';
+import { cniAdd } from './cni-add.ts';
+import { cniDelete } from './cni-delete.ts';
 import { deleteVxlanLink } from './delete-vxlan-link.ts';
-import type { NodeDeps } from './deps.ts';
+import type { CniDeps } from './deps.ts';
 import { ensureVxlanLink } from './ensure-vxlan-link.ts';
 import type {
   DeleteLinkInput,
@@ -22,16 +24,20 @@ export interface NodeSteps {
   readonly lookupSandbox: Step<LookupSandboxInput, LookupSandboxResult>;
   readonly ensureVxlanLink: Step<LinkInput, LinkResult>;
   readonly deleteVxlanLink: Step<DeleteLinkInput, DeleteLinkResult>;
+  readonly cniAdd: Step<LinkInput, LinkResult>;
+  readonly cniDelete: Step<DeleteLinkInput, DeleteLinkResult>;
   readonly syncFdb: Step<SyncFdbInput, SyncFdbResult>;
 }
 
 /** Steps throw PodwireError. */
-export function createNodeSteps(deps: NodeDeps): NodeSteps {
+export function createNodeSteps(deps: CniDeps): NodeSteps {
   return withFailpoints<NodeSteps>(
     {
       lookupSandbox: (input, signal) => lookupSandbox(deps, input, signal),
       ensureVxlanLink: (input, signal) => ensureVxlanLink(deps, input, signal),
       deleteVxlanLink: (input, signal) => deleteVxlanLink(deps, input, signal),
+      cniAdd: (input, signal) => cniAdd(deps, input, signal),
+      cniDelete: (input, signal) => cniDelete(deps, input, signal),
       syncFdb: (input, signal) => deps.fdb.syncNetwork(input, signal),
     },
     deps.failpoints,
@@ -44,6 +50,8 @@ export function createNodeActivities(steps: NodeSteps): NodeActivities {
     lookupSandbox: withHeartbeat(steps.lookupSandbox),
     ensureVxlanLink: withHeartbeat(steps.ensureVxlanLink),
     deleteVxlanLink: withHeartbeat(steps.deleteVxlanLink),
+    cniAdd: withHeartbeat(steps.cniAdd),
+    cniDelete: withHeartbeat(steps.cniDelete),
     syncFdb: withHeartbeat(steps.syncFdb),
   };
 }

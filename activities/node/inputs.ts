@@ -79,6 +79,14 @@ export interface NodeActivities {
   ensureVxlanLink(input: LinkInput): Promise<LinkResult>;
   /** Removes what the record's attach made; absent is success. The record must be in phase `removing`. */
   deleteVxlanLink(input: DeleteLinkInput): Promise<DeleteLinkResult>;
+  /**
+   * Runs the record's CNI plugins so that the interface is there once; deletes first what an earlier attempt began.
+   * Fails with Fenced, SandboxGone, SandboxChanged, SandboxBusy, NetnsRefused, InterfaceConflict, CniConfigInvalid, CniPluginMissing,
+   * CniTryAgain, CniFailed, CniOutputInvalid, CniResultTooBig, CommandTimedOut, CriUnavailable, EtcdUnavailable.
+   */
+  cniAdd(input: LinkInput): Promise<LinkResult>;
+  /** Runs DEL with the configuration of the record's ADD; success when nothing was begun. The record must be in phase `removing`. */
+  cniDelete(input: DeleteLinkInput): Promise<DeleteLinkResult>;
   /** Brings the FDBs of all local members of a network in line with its membership. */
   syncFdb(input: SyncFdbInput): Promise<SyncFdbResult>;
 }

@@ -44,6 +44,25 @@ export async function openRecorded(
   throw changed(record, `${record.netns.path} is another network namespace now`);
 }
 
+/** undefined: the sandbox's netns is gone or is somebody else's now, and the link went with it. */
+export async function openIfThere(
+  deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'bootId'>,
+  record: SandboxOfRecord,
+  signal: AbortSignal,
+): Promise<OpenNetns | undefined> {
+  if (record.bootId !== deps.bootId) return undefined;
+  const sandbox = await deps.runtime.describe(record.sandboxId);
+  // The path comes from the runtime; a record alone opens nothing.
+  if (sandbox?.podUid !== record.podUid || sandbox.netnsPath !== record.netns.path) return undefined;
+  try {
+    return await openRecorded(deps, record, signal);
+  } catch (error) {
+    if (error instanceof PodwireError && (error.code === 'SandboxGone' || error.code === 'SandboxChanged'))
+      return undefined;
+    throw error;
+  }
+}
+
 export const hostNetwork = (sandbox: SandboxDetails): PodwireError =>
   new PodwireError(
     'HostNetwork',

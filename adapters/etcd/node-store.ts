@@ -3,7 +3,15 @@ import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
-import { attachmentSchema, markSchema, memberSchema, nodeSchema, parseEntry, sandboxSchema } from './schemas.ts';
+import {
+  attachmentSchema,
+  cniResultSchema,
+  markSchema,
+  memberSchema,
+  nodeSchema,
+  parseEntry,
+  sandboxSchema,
+} from './schemas.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
   const put = async (key: string, value: object): Promise<void> => {
@@ -18,6 +26,8 @@ export function createNodeStore(etcd: Etcd): NodeStore {
   return {
     readAttachment: (id) => read(keys.attachmentKey(id), storedAttachment),
     listNodeAttachments: (node) => list(keys.nodeAttachmentsPrefix(node), storedAttachment),
+    readCniResult: (id) => read(keys.cniResultKey(id), (entry) => parseEntry(cniResultSchema, entry)),
+    putCniResult: (id, result) => put(keys.cniResultKey(id), result),
     listMembers: (network) => {
       const prefix = keys.membersPrefix(network);
       return list(prefix, (entry) => ({

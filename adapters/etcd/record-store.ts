@@ -85,7 +85,7 @@ const unchanged = (stored: Stored<unknown>): Condition => ({
   is: 'unchanged',
   modRevision: stored.modRevision,
 });
-const failureKeyOf = (record: AttachmentRecord): string => keys.failureKey(record.podUid, record.link.interfaceName);
+const failureKeyOf = (record: AttachmentRecord): string => keys.failureKey(record.podUid, record.interfaceName);
 const podNodeKeyOf = (record: AttachmentRecord): string => keys.podNodeKey(record.podUid, record.node);
 
 function parseOptional<T>(entry: Entry | undefined, parse: (entry: Entry) => T): T | undefined {
@@ -115,16 +115,18 @@ async function recordIntent(
   record: AttachmentRecord,
   previous?: Stored<AttachmentRecord>,
 ): Promise<IntentOutcome> {
+  if (record.kind === 'cni') return recordPlainIntent(etcd, record, previous);
   const { network, link, podUid } = record;
-  const key = keys.attachmentKey({ ...record, interfaceName: link.interfaceName });
+  const key = keys.attachmentKey(record);
   const vniKey = keys.vniKey(link.dstPort, link.vni);
   const ownUser = keys.userKey(network, podUid, link.interfaceName);
   const usersPrefix = keys.usersPrefix(network);
   const [reservation, users] = await Promise.all([etcd.get(vniKey), etcd.list(usersPrefix)]);
 
   const owner = networkKey(network);
-  if (reservation !== undefined && reservation.value !== owner) return { kind: 'vni-taken', owner: reservation.value };
   const tunnel = `${link.dstPort}/${link.vni}`;
+  if (reservation !== undefined && reservation.value !== owner)
+    return { kind: 'vni-taken', tunnel, owner: reservation.value };
   // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
   const foreign = users.entries.find(
     (user) => !user.key.startsWith(`${usersPrefix}${podUid}/`) && user.value !== tunnel,
@@ -147,11 +149,25 @@ async function recordIntent(
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
 }
 
+/** An intent that reserves nothing. */
+async function recordPlainIntent(
+  etcd: Etcd,
+  record: AttachmentRecord,
+  previous?: Stored<AttachmentRecord>,
+): Promise<IntentOutcome> {
+  const key = keys.attachmentKey(record);
+  const { applied, revision } = await etcd.transact(
+    [previous === undefined ? { key, is: 'absent' } : unchanged(previous)],
+    [putOperation(key, record), { put: podNodeKeyOf(record), value: '' }],
+  );
+  return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
+}
+
 async function recordResult(
   etcd: Etcd,
   stored: Stored<AttachmentRecord>,
   result: LinkResult,
-  member: MemberRecord,
+  member: MemberRecord | undefined,
 ): Promise<boolean> {
   const record = stored.value;
   const attached: AttachmentRecord = { ...record, phase: 'attached', result };
@@ -159,7 +175,9 @@ async function recordResult(
     [unchanged(stored)],
     [
       putOperation(stored.key, attached),
-      putOperation(keys.memberKey(record.network, record.podUid, record.link.interfaceName), member),
+      ...(member === undefined
+        ? []
+        : [putOperation(keys.memberKey(record.network, record.podUid, record.interfaceName), member)]),
       { remove: failureKeyOf(record) },
     ],
   );
@@ -182,7 +200,8 @@ async function beginRemoval(
 
 /** The membership key if it is this attachment's: a sandbox made anew may have joined under the same key already. */
 async function memberOf(etcd: Etcd, record: AttachmentRecord): Promise<string | undefined> {
-  const key = keys.memberKey(record.network, record.podUid, record.link.interfaceName);
+  if (record.kind === 'cni') return undefined;
+  const key = keys.memberKey(record.network, record.podUid, record.interfaceName);
   const entry = await etcd.get(key);
   if (entry === undefined) return undefined;
   return parseEntry(memberSchema, entry).sandboxId === record.sandboxId ? key : undefined;
@@ -192,7 +211,7 @@ const forget = (etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> 
 
 async function entomb(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<boolean> {
   const { value } = stored;
-  const tombstone = `${keys.tombstonesPrefix(value.node)}${value.podUid}/${value.sandboxId}/${value.link.interfaceName}`;
+  const tombstone = `${keys.tombstonesPrefix(value.node)}${value.podUid}/${value.sandboxId}/${value.interfaceName}`;
   const member = await memberOf(etcd, value);
   return remove(etcd, stored, [putOperation(tombstone, value), ...(member === undefined ? [] : [{ remove: member }])]);
 }
@@ -219,20 +238,23 @@ interface Index {
 /** What goes with a record: its failure, the index keys that no other record of the pod needs, and a VNI that nobody else uses. */
 async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promise<Index> {
   const record = stored.value;
-  const { interfaceName } = record.link;
+  const { interfaceName } = record;
   // The index keys are read before the records: an intent that comes in between writes them again, and the removal fails.
   const nodeEntry = await etcd.get(podNodeKeyOf(record));
-  const userEntry = await etcd.get(keys.userKey(record.network, record.podUid, interfaceName));
+  const userEntry =
+    record.kind === 'cni' ? undefined : await etcd.get(keys.userKey(record.network, record.podUid, interfaceName));
   const others = (await podAttachments(etcd, record.podUid, record.node)).filter((other) => other.key !== stored.key);
   const sameUser = others.some(
     ({ value }) =>
-      networkKey(value.network) === networkKey(record.network) && value.link.interfaceName === interfaceName,
+      value.kind === record.kind &&
+      networkKey(value.network) === networkKey(record.network) &&
+      value.interfaceName === interfaceName,
   );
   const sameNode = others.some(({ value }) => value.node === record.node);
   const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
     (entry) => entry !== undefined,
   );
-  const leaving = sameUser ? STAYS : await leaveVni(etcd, record);
+  const leaving = sameUser || record.kind === 'cni' ? STAYS : await leaveVni(etcd, record);
   return {
     conditions: [
       ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
@@ -240,6 +262,7 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
     ],
     operations: [
       { remove: failureKeyOf(record) },
+      ...(record.kind === 'cni' ? [{ remove: keys.cniResultKey(record) }] : []),
       ...unused.map((entry) => ({ remove: entry.key })),
       ...leaving.operations,
     ],

@@ -1,8 +1,10 @@
 /** What podwire's records must look like when they are read back; anything else is refused with the key and the field. */
 import { z } from 'zod';
+import type { CniAttachmentSpec, JsonObject } from '../../domain/cni/attachment.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type {
   AttachmentRecord,
+  CniResultRecord,
   ConvergedMark,
   FailureRecord,
   MemberRecord,
@@ -37,9 +39,17 @@ const result = z.object({
   addresses: z.array(z.string()),
   adopted: z.boolean(),
   before: z.enum(['absent', 'ours', 'foreign-compatible']),
+  dns: z
+    .object({
+      nameservers: z.array(z.string()).exactOptional(),
+      domain: z.string().exactOptional(),
+      search: z.array(z.string()).exactOptional(),
+    })
+    .exactOptional(),
+  gateways: z.array(z.string()).exactOptional(),
 });
 
-export const attachmentSchema: z.ZodType<AttachmentRecord> = z.object({
+const attachmentBase = {
   v: version,
   podUid: z.string(),
   namespace: z.string(),
@@ -51,10 +61,65 @@ export const attachmentSchema: z.ZodType<AttachmentRecord> = z.object({
   network,
   owner: z.object({ workflowId: z.string(), runId: z.string() }),
   generation: z.number().int(),
-  link,
-  vtep: z.string(),
   phase: z.enum(['intent', 'attached', 'removing']),
   result: result.exactOptional(),
+};
+
+/** Records of the first release have neither kind nor interface name at their top. */
+const vxlanAttachment = z
+  .object({ ...attachmentBase, kind: z.literal('vxlan').default('vxlan'), link, vtep: z.string() })
+  .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
+
+const json: z.ZodType<JsonObject> = z.record(z.string(), z.json());
+
+const cniSpec: z.ZodType<CniAttachmentSpec> = z.object({
+  kind: z.literal('cni'),
+  interfaceName: z.string(),
+  capabilityArgs: z.object({
+    ips: z.array(z.string()).exactOptional(),
+    mac: z.string().exactOptional(),
+    infinibandGUID: z.string().exactOptional(),
+    bandwidth: z
+      .object({
+        ingressRate: z.number().exactOptional(),
+        ingressBurst: z.number().exactOptional(),
+        egressRate: z.number().exactOptional(),
+        egressBurst: z.number().exactOptional(),
+      })
+      .exactOptional(),
+    portMappings: z
+      .array(
+        z.object({
+          hostPort: z.number().int(),
+          containerPort: z.number().int(),
+          protocol: z.enum(['tcp', 'udp', 'sctp']),
+          hostIP: z.string().exactOptional(),
+        }),
+      )
+      .exactOptional(),
+    deviceID: z.string().exactOptional(),
+  }),
+  args: z.array(z.tuple([z.string(), z.string()])),
+  configArgs: json.exactOptional(),
+  defaultRoute: z.array(z.string()),
+});
+
+const cniAttachment = z.object({
+  ...attachmentBase,
+  kind: z.literal('cni'),
+  interfaceName: z.string(),
+  dialect: z.enum(['npwg', 'kaloom']),
+  cni: cniSpec,
+  definitionUid: z.string(),
+  configText: z.string(),
+});
+
+export const attachmentSchema: z.ZodType<AttachmentRecord> = z.union([cniAttachment, vxlanAttachment]);
+
+export const cniResultSchema: z.ZodType<CniResultRecord> = z.object({
+  v: version,
+  generation: z.number().int(),
+  text: z.string(),
 });
 
 export const sandboxSchema: z.ZodType<SandboxRecord> = z.object({

@@ -4,7 +4,7 @@
  */
 import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import type { AttachmentRecord } from '../../domain/records.ts';
+import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { Condition, Etcd, Operation } from './client.ts';
 
 export interface Leaving {
@@ -18,7 +18,7 @@ export interface Leaving {
 export const STAYS: Leaving = { conditions: [], operations: [], witness: undefined };
 
 /** What belongs to the transaction in which this user of the network's VNI goes. */
-export async function leaveVni(etcd: Etcd, { network, podUid, link }: AttachmentRecord): Promise<Leaving> {
+export async function leaveVni(etcd: Etcd, { network, podUid, link }: VxlanAttachmentRecord): Promise<Leaving> {
   const key = keys.vniKey(link.dstPort, link.vni);
   const reservation = await etcd.get(key);
   if (reservation?.value !== networkKey(network)) return STAYS;

@@ -2,10 +2,11 @@
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { KubeClient } from './client.ts';
 import { getConfigMap } from './config-map.ts';
+import { getDefinition } from './definitions.ts';
 import { createEvent } from './events.ts';
 import { getNode } from './nodes.ts';
 import type { PodKeys } from './pod-view.ts';
-import { getPod, patchStatusAnnotation } from './pods.ts';
+import { getPod, patchAnnotations } from './pods.ts';
 
 /** @param keys labels and annotations that the dialects read; nothing else of a pod is kept */
 export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
@@ -13,7 +14,8 @@ export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
     pod: (namespace, name) => getPod(client, keys, namespace, name),
     configMap: async (namespace, name) => (await getConfigMap(client, namespace, name))?.data,
     nodeUid: async (node) => (await getNode(client, node))?.uid,
-    publishStatus: (pod, value) => patchStatusAnnotation(client, pod, value),
+    definition: (ref) => getDefinition(client, ref),
+    publishStatus: (pod, annotations, asRead) => patchAnnotations(client, pod, annotations, asRead),
     createEvent: async (pod, event) => {
       await createEvent(client, { pod, ...event });
     },

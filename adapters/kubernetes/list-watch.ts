@@ -17,6 +17,8 @@ export interface ListWatchTimings {
   readonly relistMs: number;
   readonly stallMs: number;
   readonly backOff: BackOff;
+  /** Pause before the API is asked again for a kind of object that it does not know. */
+  readonly unknownMs: number;
   /** Pause before an empty list is asked for again, when objects are known. */
   readonly secondLookMs: number;
 }
@@ -25,6 +27,7 @@ export const DEFAULT_TIMINGS: ListWatchTimings = {
   relistMs: 600_000,
   stallMs: 60_000,
   backOff: { minMs: 200, maxMs: 10_000 },
+  unknownMs: 10_000,
   secondLookMs: 1_000,
 };
 
@@ -44,6 +47,8 @@ export interface ListWatchOptions<T extends Identified> {
   readonly path: string;
   /** Selectors. */
   readonly query?: Readonly<Record<string, string>>;
+  /** The kind is a CustomResourceDefinition that may not be installed: then there are no objects, and that is no failure. */
+  readonly mayBeUnknown?: boolean;
   /** Reduces an object to what is kept; undefined for what is no such object. Must not throw. */
   readonly map: (object: unknown) => T | undefined;
   /** Called in order; must only enqueue. What it throws is reported and changes nothing. */
@@ -84,6 +89,7 @@ export class ListWatch<T extends Identified> {
   /** Consecutive watches that were answered and ended at once. */
   #shortWatches = 0;
   #synced = false;
+  #unknown = false;
   #lastByteAt: number | undefined;
   #problem: string | undefined;
 
@@ -128,6 +134,11 @@ export class ListWatch<T extends Identified> {
         await this.#wait(error instanceof Error ? error.message : String(error), this.#failures, retryAfterMs);
         continue;
       }
+      if (this.#unknown) {
+        await sleep(this.#timings.unknownMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+        this.#relistReason = 'periodic';
+        continue;
+      }
       const startedAt = performance.now();
       const end = await this.#watch();
       const answered = end.kind === 'expired' || (this.#lastByteAt ?? 0) >= startedAt;
@@ -143,6 +154,8 @@ export class ListWatch<T extends Identified> {
       listed = await this.#fetch();
     }
     this.#failures = 0;
+    this.#unknown = listed.unknown === true;
+    this.#problem = undefined;
     this.#options.observer.relist(reason);
     this.#countMisses(listed);
     const changes = this.#cache.replace(listed.items);
@@ -164,6 +177,7 @@ export class ListWatch<T extends Identified> {
       signal: this.#stop.signal,
       pageSize: PAGE_SIZE,
       pageDeadlineMs: PAGE_DEADLINE_MS,
+      mayBeUnknown: this.#options.mayBeUnknown === true,
     });
     this.#lastByteAt = performance.now();
     for (let i = 0; i < listed.skipped; i += 1) this.#options.observer.event('skipped');

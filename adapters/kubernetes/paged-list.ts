@@ -10,6 +10,8 @@ export interface ListOptions<T> {
   readonly signal: AbortSignal;
   readonly pageSize: number;
   readonly pageDeadlineMs: number;
+  /** The cluster may lack this kind of object (a CustomResourceDefinition that is not installed): 404 is an answer then. */
+  readonly mayBeUnknown?: boolean;
 }
 
 export interface Listed<T> {
@@ -18,6 +20,8 @@ export interface Listed<T> {
   readonly version: string;
   /** Objects that were no valid ones. */
   readonly skipped: number;
+  /** The cluster has no such kind of object. */
+  readonly unknown?: boolean;
 }
 
 /** Told by the API to wait, in `retryAfterMs`. */
@@ -71,6 +75,8 @@ async function pages<T extends Identified>(
       signal: options.signal,
     });
     if (answer.status === 410 && limit !== undefined) return undefined;
+    if (answer.status === 404 && options.mayBeUnknown === true)
+      return { items: [], version: '', skipped: 0, unknown: true };
     const page = readPage(answer, options.path);
     for (const object of page.items) {
       const view = options.map(object);

@@ -1,6 +1,12 @@
 /** From a pod object as the API sends it to the little that podwire keeps of it. */
 import type { PhaseClass, PodView } from '../../domain/pod-view.ts';
-import { STATUS_ANNOTATION, type DialectSettings } from '../../domain/settings.ts';
+import {
+  KALOOM_ANNOTATION,
+  NPWG_NETWORKS_ANNOTATION,
+  NPWG_STATUS_ANNOTATION,
+  STATUS_ANNOTATION,
+  type DialectSettings,
+} from '../../domain/settings.ts';
 
 /** Labels and annotations that some dialect reads; everything else of a pod is dropped. */
 export interface PodKeys {
@@ -9,7 +15,12 @@ export interface PodKeys {
 }
 
 export function podKeys(settings: DialectSettings): PodKeys {
-  return { labels: [settings.selector], annotations: [settings.annotation] };
+  const annotations = [
+    settings.annotation,
+    ...(settings.npwg.enabled ? [NPWG_NETWORKS_ANNOTATION] : []),
+    ...(settings.kaloom.enabled ? [KALOOM_ANNOTATION] : []),
+  ];
+  return { labels: [settings.selector], annotations };
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -32,7 +43,6 @@ export function podView(object: unknown, keys: PodKeys): PodView | undefined {
   const status = record(pod['status']);
   const nodeName = text(spec['nodeName']);
   const annotations = record(metadata['annotations']);
-  const published = annotations[STATUS_ANNOTATION];
   return {
     uid,
     namespace,
@@ -44,7 +54,9 @@ export function podView(object: unknown, keys: PodKeys): PodView | undefined {
     podIPs: addresses(status),
     labels: pick(record(metadata['labels']), keys.labels),
     annotations: pick(annotations, keys.annotations),
-    publishedStatus: typeof published === 'string' ? published : undefined,
+    publishedStatus: optionalText(annotations[STATUS_ANNOTATION]),
+    npwgStatus: optionalText(annotations[NPWG_STATUS_ANNOTATION]),
+    resourceVersion: optionalText(metadata['resourceVersion']),
   };
 }
 
@@ -74,5 +86,7 @@ function pick(from: Json, keys: readonly string[]): Readonly<Record<string, stri
 
 const record = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+
+const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');

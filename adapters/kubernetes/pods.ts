@@ -1,7 +1,6 @@
 /** Live reads and status writes of pods. */
 import { PodwireError } from '../../domain/failures.ts';
 import type { PodView } from '../../domain/pod-view.ts';
-import { STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { apiPath, bodyOf, KubeRejection, type KubeClient } from './client.ts';
 import { podView, type PodKeys } from './pod-view.ts';
 
@@ -28,22 +27,26 @@ export async function getPod(
 }
 
 /**
- * Writes podwire's status annotation (JSON merge patch, RFC 7396); null removes it. The UID in the patch makes the API refuse it when the name
+ * Writes annotations (JSON merge patch, RFC 7396); null removes one. The UID in the patch makes the API refuse it when the name
  * has meanwhile gone to another pod.
- * @returns `gone` when that very pod does not exist any more
+ * @param asRead resourceVersion that the pod must still have
+ * @returns `gone` when that very pod does not exist any more, `conflict` when it has another resourceVersion
  * @throws PodwireError `ApiUnavailable`; KubeRejection when the pod exists and the value is refused (annotations over 256 KiB)
  */
-export async function patchStatusAnnotation(
+export async function patchAnnotations(
   client: KubeClient,
   pod: { readonly namespace: string; readonly name: string; readonly uid: string },
-  value: string | null,
-): Promise<'patched' | 'gone'> {
+  annotations: Readonly<Record<string, string | null>>,
+  asRead?: string,
+): Promise<'patched' | 'gone' | 'conflict'> {
   const what = `publish the status of pod ${pod.namespace}/${pod.name}`;
   const answer = await client.call({
     method: 'PATCH',
     path: podPath(pod.namespace, pod.name),
     contentType: 'application/merge-patch+json',
-    body: { metadata: { uid: pod.uid, annotations: { [STATUS_ANNOTATION]: value } } },
+    body: {
+      metadata: { uid: pod.uid, annotations, ...(asRead === undefined ? {} : { resourceVersion: asRead }) },
+    },
   });
   try {
     return bodyOf(answer, what) === undefined ? 'gone' : 'patched';
@@ -51,6 +54,7 @@ export async function patchStatusAnnotation(
     if (isOtherUid(error)) return 'gone';
     // Any other conflict is a race with another writer: the same patch may be sent again.
     if (error instanceof KubeRejection && error.status === 409) {
+      if (asRead !== undefined) return 'conflict';
       throw new PodwireError('ApiUnavailable', error.message, { cause: error });
     }
     throw error;

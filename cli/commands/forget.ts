@@ -9,7 +9,7 @@ import type { Values } from '../../config/cli-flags.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { AttachmentRecord, Stored } from '../../domain/records.ts';
+import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { attachmentsOf } from '../pod-attachments.ts';
@@ -67,9 +67,9 @@ async function recordsToForget(
   interfaceName: string,
 ): Promise<Stored<AttachmentRecord>[]> {
   const ofPod = await attachmentsOf(etcd, pod, (message) => void process.stderr.write(`podwire: ${message}\n`));
-  const found = ofPod.filter(({ value }) => value.link.interfaceName === interfaceName);
+  const found = ofPod.filter(({ value }) => value.interfaceName === interfaceName);
   if (found.length === 0) {
-    const there = ofPod.map(({ value }) => value.link.interfaceName).join(', ');
+    const there = ofPod.map(({ value }) => value.interfaceName).join(', ');
     throw new UsageError(`no attachment record of ${podText(pod)} ${interfaceName}; there are: ${there || 'none'}`);
   }
   const removing = found.filter(({ value }) => value.phase === 'removing');
@@ -107,23 +107,27 @@ async function livePodUid(settings: Values<typeof table>, pod: PodName): Promise
 
 function consequences(pod: PodName, interfaceName: string, stored: readonly Stored<AttachmentRecord>[]): string {
   const leaks = stored.map(({ value }) => {
-    const { link, netns, node } = value;
-    return (
-      `  on node ${node}, network namespace ${netns.path}: VXLAN link ${interfaceName} ` +
-      `(id ${link.vni}, UDP port ${link.dstPort}) with its addresses and routes, if it is still there`
-    );
+    const { netns, node } = value;
+    const what =
+      value.kind === 'vxlan'
+        ? `VXLAN link ${interfaceName} (id ${value.link.vni}, UDP port ${value.link.dstPort}) with its addresses and routes`
+        : `interface ${interfaceName} of CNI network ${networkKey(value.network)}, with everything its plugins made on the host and the addresses they reserved`;
+    return `  on node ${node}, network namespace ${netns.path}: ${what}, if it is still there`;
   });
+  const frees = stored.some(({ value }) => value.kind === 'vxlan')
+    ? ['Its VNI becomes free, and another network may use it while this link still sends on it.']
+    : [];
   return [
     `forgetting ${podText(pod)} ${interfaceName} undoes nothing on the host. What would leak:`,
     ...leaks,
-    'Its VNI becomes free, and another network may use it while this link still sends on it.',
+    ...frees,
     `First try: podwire retry ${podText(pod)}. If the node can never remove it, repeat this command with --force`,
   ].join('\n');
 }
 
 /** @throws UsageError when somebody else wrote the record in between */
 async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRecord>): Promise<void> {
-  const { network, link, podUid, namespace, name } = found.value;
+  const { network, interfaceName, podUid, namespace, name } = found.value;
   // Its membership goes with the change to `removing`; a removal under way has taken it away already.
   const removing = found.value.phase === 'removing' ? found : await records.beginRemoval(found);
   if (removing === undefined || !(await records.forget(removing))) {
@@ -132,7 +136,17 @@ async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRec
     );
   }
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
-  say(`forgot ${namespace}/${name} ${link.interfaceName} of network ${networkKey(network)} (${found.key})`);
+  say(`forgot ${namespace}/${name} ${interfaceName} of network ${networkKey(network)} (${found.key})`);
+  if (found.value.kind === 'vxlan') await freeVni({ records, signals }, found.value, say);
+  await signals.podChanged({ uid: podUid, namespace, name }, 'podwire forget');
+  say(`desiredChanged → ${namespace}/${name}`);
+}
+
+async function freeVni(
+  { records, signals }: Deps,
+  { network, link }: VxlanAttachmentRecord,
+  say: (line: string) => void,
+): Promise<void> {
   if (await records.vniIsFree(link.dstPort, link.vni)) {
     say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
     for (const waiting of await records.takeWaitingForVni(link.dstPort, link.vni)) {
@@ -142,6 +156,4 @@ async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRec
     }
   }
   await signals.membersChanged(network, 'podwire forget');
-  await signals.podChanged({ uid: podUid, namespace, name }, 'podwire forget');
-  say(`desiredChanged → ${namespace}/${name}`);
 }

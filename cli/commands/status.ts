@@ -96,9 +96,9 @@ async function recordText(etcd: Etcd, pod: PodName): Promise<string> {
   const uids = [...new Set(records.map(({ podUid }) => podUid))];
   const failures = new Map(await Promise.all(uids.map(async (uid) => [uid, await failuresOf(etcd, uid)] as const)));
   const rows = records.map((record) => {
-    const failure = failures.get(record.podUid)?.find((each) => each.interfaceName === record.link.interfaceName);
+    const failure = failures.get(record.podUid)?.find((each) => each.interfaceName === record.interfaceName);
     return [
-      record.link.interfaceName,
+      record.interfaceName,
       networkKey(record.network),
       record.node,
       record.phase,

@@ -30,10 +30,15 @@ export interface SelectionsInput {
 
 const MAX_PROBLEMS = 64;
 
-const NOTHING: ParsedSelections = { selections: [], problems: [], warnings: [], keep: [] };
+/** This dialect makes VXLAN links only. */
+export interface OpenvnfSelections extends ParsedSelections {
+  readonly selections: readonly VxlanSelection[];
+}
+
+const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [] };
 
 /** Judges the networks of one pod; a pod without the label or without the annotation asks for nothing. */
-export function parseSelections(input: SelectionsInput): ParsedSelections {
+export function parseSelections(input: SelectionsInput): OpenvnfSelections {
   const { pod, settings } = input;
   const text = Object.hasOwn(pod.annotations, settings.annotation) ? pod.annotations[settings.annotation] : undefined;
   if (!Object.hasOwn(pod.labels, settings.selector) || text === undefined) return NOTHING;

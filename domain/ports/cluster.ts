@@ -1,4 +1,5 @@
 /** The Kubernetes API as podwire's activities need it. Every method throws `PodwireError('ApiUnavailable')` when it does not answer. */
+import type { DefinitionRef, NetworkDefinition } from '../cni/network-definition.ts';
 import type { PodIdentity, PodView } from '../pod-view.ts';
 
 export interface PodEvent {
@@ -18,8 +19,17 @@ export interface Cluster {
   readonly configMap: (namespace: string, name: string) => Promise<Readonly<Record<string, string>> | undefined>;
   /** UID of a Node object; undefined when it does not exist. */
   readonly nodeUid: (node: string) => Promise<string | undefined>;
-  /** Sets the status annotation of exactly this pod (by UID). */
-  readonly publishStatus: (pod: PodIdentity, value: string) => Promise<'patched' | 'gone'>;
+  /** The object that defines a CNI network; undefined when it does not exist. */
+  readonly definition: (ref: DefinitionRef) => Promise<NetworkDefinition | undefined>;
+  /**
+   * Sets annotations of exactly this pod (by UID). With `asRead`, the pod's resourceVersion as it was read, it is a `conflict` when
+   * somebody else wrote the pod since.
+   */
+  readonly publishStatus: (
+    pod: PodIdentity,
+    annotations: Readonly<Record<string, string>>,
+    asRead?: string,
+  ) => Promise<'patched' | 'gone' | 'conflict'>;
   /** Creates an event on the pod; one of the same key exists already: nothing happens. */
   readonly createEvent: (pod: PodIdentity, event: PodEvent) => Promise<void>;
 }

@@ -33,9 +33,15 @@ export interface CniResult {
   };
 }
 
+export interface CniFacts {
+  readonly dns?: CniResult['dns'];
+  /** Of the addresses on that interface. */
+  readonly gateways: readonly string[];
+}
+
 export type CniCheck =
   | { readonly kind: 'ok' }
-  /** The configuration says `disableCheck`, or its version is older than 0.4.0. */
+  /** The configuration says `disableCheck`, its version is older than 0.4.0, or a plugin cannot CHECK a network without IPAM. */
   | { readonly kind: 'unsupported' }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -54,6 +60,8 @@ export interface CniPlugins {
   /** Runs the chain backwards; goes on after a failing plugin and fails at the end. `resultText`: ADD's, if it is known. */
   del(call: CniCall, resultText: string | undefined, signal: AbortSignal): Promise<void>;
   check(call: CniCall, resultText: string, signal: AbortSignal): Promise<CniCheck>;
+  /** What a result says that the kernel does not; nothing when it cannot be read. */
+  facts(resultText: string, interfaceName: string): CniFacts;
   /** Resolves when every plugin of the chain is ready; CNI 1.1 only, nothing to ask before. */
   status(configText: string, networkName: string, signal: AbortSignal): Promise<void>;
   /** Tells the chain which attachments are alive; CNI 1.1 only. False: the chain does not know GC. Never beside ADD or DEL of that network. */

@@ -1,6 +1,14 @@
 /** What a node worker reads and writes in etcd; all reads are linearizable. Every call may fail with EtcdUnavailable or RecordInvalid. */
 import type { NetworkRef } from '../network-selection.ts';
-import type { AttachmentRecord, ConvergedMark, Member, NodeRecord, SandboxRecord, Stored } from '../records.ts';
+import type {
+  AttachmentRecord,
+  CniResultRecord,
+  ConvergedMark,
+  Member,
+  NodeRecord,
+  SandboxRecord,
+  Stored,
+} from '../records.ts';
 
 export interface AttachmentId {
   readonly node: string;
@@ -12,6 +20,10 @@ export interface AttachmentId {
 export interface NodeStore {
   readAttachment(id: AttachmentId): Promise<Stored<AttachmentRecord> | undefined>;
   listNodeAttachments(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
+  /** What ADD printed for this attachment, if it is of this generation or an older one. */
+  readCniResult(id: AttachmentId): Promise<CniResultRecord | undefined>;
+  /** Goes with the attachment record when that is forgotten. */
+  putCniResult(id: AttachmentId, result: CniResultRecord): Promise<void>;
   listMembers(network: NetworkRef): Promise<readonly Member[]>;
   readMark(podUid: string): Promise<ConvergedMark | undefined>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;

@@ -16,7 +16,7 @@ export type IntentOutcome =
   | { readonly kind: 'recorded'; readonly stored: Stored<AttachmentRecord> }
   /** Somebody wrote the record in between; read again. */
   | { readonly kind: 'raced' }
-  | { readonly kind: 'vni-taken'; readonly owner: string }
+  | { readonly kind: 'vni-taken'; /** `<port>/<vni>` */ readonly tunnel: string; readonly owner: string }
   | { readonly kind: 'vni-fixed'; readonly inUse: string };
 
 export interface RecordStore {
@@ -39,11 +39,11 @@ export interface RecordStore {
    * Writes an intent, reserving its VNI, in one transaction. `previous` is the record it replaces; without one the key must be absent.
    */
   readonly recordIntent: (record: AttachmentRecord, previous?: Stored<AttachmentRecord>) => Promise<IntentOutcome>;
-  /** `attached` with its result, and the membership, in one transaction. False: the record was changed by somebody else. */
+  /** `attached` with its result, and the membership if it has one, in one transaction. False: the record was changed by somebody else. */
   readonly recordResult: (
     stored: Stored<AttachmentRecord>,
     result: LinkResult,
-    member: MemberRecord,
+    member: MemberRecord | undefined,
   ) => Promise<boolean>;
   /** `removing` with a new generation, and out of the mesh, in one transaction; undefined: changed by somebody else. */
   readonly beginRemoval: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;

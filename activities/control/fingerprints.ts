@@ -1,0 +1,70 @@
+/** Short fingerprints by which a plan compares what is wished with what is recorded. */
+import { canonicalJson, type JsonValue } from '../../domain/canonical-json.ts';
+import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
+import { networkKey, type NetworkRef, type NetworkSelection } from '../../domain/network-selection.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
+import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
+
+export interface Fingerprints {
+  /** Of everything that decides how the link looks. */
+  readonly linkHash: string;
+  /** Of what cannot be changed in place. */
+  readonly tunnelHash: string;
+}
+
+type Hash = (text: string) => string;
+
+/** @param vtep the pod's own tunnel address */
+export function ofSelection(hash: Hash, selection: NetworkSelection, vtep: string): Fingerprints {
+  return selection.kind === 'vxlan'
+    ? ofVxlan(hash, selection.link, vtep)
+    : ofCni(hash, selection.dialect, selection.network, selection.cni);
+}
+
+export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
+  return record.kind === 'vxlan'
+    ? ofVxlan(hash, record.link, record.vtep)
+    : ofCni(hash, record.dialect, record.network, record.cni);
+}
+
+/** VNI, port and parent of a VXLAN device cannot be changed in place (measured). */
+function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
+  const { kind, interfaceName, vni, dstPort, parent, mtu, up, addresses, routes, peers } = link;
+  const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
+  return {
+    linkHash: short(hash, [
+      kind,
+      interfaceName,
+      vni,
+      dstPort,
+      parent,
+      mtu ?? null,
+      up,
+      addresses,
+      routeTexts,
+      peers,
+      vtep,
+    ]),
+    tunnelHash: short(hash, [kind, vni, dstPort, parent, vtep]),
+  };
+}
+
+/**
+ * What the pod asked for, without the network's configuration: an edited definition is for attachments to come, it does not take
+ * an interface away under a running program. A plugin changes nothing in place, so both fingerprints are the same.
+ */
+function ofCni(hash: Hash, dialect: string, network: NetworkRef, cni: CniAttachmentSpec): Fingerprints {
+  const { kind, capabilityArgs, args, configArgs, defaultRoute } = cni;
+  const whole = short(hash, [
+    kind,
+    dialect,
+    networkKey(network),
+    capabilityArgs,
+    args,
+    configArgs ?? null,
+    defaultRoute,
+  ]);
+  return { linkHash: whole, tunnelHash: whole };
+}
+
+const short = (hash: Hash, parts: readonly unknown[]): string => hash(canonicalJson(parts as JsonValue)).slice(0, 16);

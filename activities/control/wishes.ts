@@ -1,0 +1,73 @@
+/** From a pod's selections to wishes: interfaces named, what two dialects both want decided. */
+import { interfaceNames } from '../../domain/interface-names.ts';
+import type { Dialect, NetworkSelection } from '../../domain/network-selection.ts';
+import type { AttachmentRecord, StepFailure } from '../../domain/records.ts';
+import { vtepOf, type Desired } from './desired.ts';
+import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
+
+export interface Wish extends Fingerprints {
+  readonly selection: NetworkSelection;
+  /** Place in `Desired.parsed.selections`. */
+  readonly index: number;
+  readonly interfaceName: string;
+  /** Another dialect of the same pod has the interface. */
+  readonly conflict?: StepFailure;
+}
+
+/** In annotation order, dialect by dialect. */
+export function wishesOf(
+  hash: (text: string) => string,
+  desired: Desired,
+  known: readonly AttachmentRecord[],
+): readonly Wish[] {
+  const vtep = vtepOf(desired.pod) ?? '';
+  const { selections, foreign = [] } = desired.parsed;
+  const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
+  const names = interfaceNames(
+    selections.map((selection, index) => ({
+      identity: prints[index]?.linkHash ?? '',
+      interfaceName: nameIn(selection),
+    })),
+    known.map((record) => ({ identity: ofRecord(hash, record).linkHash, interfaceName: record.interfaceName })),
+    foreign.map(({ interfaceName }) => interfaceName),
+  );
+  const named = selections.map((selection, index) => ({
+    selection,
+    index,
+    interfaceName: names[index] ?? '',
+    ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
+  }));
+  return named.map((wish) => {
+    const winner = winnerOf(wish.interfaceName, named, known);
+    return winner === wish ? wish : { ...wish, conflict: conflictWith(wish.interfaceName, winner) };
+  });
+}
+
+/** The interface a selection names; empty when it leaves the name to podwire. */
+export const nameIn = (selection: NetworkSelection): string =>
+  selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
+
+/** Decision 34: an attachment that exists wins, else the order of the dialects. */
+const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
+
+type Named = Omit<Wish, 'conflict'>;
+
+function winnerOf(interfaceName: string, all: readonly Named[], known: readonly AttachmentRecord[]): Named {
+  const rivals = all.filter((wish) => wish.interfaceName === interfaceName);
+  const owner = known.find((record) => record.interfaceName === interfaceName);
+  const owning = owner === undefined ? undefined : dialectOf(owner);
+  return [...rivals].sort((a, b) => rank(a, owning) - rank(b, owning))[0] as Named;
+}
+
+const rank = ({ selection: { dialect } }: Named, owning: Dialect | undefined): number =>
+  dialect === owning ? -1 : ORDER.indexOf(dialect);
+
+export const dialectOf = (record: AttachmentRecord): Dialect => (record.kind === 'vxlan' ? 'openvnf' : record.dialect);
+
+function conflictWith(interfaceName: string, winner: Named): StepFailure {
+  const { dialect, network } = winner.selection;
+  return {
+    code: 'InterfaceWantedTwice',
+    message: `interface ${interfaceName} is asked for by network ${network.name} in the ${dialect} annotation as well, which comes first; choose another interface name in one of the two annotations`,
+  };
+}

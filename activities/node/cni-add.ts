@@ -1,0 +1,130 @@
+/** Attaches one interface with CNI plugins. ADD is not idempotent: what was begun before is deleted first, and what succeeded is kept. */
+import { PodwireError } from '../../domain/failures.ts';
+import type { LinkView } from '../../domain/link-observation.ts';
+import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
+import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
+import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
+import { begun, callOf, journalEntry } from './cni-attachment.ts';
+import type { CniDeps } from './deps.ts';
+import { readFenced, underSandboxLock } from './fenced-record.ts';
+import type { LinkInput } from './inputs.ts';
+import { openRecorded, requireSandbox } from './sandbox-netns.ts';
+
+export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Promise<LinkResult> {
+  return underSandboxLock(deps, input, async () => {
+    const [record, sandbox] = await Promise.all([
+      readFenced(deps, input, 'cni', ['intent', 'attached']),
+      deps.runtime.describe(input.sandboxId),
+    ]);
+    requireSandbox(deps, record, sandbox);
+    const netns = await openRecorded(deps, record, signal);
+    try {
+      return await deps.networkLocks.shared(record.network, () => add(deps, record, netns, signal));
+    } finally {
+      await netns.close();
+    }
+  });
+}
+
+async function add(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  netns: OpenNetns,
+  signal: AbortSignal,
+): Promise<LinkResult> {
+  const call = callOf(record, record.netns.path);
+  const [earlier, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
+  if (earlier !== undefined) {
+    const done = before === undefined ? undefined : resultOf(earlier, record);
+    // The answer of the attempt that made it was lost.
+    if (done !== undefined && before !== undefined) return recorded(deps, record, done, before);
+    await undo(deps, record, earlier, signal);
+    if (before !== undefined && (await linkOf(deps, record, netns)) !== undefined) throw remains(record);
+  } else if (before !== undefined) {
+    throw new PodwireError(
+      'InterfaceConflict',
+      `interface ${record.interfaceName} exists in the pod and is not podwire's; it was left as it is; choose another interface name`,
+    );
+  }
+  const entry = journalEntry(record, call);
+  await deps.journal.write(entry);
+  await deps.failpoints.hit('cniAdd:after-journal');
+  const result = await addOrUndo(deps, record, entry, signal);
+  await deps.failpoints.hit('cniAdd:after-plugins');
+  await deps.journal.write({ ...entry, resultText: result.text });
+  const link = await linkOf(deps, record, netns);
+  if (link !== undefined) return recorded(deps, record, result, link);
+  await undo(deps, record, entry, signal);
+  throw new PodwireError(
+    'CniFailed',
+    `the plugins of network ${record.network.name} report success, but the pod has no interface ${record.interfaceName}; see the configuration of the network`,
+  );
+}
+
+/** A chain that failed may have done half of its work: nothing of it stays while the next try is waited for. */
+async function addOrUndo(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  entry: CniJournalEntry,
+  signal: AbortSignal,
+): Promise<CniResult> {
+  try {
+    return await deps.plugins.add(entry.call, signal);
+  } catch (error) {
+    await deps.failpoints.hit('cniAdd:after-failure');
+    // If this fails too, the journal keeps the entry, and the next attempt or the removal begins with it.
+    await undo(deps, record, entry, signal).catch((failure: unknown) => deps.onUndoFailed(record, failure));
+    throw error;
+  }
+}
+
+async function undo(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  earlier: CniJournalEntry | 'unreadable',
+  signal: AbortSignal,
+): Promise<void> {
+  const known = earlier === 'unreadable' ? undefined : earlier;
+  const call: CniCall = known?.call ?? callOf(record, record.netns.path);
+  await deps.plugins.del(call, known?.resultText, signal);
+  await deps.journal.remove(record.sandboxId, record.interfaceName);
+  await deps.failpoints.hit('cniAdd:after-undo');
+}
+
+/** The result of an ADD for this very generation. */
+function resultOf(
+  earlier: CniJournalEntry | 'unreadable',
+  record: CniAttachmentRecord,
+): Pick<CniResult, 'text'> | undefined {
+  if (earlier === 'unreadable' || earlier.generation !== record.generation) return undefined;
+  return earlier.resultText === undefined ? undefined : { text: earlier.resultText };
+}
+
+async function linkOf(deps: CniDeps, record: CniAttachmentRecord, netns: OpenNetns): Promise<LinkView | undefined> {
+  const { links } = await deps.kernel.observe(netns);
+  return links.find(({ name }) => name === record.interfaceName);
+}
+
+async function recorded(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  { text }: Pick<CniResult, 'text'>,
+  link: LinkView,
+): Promise<LinkResult> {
+  await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
+  const { dns, gateways } = deps.plugins.facts(text, record.interfaceName);
+  return {
+    ifindex: link.ifindex,
+    mac: link.mac,
+    mtu: link.mtu,
+    addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
+    adopted: false,
+    before: 'absent',
+    ...(dns === undefined ? {} : { dns }),
+    ...(gateways.length === 0 ? {} : { gateways }),
+  };
+}
+
+const remains = ({ interfaceName }: CniAttachmentRecord): PodwireError =>
+  new PodwireError('CniFailed', `interface ${interfaceName} is still in the pod after DEL; see the plugin's own log`);

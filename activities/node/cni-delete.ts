@@ -1,0 +1,60 @@
+/** Detaches one interface with the configuration of its ADD, also when its sandbox is gone: reservations outlive a netns. */
+import { PodwireError } from '../../domain/failures.ts';
+import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
+import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { CniAttachmentRecord } from '../../domain/records.ts';
+import { begun, callOf } from './cni-attachment.ts';
+import type { CniDeps } from './deps.ts';
+import { readFenced, underSandboxLock } from './fenced-record.ts';
+import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
+import { openIfThere } from './sandbox-netns.ts';
+
+export function cniDelete(deps: CniDeps, input: DeleteLinkInput, signal: AbortSignal): Promise<DeleteLinkResult> {
+  return underSandboxLock(deps, input, async () => {
+    const record = await readFenced(deps, input, 'cni', ['removing']);
+    return deps.networkLocks.shared(record.network, () => deleteAttachment(deps, record, signal));
+  });
+}
+
+/** The caller holds the sandbox's and the network's lock. */
+export async function deleteAttachment(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  signal: AbortSignal,
+): Promise<DeleteLinkResult> {
+  const earlier = await begun(deps, record);
+  // Nothing was begun: an interface of that name is somebody else's, and DEL would take it away.
+  if (earlier === undefined && record.result === undefined) return { outcome: 'absent' };
+  const netns = await openIfThere(deps, record, signal);
+  try {
+    await del(deps, record, earlier, netns === undefined ? '' : record.netns.path, signal);
+    await deps.failpoints.hit('cniDelete:after-plugins');
+    if (netns !== undefined) await requireGone(deps, record, netns);
+  } finally {
+    await netns?.close();
+  }
+  await deps.journal.remove(record.sandboxId, record.interfaceName);
+  return { outcome: netns === undefined ? 'sandbox-gone' : 'removed' };
+}
+
+async function del(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  earlier: CniJournalEntry | 'unreadable' | undefined,
+  netnsPath: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = earlier === 'unreadable' ? undefined : earlier;
+  const call = { ...(known?.call ?? callOf(record, netnsPath)), netnsPath };
+  const resultText = known?.resultText ?? (await deps.store.readCniResult(record))?.text;
+  await deps.plugins.del(call, resultText, signal);
+}
+
+async function requireGone(deps: CniDeps, record: CniAttachmentRecord, netns: OpenNetns): Promise<void> {
+  const { links } = await deps.kernel.observe(netns);
+  if (links.every(({ name }) => name !== record.interfaceName)) return;
+  throw new PodwireError(
+    'CniFailed',
+    `the plugins of network ${record.network.name} report success, but interface ${record.interfaceName} is still in the pod; see the plugins' own log`,
+  );
+}

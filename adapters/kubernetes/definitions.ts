@@ -1,0 +1,53 @@
+/** Objects that define CNI networks: NPWG's NetworkAttachmentDefinition and Kaloom's Network. */
+import type { DefinitionKind, DefinitionRef, NetworkDefinition } from '../../domain/cni/network-definition.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import { apiPath, bodyOf, type KubeClient } from './client.ts';
+
+interface Resource {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kindName: string;
+}
+
+/** NPWG specification 1.3, §3.3; kactus' CustomResourceDefinition. */
+const RESOURCES: Readonly<Record<DefinitionKind, Resource>> = {
+  nad: {
+    group: 'k8s.cni.cncf.io',
+    version: 'v1',
+    plural: 'network-attachment-definitions',
+    kindName: 'NetworkAttachmentDefinition',
+  },
+  kaloom: { group: 'kaloom.com', version: 'v1', plural: 'networks', kindName: 'Network' },
+};
+
+/** Path of the collection; without a namespace, of all namespaces. */
+export function definitionsPath(kind: DefinitionKind, namespace?: string): string {
+  const { group, version, plural } = RESOURCES[kind];
+  const scope = namespace === undefined ? [] : ['namespaces', namespace];
+  return apiPath('apis', group, version, ...scope, plural);
+}
+
+/** @returns undefined when the object is no stored definition; a config that is no text counts as absent. */
+export function definitionView(kind: DefinitionKind, object: unknown): NetworkDefinition | undefined {
+  const { metadata, spec } = (object ?? {}) as {
+    metadata?: { uid?: unknown; namespace?: unknown; name?: unknown };
+    spec?: { config?: unknown; plugin?: unknown } | null;
+  };
+  const { uid, namespace, name } = metadata ?? {};
+  if (typeof uid !== 'string' || typeof namespace !== 'string' || typeof name !== 'string') return undefined;
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  return { kind, uid, namespace, name, config: text(spec?.config), plugin: text(spec?.plugin) };
+}
+
+/** @returns undefined when it does not exist, or the cluster does not have its kind. @throws PodwireError `ApiUnavailable` */
+export async function getDefinition(client: KubeClient, ref: DefinitionRef): Promise<NetworkDefinition | undefined> {
+  const { kind, namespace, name } = ref;
+  const what = `read ${RESOURCES[kind].kindName} ${namespace}/${name}`;
+  const path = `${definitionsPath(kind, namespace)}/${encodeURIComponent(name)}`;
+  const body = bodyOf(await client.call({ method: 'GET', path }), what);
+  if (body === undefined) return undefined;
+  const view = definitionView(kind, body);
+  if (view === undefined) throw new PodwireError('ApiUnavailable', `${what}: the answer is no such object`);
+  return view;
+}
