@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { npwgReferences } from '../../../domain/npwg/references.ts';
-import { asCni, line, parse, PLAIN, RICH } from './parsing.ts';
+import { asCni, line, parse, PLAIN } from './parsing.ts';
 
 /** Annotation to its selections, one line each. */
 const ACCEPTED: Readonly<Record<string, readonly [annotation: string, ...selections: string[]]>> = {
@@ -107,5 +107,3 @@ describe('the references of an NPWG annotation', () => {
     assert.equal(names(Array.from({ length: 100 }, (_, index) => `n${index}`).join(',')).length, 64);
   });
 });
-
-it('a rich configuration is what the rows above rest on', () => assert.ok(RICH.includes('"ips":true')));

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError } from '../../../config/cli-flags.ts';
+import { readOrchestratorConfig } from '../../../config/orchestrator.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
+
+test('without anything set NPWG is on and isolated, Kaloom is off, and no key of the host is allowed', () => {
+  const { dialect } = readOrchestratorConfig([], {});
+  assert.deepEqual(dialect, DEFAULT_DIALECT_SETTINGS);
+  assert.deepEqual([dialect.npwg.namespaceIsolation, dialect.kaloom.enabled], [true, false]);
+  assert.deepEqual(dialect.cniPolicy.hostKeys, []);
+});
+
+test('everything about CNI networks can be set by flag and by variable', () => {
+  const argv = ['--npwg=false', '--npwg-shared-namespaces', 'infra, net', '--cni-host-keys=device,sysctl'];
+  const { dialect } = readOrchestratorConfig(argv, {
+    PODWIRE_NPWG_NAMESPACE_ISOLATION: 'false',
+    PODWIRE_KALOOM: 'true',
+    PODWIRE_KALOOM_NAMESPACE: 'networks',
+    PODWIRE_CNI_PLUGIN_TYPES: 'bridge,host-device',
+  });
+  assert.deepEqual(dialect.npwg, { enabled: false, namespaceIsolation: false, sharedNamespaces: ['infra', 'net'] });
+  assert.deepEqual(dialect.kaloom, { enabled: true, namespace: 'networks' });
+  assert.deepEqual(dialect.cniPolicy, { pluginTypes: ['bridge', 'host-device'], hostKeys: ['device', 'sysctl'] });
+});
+
+test('values that nothing could mean are refused', () => {
+  const wrong: Readonly<Record<string, string>> = {
+    npwg: 'yes',
+    'npwg-shared-namespaces': 'Infra',
+    'kaloom-namespace': 'a/b',
+    'cni-plugin-types': '../sh',
+    'cni-host-keys': 'everything',
+  };
+  for (const [flag, value] of Object.entries(wrong)) {
+    assert.throws(
+      () => readOrchestratorConfig([`--${flag}=${value}`], {}),
+      (error) => error instanceof ConfigError && error.message.includes(`--${flag}`) && error.message.includes(value),
+    );
+  }
+});
