@@ -38,11 +38,14 @@ const errorSchema = z.object({
 /** A failure that a plugin itself reported, with its code. */
 export class CniPluginError extends PodwireError {
   readonly pluginCode: number | undefined;
+  /** The plugin's own words. */
+  readonly said: string;
 
-  constructor(code: FailureCode, message: string, pluginCode?: number) {
+  constructor(code: FailureCode, message: string, pluginCode?: number, said = '') {
     super(code, message);
     this.name = 'CniPluginError';
     this.pluginCode = pluginCode;
+    this.said = said;
   }
 }
 
@@ -80,6 +83,7 @@ export function pluginFailure(type: string, command: CniCommand, result: RunResu
     FAILURE_OF_CODE[said.code] ?? 'CniFailed',
     `${what} failed with code ${said.code}: ${printable(said.msg, LIMIT.msg)}${details}`,
     said.code,
+    said.msg,
   );
 }
 

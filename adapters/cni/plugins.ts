@@ -7,7 +7,9 @@ import type { CniCall, CniCheck, CniPlugins, CniResult } from '../../domain/port
 import type { Logger } from '../log/logger.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
 import { callEnvironment } from './call-environment.ts';
+import { checkedNothing, foundNothingLeft } from './known-quirks.ts';
 import { invokePlugin, type InvocationLimits } from './invoke-plugin.ts';
+import { cniFacts } from './facts.ts';
 import { findPlugin, type PluginBinary } from './plugin-binary.ts';
 import { CniPluginError, INCOMPATIBLE_VERSION, UNKNOWN_CONTAINER, type CniCommand } from './plugin-error.ts';
 import { parseResult, resultInVersion } from './result.ts';
@@ -33,6 +35,7 @@ export function createCniPlugins(options: CniPluginsOptions): CniPlugins {
     add: (call, signal) => runtime.add(call, signal),
     del: (call, resultText, signal) => runtime.del(call, resultText, signal),
     check: (call, resultText, signal) => runtime.check(call, resultText, signal),
+    facts: cniFacts,
     status: async (configText, networkName, signal) => {
       const config = readConfig(configText, networkName);
       if (!atLeast(config, '1.1.0')) return;
@@ -94,8 +97,10 @@ class Runtime {
       try {
         await this.execute('DEL', plugin, stdinOf(call, config, plugin, prevResult), env, signal);
       } catch (error) {
+        if (!(error instanceof CniPluginError)) throw error;
         // "The runtime does not need to perform any container network cleanup" (SPEC section 5).
-        if (!(error instanceof CniPluginError) || error.pluginCode !== UNKNOWN_CONTAINER) throw error;
+        const nothingToDo = error.pluginCode === UNKNOWN_CONTAINER || foundNothingLeft(call.interfaceName, error);
+        if (!nothingToDo) throw error;
       }
     });
   }
@@ -105,15 +110,17 @@ class Runtime {
     if (config.disableCheck || !atLeast(config, '0.4.0')) return { kind: 'unsupported' };
     const env = callEnvironment(call, this.#dirs);
     const prevResult = resultInVersion(parseResult('recorded earlier', resultText), config.cniVersion);
+    let unchecked = false;
     for (const plugin of config.plugins) {
       try {
         await this.execute('CHECK', plugin, stdinOf(call, config, plugin, prevResult), env, signal);
       } catch (error) {
         if (!(error instanceof CniPluginError) || error.code !== 'CniFailed') throw error;
-        return { kind: 'failed', message: error.message };
+        if (!checkedNothing(plugin, error)) return { kind: 'failed', message: error.message };
+        unchecked = true;
       }
     }
-    return { kind: 'ok' };
+    return { kind: unchecked ? 'unsupported' : 'ok' };
   }
 
   /** One plugin, found anew every time: it may have been replaced, or come back. */

@@ -41,7 +41,7 @@ export interface CniFacts {
 
 export type CniCheck =
   | { readonly kind: 'ok' }
-  /** The configuration says `disableCheck`, its version is older than 0.4.0, or a plugin cannot CHECK a network without IPAM. */
+  /** The configuration says `disableCheck`, its version is older than 0.4.0, or a plugin's CHECK is known to say nothing here. */
   | { readonly kind: 'unsupported' }
   | { readonly kind: 'failed'; readonly message: string };
 
