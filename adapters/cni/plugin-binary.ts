@@ -1,5 +1,6 @@
 /** Finds plugins: in the configured directories and nowhere else. */
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPluginType } from '../../domain/cni/network-config.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -11,6 +12,9 @@ export interface PluginBinary {
   /** Changes when the file is replaced. */
   readonly version: string;
 }
+
+const ELF = Buffer.from('\x7fELF');
+const SCRIPT = Buffer.from('#!');
 
 /**
  * The first executable regular file of that name. A link is followed: the directories belong to the administrator, and some
@@ -31,11 +35,10 @@ export async function findPlugin(type: string, dirs: readonly string[]): Promise
   const unfit: string[] = [];
   for (const dir of dirs) {
     const path = join(dir, type);
-    const found = await stat(path).catch(() => undefined);
+    const found = await look(path);
     if (found === undefined) continue;
-    const why = whyUnfit(found.isFile(), found.mode);
-    if (why === undefined) return { type, path, version: `${found.ino}-${found.size}-${found.mtimeMs}` };
-    unfit.push(`${path} ${why}`);
+    if ('version' in found) return { type, path, version: found.version };
+    unfit.push(`${path} ${found.unfit}`);
   }
   const where = unfit.length > 0 ? unfit.join('; ') : `it is in none of ${dirs.join(', ')}`;
   throw new PodwireError(
@@ -44,8 +47,26 @@ export async function findPlugin(type: string, dirs: readonly string[]): Promise
   );
 }
 
-function whyUnfit(isFile: boolean, mode: number): string | undefined {
-  if (!isFile) return 'is no regular file';
-  if ((mode & 0o111) === 0) return 'is not executable';
-  return (mode & 0o002) === 0 ? undefined : 'may be written by everybody';
+async function look(path: string): Promise<{ version: string } | { unfit: string } | undefined> {
+  let file;
+  try {
+    // A FIFO of that name must not make us wait for a writer.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : { unfit: `cannot be opened (${code})` };
+  }
+  try {
+    const { mode, ino, size, mtimeMs } = await file.stat();
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG) return { unfit: 'is no regular file' };
+    if ((mode & 0o111) === 0) return { unfit: 'is not executable' };
+    if ((mode & 0o002) !== 0) return { unfit: 'may be written by everybody' };
+    // execvp(3) gives what the kernel does not know to a shell, and an empty file, half installed, would then succeed at everything.
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    if (!buffer.equals(ELF) && !buffer.subarray(0, 2).equals(SCRIPT))
+      return { unfit: 'is neither an ELF program nor a script' };
+    return { version: `${ino}-${size}-${mtimeMs}` };
+  } finally {
+    await file.close();
+  }
 }
