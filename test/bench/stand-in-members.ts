@@ -13,12 +13,12 @@ import { inNetns, whyFailed, type LabNode } from '../../deploy/lab/lab.ts';
 import { attachmentKey, memberKey, podNodeKey, userKey, vniKey } from '../../domain/keys.ts';
 import { aliasFor } from '../../domain/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
-import { RECORD_VERSION, type AttachmentRecord, type MemberRecord } from '../../domain/records.ts';
+import { RECORD_VERSION, type MemberRecord, type VxlanAttachmentRecord } from '../../domain/records.ts';
 
 export interface StandIn {
   readonly node: string;
   readonly netnsPath: string;
-  readonly record: AttachmentRecord;
+  readonly record: VxlanAttachmentRecord;
 }
 
 export interface StandInNetwork {
@@ -64,7 +64,7 @@ interface Parts {
   readonly index: number;
 }
 
-function recordOf({ node, network, netnsPath, podUid, vtep, index }: Parts): AttachmentRecord {
+function recordOf({ node, network, netnsPath, podUid, vtep, index }: Parts): VxlanAttachmentRecord {
   const { ino, ctimeNs } = statSync(netnsPath, { bigint: true });
   return {
     v: RECORD_VERSION,
@@ -78,6 +78,8 @@ function recordOf({ node, network, netnsPath, podUid, vtep, index }: Parts): Att
     network: network.ref,
     owner: { workflowId: 'bench', runId: 'bench' },
     generation: 1,
+    kind: 'vxlan',
+    interfaceName: network.link,
     link: {
       ...{ kind: 'vxlan', interfaceName: network.link, vni: network.vni, dstPort: PORT, parent: 'eth0', up: true },
       ...{ addresses: [], routes: [], peers: [] },
@@ -110,7 +112,7 @@ export async function recordStandIns(etcd: Etcd, network: StandInNetwork, standI
   }
 }
 
-const keysOf = (network: StandInNetwork, { podUid, sandboxId, node }: AttachmentRecord): string[] => [
+const keysOf = (network: StandInNetwork, { podUid, sandboxId, node }: VxlanAttachmentRecord): string[] => [
   attachmentKey({ node, podUid, sandboxId, interfaceName: network.link }),
   memberKey(network.ref, podUid, network.link),
   userKey(network.ref, podUid, network.link),

@@ -6,6 +6,7 @@ import type { ControlActivities, IntentInput, PodInput } from '../../activities/
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodView } from '../../domain/pod-view.ts';
@@ -28,7 +29,15 @@ describe('an activity that runs twice', () => {
     etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
     records = createRecordStore(etcd);
     control = createControlActivities({
-      ...{ cluster, records, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash, nodeGoneSeconds: 1 },
+      ...{
+        cluster,
+        records,
+        ip: ipCodec,
+        settings: DEFAULT_DIALECT_SETTINGS,
+        hash: inputsHash,
+        md5,
+        nodeGoneSeconds: 1,
+      },
       signals: { membersChanged: async () => undefined, podChanged: async () => undefined },
     });
   });

@@ -6,7 +6,12 @@ import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
+import {
+  RECORD_VERSION,
+  type AttachmentRecord,
+  type Stored,
+  type VxlanAttachmentRecord,
+} from '../../domain/records.ts';
 import { promised, untilAsked } from '../workflows/limits.ts';
 import { MemoryEtcd } from '../workflows/memory-etcd.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
@@ -33,7 +38,7 @@ async function recorded(store: RecordStore, record: AttachmentRecord): Promise<S
   return outcome.stored;
 }
 
-async function attached(store: RecordStore, record: AttachmentRecord): Promise<Stored<AttachmentRecord>> {
+async function attached(store: RecordStore, record: VxlanAttachmentRecord): Promise<Stored<AttachmentRecord>> {
   const stored = await recorded(store, record);
   assert.ok(await store.recordResult(stored, RESULT, memberOf(record)));
   const now = await store.attachment(stored.key);
@@ -41,7 +46,7 @@ async function attached(store: RecordStore, record: AttachmentRecord): Promise<S
   return now;
 }
 
-async function removed(store: RecordStore, record: AttachmentRecord): Promise<Stored<AttachmentRecord>> {
+async function removed(store: RecordStore, record: VxlanAttachmentRecord): Promise<Stored<AttachmentRecord>> {
   const removing = await store.beginRemoval(await attached(store, record));
   assert.ok(removing !== undefined);
   return removing;
@@ -243,7 +248,11 @@ for (const [name, etcdOf] of [
       const { link } = intent(uid, blue.vni);
       const other = await attached(
         store,
-        intent(uid, blue.vni, { network: { scope: uid, name: 'blue' }, link: { ...link, interfaceName: 'blue' } }),
+        intent(uid, blue.vni, {
+          network: { scope: uid, name: 'blue' },
+          interfaceName: 'blue',
+          link: { ...link, interfaceName: 'blue' },
+        }),
       );
       assert.ok(await store.entomb(removing));
       assert.deepEqual(

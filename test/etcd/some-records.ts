@@ -1,5 +1,11 @@
 /** Shortens the tests of records: one attachment, written as the little that differs from a plain one. */
-import { RECORD_VERSION, type AttachmentRecord, type LinkResult, type MemberRecord } from '../../domain/records.ts';
+import {
+  RECORD_VERSION,
+  type CniAttachmentRecord,
+  type LinkResult,
+  type MemberRecord,
+  type VxlanAttachmentRecord,
+} from '../../domain/records.ts';
 
 export const RESULT: LinkResult = {
   ...{ ifindex: 7, mac: '02:00:00:00:00:01', mtu: 1450, addresses: ['10.1.0.1/24'] },
@@ -7,13 +13,15 @@ export const RESULT: LinkResult = {
 };
 
 /** @param uid of the pod, and the part of everything that must not collide with another test's */
-export function intent(uid: string, vni: number, change: Partial<AttachmentRecord> = {}): AttachmentRecord {
+export function intent(uid: string, vni: number, change: Partial<VxlanAttachmentRecord> = {}): VxlanAttachmentRecord {
   return {
     ...{ v: RECORD_VERSION, podUid: uid, namespace: uid, name: 'web', node: 'n1', sandboxId: `${uid}-sandbox` },
     ...{ bootId: 'boot', netns: { path: '/run/netns/x', inode: '4026532000', ctimeNs: '1' } },
     network: { scope: uid, name: 'red' },
     owner: { workflowId: `pod/${uid}/web/${uid}`, runId: 'run' },
     generation: 1,
+    kind: 'vxlan',
+    interfaceName: 'red',
     link: {
       ...{ kind: 'vxlan', interfaceName: 'red', vni, dstPort: 8472, parent: 'eth0', up: true },
       ...{ addresses: ['10.1.0.1/24'], routes: [], peers: [] },
@@ -24,8 +32,28 @@ export function intent(uid: string, vni: number, change: Partial<AttachmentRecor
   };
 }
 
-export function memberOf(record: AttachmentRecord): MemberRecord {
-  const { node, sandboxId, link, generation, vtep } = record;
+export function memberOf(record: VxlanAttachmentRecord): MemberRecord {
+  const { node, sandboxId, interfaceName, generation, vtep } = record;
   const { mac, addresses } = RESULT;
-  return { v: RECORD_VERSION, node, sandboxId, interfaceName: link.interfaceName, generation, vtep, mac, addresses };
+  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, addresses };
+}
+
+/** A CNI attachment with everything that a record can carry. */
+export function cniIntent(uid: string, change: Partial<CniAttachmentRecord> = {}): CniAttachmentRecord {
+  const { v, podUid, namespace, name, node, sandboxId, bootId, netns, owner, generation, phase } = intent(uid, 1);
+  return {
+    ...{ v, podUid, namespace, name, node, sandboxId, bootId, netns, owner, generation, phase },
+    ...{ kind: 'cni', dialect: 'npwg', network: { scope: uid, name: 'green' }, interfaceName: 'net1' },
+    cni: {
+      ...{ kind: 'cni', interfaceName: 'net1', defaultRoute: ['10.2.0.1'], args: [['K', 'v']] },
+      capabilityArgs: {
+        ...{ ips: ['10.2.0.5/24'], mac: '02:00:00:00:00:05', bandwidth: { ingressRate: 1_000, ingressBurst: 2_000 } },
+        portMappings: [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
+      },
+      configArgs: { deep: [1, null, { x: 'y' }] },
+    },
+    definitionUid: 'nad-green',
+    configText: '{ "cniVersion": "1.0.0", "type": "bridge" }',
+    ...change,
+  };
 }

@@ -15,6 +15,9 @@ const NODE_STEPS: Record<keyof NodeActivities, readonly Act[]> = {
   lookupSandbox: ['attach'],
   ensureVxlanLink: ['attach'],
   deleteVxlanLink: ['detach'],
+  // CNI attachments are not in this bench: its pods have VXLAN networks only.
+  cniAdd: [],
+  cniDelete: [],
   syncFdb: ['attach', 'detach'],
 };
 

@@ -4,7 +4,7 @@ import { ipLine } from '../../adapters/iproute/lines.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { planLink, type LinkWish } from '../../domain/link-plan.ts';
-import type { AttachmentRecord } from '../../domain/records.ts';
+import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import { cidrs, createNode, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -119,9 +119,9 @@ test('a removal clears whatever a crashed attach left, at every line', async () 
   }
 });
 
-const wishOf = (record: AttachmentRecord): LinkWish => ({
+const wishOf = (record: VxlanAttachmentRecord): LinkWish => ({
   ...{ link: record.link, podUid: record.podUid, generation: record.generation, vtep: record.vtep },
-  temporaryName: temporaryName(record.podUid, record.link.interfaceName),
+  temporaryName: temporaryName(record.podUid, record.interfaceName),
 });
 
 test('two attaches of one sandbox at once leave one link; the one that waits too long is told so', async () => {

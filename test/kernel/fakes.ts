@@ -4,31 +4,41 @@
  * kernel is real in all these tests; the real etcd and the real runtime are used by the lab tests.
  */
 import { networkKey } from '../../domain/network-selection.ts';
-import type { NodeStore } from '../../domain/ports/node-store.ts';
+import type { CniJournal } from '../../domain/ports/cni-journal.ts';
+import type { CniPlugins } from '../../domain/ports/cni-plugins.ts';
+import type { AttachmentId, NodeStore } from '../../domain/ports/node-store.ts';
 import type { SandboxDetails, SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
-import type { AttachmentRecord, Member, SandboxRecord, Stored } from '../../domain/records.ts';
+import type {
+  AttachmentRecord,
+  CniResultRecord,
+  Member,
+  SandboxRecord,
+  Stored,
+  VxlanAttachmentRecord,
+} from '../../domain/records.ts';
 
 export class FakeStore implements NodeStore {
   readonly attachments = new Map<string, Stored<AttachmentRecord>>();
   readonly sandboxes = new Map<string, SandboxRecord>();
   readonly tombstones = new Map<string, Stored<AttachmentRecord>>();
+  readonly cniResults = new Map<string, CniResultRecord>();
   members: (Member & { network: string })[] = [];
   membershipReads = 0;
   #revision = 0;
 
-  put(record: AttachmentRecord): Stored<AttachmentRecord> {
+  put<R extends AttachmentRecord>(record: R): Stored<R> {
     this.#revision += 1;
-    const key = keyOf({ ...record, interfaceName: record.link.interfaceName });
+    const key = keyOf(record);
     const stored = { key, value: record, modRevision: String(this.#revision) };
     this.attachments.set(key, stored);
     return stored;
   }
 
-  join(record: AttachmentRecord): void {
-    const { podUid, node, sandboxId, vtep, generation, link } = record;
+  join(record: VxlanAttachmentRecord): void {
+    const { podUid, node, sandboxId, vtep, generation, interfaceName } = record;
     this.members.push({
       ...{ v: 1, podUid, node, sandboxId, vtep, generation, mac: '02:00:00:00:00:01', addresses: [] },
-      interfaceName: link.interfaceName,
+      interfaceName,
       network: networkKey(record.network),
     });
   }
@@ -36,6 +46,10 @@ export class FakeStore implements NodeStore {
   readAttachment: NodeStore['readAttachment'] = async (id) => this.attachments.get(keyOf(id));
   listNodeAttachments: NodeStore['listNodeAttachments'] = async (node) =>
     [...this.attachments.values()].filter(({ value }) => value.node === node);
+  readCniResult: NodeStore['readCniResult'] = async (id) => this.cniResults.get(keyOf(id));
+  putCniResult: NodeStore['putCniResult'] = async (id, result) => {
+    this.cniResults.set(keyOf(id), result);
+  };
   listMembers: NodeStore['listMembers'] = async (network) => {
     this.membershipReads += 1;
     return this.members.filter((member) => member.network === networkKey(network));
@@ -56,8 +70,7 @@ export class FakeStore implements NodeStore {
   };
 }
 
-const keyOf = (id: { node: string; podUid: string; sandboxId: string; interfaceName: string }): string =>
-  [id.node, id.podUid, id.sandboxId, id.interfaceName].join('/');
+const keyOf = (id: AttachmentId): string => [id.node, id.podUid, id.sandboxId, id.interfaceName].join('/');
 
 export class FakeRuntime implements SandboxRuntime {
   readonly sandboxes = new Map<string, SandboxDetails>();
@@ -66,3 +79,13 @@ export class FakeRuntime implements SandboxRuntime {
     [...this.sandboxes.values()].filter((sandbox) => sandbox.ready && (podUid ?? sandbox.podUid) === sandbox.podUid);
   describe: SandboxRuntime['describe'] = async (id) => this.sandboxes.get(id);
 }
+
+const unused = async (): Promise<never> => {
+  throw new Error('the pods of these tests have no CNI attachments');
+};
+
+/** For the tests of VXLAN links; those of CNI attachments have real plugins (test/kernel/cni-*). */
+export const NO_CNI: { readonly plugins: CniPlugins; readonly journal: CniJournal } = {
+  plugins: { add: unused, del: unused, check: unused, status: unused, gc: unused, facts: () => ({ gateways: [] }) },
+  journal: { read: unused, write: unused, remove: unused, list: unused },
+};

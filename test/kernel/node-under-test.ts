@@ -1,19 +1,21 @@
 /** The node's activities over the real kernel, with one pod in a netns of the test's own. */
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { NodeDeps } from '../../activities/node/deps.ts';
+import type { CniDeps } from '../../activities/node/deps.ts';
 import { FdbSync } from '../../activities/node/fdb-sync.ts';
 import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
 import type { LinkInput } from '../../activities/node/inputs.ts';
 import { KeyedMutex } from '../../activities/node/keyed-mutex.ts';
+import { NetworkLocks } from '../../activities/node/network-locks.ts';
 import { openRecorded } from '../../activities/node/sandbox-netns.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/kernel.ts';
 import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
 import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
-import type { AttachmentRecord, Stored } from '../../domain/records.ts';
+import type { VxlanAttachmentRecord, Stored } from '../../domain/records.ts';
 import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
-import { FakeRuntime, FakeStore } from './fakes.ts';
+import { FakeRuntime, FakeStore, NO_CNI } from './fakes.ts';
 import { createTestNetns, NETNS_ROOT, PARENT_ADDRESS, type TestNetns } from './namespace.ts';
 
 export const NODE = 'n1';
@@ -25,7 +27,10 @@ export interface Pod {
   readonly sandboxId: string;
   readonly netns: TestNetns;
   /** Writes the attachment record as an intent of this generation. */
-  intend(link?: Partial<VxlanLinkSpec>, change?: Partial<AttachmentRecord>): Promise<Stored<AttachmentRecord>>;
+  intend(
+    link?: Partial<VxlanLinkSpec>,
+    change?: Partial<VxlanAttachmentRecord>,
+  ): Promise<Stored<VxlanAttachmentRecord>>;
   view(): Promise<NetnsView>;
   link(name?: string): Promise<LinkView | undefined>;
   fdb(name?: string): Promise<readonly FdbEntry[]>;
@@ -34,25 +39,25 @@ export interface Pod {
 export interface NodeUnderTest {
   readonly store: FakeStore;
   readonly runtime: FakeRuntime;
-  readonly deps: NodeDeps;
+  readonly deps: CniDeps;
   readonly steps: NodeSteps;
   pod(): Promise<Pod>;
-  ensure(stored: Stored<AttachmentRecord>): ReturnType<NodeSteps['ensureVxlanLink']>;
-  remove(stored: Stored<AttachmentRecord>, unadopt?: boolean): ReturnType<NodeSteps['deleteVxlanLink']>;
+  ensure(stored: Stored<VxlanAttachmentRecord>): ReturnType<NodeSteps['ensureVxlanLink']>;
+  remove(stored: Stored<VxlanAttachmentRecord>, unadopt?: boolean): ReturnType<NodeSteps['deleteVxlanLink']>;
   sync(): ReturnType<NodeSteps['syncFdb']>;
   close(): Promise<void>;
 }
 
-export function inputOf({ value, modRevision }: Stored<AttachmentRecord>): LinkInput {
-  const { node, podUid, sandboxId, generation, link } = value;
-  return { v: 1, node, podUid, sandboxId, interfaceName: link.interfaceName, generation, modRevision };
+export function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInput {
+  const { node, podUid, sandboxId, generation, interfaceName } = value;
+  return { v: 1, node, podUid, sandboxId, interfaceName, generation, modRevision };
 }
 
 export function createNode(): NodeUnderTest {
   const store = new FakeStore();
   const runtime = new FakeRuntime();
   const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
-  const deps: NodeDeps = {
+  const deps: CniDeps = {
     ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
     failpoints: { hit: async () => undefined },
     sandboxLocks: new KeyedMutex(),
@@ -60,6 +65,9 @@ export function createNode(): NodeUnderTest {
       ...{ node: NODE, store, kernel },
       open: (record, signal) => openRecorded({ kernel }, record, signal),
     }),
+    ...NO_CNI,
+    networkLocks: new NetworkLocks(),
+    onUndoFailed: (_record, failure) => assert.fail(String(failure)),
   };
   const steps = createNodeSteps(deps);
   const made: TestNetns[] = [];
@@ -102,6 +110,8 @@ function podIn(netns: TestNetns, store: FakeStore, runtime: FakeRuntime): Pod {
         network: NETWORK,
         owner: { workflowId: `pod/default/a/${uid}`, runId: 'r' },
         generation: 1,
+        kind: 'vxlan',
+        interfaceName: link?.interfaceName ?? GREEN.interfaceName,
         link: { ...GREEN, ...link },
         vtep: PARENT_ADDRESS,
         phase: 'intent',

@@ -1,4 +1,4 @@
-/** ExactlyOne: a live pod has exactly one right link for each network it asks for, and no other link of ours. */
+/** ExactlyOne: a live pod has exactly one right link for each VXLAN network it asks for, and no other link of ours. */
 import {
   linksIn,
   routesIn,
@@ -8,7 +8,7 @@ import {
   type SeenRoute,
 } from '../../deploy/demo/kernel-look.ts';
 import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
-import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
+import { networkKey, type VxlanSelection } from '../../domain/network-selection.ts';
 import { readKeys } from './records.ts';
 import { settle, type SettleOptions } from './settle.ts';
 import { wishingPods, type WishingPod } from './wishes.ts';
@@ -36,7 +36,7 @@ async function podViolations(lab: Lab, pod: WishingPod, refused: ReadonlySet<str
   const netns = await podNetnsPath(lab, pod);
   const [links, routes] = await Promise.all([linksIn(netns), routesIn(netns)]);
   const who = `${pod.namespace}/${pod.name}`;
-  const wishes = pod.selections.filter(({ link }) => !refused.has(`${pod.view.uid}/${link.interfaceName}`));
+  const wishes = pod.vxlan.filter(({ link }) => !refused.has(`${pod.view.uid}/${link.interfaceName}`));
   const wrong = wishes.flatMap((wish) => linkViolations(links, routes, wish, pod.view.uid));
   const kept = new Set(pod.keep);
   const extra = links
@@ -49,7 +49,7 @@ async function podViolations(lab: Lab, pod: WishingPod, refused: ReadonlySet<str
 function linkViolations(
   links: readonly SeenLink[],
   routes: readonly SeenRoute[],
-  wish: NetworkSelection,
+  wish: VxlanSelection,
   podUid: string,
 ): string[] {
   const { link: spec } = wish;

@@ -28,8 +28,8 @@ export async function intentFirst(lab: Lab): Promise<void> {
 
 async function recordedLinks(lab: Lab): Promise<string[]> {
   const records = (await readKeys(lab, '/podwire/attachments/')).map(({ value }) => value as AttachmentRecord);
-  return records.flatMap(({ netns, podUid, link }) => [
-    `${netns.path} ${link.interfaceName}`,
-    `${netns.path} ${temporaryName(podUid, link.interfaceName)}`,
+  return records.flatMap(({ netns, podUid, interfaceName }) => [
+    `${netns.path} ${interfaceName}`,
+    `${netns.path} ${temporaryName(podUid, interfaceName)}`,
   ]);
 }

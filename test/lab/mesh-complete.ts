@@ -25,7 +25,7 @@ async function violations(lab: Lab, network: string): Promise<string[]> {
   ]);
   const refused = new Set(refusals.map(({ key }) => key.slice('/podwire/refusals/'.length)));
   const wished = wishing.flatMap((pod) =>
-    pod.selections
+    pod.vxlan
       .filter(
         (each) => networkKey(each.network) === network && !refused.has(`${pod.view.uid}/${each.link.interfaceName}`),
       )

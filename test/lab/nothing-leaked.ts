@@ -1,7 +1,9 @@
 /** NothingLeaked: records, reservations, members, links and open runs are those that living pods' wishes imply. */
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
-import { networkKey } from '../../domain/network-selection.ts';
+import { cniResultKey } from '../../domain/keys.ts';
+import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
+import { keepName } from '../../domain/observation.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys, type StoredKey } from './records.ts';
@@ -32,16 +34,20 @@ const below = (keys: readonly StoredKey[], prefix: string): StoredKey[] =>
   keys.filter(({ key }) => key.startsWith(prefix));
 
 function attachmentViolations(record: AttachmentRecord, pods: readonly WishingPod[]): string[] {
-  const what = `record of ${record.link.interfaceName} of ${record.namespace}/${record.name} (${record.podUid}) on ${record.node}`;
+  const what = `record of ${record.interfaceName} of ${record.namespace}/${record.name} (${record.podUid}) on ${record.node}`;
   if (record.phase !== 'attached') return [`${what} is in phase ${record.phase}`];
   const pod = pods.find(({ view }) => view.uid === record.podUid);
   if (pod === undefined) return [`${what}: there is no such pod`];
   if (pod.view.phaseClass === 'ended') return [`${what}: the pod has ended`];
-  const wished = pod.selections.some(
-    (wish) =>
-      wish.link.interfaceName === record.link.interfaceName && networkKey(wish.network) === networkKey(record.network),
-  );
-  return wished || pod.keep.includes(record.network.name) ? [] : [`${what}: not asked for`];
+  const wished = pod.selections.some((wish) => isOf(wish, record));
+  return wished || pod.keep.includes(keepName(record)) ? [] : [`${what}: not asked for`];
+}
+
+/** A CNI selection may leave the interface's name to podwire. */
+function isOf(wish: NetworkSelection, record: AttachmentRecord): boolean {
+  if (wish.kind !== record.kind || networkKey(wish.network) !== networkKey(record.network)) return false;
+  const asked = wish.kind === 'vxlan' ? wish.link.interfaceName : wish.cni.interfaceName;
+  return asked === record.interfaceName || asked === '';
 }
 
 /** Keys that must belong to an attachment, and keys that must belong to a pod that exists. */
@@ -52,14 +58,11 @@ function keyViolations(
 ): string[] {
   const networks = new Set(attachments.map(({ network }) => networkKey(network)));
   const implied = new Set(
-    attachments.flatMap(({ network, podUid, node, link }) => [
-      `/podwire/networks/${networkKey(network)}/members/${podUid}/${link.interfaceName}`,
-      `/podwire/networks/${networkKey(network)}/users/${podUid}/${link.interfaceName}`,
-      `/podwire/pod-nodes/${podUid}/${node}`,
-      `/podwire/vnis/${link.dstPort}/${link.vni}`,
-    ]),
+    attachments.flatMap((record) => [`/podwire/pod-nodes/${record.podUid}/${record.node}`, ...impliedBy(record)]),
   );
-  const mustBeImplied = ['/podwire/pod-nodes/', '/podwire/vnis/', '/podwire/tombstones/', '/podwire/failures/'];
+  const mustBeImplied = ['pod-nodes', 'vnis', 'cni-results', 'tombstones', 'failures'].map(
+    (each) => `/podwire/${each}/`,
+  );
   const ofPods = ['/podwire/pods/', '/podwire/refusals/', '/podwire/failures/'];
   return keys.flatMap(({ key }) => {
     const mesh = /^\/podwire\/networks\/(.+)\/mesh$/.exec(key)?.[1];
@@ -74,8 +77,19 @@ function keyViolations(
   });
 }
 
+function impliedBy(record: AttachmentRecord): string[] {
+  const { podUid, interfaceName } = record;
+  if (record.kind === 'cni') return [cniResultKey(record)];
+  const network = `/podwire/networks/${networkKey(record.network)}`;
+  return [
+    `${network}/members/${podUid}/${interfaceName}`,
+    `${network}/users/${podUid}/${interfaceName}`,
+    `/podwire/vnis/${record.link.dstPort}/${record.link.vni}`,
+  ];
+}
+
 async function linkViolations(lab: Lab, attachments: readonly AttachmentRecord[]): Promise<string[]> {
-  const known = new Set(attachments.map(({ netns, link }) => `${netns.path} ${link.interfaceName}`));
+  const known = new Set(attachments.map(({ netns, interfaceName }) => `${netns.path} ${interfaceName}`));
   const places = [...podNamespaces(lab), ...lab.nodes.map((node) => node.netnsPath), lab.controlNetnsPath];
   const found = await Promise.all(
     // A namespace that ends between listing and reading leaks nothing.

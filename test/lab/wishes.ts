@@ -1,10 +1,13 @@
 /** What the pods of a cluster ask for, from the API alone: the annotation's parser is tested by itself. */
+import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import { definitionView } from '../../adapters/kubernetes/definitions.ts';
 import { podKeys, podView } from '../../adapters/kubernetes/pod-view.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
+import { definitionKey, type DefinitionLookup } from '../../domain/cni/network-definition.ts';
 import { desiredInputs } from '../../domain/inputs.ts';
-import type { NetworkSelection } from '../../domain/network-selection.ts';
+import type { NetworkSelection, VxlanSelection } from '../../domain/network-selection.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
 import type { PodView } from '../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
@@ -13,7 +16,9 @@ export interface WishingPod extends PodRef {
   readonly view: PodView;
   /** Asked for by a pod that lives on the pod network; empty otherwise. */
   readonly selections: readonly NetworkSelection[];
-  /** Networks whose declaration vanished or is broken: what is attached stays. */
+  /** Those of them that are VXLAN links. */
+  readonly vxlan: readonly VxlanSelection[];
+  /** Networks (as `keepName` writes them) whose declaration vanished or is broken: what is attached stays. */
   readonly keep: readonly string[];
 }
 
@@ -21,9 +26,10 @@ export interface WishingPod extends PodRef {
 export async function wishingPods(lab: Lab): Promise<WishingPod[]> {
   const settings = DEFAULT_DIALECT_SETTINGS;
   const { configMapNamespace, configMapName } = settings;
-  const [pods, maps] = await Promise.all([
+  const [pods, maps, definitions] = await Promise.all([
     kubectl(lab, ['get', 'pods', '-A', '-o', 'json']),
     kubectl(lab, ['-n', configMapNamespace, 'get', 'configmap', configMapName, '--ignore-not-found', '-o', 'json']),
+    definitionsIn(lab),
   ]);
   const data = maps.trim() === '' ? undefined : ((JSON.parse(maps) as { data?: Record<string, string> }).data ?? {});
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ipCodec);
@@ -31,15 +37,25 @@ export async function wishingPods(lab: Lab): Promise<WishingPod[]> {
     const view = podView(object, podKeys(settings));
     if (view === undefined) return [];
     const live = view.phaseClass === 'counts' && !view.hostNetwork && view.podIPs.length > 0;
-    const { parsed } = desiredInputs(view, declared, settings, ipCodec);
+    const { parsed } = desiredInputs(view, { declared, definitions, md5 }, settings, ipCodec);
+    const selections = live ? parsed.selections : [];
     return [
       {
         namespace: view.namespace,
         name: view.name,
         view,
-        selections: live ? parsed.selections : [],
+        selections,
+        vxlan: selections.filter((selection) => selection.kind === 'vxlan'),
         keep: parsed.keep,
       },
     ];
   });
+}
+
+/** NetworkAttachmentDefinitions of the cluster; Kaloom's networks are off in a lab. */
+async function definitionsIn(lab: Lab): Promise<DefinitionLookup> {
+  const text = await kubectl(lab, ['get', 'network-attachment-definitions.k8s.cni.cncf.io', '-A', '-o', 'json']);
+  const views = (JSON.parse(text) as { items: unknown[] }).items.map((object) => definitionView('nad', object));
+  const byKey = new Map(views.flatMap((view) => (view === undefined ? [] : [[definitionKey(view), view] as const])));
+  return (ref) => byKey.get(definitionKey(ref)) ?? 'absent';
 }

@@ -17,6 +17,7 @@ const FAST: ListWatchTimings = {
   stallMs: 5_000,
   backOff: { minMs: 10, maxMs: 100 },
   secondLookMs: 20,
+  unknownMs: 20,
 };
 
 let api: FakeApi;

@@ -119,7 +119,7 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.deepEqual(pod.steps, ['ensureVxlanLink red', 'deleteVxlanLink red', 'ensureVxlanLink blue']);
     assert.deepEqual(pod.links, ['blue']);
     assert.deepEqual(
-      (await pod.records()).map(({ link }) => link.interfaceName),
+      (await pod.records()).map(({ interfaceName }) => interfaceName),
       ['blue'],
     );
     assert.equal(await pod.state(), 'Refused');

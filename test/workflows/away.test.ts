@@ -66,7 +66,7 @@ describe('away', { concurrency: true }, () => {
     assert.equal(await pod.ended(), 'cancelled');
     assert.deepEqual(pod.links, ['red']);
     assert.deepEqual(
-      (await pod.records()).map(({ link, phase }) => `${link.interfaceName} ${phase}`),
+      (await pod.records()).map(({ interfaceName, phase }) => `${interfaceName} ${phase}`),
       ['red attached'],
     );
   });

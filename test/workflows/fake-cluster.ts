@@ -1,11 +1,15 @@
 /** Pods, nodes and what was published about them. A fake, so that a pod can end, move or vanish at an exact moment of a run. */
+import { definitionKey, type NetworkDefinition } from '../../domain/cni/network-definition.ts';
 import type { Cluster, PodEvent } from '../../domain/ports/cluster.ts';
 import type { PodView } from '../../domain/pod-view.ts';
+import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 
 export class FakeCluster implements Cluster {
   readonly pods = new Map<string, PodView>();
   /** UIDs of Node objects by name. */
   readonly nodes = new Map<string, string>();
+  /** Objects that define CNI networks, by `definitionKey`. */
+  readonly definitions = new Map<string, NetworkDefinition>();
   /** Data of the ConfigMap that declares networks; undefined: there is none. */
   declared: Readonly<Record<string, string>> | undefined;
   readonly #events = new Map<string, { readonly uid: string; readonly event: PodEvent }>();
@@ -14,11 +18,19 @@ export class FakeCluster implements Cluster {
   readonly configMap: Cluster['configMap'] = async () => this.declared;
   readonly nodeUid: Cluster['nodeUid'] = async (node) => this.nodes.get(node);
 
-  readonly publishStatus: Cluster['publishStatus'] = async (pod, value) => {
+  readonly definition: Cluster['definition'] = async (ref) => this.definitions.get(definitionKey(ref));
+
+  readonly publishStatus: Cluster['publishStatus'] = async (pod, annotations, asRead) => {
     const key = `${pod.namespace}/${pod.name}`;
     const view = this.pods.get(key);
     if (view?.uid !== pod.uid) return 'gone';
-    this.pods.set(key, { ...view, publishedStatus: value });
+    if (asRead !== undefined && asRead !== view.resourceVersion) return 'conflict';
+    this.pods.set(key, {
+      ...view,
+      publishedStatus: annotations[STATUS_ANNOTATION] ?? view.publishedStatus,
+      npwgStatus: annotations[NPWG_STATUS_ANNOTATION] ?? view.npwgStatus,
+      resourceVersion: String(Number(view.resourceVersion ?? '1') + 1),
+    });
     return 'patched';
   };
 

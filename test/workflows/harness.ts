@@ -9,6 +9,7 @@ import { createControlActivities } from '../../activities/control/index.ts';
 import { createNodeActivities } from '../../activities/node/index.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { connectClient } from '../../adapters/temporal/connection.ts';
 import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages.ts';
@@ -81,7 +82,7 @@ export async function startHarness(): Promise<Harness> {
       defaultHeartbeatThrottleInterval: '500ms',
     });
   const control = createControlActivities({
-    ...{ cluster, records, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash },
+    ...{ cluster, records, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash, md5 },
     nodeGoneSeconds: NODE_GONE_SECONDS,
     signals: {
       membersChanged: async ({ scope, name }) => void meshSignals.push(`${scope}/${name}`),

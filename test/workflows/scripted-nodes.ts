@@ -60,7 +60,7 @@ export class ScriptedNodes {
   }
 
   steps(node: string): NodeSteps {
-    const { lookupSandbox, ensureVxlanLink, deleteVxlanLink } = this.#works(node);
+    const { lookupSandbox, ensureVxlanLink, cniAdd, remove } = this.#works(node);
     return {
       lookupSandbox: (input, signal) =>
         this.#play({ node, step: 'lookupSandbox', of: input.podUid, interfaceName: '' }, signal, () =>
@@ -69,7 +69,10 @@ export class ScriptedNodes {
       ensureVxlanLink: (input, signal) =>
         this.#play({ ...seen(input), node, step: 'ensureVxlanLink' }, signal, () => ensureVxlanLink(input)),
       deleteVxlanLink: (input, signal) =>
-        this.#play({ ...seen(input), node, step: 'deleteVxlanLink' }, signal, () => deleteVxlanLink(input)),
+        this.#play({ ...seen(input), node, step: 'deleteVxlanLink' }, signal, () => remove(input, 'vxlan')),
+      cniAdd: (input, signal) => this.#play({ ...seen(input), node, step: 'cniAdd' }, signal, () => cniAdd(input)),
+      cniDelete: (input, signal) =>
+        this.#play({ ...seen(input), node, step: 'cniDelete' }, signal, () => remove(input, 'cni')),
       syncFdb: (input, signal) =>
         this.#play({ node, step: 'syncFdb', of: input.name, interfaceName: '' }, signal, async () => ({
           netns: 1,
@@ -87,20 +90,17 @@ export class ScriptedNodes {
         return { ...found, podIPs: ['10.0.0.9'] };
       },
       ensureVxlanLink: async (input: LinkInput) => {
-        const { link } = await this.#fenced(input, 'intent');
+        const { link } = await this.#fenced(input, 'vxlan', 'intent');
         this.#links.set(`${input.sandboxId}/${input.interfaceName}`, input);
-        const { addresses } = link;
-        return {
-          ifindex: 7,
-          mac: '02:00:00:00:00:01',
-          mtu: 1450,
-          addresses,
-          adopted: false,
-          before: 'absent' as const,
-        };
+        return { ...MADE, mtu: 1450, addresses: link.addresses };
       },
-      deleteVxlanLink: async (input: LinkInput) => {
-        await this.#fenced(input, 'removing');
+      cniAdd: async (input: LinkInput) => {
+        const { cni } = await this.#fenced(input, 'cni', 'intent');
+        this.#links.set(`${input.sandboxId}/${input.interfaceName}`, input);
+        return { ...MADE, mtu: 1500, addresses: cni.capabilityArgs.ips ?? [] };
+      },
+      remove: async (input: LinkInput, kind: AttachmentRecord['kind']) => {
+        await this.#fenced(input, kind, 'removing');
         const outcome = this.#links.delete(`${input.sandboxId}/${input.interfaceName}`) ? 'removed' : 'absent';
         return { outcome } as const;
       },
@@ -132,16 +132,28 @@ export class ScriptedNodes {
     }
   }
 
-  async #fenced(input: LinkInput, phase: AttachmentPhase): Promise<AttachmentRecord> {
+  async #fenced<Kind extends AttachmentRecord['kind']>(
+    input: LinkInput,
+    kind: Kind,
+    phase: AttachmentPhase,
+  ): Promise<Extract<AttachmentRecord, { kind: Kind }>> {
     const stored = await this.#records.attachment(attachmentKey(input));
-    if (stored?.modRevision !== input.modRevision || stored.value.phase !== phase)
+    const record = stored?.modRevision === input.modRevision ? stored.value : undefined;
+    if (record?.phase !== phase || !isOfKind(record, kind))
       throw new PodwireError(
         'Fenced',
-        `record of ${input.interfaceName} is not the one of revision ${input.modRevision}`,
+        `record of ${input.interfaceName} is not the ${kind} one of revision ${input.modRevision}`,
       );
-    return stored.value;
+    return record;
   }
 }
+
+const isOfKind = <Kind extends AttachmentRecord['kind']>(
+  record: AttachmentRecord,
+  kind: Kind,
+): record is Extract<AttachmentRecord, { kind: Kind }> => record.kind === kind;
+
+const MADE = { ifindex: 7, mac: '02:00:00:00:00:01', adopted: false, before: 'absent' } as const;
 
 const seen = ({ podUid, interfaceName }: LinkInput) => ({ of: podUid, interfaceName });
 

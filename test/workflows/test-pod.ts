@@ -63,9 +63,10 @@ export class TestPod {
     const before = this.#world.cluster.pods.get(`${namespace}/${name}`) ?? {
       ...{ uid, namespace, name, nodeName: 'n1', hostNetwork: false, phaseClass: 'counts', deleting: false },
       ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' } },
-      ...{ annotations: {}, publishedStatus: undefined },
+      ...{ annotations: {}, publishedStatus: undefined, resourceVersion: '0' },
     };
-    this.#world.cluster.pods.set(`${namespace}/${name}`, { ...before, ...change });
+    const resourceVersion = String(Number(before.resourceVersion) + 1);
+    this.#world.cluster.pods.set(`${namespace}/${name}`, { ...before, ...change, resourceVersion });
   }
 
   async publishSandbox(sandboxId: string): Promise<void> {

@@ -102,7 +102,7 @@ describe('a step that fails', { concurrency: true }, () => {
     await pod.ended(promised(AT_ONCE));
     assert.deepEqual(pod.links, ['blue']);
     assert.deepEqual(
-      (await pod.records()).map(({ link }) => link.interfaceName),
+      (await pod.records()).map(({ interfaceName }) => interfaceName),
       ['blue'],
     );
   });

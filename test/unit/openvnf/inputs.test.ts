@@ -5,10 +5,10 @@ import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import { canonicalJson, type JsonValue } from '../../../domain/canonical-json.ts';
 import { desiredInputs } from '../../../domain/inputs.ts';
 import type { PodView } from '../../../domain/pod-view.ts';
-import { declaredBy, podWith, settings, type ConfigMapData } from './parsing.ts';
+import { around, podWith, settings, type ConfigMapData } from './parsing.ts';
 
 const canonical = (annotation: string, data: ConfigMapData = {}, change: Partial<PodView> = {}): string =>
-  desiredInputs(podWith(annotation, change), declaredBy(data), settings, ipCodec).canonical;
+  desiredInputs(podWith(annotation, change), around(data), settings, ipCodec).canonical;
 
 describe('canonical JSON', () => {
   it('reads back as the same value and does not depend on the order of keys', () => {

@@ -1,6 +1,9 @@
 /** Shortens the tests of the openvnf dialect: parse a text as the annotation of some pod, and write results as one line each. */
+import assert from 'node:assert/strict';
+import { md5 } from '../../../adapters/hash/md5.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
-import type { NetworkSelection, ParsedSelections } from '../../../domain/network-selection.ts';
+import type { Surroundings } from '../../../domain/inputs.ts';
+import type { NetworkSelection, ParsedSelections, VxlanSelection } from '../../../domain/network-selection.ts';
 import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
 import { parseSelections } from '../../../domain/openvnf/selections.ts';
 import type { PodView } from '../../../domain/pod-view.ts';
@@ -32,6 +35,19 @@ export function declaredBy(data: ConfigMapData) {
   return data === 'unreadable' ? undefined : parseConfigMap(data, ipCodec);
 }
 
+/** What an annotation of this dialect can refer to; there are no objects of the others. */
+export const around = (data: ConfigMapData): Surroundings => ({
+  declared: declaredBy(data),
+  definitions: () => 'absent',
+  md5,
+});
+
+/** This dialect's selections are VXLAN links. */
+export function vxlan(selection: NetworkSelection): VxlanSelection {
+  assert.equal(selection.kind, 'vxlan');
+  return selection;
+}
+
 export function parse(
   annotation: string,
   data: ConfigMapData = {},
@@ -46,7 +62,8 @@ export function parse(
 }
 
 /** `red/net ifc 5/8472@eth0 up mtu=1400 ip=… route=dst>gw peer=…`, in this order. */
-export function line({ network, link }: NetworkSelection): string {
+export function line(selection: NetworkSelection): string {
+  const { network, link } = vxlan(selection);
   return [
     `${network.scope}/${network.name}`,
     link.interfaceName,
@@ -60,7 +77,8 @@ export function line({ network, link }: NetworkSelection): string {
 }
 
 /** A selection as an annotation that means the same. */
-export function asAnnotation({ network, link }: NetworkSelection): string {
+export function asAnnotation(selection: NetworkSelection): string {
+  const { network, link } = vxlan(selection);
   return [
     network.name,
     `  id=${link.vni} dstport=${link.dstPort} dev=${link.parent}`,

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
 import { desiredInputs } from '../../../domain/inputs.ts';
-import { asAnnotation, declaredBy, parse, podWith, settings } from './parsing.ts';
+import { around, asAnnotation, parse, podWith, settings, vxlan } from './parsing.ts';
 
 const RUNS = { numRuns: 300 };
 
@@ -104,7 +104,7 @@ describe('for any text, the openvnf parser', () => {
   it('gives a result, the same one each time, with printable and bounded messages', () => {
     fc.assert(
       fc.property(text, configMap, (annotation, data) => {
-        const inputs = () => desiredInputs(podWith(annotation), declaredBy(data), settings, ipCodec);
+        const inputs = () => desiredInputs(podWith(annotation), around(data), settings, ipCodec);
         const first = inputs();
         assert.deepEqual(inputs(), first);
         for (const problem of [...first.parsed.problems, ...first.parsed.warnings]) {
@@ -119,7 +119,7 @@ describe('for any text, the openvnf parser', () => {
   it('never lets something through that the kernel would misunderstand', () => {
     fc.assert(
       fc.property(text, configMap, (annotation, data) => {
-        for (const { link, network } of parse(annotation, data).selections) {
+        for (const { link, network } of parse(annotation, data).selections.map(vxlan)) {
           assert.match(network.name, /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
           assert.match(link.interfaceName, /^[a-z][a-z0-9._-]{0,14}$/);
           assert.notEqual(link.interfaceName, link.parent);

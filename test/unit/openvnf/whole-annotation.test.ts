@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parse } from './parsing.ts';
+import { parse, vxlan } from './parsing.ts';
 
 describe('of an annotation as a whole the openvnf dialect refuses', () => {
   it('a network named twice: the first one is used', () => {
     const parsed = parse('a id=1\nb id=2\na id=3');
     assert.deepEqual(
-      parsed.selections.map((selection) => [selection.network.name, selection.link.vni]),
+      parsed.selections.map((selection) => [selection.network.name, vxlan(selection).link.vni]),
       [
         ['a', 1],
         ['b', 2],

@@ -12,7 +12,7 @@ import { PodSignals } from '../../../watcher/pod-signals.ts';
 import { RelistCheck } from '../../../watcher/relist-check.ts';
 import { until } from '../../watcher/until.ts';
 
-const inputs = new PodInputsReader(DEFAULT_DIALECT_SETTINGS, ipCodec);
+const inputs = new PodInputsReader(DEFAULT_DIALECT_SETTINGS, ipCodec, () => 'absent');
 inputs.declare({ net: 'id=100' });
 
 const view = (uid: string, networks: string | undefined, more: Partial<PodView> = {}): PodView => ({
