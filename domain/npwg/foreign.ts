@@ -6,6 +6,7 @@ import type { ForeignAttachment } from '../network-selection.ts';
 import type { PodView } from '../pod-view.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from '../strict-json.ts';
 import type { JsonObject } from '../cni/attachment.ts';
+import { ownInterfaces } from '../network-status.ts';
 import { isDnsLabel } from '../openvnf/names.ts';
 
 const MAX_STATUS_BYTES = 256 * 1024;
@@ -33,16 +34,6 @@ export function foreignEntries(pod: PodView): ForeignEntry[] {
       return [{ interfaceName, network: name, reference: isDefault ? undefined : referenceOf(name, pod.namespace) }];
     })
     .slice(0, MAX_FOREIGN);
-}
-
-/** Interfaces podwire has or works on; one that it was refused is somebody else's. */
-function ownInterfaces(status: string | undefined): ReadonlySet<string> {
-  return new Set(
-    entriesOf(status)
-      .filter((entry) => textOf(entry, 'state') !== 'Refused')
-      .map((entry) => textOf(entry, 'interface'))
-      .filter((name) => name !== ''),
-  );
 }
 
 function entriesOf(status: string | undefined): JsonObject[] {
