@@ -150,6 +150,7 @@ async function removeShared(): Promise<void> {
       '/var/lib/kubelet',
       CNI_RESULTS,
       '/var/lib/cni',
+      '/run/cni',
       CONTAINER_LOG_LINKS,
       '/var/log/pods',
     ],
