@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { PodwireError } from '../domain/failures.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerLint } from './commands/lint.ts';
+import { register as registerNetwork } from './commands/network.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
 import { UsageError } from './usage-error.ts';
@@ -11,6 +12,7 @@ const program = new Command('podwire').description('Durable pod networking for K
 
 registerLint(program);
 registerStatus(program);
+registerNetwork(program);
 registerRetry(program);
 registerForget(program);
 

@@ -1,5 +1,6 @@
 /** What a run knows of one pod after it looked: small, without configuration or addresses, fit for a workflow's history. */
-import { networkKey, type NetworkRef } from './network-selection.ts';
+import { keepEntry } from './keep.ts';
+import type { NetworkRef } from './network-selection.ts';
 import type { AttachmentPhase, AttachmentRecord, StepFailure } from './records.ts';
 
 export type AttachmentKind = AttachmentRecord['kind'];
@@ -64,7 +65,7 @@ export interface Observation {
 
 /** How `Observation.keep` names the network of a record: VXLAN networks by name, those of the other dialects by dialect and place. */
 export const keepName = (record: AttachmentRecord): string =>
-  record.kind === 'vxlan' ? record.network.name : `${record.dialect}:${networkKey(record.network)}`;
+  keepEntry(record.kind === 'vxlan' ? 'openvnf' : record.dialect, record.network);
 
 /** Whether an attachment stays as it is whatever is wished; a dialect's `*` stands for all of its networks. */
 export function isKept(record: KnownAttachment, { keep, keepAll }: Pick<Observation, 'keep' | 'keepAll'>): boolean {

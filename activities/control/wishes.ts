@@ -37,7 +37,10 @@ export function wishesOf(
     interfaceName: names[index] ?? '',
     ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
   }));
+  const taken = new Map(foreign.map(({ interfaceName, network }) => [interfaceName, network]));
   return named.map((wish) => {
+    const foreignNetwork = taken.get(wish.interfaceName);
+    if (foreignNetwork !== undefined) return { ...wish, conflict: takenBy(wish.interfaceName, foreignNetwork) };
     const winner = winnerOf(wish.interfaceName, named, known);
     return winner === wish ? wish : { ...wish, conflict: conflictWith(wish.interfaceName, winner) };
   });
@@ -63,6 +66,11 @@ const rank = ({ selection: { dialect } }: Named, owning: Dialect | undefined): n
   dialect === owning ? -1 : ORDER.indexOf(dialect);
 
 export const dialectOf = (record: AttachmentRecord): Dialect => (record.kind === 'vxlan' ? 'openvnf' : record.dialect);
+
+const takenBy = (interfaceName: string, network: string): StepFailure => ({
+  code: 'InterfaceConflict',
+  message: `interface ${interfaceName} belongs to network ${network}, which another runtime attached; choose another interface name`,
+});
 
 function conflictWith(interfaceName: string, winner: Named): StepFailure {
   const { dialect, network } = winner.selection;
