@@ -4,7 +4,7 @@ import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
-import { addressText, etcdOf, etcdSettings, logSettings, temporalOf, temporalSettings } from './common.ts';
+import { addressText, etcdOf, etcdSettings, logSettings, seconds, temporalOf, temporalSettings } from './common.ts';
 
 export interface NodeConfig {
   readonly node: string;
@@ -17,6 +17,8 @@ export interface NodeConfig {
   readonly stateDir: string;
   readonly cniBinDirs: readonly string[];
   readonly cniStateDir: string;
+  /** Of one execution of one plugin. */
+  readonly cniTimeoutMs: number;
   readonly bindAddress: string;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
@@ -83,6 +85,13 @@ const table = {
     schema: absolutePath.default('/var/lib/podwire/cni'),
     help: 'folder of this worker alone, for its journal of CNI attachments; must outlive the worker',
   },
+  cniTimeout: {
+    flag: 'cni-timeout',
+    env: 'PODWIRE_CNI_TIMEOUT',
+    // The activity around a chain and its undo has 60 s.
+    schema: seconds(50, 1, 50),
+    help: 'seconds after which one execution of a CNI plugin is ended, with all its children',
+  },
   bindAddress: {
     flag: 'bind-address',
     env: 'PODWIRE_BIND_ADDRESS',
@@ -101,10 +110,10 @@ const table = {
 export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
   const values = readSettings(table, argv, env);
   const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
-  const { bindAddress, failpointsFile, logLevel, ...rest } = others;
+  const { cniTimeout: cniTimeoutMs, bindAddress, failpointsFile, logLevel, ...rest } = others;
   return {
     ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir },
-    ...{ bindAddress, failpointsFile, logLevel },
+    ...{ cniTimeoutMs, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),
   };

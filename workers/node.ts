@@ -112,7 +112,7 @@ function assemble(
     ...{ node, bootId, store, runtime, kernel, temporaryName },
     failpoints: createFailpoints(config.failpointsFile),
     sandboxLocks: new KeyedMutex(),
-    plugins: createCniPlugins({ binDirs: config.cniBinDirs, registry, log }),
+    plugins: createCniPlugins({ binDirs: config.cniBinDirs, timeoutMs: config.cniTimeoutMs, registry, log }),
     journal: createCniJournal(config.cniStateDir),
     networkLocks: new NetworkLocks(),
     onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {
