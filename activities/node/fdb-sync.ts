@@ -15,6 +15,7 @@ import type { AttachmentRecord, Member, Stored, VxlanAttachmentRecord } from '..
 import { eachWithLimit } from './each-with-limit.ts';
 import type { SyncFdbResult } from './inputs.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
+import { SyncPace } from './sync-pace.ts';
 
 interface Device {
   /** Newest reading of the membership that was written. */
@@ -58,6 +59,7 @@ export class FdbSync {
   readonly #devices = new Map<string, Device>();
   readonly #deviceLocks = new KeyedMutex();
   readonly #networkLocks = new KeyedMutex();
+  readonly #pace = new SyncPace();
   #tickets = 0;
 
   constructor(parts: FdbSyncParts) {
@@ -88,11 +90,14 @@ export class FdbSync {
 
   /**
    * Brings all local members of a network up to date, eight at a time. A device that is not there (yet, or any more) is passed
-   * over; one that fails does not stop the others, and its failure is thrown at the end.
+   * over; one that fails does not stop the others, and its failure is thrown at the end. Rests first while members keep coming.
    */
-  syncNetwork(network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
+  async syncNetwork(network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
     const { store, node } = this.#parts;
-    return this.#locked(this.#networkLocks, networkKey(network), async () => {
+    const key = networkKey(network);
+    await this.#pace.rest(key, signal);
+    return this.#locked(this.#networkLocks, key, async () => {
+      const startedAt = performance.now();
       // Read under the lock: whoever comes later reads later.
       const ticket = ++this.#tickets;
       const [members, attachments] = await Promise.all([store.listMembers(network), store.listNodeAttachments(node)]);
@@ -100,6 +105,7 @@ export class FdbSync {
       const outcomes = await eachWithLimit(records, AT_ONCE, (record) =>
         this.#syncDevice(record, members, ticket, signal),
       );
+      this.#pace.worked(key, performance.now() - startedAt);
       const failed = outcomes.find((outcome) => outcome.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       const done = outcomes.flatMap((outcome) =>
