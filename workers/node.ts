@@ -24,6 +24,7 @@ import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
 import { createIprouteKernel } from '../adapters/iproute/kernel.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
+import { createLauncher, type Launcher } from '../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../adapters/process/registry.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
@@ -56,8 +57,8 @@ async function serve(config: NodeConfig): Promise<void> {
     process.exit(EXIT_TAKEN);
   }
   installRuntime(log);
-  const registry = new ProcessRegistry(join(config.stateDir, 'children'));
-  const killed = registry.endSurvivors();
+  const registryDir = join(config.stateDir, 'children');
+  const killed = new ProcessRegistry(registryDir).endSurvivors();
   if (killed.length > 0) log.warn({ pids: killed }, 'ended children that a previous worker left behind');
 
   const stopping = new AbortController();
@@ -65,10 +66,11 @@ async function serve(config: NodeConfig): Promise<void> {
   process.once('SIGTERM', stop).once('SIGINT', stop);
   const { signal } = stopping;
 
+  const launcher = createLauncher({ registryDir });
   const etcd = createEtcd(config.etcd);
   const cri = createCriClient(config.criSocket);
   const temporal = connectClient(config.temporal);
-  const deps = assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), registry, log);
+  const deps = assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), launcher, log);
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics(() => watch.size);
@@ -93,6 +95,7 @@ async function serve(config: NodeConfig): Promise<void> {
   stop();
   await Promise.all(loops);
   await Promise.all([connection?.close(), temporal.close()]);
+  launcher.close();
   cri.close();
   etcd.close();
   claim.close();
@@ -102,17 +105,22 @@ function assemble(
   config: NodeConfig,
   store: NodeDeps['store'],
   runtime: NodeDeps['runtime'],
-  registry: ProcessRegistry,
+  launcher: Launcher,
   log: Logger,
 ): CniDeps {
   const bootId = readBootId();
-  const kernel = createIprouteKernel({ netnsRoots: config.netnsRoots, registry });
+  const kernel = createIprouteKernel({ netnsRoots: config.netnsRoots, run: launcher.run });
   const { node } = config;
   return {
     ...{ node, bootId, store, runtime, kernel, temporaryName },
     failpoints: createFailpoints(config.failpointsFile),
     sandboxLocks: new KeyedMutex(),
-    plugins: createCniPlugins({ binDirs: config.cniBinDirs, timeoutMs: config.cniTimeoutMs, registry, log }),
+    plugins: createCniPlugins({
+      binDirs: config.cniBinDirs,
+      timeoutMs: config.cniTimeoutMs,
+      run: launcher.run,
+      log,
+    }),
     journal: createCniJournal(config.cniStateDir),
     networkLocks: new NetworkLocks(),
     onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {

@@ -1,7 +1,7 @@
 /** One execution of one plugin: the process side of the protocol (CNI SPEC 1.1, section 2). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PodwireError } from '../../domain/failures.ts';
-import { run, type RunResult } from '../process/run.ts';
+import { run, type Run, type RunResult } from '../process/run.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
 import type { PluginBinary } from './plugin-binary.ts';
 import { pluginFailure, type CniCommand } from './plugin-error.ts';
@@ -10,6 +10,8 @@ import { printable } from './printable.ts';
 export interface InvocationLimits {
   readonly timeoutMs: number;
   readonly registry?: ProcessRegistry;
+  /** What starts the plugin; `run` when absent. */
+  readonly run?: Run;
 }
 
 export interface Invocation {
@@ -37,7 +39,7 @@ export async function invokePlugin(
   limits: InvocationLimits,
 ): Promise<string> {
   for (const pause of [...BUSY_PAUSES_MS, undefined]) {
-    const result = await run({
+    const result = await (limits.run ?? run)({
       file: binary.path,
       args: [],
       input: invocation.stdin,

@@ -6,6 +6,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { CniCall, CniCheck, CniPlugins, CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { Logger } from '../log/logger.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
+import type { Run } from '../process/run.ts';
 import { callEnvironment } from './call-environment.ts';
 import { checkedNothing, foundNothingLeft } from './known-quirks.ts';
 import { invokePlugin, type InvocationLimits } from './invoke-plugin.ts';
@@ -22,6 +23,8 @@ export interface CniPluginsOptions {
   readonly timeoutMs?: number;
   /** Where running plugins are noted, so that the next worker ends those of a killed one. */
   readonly registry?: ProcessRegistry;
+  /** What starts the plugins; `run` when absent. */
+  readonly run?: Run;
   readonly log: Logger;
 }
 
@@ -68,9 +71,13 @@ class Runtime {
   readonly #log: Logger;
   readonly #versions = new SupportedVersions();
 
-  constructor({ binDirs, timeoutMs = DEFAULT_TIMEOUT_MS, registry, log }: CniPluginsOptions) {
+  constructor({ binDirs, timeoutMs = DEFAULT_TIMEOUT_MS, registry, run, log }: CniPluginsOptions) {
     this.#dirs = binDirs;
-    this.#limits = { timeoutMs, ...(registry === undefined ? {} : { registry }) };
+    this.#limits = {
+      timeoutMs,
+      ...(registry === undefined ? {} : { registry }),
+      ...(run === undefined ? {} : { run }),
+    };
     this.#log = log;
   }
 

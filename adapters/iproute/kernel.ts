@@ -8,7 +8,7 @@ import type { FdbChange, FdbEntry } from '../../domain/fdb.ts';
 import type { FdbOutcome, LinkCommand, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
-import { run, type RunResult } from '../process/run.ts';
+import { run as runHere, type Run, type RunResult } from '../process/run.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { fdbLine, ipLine, linkName, ROUTE_PROTOCOL } from './lines.ts';
 import { parseFdb, parseNetns } from './views.ts';
@@ -17,6 +17,8 @@ export interface IprouteOptions {
   /** Folders right below which netns files are accepted. */
   readonly netnsRoots: readonly string[];
   readonly registry?: ProcessRegistry;
+  /** What starts the children; `run` when absent. */
+  readonly run?: Run;
 }
 
 const NSENTER = '/usr/bin/nsenter';
@@ -40,6 +42,7 @@ interface Entered extends OpenNetns {
 
 /** Creates the adapter; nothing is run before its first use. */
 export function createIprouteKernel(options: IprouteOptions): LinkKernel {
+  const run = options.run ?? runHere;
   const enter = (netns: OpenNetns, argv: readonly string[], timeoutMs: number, input?: string): Promise<RunResult> => {
     const { file, signal } = netns as Entered;
     return run({

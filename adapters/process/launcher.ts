@@ -1,0 +1,126 @@
+/**
+ * Starts children from a process of its own that is small: to start a program Linux copies the page tables of who starts it, and that
+ * costs a worker of 200 to 300 MiB some 5 ms of CPU time for the copy and as much for taking it down again (measured), several
+ * times what the program itself needs.
+ *
+ * The launcher's process does what `run` does, time-outs, group kills and notes included; it ends with this process, and its
+ * children with it.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fstatSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LaunchAnswer, LaunchOrder, PlainOptions } from './launch-messages.ts';
+import { killGroup, notStarted, SETPRIV, type Run, type RunOptions, type RunResult } from './run.ts';
+
+export interface LauncherOptions {
+  /** Where running children are noted (see ProcessRegistry); a directory of this worker alone. */
+  readonly registryDir?: string;
+}
+
+export interface Launcher {
+  /** As `run`; `registry` of the options is not used. A launcher that ends in between leaves an unknown outcome: no code. */
+  readonly run: Run;
+  close(): void;
+}
+
+/** The launcher ends a child at its time-out; one that does not answer long after that is ended itself. */
+const GRACE_MS = 2_000;
+
+interface Call {
+  readonly child: ChildProcess;
+  readonly resolve: (result: RunResult) => void;
+}
+
+/** Nothing is started before the first call; a launcher that ended is started again by the next one. */
+export function createLauncher(options: LauncherOptions = {}): Launcher {
+  const calls = new Map<number, Call>();
+  let lastId = 0;
+  let running: ChildProcess | undefined;
+
+  const startProcess = (): ChildProcess => {
+    const child = spawnLauncher(options);
+    const over = (why: string): void => {
+      if (running === child) running = undefined;
+      for (const [id, call] of calls) {
+        if (call.child !== child) continue;
+        calls.delete(id);
+        call.resolve(notStarted(`the launcher of child processes ended: ${why}`));
+      }
+    };
+    child.once('error', (error) => over(error.message));
+    child.once('exit', (code, signal) => over(String(signal ?? code)));
+    child.on('message', (message) => {
+      const { id, result } = message as LaunchAnswer;
+      calls.get(id)?.resolve(result);
+      calls.delete(id);
+    });
+    // What is under way keeps this process alive, an idle launcher does not.
+    child.unref();
+    child.channel?.unref();
+    return child;
+  };
+
+  const launch = (child: ChildProcess, given: RunOptions): Promise<RunResult> => {
+    const { signal, fd3 } = given;
+    const id = (lastId += 1);
+    const order: LaunchOrder = {
+      id,
+      options: plainOptions(given),
+      ...(fd3 === undefined ? {} : { file3: { pid: process.pid, fd: fd3, inode: inodeOf(fd3) } }),
+    };
+    const abort = (): void => void child.send({ abort: id } satisfies LaunchOrder, () => undefined);
+    const deadline = setTimeout(() => killGroup(child.pid), given.timeoutMs + GRACE_MS);
+    return new Promise<RunResult>((resolve) => {
+      calls.set(id, { child, resolve });
+      child.send(order, (error) => {
+        if (error === null) return;
+        calls.delete(id);
+        resolve(notStarted(`the launcher of child processes cannot be reached: ${error.message}`));
+      });
+      if (signal?.aborted === true) abort();
+      else signal?.addEventListener('abort', abort, { once: true });
+    }).finally(() => {
+      clearTimeout(deadline);
+      signal?.removeEventListener('abort', abort);
+    });
+  };
+
+  return {
+    run: async (given) => {
+      try {
+        running ??= startProcess();
+        return await launch(running, given);
+      } catch (error) {
+        return notStarted(error instanceof Error ? error.message : String(error));
+      }
+    },
+    close: () => killGroup(running?.pid),
+  };
+}
+
+function spawnLauncher({ registryDir }: LauncherOptions): ChildProcess {
+  const source = import.meta.url.endsWith('.ts');
+  const script = fileURLToPath(new URL(source ? 'launcher-main.ts' : 'launcher-main.js', import.meta.url));
+  // Sources need the loader that this process was started with; what tsc made needs a small heap and nothing else.
+  const flags = source ? process.execArgv : ['--max-semi-space-size=1'];
+  const program = [process.execPath, ...flags, script, ...(registryDir === undefined ? [] : [registryDir])];
+  return spawn(SETPRIV, ['--pdeathsig', 'KILL', '--', ...program], {
+    env: {},
+    cwd: '/',
+    // Signals to this process's group are for this process, which may still need children to end in good order.
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+/** What can be told to another process. */
+function plainOptions({ file, args, input, env, timeoutMs, maxOutputBytes }: RunOptions): PlainOptions {
+  return {
+    ...{ file, args, timeoutMs },
+    ...(input === undefined ? {} : { input }),
+    ...(env === undefined ? {} : { env }),
+    ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
+  };
+}
+
+const inodeOf = (fd: number): string => String(fstatSync(fd, { bigint: true }).ino);
