@@ -34,7 +34,9 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),
 
     writeMark: async (input) => {
-      const desired = await readDesired(deps, input);
+      // Inputs that changed since they were read are signalled: this run goes on, or the next one removes the mark.
+      const ofRun = deps.recent.ofRun(input.uid);
+      const desired = ofRun?.inputsHash === input.inputsHash ? ofRun : await readDesired(deps, input);
       // No pod: nothing to compare with later, so nothing to keep.
       if (desired === undefined) {
         await records.deleteRefusals(input.uid);
@@ -72,15 +74,24 @@ async function currentRefusals(deps: RecordDeps, desired: Desired): Promise<Refu
 const MAX_CONFLICTS = 4;
 
 async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<void> {
+  let recent = deps.recent.ofRun(input.uid);
   for (let conflicts = 0; ; conflicts += 1) {
-    const desired = await readDesired(deps, input);
+    const desired: Desired | undefined = recent ?? (await readDesired(deps, input));
     if (desired === undefined) return;
-    const known = (await deps.records.podAttachments(input.uid, desired.pod.nodeName)).map((stored) => stored.value);
-    const [recorded, failures] = await Promise.all([currentRefusals(deps, desired), deps.records.failures(input.uid)]);
+    const [stored, recorded, failures] = await Promise.all([
+      deps.records.podAttachments(input.uid, desired.pod.nodeName),
+      currentRefusals(deps, desired),
+      deps.records.failures(input.uid),
+    ]);
+    const known = stored.map(({ value }) => value);
     const wishes = wishesOf(deps.hash, desired, known);
     const facts = { input, desired, known, refusals: [...recorded, ...conflictsOf(wishes)], failures };
     const written = await writeAnnotations(deps, inAnnotationOrder(known, wishes), facts);
     if (written === 'gone') return;
+    // To find nothing to write takes the pod as it is now.
+    const unsure = written === 'unchanged' && recent !== undefined;
+    recent = undefined;
+    if (unsure) continue;
     if (written === 'conflict') {
       if (conflicts < MAX_CONFLICTS) continue;
       throw new PodwireError(
@@ -88,7 +99,7 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<voi
         `pod ${input.namespace}/${input.name} is written all the time by others`,
       );
     }
-    for (const event of eventsOf(facts)) await deps.cluster.createEvent(input, event);
+    await Promise.all(eventsOf(facts).map((event) => deps.cluster.createEvent(input, event)));
     return;
   }
 }
@@ -97,7 +108,7 @@ async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
   { input, desired, failures, refusals }: Facts,
-): Promise<'patched' | 'gone' | 'conflict'> {
+): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
   const { pod, parsed } = desired;
   const status = networkStatus(ordered, failures, refusals, parsed.problems);
   const text = JSON.stringify(status);
@@ -107,7 +118,7 @@ async function writeAnnotations(
     ...(untouched || text === pod.publishedStatus ? {} : { [STATUS_ANNOTATION]: text }),
     ...(npwg === undefined ? {} : { [NPWG_STATUS_ANNOTATION]: npwg }),
   };
-  if (Object.keys(changed).length === 0) return 'patched';
+  if (Object.keys(changed).length === 0) return 'unchanged';
   // Only the shared annotation needs protection from other writers.
   return deps.cluster.publishStatus(input, changed, npwg === undefined ? undefined : pod.resourceVersion);
 }
