@@ -101,8 +101,7 @@ export function createLauncher(options: LauncherOptions = {}): Launcher {
 function spawnLauncher({ registryDir }: LauncherOptions): ChildProcess {
   const source = import.meta.url.endsWith('.ts');
   const script = fileURLToPath(new URL(source ? 'launcher-main.ts' : 'launcher-main.js', import.meta.url));
-  // Sources need the loader that this process was started with; what tsc made needs a small heap and nothing else.
-  const flags = source ? process.execArgv : ['--max-semi-space-size=1'];
+  const flags = source ? ['--import', import.meta.resolve('tsx')] : ['--max-semi-space-size=1'];
   const program = [process.execPath, ...flags, script, ...(registryDir === undefined ? [] : [registryDir])];
   return spawn(SETPRIV, ['--pdeathsig', 'KILL', '--', ...program], {
     env: {},

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { openSync, closeSync, readlinkSync } from 'node:fs';
+import { after, describe, it } from 'node:test';
+import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
+
+const launchers: Launcher[] = [];
+const launcher = (): Launcher => {
+  const created = createLauncher();
+  launchers.push(created);
+  return created;
+};
+after(() => launchers.forEach((each) => each.close()));
+
+describe('launcher of child processes', () => {
+  it('gives input and environment to the child, and its output and exit code back', async () => {
+    const { run } = launcher();
+    const seen = await run({
+      file: '/bin/sh',
+      args: ['-c', 'cat; echo $WORD >&2; exit 3'],
+      input: 'in',
+      env: { WORD: 'err' },
+      timeoutMs: 5_000,
+    });
+    assert.deepEqual([seen.code, seen.stdout, seen.stderr], [3, 'in', 'err\n']);
+  });
+
+  it('hands an open file of this process to the child as descriptor 3', async () => {
+    const fd = openSync('/proc/self/ns/net', 'r');
+    try {
+      const seen = await launcher().run({
+        file: '/usr/bin/readlink',
+        args: ['/proc/self/fd/3'],
+        fd3: fd,
+        timeoutMs: 5_000,
+      });
+      assert.equal(seen.stdout.trim(), readlinkSync('/proc/self/ns/net'));
+    } finally {
+      closeSync(fd);
+    }
+  });
+
+  it('ends the whole group of a child at its time-out and when the caller aborts', async () => {
+    const { run } = launcher();
+    const sleeps = { file: '/bin/sh', args: ['-c', 'sleep 20 & sleep 20'] };
+    const late = await run({ ...sleeps, timeoutMs: 100 });
+    assert.deepEqual([late.code, late.signal, late.timedOut], [undefined, 'SIGKILL', true]);
+    const abort = new AbortController();
+    const interrupted = run({ ...sleeps, timeoutMs: 10_000, signal: abort.signal });
+    abort.abort();
+    assert.equal((await interrupted).aborted, true);
+  });
+
+  it('reports an unknown outcome when its process is killed, and starts another one for the next child', async () => {
+    const { run } = launcher();
+    const killed = await run({ file: '/bin/sh', args: ['-c', 'kill -9 $PPID; sleep 20'], timeoutMs: 10_000 });
+    assert.equal(killed.code, undefined);
+    assert.match(killed.stderr, /launcher of child processes ended: SIGKILL/);
+    assert.equal((await run({ file: '/bin/true', args: [], timeoutMs: 5_000 })).code, 0);
+  });
+
+  it('refuses a descriptor that is not open, without starting anything', async () => {
+    const refused = await launcher().run({ file: '/bin/true', args: [], fd3: 9_999, timeoutMs: 5_000 });
+    assert.equal(refused.code, undefined);
+    assert.match(refused.stderr, /EBADF/);
+  });
+});
