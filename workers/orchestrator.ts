@@ -34,7 +34,12 @@ const CACHED_WORKFLOWS = 500;
  * A workflow task holds its slot while its local activities run, and those have 2 s: with the SDK's forty at once a burst of forty pods
  * starved them all of CPU until each timed out.
  */
-const WORKFLOW_TASKS_AT_ONCE = 10;
+const WORKFLOW_TASKS_AT_ONCE = 20;
+/**
+ * Runs that begin come before what others still have to write down: in a burst the last link is up after a third less work than
+ * with the SDK's 0.2 and ten slots (measured).
+ */
+const SHARE_OF_NEW_RUNS = 0.8;
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
@@ -66,6 +71,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     activities: logged(withFailpoints(activities, createFailpoints(config.failpointsFile)), log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
     maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
+    nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
     // How long the tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',
     // All of them are local activities; nothing is scheduled on this queue.
