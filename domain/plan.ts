@@ -109,8 +109,10 @@ function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], ob
   if (record.phase === 'removing') return true;
   if (isKept(record, observation)) return false;
   const wish = wished.find((candidate) => candidate.interfaceName === record.interfaceName);
-  if (wish === undefined || wish.refused !== undefined) return true;
+  if (wish === undefined) return true;
+  // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;
+  if (wish.refused !== undefined) return true;
   // The same tunnel with other addresses is changed in place; another tunnel cannot be.
   return !isSameTunnel(record, wish);
 }

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plan } from '../../../domain/plan.ts';
-import { observed, record, wish } from './observations.ts';
+import { lines, observed, record, wish } from './observations.ts';
 
 test('a mistake in the annotation as a whole detaches nothing', () => {
   const decided = plan(observed({ keepAll: true, known: [record('a'), record('b')] }));
-  assert.deepEqual(decided, { kind: 'lanes', lanes: [] });
+  assert.deepEqual(decided, { kind: 'lanes', lanes: [], more: false, held: [] });
 });
 
 test('a network whose declaration vanished stays in the cluster network, though the pod names the same id itself', () => {
   const known = record('a', { network: { scope: 'cluster', name: 'a' } });
-  assert.deepEqual(plan(observed({ wished: [wish('a')], known: [known] })), { kind: 'lanes', lanes: [] });
+  const held = [{ wish: wish('a'), by: known.network }];
+  assert.deepEqual(plan(observed({ wished: [wish('a')], known: [known] })), {
+    ...{ kind: 'lanes', lanes: [], more: false },
+    held,
+  });
+  // The next run finds the wish refused for being held, which is no reason to take the network away.
+  const refused = { ...wish('a'), refused: { code: 'InterfaceConflict', message: 'held' } };
+  assert.deepEqual(lines(observed({ wished: [refused], known: [known] })), []);
 });
 
 test('a network that becomes declared moves to the cluster network', () => {
