@@ -16,6 +16,7 @@ test('a pod is reduced to what a dialect reads', () => {
         deletionTimestamp: '2026-01-01T00:00:00Z',
         labels: { 'vxlan.openvnf.org': 'true', app: 'x' },
         annotations: { 'vxlan.openvnf.org/networks': 'net', secret: 's', 'podwire.io/network-status': '{}' },
+        resourceVersion: '7',
       },
       spec: { nodeName: 'n1', hostNetwork: true },
       status: { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] },
@@ -34,6 +35,8 @@ test('a pod is reduced to what a dialect reads', () => {
     labels: { 'vxlan.openvnf.org': 'true' },
     annotations: { 'vxlan.openvnf.org/networks': 'net' },
     publishedStatus: '{}',
+    npwgStatus: undefined,
+    resourceVersion: '7',
   });
 });
 

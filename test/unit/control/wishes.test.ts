@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Desired } from '../../../activities/control/desired.ts';
+import { wishesOf, type Wish } from '../../../activities/control/wishes.ts';
+import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
+import type { Dialect, ForeignAttachment, NetworkSelection } from '../../../domain/network-selection.ts';
+import type { AttachmentRecord } from '../../../domain/records.ts';
+import { cniIntent, intent } from '../../etcd/some-records.ts';
+import { podWith } from '../openvnf/parsing.ts';
+
+/** Each dialect names its network after itself. */
+function selection(dialect: Dialect, interfaceName: string, name: string = dialect): NetworkSelection {
+  const network = { scope: 'red', name };
+  if (dialect === 'openvnf') {
+    return { kind: 'vxlan', dialect, network, link: { ...intent('red', 7).link, interfaceName } };
+  }
+  const cni = { kind: 'cni', interfaceName, capabilityArgs: {}, args: [], defaultRoute: [] } as const;
+  return { kind: 'cni', dialect, network, cni, config: { uid: 'u', text: '{}' } };
+}
+
+const recordOf = (wish: NetworkSelection, interfaceName: string): AttachmentRecord =>
+  wish.kind === 'vxlan'
+    ? intent('red', 7, { network: wish.network, interfaceName, link: wish.link })
+    : cniIntent('red', {
+        ...{ dialect: wish.dialect, network: wish.network, interfaceName },
+        cni: { ...wish.cni, interfaceName },
+      });
+
+function wishes(
+  selections: readonly NetworkSelection[],
+  known: readonly AttachmentRecord[] = [],
+  foreign: readonly ForeignAttachment[] = [],
+): readonly Wish[] {
+  const parsed = { selections, problems: [], warnings: [], keep: [], foreign };
+  const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs' };
+  return wishesOf(inputsHash, desired, known);
+}
+
+/** Those without a conflict, as `dialect interface`. */
+const carriedOut = (all: readonly Wish[]): string[] =>
+  all
+    .filter(({ conflict }) => conflict === undefined)
+    .map(({ selection: { dialect }, interfaceName }) => `${dialect} ${interfaceName}`);
+
+describe('an interface that two dialects want', () => {
+  const all = (['npwg', 'openvnf', 'kaloom'] as const).map((dialect) => selection(dialect, 'net1'));
+  const [npwg, openvnf, kaloom] = all as [NetworkSelection, NetworkSelection, NetworkSelection];
+
+  it('goes to npwg, then openvnf, then kaloom, in whatever order they are read', () => {
+    assert.deepEqual(carriedOut(wishes([kaloom, openvnf, npwg])), ['npwg net1']);
+    assert.deepEqual(carriedOut(wishes([kaloom, openvnf])), ['openvnf net1']);
+    assert.deepEqual(carriedOut(wishes([kaloom, npwg])), ['npwg net1']);
+  });
+
+  it('stays with the dialect that has it', () => {
+    assert.deepEqual(carriedOut(wishes(all, [recordOf(kaloom, 'net1')])), ['kaloom net1']);
+    assert.deepEqual(carriedOut(wishes(all, [recordOf(openvnf, 'net1')])), ['openvnf net1']);
+    const otherNetwork = recordOf(selection('kaloom', 'net1', 'older'), 'net1');
+    assert.deepEqual(carriedOut(wishes(all, [otherNetwork])), ['kaloom net1']);
+  });
+
+  it('goes by the order again when the dialect that has it does not ask for it any more', () => {
+    assert.deepEqual(carriedOut(wishes([openvnf, npwg], [recordOf(kaloom, 'net1')])), ['npwg net1']);
+  });
+
+  it('is refused to the loser, who is told which network comes first, and keeps everything else', () => {
+    const all3 = wishes([npwg, openvnf, selection('openvnf', 'other', 'b')]);
+    assert.deepEqual(carriedOut(all3), ['npwg net1', 'openvnf other']);
+    const { code, message } = all3[1]?.conflict ?? { code: '', message: '' };
+    assert.equal(code, 'InterfaceWantedTwice');
+    assert.match(message, /interface net1 is asked for by network npwg in the npwg annotation as well/);
+  });
+});
+
+describe('wishes', () => {
+  it('come in the order of the selections, each with its place', () => {
+    const made = wishes([selection('npwg', 'b'), selection('openvnf', 'a'), selection('kaloom', 'c')]);
+    assert.deepEqual(
+      made.map(({ interfaceName, index }) => `${interfaceName} ${index}`),
+      ['b 0', 'a 1', 'c 2'],
+    );
+  });
+
+  it('without an interface keep that of their attachment, and take none of the other dialects or runtimes', () => {
+    const [a, b] = [selection('npwg', '', 'a'), selection('npwg', '', 'b')];
+    assert.deepEqual(carriedOut(wishes([b, a], [recordOf(a, 'net1'), recordOf(b, 'net2')])), [
+      'npwg net2',
+      'npwg net1',
+    ]);
+    assert.deepEqual(carriedOut(wishes([a, selection('openvnf', 'net1')])), ['npwg net2', 'openvnf net1']);
+    assert.deepEqual(carriedOut(wishes([a], [], [{ interfaceName: 'net1', network: 'x/y' }])), ['npwg net2']);
+  });
+
+  it('are known by the same fingerprint as the records made of them', () => {
+    for (const dialect of ['npwg', 'kaloom', 'openvnf'] as const) {
+      const one = selection(dialect, 'net1');
+      const vtep = podWith(undefined).podIPs[0] ?? '';
+      const record = { ...recordOf(one, 'net1'), ...(one.kind === 'vxlan' ? { vtep } : {}) } as AttachmentRecord;
+      // A second reading finds the name by the fingerprint, whatever name it is asked for.
+      const [wish] = wishes([one]);
+      assert.equal(wishes([one], [record])[0]?.linkHash, wish?.linkHash);
+    }
+    const unnamed = selection('npwg', '', 'a');
+    assert.equal(wishes([unnamed], [recordOf(unnamed, 'net9')])[0]?.interfaceName, 'net9');
+  });
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mergedNpwgStatus } from '../../../domain/npwg/network-status.ts';
+import type { CniAttachmentRecord, LinkResult } from '../../../domain/records.ts';
+import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
+
+const MULTUS = {
+  name: 'cbr0',
+  interface: 'eth0',
+  ips: ['10.244.0.5'],
+  mac: '02:00:00:00:00:99',
+  default: true,
+  dns: {},
+};
+
+const attached = (
+  interfaceName = 'net1',
+  result: Partial<LinkResult> = {},
+  change: Partial<CniAttachmentRecord> = {},
+): CniAttachmentRecord =>
+  cniIntent('red', { phase: 'attached', result: { ...RESULT, ...result }, interfaceName, ...change });
+const plain = (record: CniAttachmentRecord): CniAttachmentRecord => ({
+  ...record,
+  cni: { ...record.cni, defaultRoute: [] },
+});
+
+const merged = (
+  current: unknown,
+  own: readonly string[],
+  ...records: Parameters<typeof mergedNpwgStatus>[2]
+): unknown => {
+  const text = typeof current === 'string' || current === undefined ? current : JSON.stringify(current);
+  const written = mergedNpwgStatus(text, new Set(own), records);
+  return written === undefined ? undefined : (JSON.parse(written) as unknown);
+};
+const interfaces = (status: unknown): unknown[] =>
+  (status as { interface?: unknown }[]).map((entry) => entry.interface);
+
+describe('an entry of the NPWG network-status', () => {
+  it('says what the kernel showed, addresses without their prefix', () => {
+    const record = plain(attached('net1', { addresses: ['10.1.0.1/24', 'fd00::1/64'] }));
+    assert.deepEqual(merged(undefined, [], record), [
+      {
+        ...{ name: 'red/green', interface: 'net1', ips: ['10.1.0.1', 'fd00::1'] },
+        ...{ mac: '02:00:00:00:00:01', mtu: 1450, default: false, dns: {} },
+      },
+    ]);
+  });
+
+  it('has what only the plugins know: DNS and gateways', () => {
+    const dns = { nameservers: ['10.1.0.2'], domain: 'lab', search: ['a.lab'] };
+    const [entry] = merged(undefined, [], plain(attached('net1', { dns, gateways: ['10.1.0.254'] }))) as [object];
+    assert.deepEqual(entry, { ...entry, dns, gateway: ['10.1.0.254'] });
+  });
+
+  it('has the default route that the pod asked for before the gateways of the network', () => {
+    const [entry] = merged(undefined, [], attached('net1', { gateways: ['10.1.0.254'] })) as [{ gateway: unknown }];
+    assert.deepEqual(entry.gateway, ['10.2.0.1']);
+  });
+
+  it('names the namespace that is called like the cluster’s scope', () => {
+    const network = { scope: 'namespace.cluster', name: 'green' };
+    const [entry] = merged(undefined, [], attached('net1', {}, { network })) as [{ name: string }];
+    assert.equal(entry.name, 'cluster/green');
+  });
+});
+
+describe('the NPWG network-status', () => {
+  it('is not written for what is not attached, and not for VXLAN links', () => {
+    const { link } = intent('red', 7);
+    const vxlan = intent('red', 7, { phase: 'attached', result: RESULT, link });
+    assert.equal(merged(undefined, [], vxlan, cniIntent('red')), undefined);
+    assert.equal(merged(undefined, [], attached('net1', {}, { phase: 'removing' })), undefined);
+    assert.equal(merged([MULTUS], [], cniIntent('red')), undefined);
+  });
+
+  it('keeps the entries of others, in their order, before its own', () => {
+    const other = { ...MULTUS, interface: 'net7', default: false, 'device-info': { type: 'pci', version: '1.1.0' } };
+    const status = merged([MULTUS, other], [], attached('net2'), attached('net1')) as unknown[];
+    assert.deepEqual(status.slice(0, 2), [MULTUS, other]);
+    assert.deepEqual(interfaces(status), ['eth0', 'net7', 'net2', 'net1']);
+  });
+
+  it('loses the entries that were its own and are not attached any more, and no others', () => {
+    const before = merged([MULTUS], [], attached('net1'), attached('net2'));
+    assert.deepEqual(interfaces(merged(before, ['net1', 'net2'], attached('net2'))), ['eth0', 'net2']);
+    assert.deepEqual(merged(before, ['net1', 'net2']), [MULTUS]);
+    assert.deepEqual(merged(merged(undefined, [], attached('net1')), ['net1']), []);
+  });
+
+  it('has one entry per interface of its own, the newest', () => {
+    const before = merged(undefined, [], attached('net1', { mtu: 1400 }));
+    const status = merged(before, [], attached('net1', { mtu: 1500 })) as { mtu: number }[];
+    assert.deepEqual(
+      status.map(({ mtu }) => mtu),
+      [1500],
+    );
+  });
+
+  it('is not written again when it says the same already, however it is laid out', () => {
+    const before = merged([MULTUS], [], attached('net1'));
+    assert.equal(merged(before, ['net1'], attached('net1')), undefined);
+    assert.equal(merged(JSON.stringify(before, null, 4), ['net1'], attached('net1')), undefined);
+    assert.equal(merged([MULTUS], ['net1']), undefined);
+  });
+
+  it('that nobody can read is not replaced by nothing, but by what is attached', () => {
+    for (const garbage of ['', 'nonsense', '{}', '"x"', 'null']) {
+      assert.equal(merged(garbage, ['net1']), undefined, garbage);
+      assert.deepEqual(interfaces(merged(garbage, [], attached('net1'))), ['net1'], garbage);
+    }
+  });
+
+  it('keeps entries that are no objects', () => {
+    const status = merged([null, 7, MULTUS], [], attached('net1')) as unknown[];
+    assert.deepEqual(status.slice(0, 3), [null, 7, MULTUS]);
+  });
+});

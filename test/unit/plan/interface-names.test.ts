@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { interfaceNames, type Unnamed } from '../../../domain/interface-names.ts';
+
+/** `green` is to be named, `green=net1` has a name. */
+const parse = (texts: readonly string[]): Unnamed[] =>
+  texts.map((text) => {
+    const [identity = '', interfaceName = ''] = text.split('=');
+    return { identity, interfaceName };
+  });
+const names = (selections: readonly string[], known: readonly string[] = [], foreign: readonly string[] = []) =>
+  interfaceNames(parse(selections), parse(known), foreign);
+
+describe('interfaces without a name', () => {
+  it('are net1, net2, … in the order of the annotation', () => {
+    assert.deepEqual(names(['a', 'b', 'c']), ['net1', 'net2', 'net3']);
+  });
+
+  it('keep their names when another network is taken away or put before them', () => {
+    const known = ['a=net1', 'b=net2', 'c=net3'];
+    assert.deepEqual(names(['a', 'c'], known), ['net1', 'net3']);
+    assert.deepEqual(names(['c', 'a'], known), ['net3', 'net1']);
+    assert.deepEqual(names(['new', 'a', 'b', 'c'], known), ['net4', 'net1', 'net2', 'net3']);
+  });
+
+  it('get no name that is still attached, asked for, or somebody else’s', () => {
+    assert.deepEqual(names(['new'], ['old=net1']), ['net2']);
+    assert.deepEqual(names(['a', 'b=net1']), ['net2', 'net1']);
+    assert.deepEqual(names(['a', 'b'], [], ['net1', 'eth0', 'net3']), ['net2', 'net4']);
+  });
+
+  it('give way when the name they had is asked for by name', () => {
+    assert.deepEqual(names(['a', 'b=net1'], ['a=net1']), ['net2', 'net1']);
+  });
+
+  it('of the same network with the same parameters are told apart, and both keep their names', () => {
+    assert.deepEqual(names(['a', 'a']), ['net1', 'net2']);
+    assert.deepEqual(names(['a', 'a'], ['a=net1', 'a=net2']), ['net1', 'net2']);
+    assert.deepEqual(names(['a', 'a', 'a'], ['a=net2']), ['net2', 'net1', 'net3']);
+  });
+});
+
+describe('any naming', () => {
+  const identity: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c');
+  const name: fc.Arbitrary<string> = fc.constantFrom('net1', 'net2', 'net3', 'x');
+  const selection = fc.record({ identity, interfaceName: fc.oneof(fc.constant(''), name) });
+  const attachments = fc.uniqueArray(fc.record({ identity, interfaceName: name }), {
+    selector: ({ interfaceName }) => interfaceName,
+  });
+  const inputs = [fc.array(selection, { maxLength: 5 }), attachments, fc.uniqueArray(name)] as const;
+
+  it('leaves given names alone, and gives nobody a name that another has', () => {
+    fc.assert(
+      fc.property(...inputs, (selections, known, foreign) => {
+        const found = interfaceNames(selections, known, foreign);
+        for (const [index, { interfaceName }] of selections.entries()) {
+          const mine = found[index] ?? '';
+          if (interfaceName !== '') {
+            assert.equal(mine, interfaceName);
+            continue;
+          }
+          assert.notEqual(mine, '');
+          assert.equal(found.filter((other) => other === mine).length, 1);
+          const owner = known.find((record) => record.interfaceName === mine);
+          if (owner === undefined) assert.ok(!foreign.includes(mine));
+          else assert.equal(owner.identity, selections[index]?.identity);
+        }
+      }),
+    );
+  });
+
+  it('is the same again once it was carried out', () => {
+    fc.assert(
+      fc.property(...inputs, (selections, known, foreign) => {
+        const found = interfaceNames(selections, known, foreign);
+        const attached = selections.map(({ identity: of }, index) => ({
+          identity: of,
+          interfaceName: found[index] ?? '',
+        }));
+        const distinct = attached.filter(
+          (one, index) => attached.findIndex((other) => other.interfaceName === one.interfaceName) === index,
+        );
+        if (distinct.length < attached.length) return; // Two wish for one name: the dialects' conflict, decided elsewhere.
+        const again = interfaceNames(selections, attached, foreign);
+        assert.deepEqual([...again].sort(), [...found].sort());
+        assert.deepEqual(
+          again.map((each, index) => [selections[index]?.identity, each]).sort(),
+          found.map((each, index) => [selections[index]?.identity, each]).sort(),
+        );
+      }),
+    );
+  });
+});
