@@ -65,9 +65,8 @@ const attachmentBase = {
   result: result.exactOptional(),
 };
 
-/** Records of the first release have neither kind nor interface name at their top. */
 const vxlanAttachment = z
-  .object({ ...attachmentBase, kind: z.literal('vxlan').default('vxlan'), link, vtep: z.string() })
+  .object({ ...attachmentBase, kind: z.literal('vxlan'), link, vtep: z.string() })
   .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
 
 const json: z.ZodType<JsonObject> = z.record(z.string(), z.json());
@@ -114,7 +113,14 @@ const cniAttachment = z.object({
   configText: z.string(),
 });
 
-export const attachmentSchema: z.ZodType<AttachmentRecord> = z.union([cniAttachment, vxlanAttachment]);
+/** Records of the first release have neither kind nor interface name at their top. */
+const withKind = (json: unknown): unknown =>
+  typeof json === 'object' && json !== null && !('kind' in json) ? { ...json, kind: 'vxlan' } : json;
+
+export const attachmentSchema: z.ZodType<AttachmentRecord> = z.preprocess(
+  withKind,
+  z.discriminatedUnion('kind', [cniAttachment, vxlanAttachment]),
+);
 
 export const cniResultSchema: z.ZodType<CniResultRecord> = z.object({
   v: version,

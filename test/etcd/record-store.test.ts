@@ -100,7 +100,11 @@ for (const [name, etcdOf] of [
       const { uid, vni } = unique();
       await recorded(store, intent(uid, vni));
       const other = unique();
-      assert.deepEqual(await store.recordIntent(intent(other.uid, vni)), { kind: 'vni-taken', owner: `${uid}/red` });
+      assert.deepEqual(await store.recordIntent(intent(other.uid, vni)), {
+        kind: 'vni-taken',
+        tunnel: `8472/${vni}`,
+        owner: `${uid}/red`,
+      });
       const [a, b, free] = [unique(), unique(), unique()];
       const both = await Promise.all([a, b].map((one) => store.recordIntent(intent(one.uid, free.vni))));
       assert.equal(both.filter(({ kind }) => kind === 'recorded').length, 1);

@@ -1,0 +1,143 @@
+/** Records of both kinds, and of both releases, side by side on a real etcd. */
+import assert from 'node:assert/strict';
+import { after, before as prepare, describe, it } from 'node:test';
+import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import type { PodwireError } from '../../domain/failures.ts';
+import * as keys from '../../domain/keys.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
+import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { cniIntent, intent, memberOf, RESULT } from './some-records.ts';
+
+describe('records', () => {
+  let server: EtcdServer;
+  let etcd: Etcd;
+  let store: RecordStore;
+  prepare(async () => {
+    server = await startEtcd();
+    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+    store = createRecordStore(etcd);
+  });
+  after(async () => {
+    etcd.close();
+    await server.stop();
+  });
+
+  let numbers = 0;
+  const unique = (): { uid: string; vni: number } => ({ uid: `pod-${(numbers += 1)}`, vni: 1_000 + numbers });
+
+  async function recorded(record: AttachmentRecord): Promise<Stored<AttachmentRecord>> {
+    const outcome = await store.recordIntent(record);
+    assert.ok(outcome.kind === 'recorded', outcome.kind);
+    return outcome.stored;
+  }
+
+  async function attached(record: VxlanAttachmentRecord): Promise<Stored<AttachmentRecord>> {
+    const stored = await recorded(record);
+    assert.ok(await store.recordResult(stored, RESULT, memberOf(record)));
+    return (await store.attachment(stored.key)) ?? assert.fail('no record');
+  }
+
+  it('of a CNI attachment leave no key behind: intent, result, removal, end', async () => {
+    const { uid } = unique();
+    const before = await etcd.keys('/podwire');
+    const record = cniIntent(uid);
+    const stored = await recorded(record);
+    assert.deepEqual(await store.attachment(stored.key), stored);
+    await store.putFailure(uid, { v: 1, interfaceName: 'net1', generation: 1, code: 'CniFailed', message: 'no' });
+    assert.ok(await store.recordResult(stored, RESULT, undefined));
+    await createNodeStore(etcd).putCniResult(record, { v: 1, generation: 1, text: '{}' });
+    const added = (await etcd.keys('/podwire')).filter((key) => !before.includes(key));
+    const result = keys.cniResultKey(record);
+    assert.deepEqual(added.sort(), [stored.key, result, keys.podNodeKey(uid, 'n1')].sort());
+    const attachment = await store.attachment(stored.key);
+    assert.ok(attachment !== undefined);
+    assert.deepEqual(attachment.value, { ...record, phase: 'attached', result: RESULT });
+    const removing = await store.beginRemoval(attachment);
+    assert.ok(removing !== undefined);
+    assert.equal(removing.value.generation, 2);
+    assert.equal((await createNodeStore(etcd).readCniResult(record))?.text, '{}');
+    assert.ok(await store.forget(removing));
+    assert.deepEqual(await etcd.keys('/podwire'), before);
+  });
+
+  it('of a CNI attachment go without those of the VXLAN link beside it, and the other way round', async () => {
+    const { uid, vni } = unique();
+    const before = await etcd.keys('/podwire');
+    const vxlan = intent(uid, vni);
+    const cni = cniIntent(uid, { network: vxlan.network });
+    const link = await attached(vxlan);
+    const withLink = await etcd.keys('/podwire');
+    const remove = async (key: string): Promise<void> => {
+      const stored = await store.attachment(key);
+      const removing = stored === undefined ? undefined : await store.beginRemoval(stored);
+      assert.ok(removing !== undefined && (await store.forget(removing)));
+    };
+    await remove((await recorded(cni)).key);
+    assert.deepEqual(await etcd.keys('/podwire'), withLink);
+    const { key } = await recorded(cni);
+    await remove(link.key);
+    assert.deepEqual(
+      (await store.podAttachments(uid)).map((one) => one.key),
+      [key],
+    );
+    await remove(key);
+    assert.deepEqual(await etcd.keys('/podwire'), before);
+  });
+
+  it('of a CNI attachment are entombed with what their DEL needs', async () => {
+    const { uid } = unique();
+    const before = await etcd.keys('/podwire');
+    const record = cniIntent(uid);
+    assert.ok(await store.entomb(await recorded(record)));
+    const nodeStore = createNodeStore(etcd);
+    const tombstone = (await nodeStore.listTombstones('n1')).find(({ value }) => value.podUid === uid);
+    assert.ok(tombstone !== undefined);
+    assert.deepEqual(tombstone.value, record);
+    await nodeStore.removeTombstone(tombstone);
+    assert.deepEqual(await etcd.keys('/podwire'), before);
+  });
+
+  it('of the first release, which say neither kind nor interface at their top, are read, changed and forgotten', async () => {
+    const { uid, vni } = unique();
+    const before = await etcd.keys('/podwire');
+    const record = intent(uid, vni);
+    const { key } = await attached(record);
+    const expected = { ...record, phase: 'attached', result: RESULT };
+    const first = JSON.stringify({ ...expected, kind: undefined, interfaceName: undefined });
+    await etcd.transact([], [{ put: key, value: first }]);
+    assert.deepEqual((await store.attachment(key))?.value, expected);
+    assert.deepEqual(
+      (await createNodeStore(etcd).listNodeAttachments('n1')).find((stored) => stored.key === key)?.value,
+      expected,
+    );
+    const [found] = await store.podAttachments(uid);
+    assert.ok(found !== undefined);
+    const removing = await store.beginRemoval(found);
+    assert.ok(removing !== undefined && (await store.forget(removing)));
+    assert.deepEqual(await etcd.keys('/podwire'), before);
+  });
+
+  it('of attachments that are not understood are named, with the field, whatever their kind', async () => {
+    const { uid, vni } = unique();
+    const broken = [
+      [{ ...intent(uid, vni), vtep: 7 }, 'field vtep:'],
+      [{ ...intent(uid, vni), kind: undefined, link: {} }, 'field link.'],
+      [{ ...cniIntent(uid), configText: undefined }, 'field configText:'],
+      [{ ...cniIntent(uid), kind: 'other' }, 'field kind:'],
+      ['text', 'field'],
+    ] as const;
+    const key = keys.attachmentKey(cniIntent(uid));
+    for (const [value, field] of broken) {
+      await etcd.transact([], [{ put: key, value: JSON.stringify(value) }]);
+      await assert.rejects(
+        store.attachment(key),
+        (error: PodwireError) => error.code === 'RecordInvalid' && error.message.includes(`${key}: ${field}`),
+        field,
+      );
+    }
+    await etcd.transact([], [{ remove: key }]);
+  });
+});
