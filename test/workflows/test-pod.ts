@@ -19,7 +19,8 @@ import {
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodView } from '../../domain/pod-view.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
-import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { definitionKey } from '../../domain/cni/network-definition.ts';
+import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import type { PodNetworkView } from '../../workflows/progress.ts';
 import { untilAsked, within } from './limits.ts';
 import type { FakeCluster } from './fake-cluster.ts';
@@ -78,6 +79,19 @@ export class TestPod {
   /** Edits the annotation and says so. */
   async annotate(annotation: string): Promise<void> {
     this.change(annotated(annotation));
+    await this.signal();
+  }
+
+  /** Makes a NetworkAttachmentDefinition in the pod's namespace. */
+  define(name: string): void {
+    const config = JSON.stringify({ cniVersion: '1.0.0', name, type: 'bridge' });
+    const ref = { kind: 'nad', namespace: this.namespace, name } as const;
+    this.#world.cluster.definitions.set(definitionKey(ref), { ...ref, uid: `nad-${name}`, config, plugin: '' });
+  }
+
+  /** Asks for CNI networks in NPWG's annotation, and for nothing else, and says so. */
+  async select(npwg: string): Promise<void> {
+    this.change({ annotations: { [NPWG_NETWORKS_ANNOTATION]: npwg } });
     await this.signal();
   }
 
@@ -153,6 +167,18 @@ export class TestPod {
 
   get steps(): string[] {
     return this.calls.map(({ step, interfaceName }) => `${step} ${interfaceName}`.trimEnd());
+  }
+
+  /** Interfaces in NPWG's network-status, with their networks. */
+  get npwgStatus(): string[] {
+    const text = this.#world.cluster.pods.get(`${this.namespace}/${this.name}`)?.npwgStatus ?? '[]';
+    return (JSON.parse(text) as { interface: string; name: string }[]).map((one) => `${one.interface} ${one.name}`);
+  }
+
+  /** Ids of the activities that the last run scheduled on nodes, in order. */
+  async activityIds(): Promise<string[]> {
+    const { events } = await this.handle.fetchHistory();
+    return (events ?? []).flatMap((event) => event.activityTaskScheduledEventAttributes?.activityId ?? []);
   }
 
   get events(): string[] {

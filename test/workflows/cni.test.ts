@@ -1,0 +1,143 @@
+/** What a pod's run does for CNI networks: the same as for VXLAN links, by other steps, and without a mesh. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { startHarness, type Harness } from './harness.ts';
+import { until } from './limits.ts';
+import type { TestPod } from './test-pod.ts';
+
+describe('a CNI network of a running pod', { concurrency: true }, () => {
+  let lab: Harness;
+  before(async () => {
+    lab = await startHarness();
+  });
+  after(() => lab.stop());
+
+  /** A pod that asks for nothing, with networks that it may ask for. */
+  const podWith = async (...networks: readonly string[]): Promise<TestPod> => {
+    const pod = await lab.pod('');
+    for (const network of networks) pod.define(network);
+    return pod;
+  };
+  const attached = async (npwg: string): Promise<TestPod> => {
+    const pod = await podWith('green', 'blue', 'red');
+    await pod.select(npwg);
+    await pod.ended();
+    return pod;
+  };
+  const recorded = async (pod: TestPod): Promise<string[]> =>
+    (await pod.records())
+      .map(({ interfaceName, network, phase }) => `${interfaceName} ${network.name} ${phase}`)
+      .sort();
+  const keysOf = async (pod: TestPod): Promise<string[]> =>
+    (await lab.etcd.keys('/podwire/')).filter((key) => key.includes(pod.uid));
+
+  it('is attached by cniAdd alone, as activity cni-add-net1, and joins no mesh', async () => {
+    const pod = await attached('green');
+    assert.deepEqual(pod.steps, ['cniAdd net1']);
+    assert.deepEqual(await pod.activityIds(), ['cni-add-net1']);
+    assert.equal(lab.faults.calls.filter(({ of, name }) => of === 'green' && /Mesh/.test(name)).length, 0);
+    assert.ok(!lab.meshSignals.includes(`${pod.namespace}/green`));
+    assert.equal(await pod.state(), 'Converged');
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual(await recorded(pod), ['net1 green attached']);
+    assert.deepEqual(pod.status, ['net1 Attached']);
+    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/green`]);
+    assert.deepEqual(pod.events, [`NetworkAttached: attached net1 to network ${pod.namespace}/green`]);
+  });
+
+  it('that is there costs nothing again, also when its definition was edited', async () => {
+    const pod = await attached('green@net1');
+    pod.define('green');
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['cniAdd net1']);
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('is detached by cniDelete alone, and leaves no record', async () => {
+    const pod = await attached('green');
+    await pod.select('');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+    assert.deepEqual(await pod.activityIds(), ['cni-del-net1']);
+    assert.deepEqual([pod.links, pod.status, pod.npwgStatus, await recorded(pod)], [[], [], [], []]);
+    assert.equal(pod.events.at(-1), `NetworkDetached: detached net1 from network ${pod.namespace}/green`);
+    assert.ok(!lab.meshSignals.includes(`${pod.namespace}/green`));
+  });
+
+  it('that is refused for good is undone by cniDelete, forgotten and explained; the good one beside it stays', async () => {
+    const pod = await podWith('green', 'blue');
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'CniConfigInvalid');
+    await pod.select('green@net1, blue@net2');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net2']);
+    assert.deepEqual(await recorded(pod), ['net2 blue attached']);
+    assert.equal(await pod.state(), 'Refused');
+    assert.equal(await pod.mark(), 'refused');
+    assert.deepEqual(pod.status, ['net2 Attached', 'net1 Refused']);
+    assert.deepEqual(pod.npwgStatus, [`net2 ${pod.namespace}/blue`]);
+    assert.ok(pod.events.includes('NetworkRefused: net1: scripted CniConfigInvalid'));
+    await pod.converge();
+    assert.equal(pod.calls.length, 3, 'it is not tried again');
+  });
+
+  it('that fails is tried again without a cniDelete of the run: the node undoes its own tries', async () => {
+    const pod = await podWith('green');
+    lab.nodes.script(pod.uid, 'cniAdd', (call) => (call <= 2 ? 'CniFailed' : 'ok'));
+    await pod.select('green');
+    await pod.ended();
+    assert.deepEqual(pod.steps, Array<string>(3).fill('cniAdd net1'));
+    assert.equal(await pod.state(), 'Converged');
+  });
+
+  it('is replaced behind its interface name in one edit', async () => {
+    const pod = await attached('green@net1');
+    await pod.select('blue@net1');
+    await pod.ended();
+    assert.deepEqual(pod.steps.slice(1), ['cniDelete net1', 'cniAdd net1']);
+    assert.deepEqual(await pod.activityIds(), ['cni-del-net1', 'cni-add-net1']);
+    assert.deepEqual(await recorded(pod), ['net1 blue attached']);
+    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/blue`]);
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('is exchanged with another one between two interfaces: both are detached before either is attached', async () => {
+    const pod = await attached('green@net1, blue@net2');
+    await pod.select('blue@net1, green@net2');
+    await pod.ended();
+    assert.deepEqual(pod.steps.slice(2), ['cniDelete net1', 'cniDelete net2', 'cniAdd net1', 'cniAdd net2']);
+    assert.deepEqual(await recorded(pod), ['net1 blue attached', 'net2 green attached']);
+    assert.deepEqual(pod.status, ['net1 Attached', 'net2 Attached']);
+    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/blue`, `net2 ${pod.namespace}/green`]);
+    assert.equal(await pod.state(), 'Converged');
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('keeps its generated interface when the one before it is taken away', async () => {
+    const pod = await attached('green, blue');
+    assert.deepEqual(await recorded(pod), ['net1 green attached', 'net2 blue attached']);
+    await pod.select('blue');
+    await pod.ended();
+    assert.deepEqual(pod.steps.slice(2), ['cniDelete net1']);
+    assert.deepEqual(await recorded(pod), ['net2 blue attached']);
+  });
+
+  it('stays when its definition vanishes, and the pod is told', async () => {
+    const pod = await attached('green');
+    lab.cluster.definitions.delete(`nad/${pod.namespace}/green`);
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['cniAdd net1']);
+    assert.deepEqual(await recorded(pod), ['net1 green attached']);
+    assert.equal(await pod.state(), 'Refused');
+  });
+
+  it('of a pod that is deleted in the middle of cniAdd leaves nothing', async () => {
+    const pod = await podWith('green');
+    lab.nodes.script(pod.uid, 'cniAdd', () => 'hang');
+    await pod.select('green');
+    await until('the step runs', () => pod.calls.length === 1);
+    await pod.remove();
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+    assert.deepEqual(await keysOf(pod), [`/podwire/sandboxes/n1/${pod.uid}`]);
+  });
+});
