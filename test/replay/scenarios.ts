@@ -3,9 +3,12 @@ import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { memberKey } from '../../domain/keys.ts';
 import { MESSAGE_VERSION, meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
+import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION as NPWG } from '../../domain/settings.ts';
 import type { Harness } from '../workflows/harness.ts';
 import { until } from '../workflows/limits.ts';
 import type { TestPod } from '../workflows/test-pod.ts';
+
+const VXLAN = DEFAULT_DIALECT_SETTINGS.annotation;
 
 /** Returns the workflow id. */
 export type Scenario = (lab: Harness) => Promise<string>;
@@ -110,9 +113,88 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.ended();
     return pod.id;
   },
+  'cni-attach': async (lab) => (await cni(lab, 'green, blue@eth9')).id,
+  'cni-attach-beside-vxlan': async (lab) => {
+    const pod = await cniPod(lab);
+    pod.change({ annotations: { [NPWG]: 'green', [VXLAN]: `red id=${lab.vni()} ip=10.1.0.1/24` } });
+    await pod.converge();
+    return pod.id;
+  },
+  'cni-detach': async (lab) => {
+    const pod = await cni(lab, 'green');
+    await pod.select('');
+    await pod.ended();
+    return pod.id;
+  },
+  'cni-replaced': async (lab) => {
+    const pod = await cni(lab, 'green@net1');
+    await pod.select('blue@net1');
+    await pod.ended();
+    return pod.id;
+  },
+  'cni-exchanged': async (lab) => {
+    const pod = await cni(lab, 'green@net1, blue@net2');
+    await pod.select('blue@net1, green@net2');
+    await pod.ended();
+    return pod.id;
+  },
+  'cni-refused': async (lab) => {
+    const pod = await cniPod(lab);
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'CniConfigInvalid');
+    await pod.select('green@net1, blue@net2');
+    await pod.ended();
+    return pod.id;
+  },
+  'cni-retried': async (lab) => {
+    const pod = await cniPod(lab);
+    lab.nodes.script(pod.uid, 'cniAdd', (call) => (call <= 2 ? 'CniFailed' : 'ok'));
+    await pod.select('green');
+    await pod.ended();
+    return pod.id;
+  },
+  'cni-stuck-open': async (lab) => {
+    const pod = await cniPod(lab);
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'CniPluginMissing');
+    await pod.select('green@net1, blue@net2');
+    await pod.shows('Stuck');
+    return pod.id;
+  },
+  'cni-deleted-while-attaching': async (lab) => {
+    const pod = await cniPod(lab);
+    lab.nodes.script(pod.uid, 'cniAdd', () => 'hang');
+    await pod.select('green');
+    await until('the step runs', () => pod.calls.length === 1);
+    await pod.remove();
+    await pod.ended();
+    return pod.id;
+  },
+  'held-wish': async (lab) => {
+    const vni = lab.vni();
+    lab.cluster.declared = { held: `id=${vni}` };
+    const pod = await lab.pod('held');
+    await pod.converge();
+    lab.cluster.declared = {};
+    await pod.annotate(`held id=${vni}`);
+    await pod.ended();
+    return pod.id;
+  },
   mesh: (lab) => mesh(lab, 'whole', ['n1']),
   'mesh-with-a-node-behind': (lab) => mesh(lab, 'half', ['away', 'n1']),
 };
+
+/** A pod that asks for nothing, in a namespace with two CNI networks. */
+async function cniPod(lab: Harness): Promise<TestPod> {
+  const pod = await lab.pod('');
+  for (const network of ['green', 'blue']) pod.define(network);
+  return pod;
+}
+
+async function cni(lab: Harness, npwg: string): Promise<TestPod> {
+  const pod = await cniPod(lab);
+  await pod.select(npwg);
+  await pod.ended();
+  return pod;
+}
 
 async function mesh(lab: Harness, name: string, nodes: readonly string[]): Promise<string> {
   const network = { scope: 'cluster', name };
