@@ -3,7 +3,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { apply } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
-import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
+import { inNetns, kubectl, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
+import { waitFor } from '../../deploy/lab/waiting.ts';
+import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { CniAttachmentRecord } from '../../domain/records.ts';
+import { readKeys } from './records.ts';
+import { publishedStatus } from './status-truth.ts';
 
 /** Creates or changes NetworkAttachmentDefinitions; a value that is text is stored as it is. */
 export async function defineNetworks(
@@ -59,4 +64,57 @@ export function reservations(lab: Lab, node: string, network: string): string[] 
 export function bridgeConfig(name: string, bridge: string, subnet?: string): object {
   const ipam = subnet === undefined ? {} : { type: 'host-local', ranges: [[{ subnet }]] };
   return { cniVersion: '1.1.0', name, type: 'bridge', bridge, ipam };
+}
+
+/** Takes NetworkAttachmentDefinitions away. */
+export async function removeNetworkDefinitions(lab: Lab, namespace: string, names: readonly string[]): Promise<void> {
+  const kind = 'network-attachment-definitions.k8s.cni.cncf.io';
+  await kubectl(lab, ['-n', namespace, 'delete', kind, '--ignore-not-found', ...names]);
+}
+
+/** Waits until podwire's own status of a pod says what is wished, in the order of the annotation. @throws Error with the last status */
+export async function waitStatus(
+  lab: Lab,
+  pod: PodRef,
+  wished: readonly string[] | ((status: readonly NetworkStatus[]) => boolean),
+  limitMs = 15_000,
+): Promise<readonly NetworkStatus[]> {
+  let last = 'not looked at';
+  const fits = typeof wished === 'function' ? wished : (status: readonly NetworkStatus[]) => same(status, wished);
+  return waitFor(
+    `status of ${pod.name} to be ${typeof wished === 'function' ? 'as wished' : wished.join(', ') || 'empty'}`,
+    async () => {
+      const status = await publishedStatus(lab, pod);
+      last = JSON.stringify(status);
+      return fits(status) ? status : undefined;
+    },
+    { limitMs, everyMs: 100 },
+  ).catch((error: unknown) => {
+    throw new Error(`${(error as Error).message}; last seen: ${last}`, { cause: error });
+  });
+}
+
+const same = (status: readonly NetworkStatus[], wished: readonly string[]): boolean =>
+  status.map((entry) => `${entry.interface ?? entry.name} ${entry.state}`).join() === wished.join();
+
+/** The lab's node of that name. @throws Error when there is none */
+export function labNode(lab: Lab, name: string): LabNode {
+  const found = lab.nodes.find((node) => node.name === name);
+  if (found === undefined) throw new Error(`the lab has no node ${name}`);
+  return found;
+}
+
+/** Ports of a bridge in a node's own namespace: one for each pod that is attached to it. */
+export async function bridgePorts(lab: Lab, node: string, bridge: string): Promise<string[]> {
+  const result = await inNetns(labNode(lab, node).netnsPath, 'ip', ['-j', 'link', 'show', 'master', bridge]);
+  // A bridge that is not there has none.
+  if (result.code !== 0) return [];
+  const text = result.stdout.trim();
+  return (text === '' ? [] : (JSON.parse(text) as { ifname?: string }[])).flatMap(({ ifname }) => ifname ?? []);
+}
+
+/** Attachment records of a pod, as they are in etcd. */
+export async function cniRecords(lab: Lab, podUid: string): Promise<CniAttachmentRecord[]> {
+  const keys = await readKeys(lab, '/podwire/attachments/');
+  return keys.map(({ value }) => value as CniAttachmentRecord).filter((record) => record.podUid === podUid);
 }

@@ -5,11 +5,13 @@
  * | name         | says                                                                                              |
  * |--------------|---------------------------------------------------------------------------------------------------|
  * | ExactlyOne   | a live pod has exactly one right link for each network it asks for, and no other link of ours     |
- * | NothingLeaked| records, reservations, members, links and open runs are those that living pods' wishes imply      |
+ * | NothingLeaked| records, reservations, members, links, files and open runs are those that living pods' wishes imply|
+ * | CniGrammar   | an interface gets (ADD CHECK* DEL+)*, one operation at a time for a sandbox, DEL with ADD's config |
  * | MeshComplete | each member floods to every other member, once, and to nobody else                                |
  * | StatusTruth  | the published status says what the kernel says                                                    |
  * | IntentFirst  | there is no link of ours without a record, at any moment                                          |
  */
+export { cniGrammar } from './cni-grammar.ts';
 export { exactlyOne } from './exactly-one.ts';
 export { intentFirst } from './intent-first.ts';
 export { meshComplete } from './mesh-complete.ts';

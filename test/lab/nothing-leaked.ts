@@ -5,6 +5,7 @@ import { cniResultKey } from '../../domain/keys.ts';
 import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
 import { keepName } from '../../domain/observation.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
+import { cniLeftovers } from './cni-leftovers.ts';
 import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys, type StoredKey } from './records.ts';
 import { openRuns } from './runs.ts';
@@ -21,11 +22,16 @@ async function violations(lab: Lab): Promise<string[]> {
   const keys = await readKeys(lab);
   const pods = await wishingPods(lab);
   const attachments = below(keys, '/podwire/attachments/').map(({ value }) => value as AttachmentRecord);
-  const [links, runs] = await Promise.all([linkViolations(lab, attachments), runViolations(lab)]);
+  const [links, leftovers, runs] = await Promise.all([
+    linkViolations(lab, attachments),
+    cniLeftovers(lab, attachments),
+    runViolations(lab),
+  ]);
   return [
     ...attachments.flatMap((record) => attachmentViolations(record, pods)),
     ...keyViolations(keys, attachments, new Set(pods.map((pod) => pod.view.uid))),
     ...links,
+    ...leftovers,
     ...runs,
   ];
 }

@@ -36,7 +36,9 @@ if (fault.grandchild) {
 let output = answer();
 let exit = 0;
 if (fault.delegate !== undefined) {
-  const done = spawnSync(fault.delegate, [], { input: stdin, env: process.env });
+  // As if it were this process: killed with it.
+  const words = ['--pdeathsig', 'KILL', '--', fault.delegate];
+  const done = spawnSync('/usr/bin/setpriv', words, { input: stdin, env: process.env });
   output = done.stdout.toString();
   exit = done.status ?? 1;
 }
