@@ -6,6 +6,7 @@ import { register as registerLint } from './commands/lint.ts';
 import { register as registerNetwork } from './commands/network.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
+import { register as registerSweep } from './commands/sweep.ts';
 import { UsageError } from './usage-error.ts';
 
 const program = new Command('podwire').description('Durable pod networking for Kubernetes.').showHelpAfterError();
@@ -15,6 +16,7 @@ registerStatus(program);
 registerNetwork(program);
 registerRetry(program);
 registerForget(program);
+registerSweep(program);
 
 try {
   await program.parseAsync();

@@ -19,6 +19,8 @@ export interface NodeConfig {
   readonly cniStateDir: string;
   /** Of one execution of one plugin. */
   readonly cniTimeoutMs: number;
+  /** Between two sweeps, in milliseconds; 0: none by themselves. */
+  readonly sweepMs: number;
   readonly bindAddress: string;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
@@ -92,6 +94,12 @@ const table = {
     schema: seconds(50, 1, 50),
     help: 'seconds after which one execution of a CNI plugin is ended, with all its children',
   },
+  sweepMs: {
+    flag: 'sweep-seconds',
+    env: 'PODWIRE_SWEEP_SECONDS',
+    schema: seconds(60, 0, 86_400),
+    help: 'seconds between two sweeps of this node for leaks and drift; 0: only when a person asks',
+  },
   bindAddress: {
     flag: 'bind-address',
     env: 'PODWIRE_BIND_ADDRESS',
@@ -110,10 +118,10 @@ const table = {
 export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
   const values = readSettings(table, argv, env);
   const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
-  const { cniTimeout: cniTimeoutMs, bindAddress, failpointsFile, logLevel, ...rest } = others;
+  const { cniTimeout: cniTimeoutMs, sweepMs, bindAddress, failpointsFile, logLevel, ...rest } = others;
   return {
     ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir },
-    ...{ cniTimeoutMs, bindAddress, failpointsFile, logLevel },
+    ...{ cniTimeoutMs, sweepMs, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),
   };

@@ -1,12 +1,15 @@
 /** Figures of a node worker for Prometheus. */
-import { Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { NodeSteps } from '../activities/node/index.ts';
+import type { SweepObserver } from '../activities/node/sweep-memory.ts';
 import { PodwireError } from '../domain/failures.ts';
+import type { FindingKind } from '../domain/sweep/finding.ts';
 
 export interface NodeMetrics {
   readonly registry: Registry;
   /** The same steps, timed. */
   timed(steps: NodeSteps): NodeSteps;
+  readonly sweep: SweepObserver;
 }
 
 /** @param sandboxes how many sandboxes are published at the moment */
@@ -29,6 +32,7 @@ export function createNodeMetrics(sandboxes: () => number): NodeMetrics {
   });
   return {
     registry,
+    sweep: sweepMetrics(registry),
     timed: (steps) => {
       const entries = Object.entries(steps).map(([step, work]) => [
         step,
@@ -49,5 +53,42 @@ export function createNodeMetrics(sandboxes: () => number): NodeMetrics {
       ]);
       return Object.fromEntries(entries) as NodeSteps;
     },
+  };
+}
+
+const KINDS = [
+  'drift',
+  'journal',
+  'link',
+  'record',
+  'reservation',
+  'cache-file',
+  'unreadable',
+] as const satisfies readonly FindingKind[];
+
+function sweepMetrics(registry: Registry): SweepObserver {
+  const found = new Gauge({
+    name: 'podwire_node_sweep_findings',
+    help: 'What the last look of a sweep found, by kind',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  const acted = new Counter({
+    name: 'podwire_node_sweep_actions_total',
+    help: 'Leaks removed (journal, link, reservation, cache-file) and interfaces handed over to be made anew (drift)',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  const last = new Gauge({
+    name: 'podwire_node_sweep_last_timestamp_seconds',
+    help: 'When the node was looked at last, seconds since the epoch',
+    registers: [registry],
+  });
+  return {
+    looked: (findings) => {
+      for (const kind of KINDS) found.set({ kind }, findings.filter((finding) => finding.kind === kind).length);
+      last.setToCurrentTime();
+    },
+    acted: ({ kind }) => acted.inc({ kind }),
   };
 }

@@ -37,6 +37,7 @@ import { connectWorker } from './native-connection.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { resyncNetworks } from './node-resync.ts';
+import { createNodeSweep, scheduleSweeps } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
@@ -91,6 +92,7 @@ async function serve(config: NodeConfig): Promise<void> {
     }),
   ];
   const connection = await connecting;
+  if (ready && connection !== undefined) scheduleSweeps(temporal.client, config.node, config.sweepMs, log, signal);
   if (ready && connection !== undefined) await runWorker(config, connection, deps, metrics, log);
   stop();
   await Promise.all(loops);
@@ -145,7 +147,7 @@ async function runWorker(
     connection,
     namespace: config.temporal.namespace,
     taskQueue: nodeQueue(config.node),
-    activities: { ...createNodeActivities(steps) },
+    activities: { ...createNodeActivities(steps), ...createNodeSweep(deps, metrics.sweep, log) },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     maxConcurrentActivityTaskExecutions: SLOTS,
     // Heartbeats are how a cancellation gets here; the default throttles them to most of the time-out.

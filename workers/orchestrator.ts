@@ -5,6 +5,7 @@
 import { Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createControlActivities } from '../activities/control/index.ts';
+import { createSweepControlActivities } from '../activities/control/sweep.ts';
 import { toApplicationFailure } from '../activities/failure-mapping.ts';
 import { withFailpoints } from '../activities/with-failpoints.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
@@ -20,9 +21,11 @@ import { podKeys } from '../adapters/kubernetes/pod-view.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
+import { podRunIsOpen, removeSweepSchedule } from '../adapters/temporal/sweeps.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
+import type { PodIdentity } from '../domain/pod-view.ts';
 import { connectWorker } from './native-connection.ts';
 import { installRuntime } from './runtime.ts';
 import { workflowCode } from './workflow-code.ts';
@@ -47,16 +50,18 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const etcd = createEtcd(config.etcd);
   const kube = createKubeClient({ kubeconfig: config.kubeconfig, deadlineMs: API_DEADLINE_MS });
   const temporal = connectClient(config.temporal);
-  const activities = createControlActivities({
-    cluster: createCluster(kube, podKeys(config.dialect)),
-    records: createRecordStore(etcd),
-    signals: createSignals(temporal.client),
-    ip: ipCodec,
-    settings: config.dialect,
-    hash: inputsHash,
-    md5,
+  const cluster = createCluster(kube, podKeys(config.dialect));
+  const records = createRecordStore(etcd);
+  const signals = createSignals(temporal.client);
+  const control = createControlActivities({
+    ...{ cluster, records, signals, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 },
     nodeGoneSeconds: config.nodeGoneSeconds,
   });
+  const runs = {
+    isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod),
+    removeSweepSchedule: (node: string) => removeSweepSchedule(temporal.client, node),
+  };
+  const activities = { ...control, ...createSweepControlActivities({ cluster, records, signals, runs }) };
 
   const stopped = new AbortController();
   const stopEarly = (): void => stopped.abort();

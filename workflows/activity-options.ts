@@ -13,6 +13,7 @@
  * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
  * | node: stuck              | 30…60 s, endless | a cause that goes away is noticed without a person; a signal interrupts           |
  * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
+ * | node: sweep              | 1 attempt, 3 min | the next sweep comes by itself; a second look may run some plugins                |
  */
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 
@@ -62,6 +63,14 @@ export const MESH_SYNC: ActivityOptions = {
   ...NODE,
   scheduleToStartTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
+};
+
+/** One look of a sweep; what it misses, the next sweep sees. A second look may have to run plugins. */
+export const SWEEP: ActivityOptions = {
+  ...NODE,
+  startToCloseTimeout: '3m',
+  scheduleToStartTimeout: '10s',
+  retry: { maximumAttempts: 1 },
 };
 
 /** Pause before observing again when the world moved on between plan and step, in seconds. */

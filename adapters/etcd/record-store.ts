@@ -50,6 +50,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     recordIntent: (record, previous) => recordIntent(etcd, record, previous),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
     beginRemoval: (stored) => beginRemoval(etcd, stored),
+    beginRepair: (stored) => beginRepair(etcd, stored),
     putFailure: (podUid, failure) => put(etcd, keys.failureKey(podUid, failure.interfaceName), failure),
     failures: async (podUid) => {
       const { entries } = await etcd.list(keys.podFailuresPrefix(podUid));
@@ -196,6 +197,17 @@ async function beginRemoval(
     [putOperation(stored.key, removing), ...(member === undefined ? [] : [{ remove: member }])],
   );
   return applied ? { key: stored.key, value: removing, modRevision: revision } : undefined;
+}
+
+/** What was recorded of the link stays: it is still ours to remove. */
+async function beginRepair(
+  etcd: Etcd,
+  stored: Stored<AttachmentRecord>,
+): Promise<Stored<AttachmentRecord> | undefined> {
+  const record = stored.value;
+  const intent: AttachmentRecord = { ...record, phase: 'intent', generation: record.generation + 1 };
+  const { applied, revision } = await etcd.transact([unchanged(stored)], [putOperation(stored.key, intent)]);
+  return applied ? { key: stored.key, value: intent, modRevision: revision } : undefined;
 }
 
 /** The membership key if it is this attachment's: a sandbox made anew may have joined under the same key already. */

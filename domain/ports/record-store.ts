@@ -47,6 +47,8 @@ export interface RecordStore {
   ) => Promise<boolean>;
   /** `removing` with a new generation, and out of the mesh, in one transaction; undefined: changed by somebody else. */
   readonly beginRemoval: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
+  /** Back to `intent` with a new generation, so that it is made anew; it stays in the mesh. undefined: changed by somebody else. */
+  readonly beginRepair: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
   /** Notes why a step keeps failing; forgotten with the next result or removal. */
   readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
   readonly failures: (podUid: string) => Promise<FailureRecord[]>;

@@ -16,4 +16,6 @@ export async function findRuns(lab: Lab, query: string): Promise<string[]> {
   return runs.map((each) => each.execution.workflowId);
 }
 
-export const openRuns = (lab: Lab): Promise<string[]> => findRuns(lab, 'ExecutionStatus="Running"');
+/** Without sweeps, which come and go by themselves. */
+export const openRuns = (lab: Lab): Promise<string[]> =>
+  findRuns(lab, 'ExecutionStatus="Running" AND WorkflowType!="nodeSweep"');

@@ -1,0 +1,18 @@
+/** Contract of the sweep's local activities. Types only. */
+import type { PodInput, RecordInput } from './inputs.ts';
+
+export interface RepairDriftInput extends RecordInput {
+  readonly generation: number;
+  /** What differed. */
+  readonly why: string;
+}
+
+/** Served beside `ControlActivities`. */
+export interface SweepControlActivities {
+  /** Moves the record back to `intent` with a new generation, starts the pod's run, tells the pod's owner. False: the record changed. */
+  repairDrift(input: RepairDriftInput): Promise<boolean>;
+  /** Starts the pod's run unless one is open, which works on it already. True: started. */
+  wakeIdlePod(input: PodInput & { readonly reason: string }): Promise<boolean>;
+  /** Ends the sweeps of a node that is gone for good. */
+  removeSweepSchedule(input: { readonly v: number; readonly node: string }): Promise<void>;
+}

@@ -1,0 +1,26 @@
+/** The node worker's sweep activities, ready to be registered. One at a time: two sweeps at once would act on each other's half. */
+import { PodwireError } from '../../domain/failures.ts';
+import { KeyedMutex } from './keyed-mutex.ts';
+import { sweepAct } from './sweep-act.ts';
+import type { SweepNodeActivities } from './sweep-inputs.ts';
+import { sweepLook, type SweepDeps } from './sweep-look.ts';
+import { withHeartbeat, type Step } from './with-heartbeat.ts';
+
+const WAIT_MS = 20_000;
+
+export function createSweepNodeActivities(deps: SweepDeps): SweepNodeActivities {
+  const mutex = new KeyedMutex();
+  const busy = (): Error => new PodwireError('SandboxBusy', 'another sweep of this node takes long');
+  const alone =
+    <Input extends { readonly node: string }, Output>(
+      step: (deps: SweepDeps, input: Input, signal: AbortSignal) => Promise<Output>,
+    ): Step<Input, Output> =>
+    (input, signal) => {
+      if (input.node !== deps.node) throw new PodwireError('Fenced', `this is node ${deps.node}, not ${input.node}`);
+      return mutex.run('', WAIT_MS, busy, () => step(deps, input, signal));
+    };
+  return {
+    sweepLook: withHeartbeat(alone(sweepLook)),
+    sweepAct: withHeartbeat(alone(sweepAct)),
+  };
+}

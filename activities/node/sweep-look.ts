@@ -1,0 +1,172 @@
+/** One look at everything on the node that could be left over or changed. Reads only; CHECK is a read, too. */
+import { PodwireError } from '../../domain/failures.ts';
+import type { CniLeftovers } from '../../domain/ports/cni-leftovers.ts';
+import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
+import type { AttachmentRecord, CniAttachmentRecord, SandboxRecord, Stored } from '../../domain/records.ts';
+import { checkKey, classify, type NodeSnapshot, type ObservedSandbox } from '../../domain/sweep/classify.ts';
+import { driftOf } from '../../domain/sweep/drift.ts';
+import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
+import { callOf } from './cni-attachment.ts';
+import type { CniDeps } from './deps.ts';
+import { eachWithLimit } from './each-with-limit.ts';
+import { openRecorded } from './sandbox-netns.ts';
+import type { SweepLookInput, SweepLookResult } from './sweep-inputs.ts';
+import type { SweepMemory, SweepObserver } from './sweep-memory.ts';
+
+export interface SweepDeps extends CniDeps {
+  readonly leftovers: CniLeftovers;
+  readonly memory: SweepMemory;
+  readonly observer: SweepObserver;
+  readonly gc: {
+    due(): boolean;
+    run(records: readonly Stored<AttachmentRecord>[], signal: AbortSignal): Promise<string[]>;
+  };
+}
+
+export interface Look {
+  readonly findings: readonly Finding[];
+  readonly snapshot: NodeSnapshot;
+}
+
+/** A sweep is never in a hurry; pods' own operations are. */
+const AT_ONCE = 2;
+/** A plugin that hangs in CHECK must not hold its sandbox's lock for long. */
+const CHECK_LIMIT_MS = 5_000;
+const CHECK_LOCK_WAIT_MS = 20;
+/** What fits well into a history. */
+const MAX_FINDINGS = 100;
+
+export async function sweepLook(
+  deps: SweepDeps,
+  _input: SweepLookInput,
+  signal: AbortSignal,
+): Promise<SweepLookResult> {
+  const { findings } = await look(deps, signal);
+  return {
+    findings: findings
+      .slice(0, MAX_FINDINGS)
+      .map((finding) => ({ ...finding, ageSeconds: deps.memory.ageSeconds(finding) })),
+    more: Math.max(0, findings.length - MAX_FINDINGS),
+    gcDue: deps.gc.due(),
+  };
+}
+
+/** @throws PodwireError EtcdUnavailable, CriUnavailable: half a view is no view */
+export async function look(deps: SweepDeps, signal: AbortSignal): Promise<Look> {
+  const snapshot = await snapshotOf(deps, signal);
+  const findings = deps.memory.seen(classify(snapshot));
+  const troubled = new Set(findings.map(({ attachment }) => keyOf(attachment)));
+  for (const { value } of snapshot.records) {
+    if (value.phase === 'attached' && !troubled.has(keyOf(value)))
+      deps.memory.sound(value.sandboxId, value.interfaceName);
+  }
+  deps.observer.looked(findings);
+  return { findings, snapshot };
+}
+
+const keyOf = (of: { sandboxId: string; interfaceName: string } | undefined): string =>
+  of === undefined ? '' : checkKey(of.sandboxId, of.interfaceName);
+
+async function snapshotOf(deps: SweepDeps, signal: AbortSignal): Promise<NodeSnapshot> {
+  const { node, bootId, temporaryName } = deps;
+  // The order matters: see domain/sweep/classify.ts.
+  const [{ entries, unreadable }, reservations, cacheFiles] = await Promise.all([
+    deps.journal.list(),
+    deps.leftovers.reservations(),
+    deps.leftovers.cacheFiles(),
+  ]);
+  const ready = await deps.runtime.listReady();
+  const sandboxes = await observed(deps, new Set(ready.map(({ id }) => id)), signal);
+  const [records, tombstones] = await Promise.all([
+    deps.store.listNodeAttachments(node),
+    deps.store.listTombstones(node),
+  ]);
+  const runtime = new Map<string, 'ready' | 'not-ready'>(ready.map(({ id }) => [id, 'ready']));
+  const named = [
+    ...records.map(({ value }) => value.sandboxId),
+    ...[...reservations, ...cacheFiles].map(({ sandboxId }) => sandboxId),
+  ];
+  for (const id of new Set(named)) {
+    if (id === '' || runtime.has(id)) continue;
+    const found = await deps.runtime.describe(id);
+    if (found !== undefined) runtime.set(id, found.ready ? 'ready' : 'not-ready');
+  }
+  const checks = await checked(deps, records, sandboxes, entries, signal);
+  return {
+    ...{ node, bootId, journal: entries, unreadable, reservations, cacheFiles, sandboxes, records, tombstones },
+    ...{ runtime, checks, temporaryName },
+  };
+}
+
+/** Links of the sandboxes that are Ready and published; one that goes meanwhile is passed over. */
+async function observed(deps: SweepDeps, ready: ReadonlySet<string>, signal: AbortSignal): Promise<ObservedSandbox[]> {
+  const published = (await deps.store.listSandboxes(deps.node)).filter(
+    ({ sandboxId, bootId }) => ready.has(sandboxId) && bootId === deps.bootId,
+  );
+  const outcomes = await eachWithLimit(published, AT_ONCE, (sandbox) => observe(deps, sandbox, signal));
+  return outcomes.flatMap((outcome) => {
+    if (outcome.status === 'fulfilled') return [outcome.value];
+    if (outcome.reason instanceof PodwireError && PASSED_OVER.has(outcome.reason.code)) return [];
+    throw outcome.reason;
+  });
+}
+
+const PASSED_OVER = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused', 'CommandFailed', 'CommandTimedOut']);
+
+async function observe(deps: SweepDeps, sandbox: SandboxRecord, signal: AbortSignal): Promise<ObservedSandbox> {
+  const netns = await openRecorded(deps, sandbox, signal);
+  try {
+    const { podUid: uid, namespace, name, sandboxId } = sandbox;
+    return { sandboxId, pod: { uid, namespace, name }, view: await deps.kernel.observe(netns) };
+  } finally {
+    await netns.close();
+  }
+}
+
+/** CHECK of the CNI attachments whose links look well; what differs anyway needs no plugin to say so. */
+async function checked(
+  deps: SweepDeps,
+  records: readonly Stored<AttachmentRecord>[],
+  sandboxes: readonly ObservedSandbox[],
+  journal: readonly CniJournalEntry[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const views = new Map(sandboxes.map(({ sandboxId, view }) => [sandboxId, view]));
+  const failed = new Map<string, string>();
+  const sound = records.flatMap(({ value }) => {
+    const view = views.get(value.sandboxId);
+    if (view === undefined || value.kind !== 'cni' || value.phase !== 'attached') return [];
+    return driftOf(value, view).length === 0 ? [value] : [];
+  });
+  await eachWithLimit(sound, AT_ONCE, async (record) => {
+    const entry = journal.find(({ call }) => checkKey(call.sandboxId, call.interfaceName) === keyOf(record));
+    const why = await checkFailure(deps, record, entry, signal);
+    if (why !== undefined) failed.set(keyOf(record), why);
+  });
+  return failed;
+}
+
+/** Undefined: all is well, or nobody can say. A plugin that is missing or hangs says nothing about the interface. */
+async function checkFailure(
+  deps: SweepDeps,
+  record: CniAttachmentRecord,
+  entry: CniJournalEntry | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const busy = (): Error => new PodwireError('SandboxBusy', `sandbox ${record.sandboxId} is being worked on`);
+  try {
+    return await deps.sandboxLocks.run(record.sandboxId, CHECK_LOCK_WAIT_MS, busy, () =>
+      deps.networkLocks.shared(record.network, async () => {
+        const resultText = entry?.resultText ?? (await deps.store.readCniResult(record))?.text;
+        if (resultText === undefined) return undefined;
+        const call = entry?.call ?? callOf(record, record.netns.path);
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(CHECK_LIMIT_MS)]);
+        const check = await deps.plugins.check(call, resultText, limit);
+        return check.kind === 'failed' ? shortWhy(`CHECK: ${check.message}`) : undefined;
+      }),
+    );
+  } catch (error) {
+    if (error instanceof PodwireError) return undefined;
+    throw error;
+  }
+}

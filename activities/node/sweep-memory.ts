@@ -1,0 +1,62 @@
+/** What a node's sweeps remember from one to the next; lost with the worker, which costs nothing but patience. */
+import type { Finding } from '../../domain/sweep/finding.ts';
+
+export interface SweepObserver {
+  looked(findings: readonly Finding[]): void;
+  /** Something was removed, or handed over to be made anew. */
+  acted(finding: Finding): void;
+}
+
+/** An interface that was made anew so often and differs again in the same way: its plugins, or its pod, want it so. */
+const MAX_REPAIRS = 3;
+
+interface Repairs {
+  readonly why: string;
+  readonly count: number;
+}
+
+export class SweepMemory {
+  readonly #firstSeen = new Map<string, number>();
+  readonly #repairs = new Map<string, Repairs>();
+  readonly #now: () => number;
+
+  /** @param now milliseconds of a clock that does not jump */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Takes in one whole look: what is not found any more is forgotten, and a repair that was in vain too often is only reported. */
+  seen(findings: readonly Finding[]): Finding[] {
+    const ids = new Set(findings.map(({ id }) => id));
+    for (const id of this.#firstSeen.keys()) if (!ids.has(id)) this.#firstSeen.delete(id);
+    for (const { id } of findings) if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, this.#now());
+    return findings.map((finding) => this.#inVain(finding));
+  }
+
+  ageSeconds({ id }: Finding): number {
+    return Math.round((this.#now() - (this.#firstSeen.get(id) ?? this.#now())) / 1_000);
+  }
+
+  repairing(finding: Finding): void {
+    const key = keyOf(finding);
+    const before = this.#repairs.get(key);
+    this.#repairs.set(key, { why: finding.why, count: before?.why === finding.why ? before.count + 1 : 1 });
+    if (this.#repairs.size > MAX_REMEMBERED) this.#repairs.delete(this.#repairs.keys().next().value ?? '');
+  }
+
+  /** An interface that is as it should be starts anew. */
+  sound(sandboxId: string, interfaceName: string): void {
+    this.#repairs.delete(`${sandboxId}/${interfaceName}`);
+  }
+
+  #inVain(finding: Finding): Finding {
+    const repairs = this.#repairs.get(keyOf(finding));
+    if (finding.kind !== 'drift' || repairs?.why !== finding.why || repairs.count < MAX_REPAIRS) return finding;
+    const why = `${finding.why} (made anew ${repairs.count} times and the same again: left as it is)`;
+    return { ...finding, action: 'report', why };
+  }
+}
+
+const MAX_REMEMBERED = 1_000;
+
+const keyOf = ({ attachment }: Finding): string => `${attachment?.sandboxId ?? ''}/${attachment?.interfaceName ?? ''}`;

@@ -1,0 +1,184 @@
+/**
+ * From a snapshot of a node to findings. Pure: what it says of one look is a suspicion, which a second look has to confirm.
+ *
+ * The snapshot's parts have to be read in this order: journal, reservations and links before records. What has been made in between then
+ * has its record, since the record comes first.
+ */
+import { attachmentKey } from '../keys.ts';
+import { ownerOf } from '../link-alias.ts';
+import type { NetnsView } from '../link-observation.ts';
+import type { PodIdentity } from '../pod-view.ts';
+import type { CacheFile, Reservation } from '../ports/cni-leftovers.ts';
+import type { CniJournalEntry } from '../ports/cni-journal.ts';
+import type { AttachmentRecord, Stored } from '../records.ts';
+import { driftOf } from './drift.ts';
+import { shortWhy, type Finding } from './finding.ts';
+
+export interface ObservedSandbox {
+  readonly sandboxId: string;
+  readonly pod: PodIdentity;
+  readonly view: NetnsView;
+}
+
+export interface NodeSnapshot {
+  readonly node: string;
+  readonly bootId: string;
+  readonly journal: readonly CniJournalEntry[];
+  /** File names. */
+  readonly unreadable: readonly string[];
+  readonly reservations: readonly Reservation[];
+  readonly cacheFiles: readonly CacheFile[];
+  readonly sandboxes: readonly ObservedSandbox[];
+  readonly records: readonly Stored<AttachmentRecord>[];
+  readonly tombstones: readonly Stored<AttachmentRecord>[];
+  /** Sandbox ids that the runtime knows, by whether they are Ready. */
+  readonly runtime: ReadonlyMap<string, 'ready' | 'not-ready'>;
+  /** What CHECK said where it failed, by `checkKey`. */
+  readonly checks: ReadonlyMap<string, string>;
+  /** Name under which a pod's interface is made. */
+  readonly temporaryName: (podUid: string, interfaceName: string) => string;
+}
+
+export const checkKey = (sandboxId: string, interfaceName: string): string => `${sandboxId}/${interfaceName}`;
+
+/** What can be acted on comes first. */
+export function classify(snapshot: NodeSnapshot): Finding[] {
+  return [
+    ...orphanLinks(snapshot),
+    ...orphanJournal(snapshot),
+    ...drifted(snapshot),
+    ...unattended(snapshot),
+    ...reservations(snapshot),
+    ...cacheFiles(snapshot),
+    ...snapshot.unreadable.map((file): Finding => ({
+      ...{ id: `unreadable/${file}`, kind: 'unreadable', action: 'report', where: `journal entry ${file}`, owner: '' },
+      why: 'it cannot be read; once nothing of that attachment is left on the node, remove the file',
+    })),
+  ];
+}
+
+function orphanLinks({ sandboxes, records, temporaryName }: NodeSnapshot): Finding[] {
+  return sandboxes.flatMap(({ sandboxId, pod, view }) => {
+    const own = records.map(({ value }) => value).filter((record) => record.sandboxId === sandboxId);
+    const names = new Set(
+      own.flatMap(({ kind, podUid, interfaceName }) =>
+        kind === 'vxlan' ? [interfaceName, temporaryName(podUid, interfaceName)] : [],
+      ),
+    );
+    return view.links
+      .filter((link) => ownerOf(link.alias)?.podUid === pod.uid && !names.has(link.name))
+      .map((link): Finding => ({
+        ...{ id: `link/${sandboxId}/${link.name}/${link.ifindex}`, kind: 'link', action: 'remove', pod },
+        where: `${link.name} in ${short(sandboxId)}`,
+        owner: nameOf(pod),
+        why: "carries podwire's alias, and no record owns it",
+      }));
+  });
+}
+
+function orphanJournal({ node, journal, records, tombstones, sandboxes }: NodeSnapshot): Finding[] {
+  const owned = new Set(
+    [...records, ...tombstones]
+      .filter(({ value }) => value.kind === 'cni')
+      .map(({ value: { podUid, sandboxId, interfaceName } }) =>
+        attachmentKey({ node, podUid, sandboxId, interfaceName }),
+      ),
+  );
+  return journal
+    .filter(
+      ({ podUid, call: { sandboxId, interfaceName } }) =>
+        !owned.has(attachmentKey({ node, podUid, sandboxId, interfaceName })),
+    )
+    .map(({ podUid, generation, call: { sandboxId, interfaceName, networkName, args } }): Finding => {
+      // Its pod's run, told in time, may want it back.
+      const living = sandboxes.find((sandbox) => sandbox.sandboxId === sandboxId && sandbox.pod.uid === podUid)?.pod;
+      const argument = (key: string): string => args.find(([name]) => name === key)?.[1] ?? '';
+      return {
+        ...{ id: `journal/${sandboxId}/${interfaceName}/${generation}`, kind: 'journal', action: 'remove' },
+        where: `${interfaceName} in ${short(sandboxId)}`,
+        owner: living === undefined ? `${argument('K8S_POD_NAMESPACE')}/${argument('K8S_POD_NAME')}` : nameOf(living),
+        why: `CNI network ${networkName} was begun, and no record owns it`,
+        ...(living === undefined ? {} : { pod: living }),
+      };
+    });
+}
+
+function drifted({ bootId, sandboxes, records, journal, checks }: NodeSnapshot): Finding[] {
+  const byId = new Map(sandboxes.map((sandbox) => [sandbox.sandboxId, sandbox]));
+  const begun = new Map(journal.map((entry) => [checkKey(entry.call.sandboxId, entry.call.interfaceName), entry]));
+  return records.flatMap((stored) => {
+    const { value: record } = stored;
+    const sandbox = byId.get(record.sandboxId);
+    if (sandbox === undefined || record.bootId !== bootId || record.phase !== 'attached') return [];
+    const key = checkKey(record.sandboxId, record.interfaceName);
+    const entry = begun.get(key);
+    const other =
+      record.kind === 'cni' && entry !== undefined && entry.generation !== record.generation
+        ? [`the node made it as generation ${entry.generation}, recorded is ${record.generation}`]
+        : [];
+    const why = [...driftOf(record, sandbox.view, checks.get(key)), ...other];
+    return why.length === 0 ? [] : [ofRecord('drift', 'repair', stored, why.join('; '))];
+  });
+}
+
+/** Records that wait for somebody: whether a run works on them is not known on the node. */
+function unattended({ records, runtime }: NodeSnapshot): Finding[] {
+  return records.flatMap((stored) => {
+    const { phase, sandboxId } = stored.value;
+    const state = runtime.get(sandboxId);
+    if (state !== 'ready') {
+      const why = state === undefined ? 'the container runtime does not know its sandbox' : 'its sandbox has ended';
+      return [ofRecord('record', 'tell', stored, why)];
+    }
+    if (phase === 'attached') return [];
+    return [ofRecord('record', 'tell', stored, `it is in phase ${phase}`)];
+  });
+}
+
+function reservations({ runtime, records, journal, reservations: found }: NodeSnapshot): Finding[] {
+  const ours = new Set([...records.map(({ value }) => value.sandboxId), ...journal.map(({ call }) => call.sandboxId)]);
+  return found
+    .filter(({ sandboxId }) => !runtime.has(sandboxId) && !ours.has(sandboxId))
+    .map(({ network, address, sandboxId, interfaceName }): Finding => ({
+      ...{ id: `reservation/${network}/${address}/${sandboxId}`, kind: 'reservation', action: 'report', foreign: true },
+      where: `${address} of CNI network ${network}`,
+      owner: sandboxId === '' ? '' : `${short(sandboxId)} ${interfaceName}`.trim(),
+      why:
+        sandboxId === ''
+          ? 'host-local reserved it and its file is empty'
+          : 'host-local reserved it for a sandbox that the container runtime does not know',
+    }));
+}
+
+function cacheFiles({ runtime, cacheFiles: found }: NodeSnapshot): Finding[] {
+  return found
+    .filter(({ sandboxId }) => !runtime.has(sandboxId))
+    .map(({ file, sandboxId, interfaceName, network }): Finding => ({
+      ...{ id: `cache-file/${file}`, kind: 'cache-file', action: 'report', foreign: true },
+      where: file,
+      owner: `${short(sandboxId)} ${interfaceName}`.trim(),
+      why: `libcni's cache of network ${network}, for a sandbox that the container runtime does not know`,
+    }));
+}
+
+function ofRecord(
+  kind: 'drift' | 'record',
+  action: 'repair' | 'tell',
+  { value, modRevision }: Stored<AttachmentRecord>,
+  why: string,
+): Finding {
+  const { node, sandboxId, interfaceName, generation } = value;
+  const pod = { uid: value.podUid, namespace: value.namespace, name: value.name };
+  return {
+    ...{ id: `${kind}/${pod.uid}/${sandboxId}/${interfaceName}/${generation}/${modRevision}`, kind, action, pod },
+    where: `${interfaceName} in ${short(sandboxId)}`,
+    owner: nameOf(pod),
+    why: shortWhy(why),
+    attachment: { node, sandboxId, interfaceName, generation, modRevision },
+  };
+}
+
+const nameOf = ({ namespace, name }: PodIdentity): string => `${namespace}/${name}`;
+
+/** As container tools show ids. */
+const short = (sandboxId: string): string => sandboxId.slice(0, 13);

@@ -1,0 +1,52 @@
+/** Names and payloads of the sweep that cross process borders. Public; changes need a version. */
+import type { Finding } from './finding.ts';
+
+export const NODE_SWEEP = 'nodeSweep';
+
+/** Id of a node's schedule, and the beginning of its runs' ids: Temporal adds the time. */
+export const sweepId = (node: string): string => `sweep/${node}`;
+
+/** Ids of runs that a person starts; runs that do the same are one. */
+export function manualSweepId({ node, dryRun, removeForeign }: NodeSweepInput): string {
+  const how = dryRun === true ? 'dry-run' : removeForeign === true ? 'remove-foreign' : 'now';
+  return `${sweepId(node)}/${how}`;
+}
+
+export interface NodeSweepInput {
+  readonly v: number;
+  readonly node: string;
+  /** Between the two looks. */
+  readonly pauseSeconds: number;
+  /** Looks twice and touches nothing. */
+  readonly dryRun?: boolean;
+  /** A person asked to remove what podwire did not make. */
+  readonly removeForeign?: boolean;
+}
+
+/**
+ * `found`: a dry run saw it twice. `gone`: it was not there any more at the second look. `reported`: nothing is done about it.
+ * `busy`: something works on it just now.
+ */
+export type SweepOutcome = 'found' | 'gone' | 'removed' | 'repairing' | 'told' | 'reported' | 'busy' | 'failed';
+
+export interface SweepRow {
+  readonly finding: Finding;
+  /** Seconds since the node's worker saw it first. */
+  readonly ageSeconds: number;
+  readonly outcome: SweepOutcome;
+  /** Why it failed. */
+  readonly note?: string;
+}
+
+/** `node-away`: its worker does not answer. `node-gone`: so is its Node object, and the schedule was removed. */
+export type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
+
+export interface SweepReport {
+  readonly v: number;
+  readonly node: string;
+  readonly state: SweepState;
+  readonly rows: readonly SweepRow[];
+  /** More was found than one sweep takes on; the next one does. */
+  readonly more: number;
+  readonly note?: string;
+}

@@ -1,0 +1,166 @@
+/**
+ * nodeSweep: finds what nothing living owns and what was changed behind podwire's back. Two looks with a pause in between, and only what
+ * both of them found is acted on: on the node what is to be removed, through the pod's own run what is to be made anew. Never waits for
+ * a node that is away.
+ */
+import { proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
+import type { SweepControlActivities } from '../activities/control/sweep-inputs.ts';
+import type { SweepLookResult, SweepNodeActivities } from '../activities/node/sweep-inputs.ts';
+import { MESSAGE_VERSION, nodeQueue } from '../domain/messages.ts';
+import type { Finding } from '../domain/sweep/finding.ts';
+import type { NodeSweepInput, SweepOutcome, SweepReport, SweepRow } from '../domain/sweep/messages.ts';
+import * as options from './activity-options.ts';
+import { control } from './context.ts';
+import { classify } from './outcome.ts';
+
+const v = MESSAGE_VERSION;
+const sweepControl = proxyLocalActivities<SweepControlActivities>(options.CONTROL);
+
+export async function nodeSweep(input: NodeSweepInput): Promise<SweepReport> {
+  const report = await sweep(input);
+  setCurrentDetails(details(report));
+  return report;
+}
+
+type Looked = SweepLookResult['findings'][number];
+
+async function sweep(input: NodeSweepInput): Promise<SweepReport> {
+  const first = await onNode(input, 'first look', (node, how) => node.sweepLook.executeWithOptions(how, [at(input)]));
+  if ('state' in first) return first;
+  const { findings, more, gcDue } = first.result;
+  if (findings.length === 0 && (!gcDue || input.dryRun === true)) return done(input, [], 0);
+  await askForClaims(findings, input);
+  if (findings.length > 0) await sleep(`${input.pauseSeconds}s`);
+  if (input.dryRun === true) return confirmed(input, findings);
+
+  const ids = findings.map(({ id }) => id);
+  const { removeForeign = false } = input;
+  const second = await onNode(input, 'second look', (node, how) =>
+    node.sweepAct.executeWithOptions(how, [{ ...at(input), ids, removeForeign }]),
+  );
+  if ('state' in second) return second;
+  const rows: SweepRow[] = [];
+  for (const row of second.result.rows) {
+    rows.push(row.outcome === 'found' ? await handOver(row) : withFirst(row, findings));
+  }
+  return done(input, rows, more);
+}
+
+const at = ({ node }: NodeSweepInput): { v: number; node: string } => ({ v, node });
+
+/** A living pod's run may want back what no record owns, after podwire's etcd was lost for example: it gets the time of the pause. */
+async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepInput): Promise<void> {
+  if (dryRun === true) return;
+  const orphans = findings.filter(({ kind }) => kind === 'journal' || kind === 'link');
+  const pods = new Map(orphans.flatMap(({ pod }) => (pod === undefined ? [] : [[pod.uid, pod] as const])));
+  for (const pod of pods.values()) {
+    await attempt(() => sweepControl.wakeIdlePod({ v, ...pod, reason: 'sweep: something of the pod has no record' }));
+  }
+}
+
+/** What both looks saw. */
+async function confirmed(input: NodeSweepInput, findings: readonly Looked[]): Promise<SweepReport> {
+  const second = await onNode(input, 'second look', (node, how) => node.sweepLook.executeWithOptions(how, [at(input)]));
+  if ('state' in second) return second;
+  const before = new Set(findings.map(({ id }) => id));
+  const rows = second.result.findings
+    .filter(({ id }) => before.has(id))
+    .map(({ ageSeconds, ...finding }): SweepRow => ({ finding, ageSeconds, outcome: 'found' }));
+  return done(input, rows, second.result.more);
+}
+
+/** What is gone at the second look is shown as the first one saw it. */
+function withFirst(row: SweepRow, findings: readonly Looked[]): SweepRow {
+  const first = row.outcome === 'gone' ? findings.find(({ id }) => id === row.finding.id) : undefined;
+  if (first === undefined) return row;
+  const { ageSeconds, ...finding } = first;
+  return { ...row, finding, ageSeconds };
+}
+
+/** To the pod's run, which has the means to make things anew or to undo them. */
+async function handOver(row: SweepRow): Promise<SweepRow> {
+  const { finding } = row;
+  const { pod, attachment, why } = finding;
+  if (pod === undefined || attachment === undefined) return row;
+  const drift = finding.kind === 'drift';
+  const taken = await attempt(() =>
+    drift
+      ? sweepControl.repairDrift({ v, ...pod, ...attachment, why })
+      : sweepControl.wakeIdlePod({ v, ...pod, reason: `sweep: ${attachment.interfaceName}: ${why}` }),
+  );
+  if (typeof taken === 'string') return { ...row, outcome: 'failed', note: taken };
+  const [yes, no]: SweepOutcome[] = drift ? ['repairing', 'gone'] : ['told', 'busy'];
+  return { ...row, outcome: (taken ? yes : no) ?? 'failed' };
+}
+
+/** The next sweep tries again, so one try is enough. Returns why it failed. */
+async function attempt(call: () => Promise<boolean>): Promise<boolean | string> {
+  try {
+    return await call();
+  } catch (error) {
+    const outcome = classify(error);
+    if (outcome.kind === 'cancelled') throw error;
+    return outcome.kind === 'node-away' ? 'no answer' : `${outcome.failure.code}: ${outcome.failure.message}`;
+  }
+}
+
+type NodeProxy = ReturnType<typeof proxyActivities<SweepNodeActivities>>;
+
+async function onNode<T>(
+  input: NodeSweepInput,
+  what: 'first look' | 'second look',
+  call: (node: NodeProxy, how: { activityId: string; summary: string }) => Promise<T>,
+): Promise<{ result: T } | SweepReport> {
+  const node = proxyActivities<SweepNodeActivities>({ ...options.SWEEP, taskQueue: nodeQueue(input.node) });
+  try {
+    return { result: await call(node, { activityId: what.replace(' ', '-'), summary: `${what} at ${input.node}` }) };
+  } catch (error) {
+    const outcome = classify(error);
+    if (outcome.kind === 'cancelled') throw error;
+    if (outcome.kind === 'node-away') return nodeAway(input);
+    return { ...done(input, [], 0), state: 'failed', note: `${outcome.failure.code}: ${outcome.failure.message}` };
+  }
+}
+
+/** A Node object that is missing in two looks some minutes apart is gone for good (decision 8), and nobody needs to sweep it. */
+async function nodeAway(input: NodeSweepInput): Promise<SweepReport> {
+  const away: SweepReport = { ...done(input, [], 0), state: 'node-away' };
+  if (input.dryRun === true) return away;
+  const once = await nodeExists(input.node);
+  if (once?.exists !== false) return away;
+  await sleep(`${once.lookAgainAfterSeconds}s`);
+  if ((await nodeExists(input.node))?.exists !== false) return away;
+  await attempt(async () => {
+    await sweepControl.removeSweepSchedule({ v, node: input.node });
+    return true;
+  });
+  return { ...away, state: 'node-gone' };
+}
+
+/** Undefined when nobody can say. */
+async function nodeExists(node: string): Promise<{ exists: boolean; lookAgainAfterSeconds: number } | undefined> {
+  try {
+    return await control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [{ v, node }]);
+  } catch (error) {
+    if (classify(error).kind === 'cancelled') throw error;
+    return undefined;
+  }
+}
+
+const done = ({ node }: NodeSweepInput, rows: readonly SweepRow[], more: number): SweepReport => ({
+  ...{ v, node, state: 'done', rows, more },
+});
+
+function details({ state, node, rows, more, note }: SweepReport): string {
+  const head = `**${state}** on node ${node}${note === undefined ? '' : `: ${note}`}`;
+  if (rows.length === 0) return state === 'done' ? `${head}: nothing found` : head;
+  return [
+    head,
+    ...['', '| what | where | owner | outcome | why |', '|---|---|---|---|---|'],
+    ...rows.map(({ finding, outcome, note: failure }) => line(finding, outcome, failure)),
+    ...(more === 0 ? [] : ['', `${more} more`]),
+  ].join('\n');
+}
+
+const line = ({ kind, where, owner, why }: Finding, outcome: SweepOutcome, failure: string | undefined): string =>
+  `| ${[kind, where, owner, outcome, failure ?? why].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
