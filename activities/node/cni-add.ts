@@ -34,7 +34,9 @@ async function add(
   signal: AbortSignal,
 ): Promise<LinkResult> {
   const call = callOf(record, record.netns.path);
-  const [earlier, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
+  const [noted, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
+  // What was attached before is ours to delete, also when the journal was lost.
+  const earlier = noted ?? (record.result === undefined ? undefined : 'unreadable');
   if (earlier !== undefined) {
     const done = before === undefined ? undefined : resultOf(earlier, record);
     // The answer of the attempt that made it was lost.

@@ -23,8 +23,13 @@ export async function deleteAttachment(
   signal: AbortSignal,
 ): Promise<DeleteLinkResult> {
   const earlier = await begun(deps, record);
-  // Nothing was begun: an interface of that name is somebody else's, and DEL would take it away.
-  if (earlier === undefined && record.result === undefined) return { outcome: 'absent' };
+  // Nothing was begun: an interface of that name is somebody else's, and DEL would take it away. After a crash of the machine the
+  // journal may have been lost while a reservation was kept; there is no interface any more by then.
+  if (earlier === undefined && record.result === undefined) {
+    if (record.bootId !== deps.bootId)
+      await deps.plugins.del(callOf(record, ''), undefined, signal).catch(ignorePlugins);
+    return { outcome: 'absent' };
+  }
   const netns = await openIfThere(deps, record, signal);
   try {
     await del(deps, record, earlier, netns === undefined ? '' : record.netns.path, signal);
@@ -57,4 +62,9 @@ async function requireGone(deps: CniDeps, record: CniAttachmentRecord, netns: Op
     'CniFailed',
     `the plugins of network ${record.network.name} report success, but interface ${record.interfaceName} is still in the pod; see the plugins' own log`,
   );
+}
+
+/** What was perhaps never begun must not be stuck for a plugin that is not there. */
+function ignorePlugins(error: unknown): void {
+  if (!(error instanceof PodwireError)) throw error;
 }
