@@ -1,7 +1,7 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { cniPluginsDir, DEBIAN_CNI_DIR } from './cni-plugins.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { waitFor } from './waiting.ts';
@@ -100,7 +100,8 @@ function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
     PODWIRE_KUBECONFIG: lab.kubeconfigs.orchestrator,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.orchestrator}`,
   };
-  return { ...spec, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
+  const args = ['--import', pathToFileURL(join(build, 'workers/lean-workflow-threads.js')).href, ...spec.args];
+  return { ...spec, args, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
 }
 
 function watcherSpec(lab: Lab, options: PodwireOptions): PartSpec {
