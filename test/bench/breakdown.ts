@@ -35,7 +35,7 @@ export async function momentsOf(bench: BenchLab, pod: BenchPod, change: Change):
   return moments.sort((a, b) => a.at - b.at);
 }
 
-function stepMoments(step: Step, _index: number, steps: readonly Step[]): Moment[] {
+export function stepMoments(step: Step, _index: number, steps: readonly Step[]): Moment[] {
   const { kind, name, scheduledAt, startedAt, endedAt } = step;
   switch (kind) {
     case 'start':
@@ -66,7 +66,7 @@ function stepMoments(step: Step, _index: number, steps: readonly Step[]): Moment
 const moment = (since: string, at: number): Moment => ({ since, at });
 
 /** From the watcher's log: when it had the event, from its own measure of the lag until Temporal's acknowledgement. */
-function watcherMoments({ lab }: BenchLab, pod: BenchPod, { sentAt }: Change): Moment[] {
+export function watcherMoments({ lab }: BenchLab, pod: BenchPod, { sentAt }: Pick<Change, 'sentAt'>): Moment[] {
   const lines = readFileSync(logFile(lab, WATCHER_PART), 'utf8').trimEnd().split('\n').slice(-50);
   for (const line of lines) {
     if (!line.includes('"signalled"') || !line.includes(pod.uid)) continue;

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME…] [-- --json] [--lab NAME] [--keep]`: podwire's figures on a real cluster, against floors of the same run.
+ * `npm run bench [NAME…] [-- --json] [--lab NAME] [--keep] [--cycles N] …`: podwire's figures on a real cluster, against floors of the same run.
  * Exit codes: 0 = measured, missed bars are said in the report; 1 = a check failed or a bench could not be carried out; 2 = usage.
  */
 import { Command } from 'commander';
@@ -7,28 +7,44 @@ import { labDown, labUp, lineProgress, openLab, type Lab, type Progress } from '
 import { attachBench } from './attach.ts';
 import { makeNamespace, openBenchLab, removeNamespace, type BenchLab } from './bench-lab.ts';
 import { burstBench } from './burst.ts';
+import { cniAttachBench } from './cni-attach.ts';
+import { cniBurstBench } from './cni-burst.ts';
+import { cniCyclesBench } from './cni-cycles.ts';
 import { loadLine, machineLoad, type MachineLoad } from './load.ts';
 import { endMeasurement, startMeasuredPodwire } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 
-const BENCHES: Readonly<Record<string, (bench: BenchLab, cycles: number) => Promise<BenchResult>>> = {
-  attach: attachBench,
-  mesh: (bench) => meshBench(bench),
-  memory: memoryBench,
-  // Its forty pods would only be in the way of the others.
-  burst: (bench) => burstBench(bench),
-};
+/** How often and how much; each bench has its own defaults. */
+interface Counts {
+  readonly cycles?: number;
+  readonly repeats?: number;
+  readonly pods?: number;
+}
+
 const OWN_LAB = 'bench';
 const NODES = 3;
 const CYCLES = 300;
+const MANY_CYCLES = 1_000;
+const REPEATS = 5;
+const PODS = 40;
 
-interface Flags {
+const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Promise<BenchResult>>> = {
+  attach: (bench, { cycles = CYCLES }) => attachBench(bench, cycles),
+  mesh: (bench) => meshBench(bench),
+  memory: (bench, { cycles = CYCLES }) => memoryBench(bench, cycles),
+  'cni-attach': (bench, { cycles = CYCLES }) => cniAttachBench(bench, cycles),
+  'cni-cycles': (bench, { cycles = MANY_CYCLES }) => cniCyclesBench(bench, cycles),
+  // Their many pods would only be in the way of the others.
+  burst: (bench) => burstBench(bench),
+  'cni-burst': (bench, { pods = PODS, repeats = REPEATS }) => cniBurstBench(bench, { pods, repeats }),
+};
+
+interface Flags extends Counts {
   readonly json?: boolean;
   readonly lab?: string;
   readonly keep?: boolean;
-  readonly cycles: number;
 }
 
 const program = new Command('bench')
@@ -37,12 +53,20 @@ const program = new Command('bench')
   .option('--json', 'the report as JSON on standard output')
   .option('--lab <name>', 'measure in this lab, which is up; it stays')
   .option('--keep', `leave the lab '${OWN_LAB}' that was started for this, and its pods`)
-  .option('--cycles <n>', 'attaches and detaches of attach and memory', Number, CYCLES)
+  .option(
+    '--cycles <n>',
+    `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES})`,
+    Number,
+  )
+  .option('--repeats <n>', `bursts of cni-burst (${REPEATS})`, Number)
+  .option('--pods <n>', `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many`, Number)
   .action((names: string[], flags: Flags) => main(names, flags));
 
 async function main(names: readonly string[], flags: Flags): Promise<void> {
-  if (!Number.isInteger(flags.cycles) || flags.cycles < 1) {
-    process.stderr.write('bench: --cycles must be a whole number from 1\n');
+  for (const name of ['cycles', 'repeats', 'pods'] as const) {
+    const count = flags[name];
+    if (count === undefined || (Number.isInteger(count) && count >= 1)) continue;
+    process.stderr.write(`bench: --${name} must be a whole number from 1\n`);
     process.exitCode = 2;
     return;
   }
@@ -76,7 +100,7 @@ async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progre
     for (const name of chosen) {
       progress.stage(`bench ${name}`);
       try {
-        const result = await (BENCHES[name] as (typeof BENCHES)[string])(bench, flags.cycles);
+        const result = await (BENCHES[name] as (typeof BENCHES)[string])(bench, flags);
         results.push(result);
         if (flags.json !== true) resultLines(result).forEach(print);
       } catch (error) {
