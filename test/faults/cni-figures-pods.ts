@@ -106,6 +106,16 @@ export class FigurePods {
 
   reserved = (network: string): number => reservations(this.#lab, this.#node.name, network).length;
 
+  /** Addresses of all networks together. */
+  allReserved = (): number => this.#addressed.reduce((sum, network) => sum + this.reserved(network), 0);
+
+  /** Waits until no address is reserved. @returns how many still are after the limit */
+  async released(limitMs: number): Promise<number> {
+    const none = async (): Promise<true | undefined> => (this.allReserved() === 0 ? true : undefined);
+    await waitFor('no address to be reserved', none, { limitMs, everyMs: LOOK_EVERY_MS }).catch(() => undefined);
+    return this.allReserved();
+  }
+
   /** Waits until no run of these pods is open and none comes into being. @throws Error after the limit */
   async quiet(limitMs: number): Promise<void> {
     let since: number | undefined;

@@ -32,6 +32,11 @@ describe('a long outage under CNI networks', () => {
     }
   });
   after(async () => {
+    // What is still attached needs its plugin once more.
+    for (const set of sets) {
+      await context.deletePods(set.pods);
+      await set.released(LIMIT.limitMs);
+    }
     for (const plugin of installed) plugin.remove();
     for (const set of sets) await set.close();
   });
