@@ -1,5 +1,9 @@
 /** ADD and DEL of a CNI network share it; GC has it alone (CNI SPEC 1.1, section 3). */
+import { PodwireError } from '../../domain/failures.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+
+/** A GC of the reference plugins takes milliseconds. */
+const WAIT_MS = 2_000;
 
 interface Holders {
   shared: number;
@@ -11,10 +15,21 @@ interface Holders {
 export class NetworkLocks {
   readonly #networks = new Map<string, Holders>();
 
-  /** Waits while somebody has the network alone. */
+  /**
+   * Waits a moment while somebody has the network alone.
+   * @throws PodwireError SandboxBusy when that takes longer
+   */
   async shared<T>(network: NetworkRef, work: () => Promise<T>): Promise<T> {
     const key = networkKey(network);
-    for (let holders = this.#of(key); holders.exclusive; holders = this.#of(key)) await turn(holders);
+    const waitUntil = performance.now() + WAIT_MS;
+    for (let holders = this.#of(key); holders.exclusive; holders = this.#of(key)) {
+      await turn(holders, waitUntil);
+      if (performance.now() < waitUntil || !this.#of(key).exclusive) continue;
+      throw new PodwireError(
+        'SandboxBusy',
+        `GC of network ${key} takes longer than ${WAIT_MS / 1_000} s; tried again soon`,
+      );
+    }
     const holders = this.#of(key);
     holders.shared += 1;
     try {
@@ -53,4 +68,13 @@ export class NetworkLocks {
   }
 }
 
-const turn = (holders: Holders): Promise<void> => new Promise((resolve) => holders.waiting.push(resolve));
+/** Resolves when something was given back, or when the wait is over. */
+function turn(holders: Holders, until: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.max(0, until - performance.now()) + 1);
+    holders.waiting.push(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

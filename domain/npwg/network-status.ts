@@ -20,7 +20,7 @@ export function mergedNpwgStatus(
   records: readonly AttachmentRecord[],
 ): string | undefined {
   const attached = records.flatMap((record) =>
-    record.kind === 'cni' && record.phase === 'attached' && record.result !== undefined
+    record.kind === 'cni' && record.dialect === 'npwg' && record.phase === 'attached' && record.result !== undefined
       ? [statusEntry(record, record.result)]
       : [],
   );

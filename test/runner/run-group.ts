@@ -67,7 +67,9 @@ async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
   }
   const result = await runNode({
     args: [
-      ...['--import', 'tsx', '--enable-source-maps', '--test', '--test-reporter=spec'],
+      // Workflow threads as in the orchestrator: on a busy machine the SDK's watchdog ends calls that are only slow.
+      ...['--import', 'tsx', '--import', './workers/lean-workflow-threads.ts'],
+      ...['--enable-source-maps', '--test', '--test-reporter=spec'],
       ...[`--test-concurrency=${group.concurrency}`, ...files.map((file) => relative(ROOT, file))],
     ],
     env: context.env,
