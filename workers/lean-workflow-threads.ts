@@ -19,8 +19,11 @@ if (!isMainThread) {
     return runInContext.call(this, context, unlimited);
   };
   if (process.env['PODWIRE_WORKFLOW_STACKS'] !== 'true') {
-    // The SDK goes on without stacks where the hook cannot be made.
-    v8.promiseHooks.createHook = () => {
+    const { createHook } = v8.promiseHooks;
+    v8.promiseHooks.createHook = (hooks) => {
+      // Node's own AsyncLocalStorage, on which cancellation scopes stand, comes along here too; it hooks `before` and `after`, the SDK does not.
+      if (hooks.before !== undefined || hooks.after !== undefined) return createHook(hooks);
+      // The SDK goes on without stacks where the hook cannot be made.
       throw new Error('no stacks of promises; set PODWIRE_WORKFLOW_STACKS=true to have them');
     };
   }
