@@ -41,8 +41,7 @@ async function add(
     const done = before === undefined ? undefined : resultOf(earlier, record);
     // The answer of the attempt that made it was lost.
     if (done !== undefined && before !== undefined) return recorded(deps, record, done, before);
-    await undo(deps, record, earlier, signal);
-    if (before !== undefined && (await linkOf(deps, record, netns)) !== undefined) throw remains(record);
+    await undo(deps, record, earlier, netns, signal);
   } else if (before !== undefined) {
     throw new PodwireError(
       'InterfaceConflict',
@@ -52,12 +51,12 @@ async function add(
   const entry = journalEntry(record, call);
   await deps.journal.write(entry);
   await deps.failpoints.hit('cniAdd:after-journal');
-  const result = await addOrUndo(deps, record, entry, signal);
+  const result = await addOrUndo(deps, record, entry, netns, signal);
   await deps.failpoints.hit('cniAdd:after-plugins');
   await deps.journal.write({ ...entry, resultText: result.text });
   const link = await linkOf(deps, record, netns);
   if (link !== undefined) return recorded(deps, record, result, link);
-  await undo(deps, record, entry, signal);
+  await undo(deps, record, entry, netns, signal);
   throw new PodwireError(
     'CniFailed',
     `the plugins of network ${record.network.name} report success, but the pod has no interface ${record.interfaceName}; see the configuration of the network`,
@@ -69,6 +68,7 @@ async function addOrUndo(
   deps: CniDeps,
   record: CniAttachmentRecord,
   entry: CniJournalEntry,
+  netns: OpenNetns,
   signal: AbortSignal,
 ): Promise<CniResult> {
   try {
@@ -76,7 +76,7 @@ async function addOrUndo(
   } catch (error) {
     await deps.failpoints.hit('cniAdd:after-failure');
     // If this fails too, the journal keeps the entry, and the next attempt or the removal begins with it.
-    await undo(deps, record, entry, signal).catch((failure: unknown) => deps.onUndoFailed(record, failure));
+    await undo(deps, record, entry, netns, signal).catch((failure: unknown) => deps.onUndoFailed(record, failure));
     throw error;
   }
 }
@@ -85,11 +85,14 @@ async function undo(
   deps: CniDeps,
   record: CniAttachmentRecord,
   earlier: CniJournalEntry | 'unreadable',
+  netns: OpenNetns,
   signal: AbortSignal,
 ): Promise<void> {
   const known = earlier === 'unreadable' ? undefined : earlier;
   const call: CniCall = known?.call ?? callOf(record, record.netns.path);
   await deps.plugins.del(call, known?.resultText, signal);
+  // Without its entry in the journal it would be taken for somebody else's.
+  if ((await linkOf(deps, record, netns)) !== undefined) throw remains(record);
   await deps.journal.remove(record.sandboxId, record.interfaceName);
   await deps.failpoints.hit('cniAdd:after-undo');
 }
