@@ -1,0 +1,158 @@
+/**
+ * What a sweep does with what a node's looks say, on a real Temporal. The looks are scripted: a real node cannot be made to see
+ * something once and not a second time. Real looks are tested in test/lab/sweep.test.ts.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
+import type { SweepActInput, SweepActResult, SweepLookResult } from '../../activities/node/sweep-inputs.ts';
+import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
+import { ensureSweepSchedule, removeSweepSchedule, sweepNow } from '../../adapters/temporal/sweeps.ts';
+import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
+import type { Finding } from '../../domain/sweep/finding.ts';
+import { sweepId, type SweepReport } from '../../domain/sweep/messages.ts';
+import { workflowCode } from '../../workers/workflow-code.ts';
+import { startDevServer, type DevServer } from './dev-server.ts';
+import { untilAsked } from './limits.ts';
+
+const POD = { uid: 'u1', namespace: 'shop', name: 'web-0' };
+const attachment = { node: 'n1', sandboxId: 's', interfaceName: 'net1', generation: 3, modRevision: '9' };
+const drift: Finding = {
+  ...{ id: 'drift/1', kind: 'drift', action: 'repair', where: 'net1', owner: 'shop/web-0', why: 'the link is gone' },
+  ...{ pod: POD, attachment },
+};
+const orphan: Finding = {
+  ...{ id: 'journal/1', kind: 'journal', action: 'remove', where: 'net2', owner: 'shop/web-0', why: 'no record' },
+  pod: POD,
+};
+
+describe('a sweep', () => {
+  let server: DevServer;
+  let temporal: TemporalClient;
+  let connection: NativeConnection;
+  let client: Client;
+  const stops: (() => Promise<void>)[] = [];
+  const calls: string[] = [];
+  let nodeExists = true;
+  let first: SweepLookResult;
+  let second: (input: SweepActInput) => SweepActResult;
+
+  before(async () => {
+    Runtime.install({
+      logger: new DefaultLogger('ERROR'),
+      telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
+    });
+    server = await startDevServer();
+    temporal = connectClient({ address: server.address, namespace: 'default' });
+    client = temporal.client;
+    connection = await NativeConnection.connect({ address: server.address });
+    await serve(CONTROL_QUEUE, {
+      ...workflowCode(),
+      activities: {
+        readNode: async () => ({ exists: nodeExists, lookAgainAfterSeconds: 1 }),
+        repairDrift: async ({ interfaceName, why }: RepairDriftInput) => {
+          calls.push(`repair ${interfaceName}: ${why}`);
+          return true;
+        },
+        wakeIdlePod: async ({ name }: typeof POD) => {
+          calls.push(`wake ${name}`);
+          return true;
+        },
+        removeSweepSchedule: async ({ node }: { node: string }) => removeSweepSchedule(client, node),
+      },
+    });
+    await serve(nodeQueue('n1'), {
+      activities: {
+        sweepLook: async () => {
+          calls.push('look');
+          return first;
+        },
+        sweepAct: async (input: SweepActInput) => {
+          calls.push(`act on ${input.ids.join()}`);
+          return second(input);
+        },
+      },
+    });
+  });
+  after(async () => {
+    for (const stop of stops) await stop();
+    await Promise.all([connection.close(), temporal.close()]);
+    await server.stop();
+  });
+
+  const serve = async (taskQueue: string, options: object): Promise<void> => {
+    const worker = await Worker.create({ connection, taskQueue, shutdownGraceTime: 0, ...options });
+    const ended = worker.run();
+    stops.push(async () => {
+      worker.shutdown();
+      await ended;
+    });
+  };
+  const sees = (...findings: Finding[]): SweepLookResult => ({
+    findings: findings.map((finding) => ({ ...finding, ageSeconds: 0 })),
+    ...{ more: 0, gcDue: false },
+  });
+  const sweep = (o: { node?: string; dryRun?: boolean } = {}): Promise<SweepReport> => {
+    calls.length = 0;
+    return sweepNow(client, { v: 1, node: 'n1', pauseSeconds: 1, ...o }, 60_000);
+  };
+  const outcomes = ({ rows }: SweepReport): string[] => rows.map(({ finding, outcome }) => `${finding.id} ${outcome}`);
+
+  it('ends after one look that finds nothing', async () => {
+    first = sees();
+    assert.deepEqual(await sweep(), { v: 1, node: 'n1', state: 'done', rows: [], more: 0 });
+    assert.deepEqual(calls, ['look']);
+  });
+
+  it('asks the pod first whether it wants back what has no record, and hands drift to its run', async () => {
+    first = sees(orphan, drift);
+    second = () => ({
+      rows: [
+        { finding: orphan, ageSeconds: 1, outcome: 'removed' },
+        { finding: drift, ageSeconds: 1, outcome: 'found' },
+      ],
+      gc: [],
+    });
+    assert.deepEqual(outcomes(await sweep()), ['journal/1 removed', 'drift/1 repairing']);
+    assert.deepEqual(calls, ['look', 'wake web-0', 'act on journal/1,drift/1', 'repair net1: the link is gone']);
+  });
+
+  it('does nothing about what the second look does not find again', async () => {
+    first = sees(drift);
+    second = () => ({ rows: [{ finding: { ...drift, why: '' }, ageSeconds: 0, outcome: 'gone' }], gc: [] });
+    const report = await sweep();
+    assert.deepEqual(outcomes(report), ['drift/1 gone']);
+    assert.equal(report.rows[0]?.finding.why, 'the link is gone');
+    assert.deepEqual(calls, ['look', 'act on drift/1']);
+  });
+
+  it('only looks, twice, in a dry run', async () => {
+    first = sees(orphan, drift);
+    assert.deepEqual(outcomes(await sweep({ dryRun: true })), ['journal/1 found', 'drift/1 found']);
+    assert.deepEqual(calls, ['look', 'look']);
+  });
+
+  it('does not wait for a node that is away, and keeps sweeping one that still has its Node object', async () => {
+    nodeExists = true;
+    const startedAt = performance.now();
+    assert.equal((await sweep({ node: 'away' })).state, 'node-away');
+    assert.ok(performance.now() - startedAt < 30_000);
+  });
+
+  it('ends the schedule of a node whose Node object is missing in two looks', async () => {
+    nodeExists = false;
+    await ensureSweepSchedule(client, 'gone', 600_000);
+    // Made twice is made once.
+    await ensureSweepSchedule(client, 'gone', 600_000);
+    await untilAsked('the schedule is removed by the sweep that came with it', async () => {
+      try {
+        await client.schedule.getHandle(sweepId('gone')).describe();
+        return false;
+      } catch (error) {
+        return error instanceof ScheduleNotFoundError;
+      }
+    });
+  });
+});
