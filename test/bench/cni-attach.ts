@@ -1,12 +1,19 @@
 /** cni-attach: one CNI network attached to and detached from a running pod, again and again, with the bridge plugin. */
 import { nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
-import { ensurePods, type BenchLab } from './bench-lab.ts';
+import type { BenchLab } from './bench-lab.ts';
 import { breakdownTable, type Moment } from './breakdown.ts';
 import type { WatchedPod } from './change.ts';
 import { cniMomentsOf } from './cni-breakdown.ts';
 import { cniChange, type CniChange } from './cni-change.ts';
 import { pluginFloor, type FloorTimes } from './cni-floor.ts';
-import { defineBenchNetworks, NETWORKS, nothingLeft, podsQuiet, type BenchNetwork } from './cni-pods.ts';
+import {
+  defineBenchNetworks,
+  ensureBarePods,
+  NETWORKS,
+  nothingLeft,
+  podsQuiet,
+  type BenchNetwork,
+} from './cni-pods.ts';
 import { StatusWatch } from './cni-status-watch.ts';
 import { LinkMonitor } from './link-monitor.ts';
 import { startMeasuredPodwire } from './measured-podwire.ts';
@@ -27,7 +34,7 @@ interface Series {
 export async function cniAttachBench(bench: BenchLab, cycles: number): Promise<BenchResult> {
   const [node] = bench.lab.nodes;
   if (node === undefined) throw new Error('the lab has no node');
-  const [pod] = await ensurePods(bench, node, ['attach']);
+  const [pod] = await ensureBarePods(bench, node, ['attach']);
   if (pod === undefined) throw new Error('no pod');
   await defineBenchNetworks(bench);
   // Its log says when each plugin ran.

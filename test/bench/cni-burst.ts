@@ -1,11 +1,12 @@
 /** cni-burst: many running pods get a CNI network at the same moment, and lose it: forty of one node, a hundred of all. */
 import type { LabNode } from '../../deploy/lab/lab.ts';
-import { ensurePods, type BenchLab } from './bench-lab.ts';
+import type { BenchLab } from './bench-lab.ts';
 import type { WatchedPod } from './change.ts';
 import { floorOf } from './cni-floor.ts';
 import {
   ADDRESSED,
   defineBenchNetworks,
+  ensureBarePods,
   givenOut,
   LINK,
   NETWORKS,
@@ -90,7 +91,7 @@ async function watchedPods(bench: BenchLab, node: LabNode, count: number): Promi
   bench.say(`cni-burst: ${count} pods on ${node.name}`);
   const names = Array.from({ length: count }, (_, index) => `cni-${node.name}-${index + 1}`);
   const watched: WatchedPod[] = [];
-  for (const pod of await ensurePods(bench, node, names)) {
+  for (const pod of await ensureBarePods(bench, node, names)) {
     watched.push({ pod, monitor: await LinkMonitor.open(pod.netnsPath) });
   }
   return watched;

@@ -1,8 +1,8 @@
 /** cni-cycles: a thousand attaches and detaches of one pod, and whether anything grows with them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensurePods, type BenchLab } from './bench-lab.ts';
+import type { BenchLab } from './bench-lab.ts';
 import { cniChange } from './cni-change.ts';
-import { ADDRESSED, defineBenchNetworks, nothingLeft, podsQuiet } from './cni-pods.ts';
+import { ADDRESSED, defineBenchNetworks, ensureBarePods, nothingLeft, podsQuiet } from './cni-pods.ts';
 import { StatusWatch } from './cni-status-watch.ts';
 import { keysByKind, nodeFiles, openFiles, podwireParts } from './cni-usage.ts';
 import { LinkMonitor } from './link-monitor.ts';
@@ -30,7 +30,7 @@ interface Look {
 export async function cniCyclesBench(bench: BenchLab, cycles: number): Promise<BenchResult> {
   const [node] = bench.lab.nodes;
   if (node === undefined) throw new Error('the lab has no node');
-  const [pod] = await ensurePods(bench, node, ['attach']);
+  const [pod] = await ensureBarePods(bench, node, ['attach']);
   if (pod === undefined) throw new Error('no pod');
   await defineBenchNetworks(bench);
   const parts = podwireParts([node]);

@@ -1,9 +1,11 @@
 /** CNI networks as the benches use them: two of the bridge plugin, annotations by one PATCH, and what is left on the nodes. */
 import { apiPath, bodyOf } from '../../adapters/kubernetes/client.ts';
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
+import type { LabNode } from '../../deploy/lab/lab.ts';
+import { waitFor } from '../../deploy/lab/waiting.ts';
 import { NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { bridgeConfig, defineNetworks, reservations } from '../lab/cni-networks.ts';
-import { NAMESPACE, runEnded, runOfPod, type BenchLab, type BenchPod } from './bench-lab.ts';
+import { ensurePods, NAMESPACE, runEnded, runOfPod, type BenchLab, type BenchPod } from './bench-lab.ts';
 import type { Check } from './report.ts';
 
 /** The interface that comes and goes. */
@@ -41,6 +43,20 @@ export async function setCniNetwork({ kube }: BenchLab, pod: BenchPod, network?:
     body: { metadata: { annotations: { [NPWG_NETWORKS_ANNOTATION]: value } } },
   });
   bodyOf(answer, `patch pod ${pod.name}`);
+}
+
+/** Pods of these names, running on the node and without a network: an earlier bench may have left them with one. */
+export async function ensureBarePods(bench: BenchLab, node: LabNode, names: readonly string[]): Promise<BenchPod[]> {
+  const pods = await ensurePods(bench, node, names);
+  await Promise.all(
+    pods.map(async (pod) => {
+      await setCniNetwork(bench, pod);
+      const gone = async (): Promise<true | undefined> =>
+        (await linksIn(pod.netnsPath)).every(({ name }) => name !== LINK) || undefined;
+      await waitFor(`${pod.name} to be without ${LINK}`, gone, { limitMs: 60_000 });
+    }),
+  );
+  return pods;
 }
 
 /** Waits until the newest run of each pod has ended. */
