@@ -108,7 +108,9 @@ function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], ob
   if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
   if (record.phase === 'removing') return true;
   if (isKept(record, observation)) return false;
-  const wish = wished.find((candidate) => candidate.interfaceName === record.interfaceName);
+  const wishes = wished.filter((candidate) => candidate.interfaceName === record.interfaceName);
+  // Two dialects may want one interface: who was refused for it says nothing about the one who has it.
+  const wish = wishes.find(({ refused }) => refused === undefined) ?? wishes[0];
   if (wish === undefined) return true;
   // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;

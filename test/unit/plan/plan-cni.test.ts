@@ -38,6 +38,17 @@ describe('CNI networks of a running pod', () => {
     assert.equal(lanes(second).more, false);
   });
 
+  it('stay when another dialect wants their interface too and is refused, whichever comes first in the list', () => {
+    const loser = { ...cniWish('net1', 'blue'), refused: { code: 'InterfaceWantedTwice', message: 'taken' } };
+    const owner = cniWish('net1', 'green');
+    for (const wished of [
+      [loser, owner],
+      [owner, loser],
+    ]) {
+      assert.deepEqual(lines(observed({ wished, known: [cniRecord('net1', 'green')] })), []);
+    }
+  });
+
   it('moved to another interface wait for their detach, and nobody else waits with them', () => {
     const observation = observed({
       wished: [cniWish('net2', 'green'), cniWish('net3', 'blue'), wish('red')],
