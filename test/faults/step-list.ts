@@ -15,7 +15,7 @@ const NODE_STEPS: Record<keyof NodeActivities, readonly Act[]> = {
   lookupSandbox: ['attach'],
   ensureVxlanLink: ['attach'],
   deleteVxlanLink: ['detach'],
-  // CNI attachments are not in this bench: its pods have VXLAN networks only.
+  // Not in this bench, whose pods have VXLAN networks only: see cniPoints.
   cniAdd: [],
   cniDelete: [],
   syncFdb: ['attach', 'detach'],
@@ -54,6 +54,30 @@ export const nodePoints = (once: boolean): CrashPoint[] => [
     return (once ? acts.slice(0, 1) : acts).map((act) => ({ point, act }));
   }),
 ];
+
+/** With one CNI network: `fail` is an attach whose plugin does half of its work at its first try. */
+export type CniAct = 'attach' | 'detach' | 'fail';
+
+export interface CniCrashPoint {
+  readonly point: string;
+  readonly act: CniAct;
+}
+
+/** Crash points of the two steps that execute CNI plugins; what an ADD does after a failure comes only with one. */
+export const cniPoints = (): CniCrashPoint[] => [
+  ...aroundSteps({ cniAdd: ['attach'], cniDelete: ['detach'] }, true).map(({ point, act }) => ({
+    point,
+    act: act === 'detach' ? act : ('attach' as const),
+  })),
+  ...innerPoints()
+    .filter((point) => point.startsWith('cni'))
+    .map((point) => ({ point, act: actOf(point) })),
+];
+
+function actOf(point: string): CniAct {
+  if (point.startsWith('cniDelete:')) return 'detach';
+  return /-(failure|undo)$/.test(point) ? 'fail' : 'attach';
+}
 
 /** Crash points of an orchestrator worker. */
 export const controlPoints = (once: boolean): CrashPoint[] => aroundSteps(CONTROL_STEPS, once);

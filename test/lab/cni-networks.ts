@@ -118,3 +118,12 @@ export async function cniRecords(lab: Lab, podUid: string): Promise<CniAttachmen
   const keys = await readKeys(lab, '/podwire/attachments/');
   return keys.map(({ value }) => value as CniAttachmentRecord).filter((record) => record.podUid === podUid);
 }
+
+/** Waits until nothing of a namespace is attached any more: a plugin that is taken away before cannot be asked to detach. */
+export async function waitDetached(lab: Lab, namespace: string, limitMs = 30_000): Promise<void> {
+  const look = async (): Promise<true | undefined> => {
+    const keys = await readKeys(lab, '/podwire/attachments/');
+    return keys.some(({ value }) => (value as CniAttachmentRecord).namespace === namespace) ? undefined : true;
+  };
+  await waitFor(`no attachment in namespace ${namespace}`, look, { limitMs });
+}
