@@ -11,7 +11,7 @@
  * | node: heartbeat          | 3 s              | workers beat every 250 ms: a killed one is noticed in 3 s, a cancel in 1 s        |
  * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
  * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
- * | node: stuck              | 30…60 s, endless | a cause that goes away is noticed without a person; a signal interrupts           |
+ * | node: stuck              | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |
  * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
  * | node: sweep              | 1 attempt, 3 min | the next sweep comes by itself; a second look may run some plugins                |
  */
@@ -47,7 +47,7 @@ export const NODE_QUICK: ActivityOptions = {
 
 export const NODE_STUCK: ActivityOptions = {
   ...NODE,
-  retry: { initialInterval: '30s', backoffCoefficient: 1.5, maximumInterval: '60s' },
+  retry: { initialInterval: '30s', backoffCoefficient: 1.5, maximumInterval: '45s' },
 };
 
 export const NODE_AWAY: ActivityOptions = {

@@ -123,7 +123,7 @@ function advice(state: ProvisioningState, pod: PodNetworkInput): string | undefi
   const retry = `\`podwire retry ${pod.namespace}/${pod.name}\`, or signal \`retryNow\``;
   switch (state) {
     case 'Stuck':
-      return `Tried again every 30 to 60 s for as long as it takes. At once: ${retry}.`;
+      return `Tried again every 30 to 45 s for as long as it takes. At once: ${retry}.`;
     case 'NodeUnavailable':
       return "Goes on by itself when podwire's worker on that node is back. See to the node.";
     case 'EtcdUnavailable':
