@@ -19,12 +19,14 @@ if (!isMainThread) {
     return runInContext.call(this, context, unlimited);
   };
   if (process.env['PODWIRE_WORKFLOW_STACKS'] !== 'true') {
-    const { createHook } = v8.promiseHooks;
-    v8.promiseHooks.createHook = (hooks) => {
-      // Node's own AsyncLocalStorage, on which cancellation scopes stand, comes along here too; it hooks `before` and `after`, the SDK does not.
-      if (hooks.before !== undefined || hooks.after !== undefined) return createHook(hooks);
+    // A copy: the object itself is also the one that Node's AsyncLocalStorage uses, on which cancellation scopes stand.
+    const promiseHooks: typeof v8.promiseHooks = {
+      ...v8.promiseHooks,
       // The SDK goes on without stacks where the hook cannot be made.
-      throw new Error('no stacks of promises; set PODWIRE_WORKFLOW_STACKS=true to have them');
+      createHook: () => {
+        throw new Error('no stacks of promises; set PODWIRE_WORKFLOW_STACKS=true to have them');
+      },
     };
+    Object.defineProperty(v8, 'promiseHooks', { value: promiseHooks });
   }
 }

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
-import { podNetnsPath } from '../../deploy/lab/lab.ts';
+import { podNetnsPath, stopPart } from '../../deploy/lab/lab.ts';
 import { failpointsFile, nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
 import type { FakePlugin } from '../fakes/cni-plugin/install.ts';
 import { cniGrammar, realPlugin, recording, recordPlugin, removePlugins } from '../lab/cni-grammar.ts';
@@ -28,6 +28,8 @@ const INTERFACE = 'crash0';
 const SETTLE = { limitMs: 60_000 };
 /** The first who comes waits for the last; below the minute of a CNI step. */
 const HOLD_MS = 4_000;
+/** Longer than it takes to look and to kill. */
+const PLUGIN_SLEEPS_MS = 10_000;
 
 /** What one node does in a round, and the points at which its worker dies. */
 export interface Hand {
@@ -92,6 +94,27 @@ export class CniCrashBench {
     return covered;
   }
 
+  /** The worker dies while the plugins of its pods run, after they have made their links. */
+  async killWhilePluginsRun(node: string): Promise<void> {
+    const { lab } = this.#test;
+    const pods = this.#pods.filter((pod) => pod.node === node);
+    const recorder = this.#recorders.get(node);
+    const delegate = realPlugin('bridge');
+    const began = recorder?.events().length ?? 0;
+    recorder?.control({ ADD: { delegate, times: pods.length, sleepMs: PLUGIN_SLEEPS_MS }, '*': { delegate } });
+    await this.#act({ node, act: 'attach', points: [] });
+    await settle('every pod has its link', async () => this.#withoutLink(pods), { limitMs: 15_000 });
+    await stopPart(lab, nodePart(node), 'SIGKILL');
+    const started = (recorder?.events() ?? []).slice(began);
+    if (started.some(({ event }) => event === 'end')) throw new Error('a plugin ended before its worker was killed');
+    await startPodwirePart(lab, nodePart(node));
+    await this.settled();
+    const survivors = (recorder?.events() ?? []).filter(
+      ({ event, pid }) => event === 'end' && started.some((start) => start.pid === pid),
+    );
+    if (survivors.length > 0) throw new Error(`${survivors.length} plugins outlived their worker`);
+  }
+
   /** Acts without a crash, for what has to be as it was. */
   async undisturbed(hands: readonly Omit<Hand, 'points'>[]): Promise<void> {
     for (const { node } of hands) this.#prepare(node, 'attach');
@@ -138,6 +161,11 @@ export class CniCrashBench {
     await Promise.all(
       this.#pods.filter((pod) => pod.node === node).map((pod) => wantNetworks(this.#test.lab, pod, networks)),
     );
+  }
+
+  async #withoutLink(pods: readonly CrashPod[]): Promise<string[]> {
+    const links = await Promise.all(pods.map(({ netns }) => linksIn(netns)));
+    return pods.flatMap(({ name }, at) => (links[at]?.some((link) => link.name === INTERFACE) === true ? [] : [name]));
   }
 
   async #violations(): Promise<string[]> {

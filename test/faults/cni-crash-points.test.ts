@@ -27,4 +27,10 @@ describe('crash points of CNI attachments', () => {
     for (const line of rounds) context.diagnostic(line);
     await bench.statusIsTrue();
   });
+
+  test('a node worker is killed while its plugins run: they end with it, and what they had made is made anew', async () => {
+    const node = t.node(0);
+    if (bench.isAttached(node)) await bench.undisturbed([{ node, act: 'detach' }]);
+    await bench.killWhilePluginsRun(node);
+  });
 });
