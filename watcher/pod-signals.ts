@@ -93,6 +93,12 @@ export class PodSignals {
     slot.relevant = wanting;
   }
 
+  /** etcd keeps something of this pod: its end has to be told, also when it asks for nothing now. Signals nothing. */
+  remember(pod: SignalledPod, hash: string): void {
+    this.note(pod, hash, true);
+    this.#slot(pod).relevant = true;
+  }
+
   /** Signals whatever was observed before. */
   insist(pod: SignalledPod, hash: string, reason: string): void {
     const slot = this.#slot(pod);

@@ -107,20 +107,20 @@ export class RelistCheck {
     };
     const due: string[] = [];
     await inChunks(views(), stop, (view) => {
+      if (hasHistory(view, known)) signals.remember(view, inputs.read(view).hash);
       if (this.#isDue(view, known)) due.push(view.uid);
     });
     for (const uid of due) await this.#start(uid, known);
     await this.#checkGone(known);
   }
 
-  #isDue(view: PodView, { marks, records }: Known): boolean {
+  #isDue(view: PodView, known: Known): boolean {
     const { inputs, signals } = this.#options;
-    const mark = marks.get(view.uid);
-    const hasHistory = mark !== undefined || records.has(view.uid);
-    if (!hasHistory && !inputs.isSelected(view)) return false;
+    const remembered = hasHistory(view, known);
+    if (!remembered && !inputs.isSelected(view)) return false;
     if (signals.isBusy(view.uid)) return false;
     const { hash, wanting } = inputs.read(view);
-    return mark?.inputsHash !== hash && (hasHistory || wanting);
+    return known.marks.get(view.uid)?.inputsHash !== hash && (remembered || wanting);
   }
 
   async #start(uid: string, known: Known): Promise<void> {
@@ -150,3 +150,5 @@ export class RelistCheck {
     if (at > now) await sleep(at - now, undefined, { signal: this.#stop.signal });
   }
 }
+
+const hasHistory = ({ uid }: PodView, { marks, records }: Known): boolean => marks.has(uid) || records.has(uid);

@@ -113,6 +113,17 @@ test('a pod that lost its label, and one that ended, are signalled while etcd re
   assert.deepEqual(await signalsOf({ pods: [unlabelled, ended] }), []);
 });
 
+test('the end of a pod that asks for nothing any more is told while etcd keeps a mark of it', async () => {
+  const quiet = view('quiet', undefined);
+  const { check, signals, sent } = checkOf({ pods: [quiet], marks: new Map([['quiet', mark(quiet)]]) });
+  check.request();
+  await check.idle();
+  assert.deepEqual(sent, []);
+  signals.gone(quiet, false, 'pod deleted');
+  await until('all sent', () => signals.pending === 0);
+  assert.deepEqual(sent, ['podDeleted quiet']);
+});
+
 test('a pod that is on no node yet is not signalled', async () => {
   assert.deepEqual(await signalsOf({ pods: [view('w', 'net', { nodeName: '', phaseClass: 'waiting' })] }), []);
 });
