@@ -146,7 +146,10 @@ describe('plugins that misbehave', () => {
     assert.ok(most.reservations <= 1 && most.ports <= 1 && most.files <= 1, JSON.stringify(most));
   });
 
-  test('nothing is left, neither links nor addresses nor files', () => nothingLeaked(t.lab, { limitMs: 30_000 }));
+  test('nothing is left when the pods are deleted, neither links nor addresses nor files', async () => {
+    await t.deletePods(pods);
+    await nothingLeaked(t.lab, { limitMs: 30_000 });
+  });
 });
 
 /** Also of one that nobody has waited for yet. */

@@ -93,6 +93,7 @@ describe("Kaloom's dialect", () => {
     assert.deepEqual(reservations(t.lab, t.node(0), 'green'), []);
     assert.deepEqual(reservations(t.lab, t.node(0), 'blue'), []);
     assert.deepEqual(await bridgePorts(t.lab, t.node(0), 'br-green'), []);
+    await t.deletePods([pod]);
     await nothingLeaked(t.lab);
   });
 });
