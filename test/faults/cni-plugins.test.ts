@@ -118,7 +118,8 @@ describe('plugins that misbehave', () => {
           { limitMs: 3_000 },
         );
         if (rule.disappear === true) {
-          await waitStatus(t.lab, pod, (status) => status[0]?.code === 'CniPluginMissing');
+          // Said when the quick tries are over, about 15 s after the first.
+          await waitStatus(t.lab, pod, (status) => status[0]?.code === 'CniPluginMissing', 40_000);
           plugin.restore();
         }
         await waitStatus(t.lab, pod, ['odd0 Attached'], HEALS_WITHIN_MS);
