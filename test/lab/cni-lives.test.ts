@@ -19,6 +19,7 @@ import {
 } from './cni-networks.ts';
 import { labTest, waitFor, waitLink } from './harness.ts';
 import { intentFirst, nothingLeaked } from './invariants.ts';
+import { readKeys } from './records.ts';
 import { endSandbox, sandboxId } from './sandbox.ts';
 
 /** How long an operation is held; below the time-out of every step. */
@@ -185,6 +186,15 @@ describe('the life of a pod with CNI networks', () => {
     await attach(kept, 'lb');
     const before = await podLink(t.lab, kept, 'data0');
     const netns = await podNetnsPath(t.lab, late);
+    // Else the run waits for the sandbox itself, and there is no attachment yet whose status could say why it fails.
+    await waitFor(
+      'the sandbox of late to be published',
+      async () =>
+        (await readKeys(t.lab, `/podwire/sandboxes/${node}/`)).some(
+          ({ value }) => (value as { name?: string }).name === 'late',
+        ) || undefined,
+      { limitMs: 10_000 },
+    );
     const part = `containerd-${node}`;
     const spec = partSpec(t.lab, part);
     assert.ok(spec, `the lab has no part ${part}`);
