@@ -11,16 +11,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isCniInterfaceName } from '../../domain/cni/interface-name.ts';
 import type { CniJournal, CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { JsonObject } from '../../domain/cni/attachment.ts';
 import { PodwireError } from '../../domain/failures.ts';
+import { capabilityArgsSchema, jsonObjectSchema } from './attachment-schemas.ts';
 import { printable } from './printable.ts';
 
 /** No underscore: it separates the id from the interface name. */
 const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$/;
 const UNFINISHED = '.new';
 const LISTED_AT_ONCE = 16;
-
-const json: z.ZodType<JsonObject> = z.record(z.string(), z.json());
 
 const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
   v: z.literal(1),
@@ -33,32 +31,9 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     interfaceName: z.string(),
     configText: z.string(),
     networkName: z.string(),
-    capabilityArgs: z.strictObject({
-      ips: z.array(z.string()).exactOptional(),
-      mac: z.string().exactOptional(),
-      infinibandGUID: z.string().exactOptional(),
-      bandwidth: z
-        .strictObject({
-          ingressRate: z.number().exactOptional(),
-          ingressBurst: z.number().exactOptional(),
-          egressRate: z.number().exactOptional(),
-          egressBurst: z.number().exactOptional(),
-        })
-        .exactOptional(),
-      portMappings: z
-        .array(
-          z.strictObject({
-            hostPort: z.number().int(),
-            containerPort: z.number().int(),
-            protocol: z.enum(['tcp', 'udp', 'sctp']),
-            hostIP: z.string().exactOptional(),
-          }),
-        )
-        .exactOptional(),
-      deviceID: z.string().exactOptional(),
-    }),
+    capabilityArgs: capabilityArgsSchema,
     args: z.array(z.tuple([z.string(), z.string()])),
-    configArgs: json.exactOptional(),
+    configArgs: jsonObjectSchema.exactOptional(),
   }),
   resultText: z.string().exactOptional(),
 });

@@ -1,6 +1,6 @@
 /** What podwire's records must look like when they are read back; anything else is refused with the key and the field. */
 import { z } from 'zod';
-import type { CniAttachmentSpec, JsonObject } from '../../domain/cni/attachment.ts';
+import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type {
   AttachmentRecord,
@@ -12,6 +12,7 @@ import type {
   RefusalRecord,
   SandboxRecord,
 } from '../../domain/records.ts';
+import { capabilityArgsSchema, jsonObjectSchema } from '../cni/attachment-schemas.ts';
 import type { Entry } from './client.ts';
 
 /** Readers accept the last two record versions; there has been one so far. */
@@ -69,37 +70,12 @@ const vxlanAttachment = z
   .object({ ...attachmentBase, kind: z.literal('vxlan'), link, vtep: z.string() })
   .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
 
-const json: z.ZodType<JsonObject> = z.record(z.string(), z.json());
-
 const cniSpec: z.ZodType<CniAttachmentSpec> = z.object({
   kind: z.literal('cni'),
   interfaceName: z.string(),
-  capabilityArgs: z.object({
-    ips: z.array(z.string()).exactOptional(),
-    mac: z.string().exactOptional(),
-    infinibandGUID: z.string().exactOptional(),
-    bandwidth: z
-      .object({
-        ingressRate: z.number().exactOptional(),
-        ingressBurst: z.number().exactOptional(),
-        egressRate: z.number().exactOptional(),
-        egressBurst: z.number().exactOptional(),
-      })
-      .exactOptional(),
-    portMappings: z
-      .array(
-        z.object({
-          hostPort: z.number().int(),
-          containerPort: z.number().int(),
-          protocol: z.enum(['tcp', 'udp', 'sctp']),
-          hostIP: z.string().exactOptional(),
-        }),
-      )
-      .exactOptional(),
-    deviceID: z.string().exactOptional(),
-  }),
+  capabilityArgs: capabilityArgsSchema,
   args: z.array(z.tuple([z.string(), z.string()])),
-  configArgs: json.exactOptional(),
+  configArgs: jsonObjectSchema.exactOptional(),
   defaultRoute: z.array(z.string()),
 });
 

@@ -8,6 +8,7 @@ import { isNetworkName, NETWORK_NAME_RULE, optionNamed } from './names.ts';
 import { readOptions, type NetworkOptions } from './options.ts';
 import { problem, shown } from './problems.ts';
 import { tokensOf, type Token, type Word } from './tokens.ts';
+import { utf8Length } from '../utf8-length.ts';
 
 export const MAX_ANNOTATION_BYTES = 8192;
 export const MAX_NETWORKS = 16;
@@ -99,16 +100,4 @@ function misplacedBecause(token: Token, current: Section | undefined): string {
   return token.afterComma
     ? `${where}: a comma separates networks; put spaces between options, or each on an indented line`
     : `${where}; begin the line with white space to make it an option of the network above`;
-}
-
-/** Bytes of a text in UTF-8; a lone surrogate counts as the three bytes of its replacement. */
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    if (point < 0x80) bytes += 1;
-    else if (point < 0x800) bytes += 2;
-    else bytes += point < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }

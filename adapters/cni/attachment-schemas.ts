@@ -1,0 +1,30 @@
+/** What a pod asks of CNI plugins, as it is kept in etcd and in the node's journal. */
+import { z } from 'zod';
+import type { CniCapabilityArgs, JsonObject } from '../../domain/cni/attachment.ts';
+
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), z.json());
+
+export const capabilityArgsSchema: z.ZodType<CniCapabilityArgs> = z.strictObject({
+  ips: z.array(z.string()).exactOptional(),
+  mac: z.string().exactOptional(),
+  infinibandGUID: z.string().exactOptional(),
+  bandwidth: z
+    .strictObject({
+      ingressRate: z.number().exactOptional(),
+      ingressBurst: z.number().exactOptional(),
+      egressRate: z.number().exactOptional(),
+      egressBurst: z.number().exactOptional(),
+    })
+    .exactOptional(),
+  portMappings: z
+    .array(
+      z.strictObject({
+        hostPort: z.number().int(),
+        containerPort: z.number().int(),
+        protocol: z.enum(['tcp', 'udp', 'sctp']),
+        hostIP: z.string().exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  deviceID: z.string().exactOptional(),
+});
