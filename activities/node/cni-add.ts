@@ -40,7 +40,7 @@ async function add(
   if (earlier !== undefined) {
     const done = before === undefined ? undefined : resultOf(earlier, record);
     // The answer of the attempt that made it was lost.
-    if (done !== undefined && before !== undefined) return recorded(deps, record, done, before);
+    if (done !== undefined && before !== undefined) return finish(deps, record, done, before, netns);
     await undo(deps, record, earlier, netns, signal);
   } else if (before !== undefined) {
     throw new PodwireError(
@@ -55,7 +55,7 @@ async function add(
   await deps.failpoints.hit('cniAdd:after-plugins');
   await deps.journal.write({ ...entry, resultText: result.text });
   const link = await linkOf(deps, record, netns);
-  if (link !== undefined) return recorded(deps, record, result, link);
+  if (link !== undefined) return finish(deps, record, result, link, netns);
   await undo(deps, record, entry, netns, signal);
   throw new PodwireError(
     'CniFailed',
@@ -111,12 +111,21 @@ async function linkOf(deps: CniDeps, record: CniAttachmentRecord, netns: OpenNet
   return links.find(({ name }) => name === record.interfaceName);
 }
 
-async function recorded(
+/** NPWG's `default-route`: the pod's own one is not touched, so that nothing has to be put back when the interface goes. */
+async function preferDefaultRoutes(deps: CniDeps, { interfaceName, cni }: CniAttachmentRecord, netns: OpenNetns) {
+  if (cni.defaultRoute.length === 0) return;
+  const commands = cni.defaultRoute.map((gateway) => ({ op: 'prefer-default' as const, name: interfaceName, gateway }));
+  await deps.kernel.execute(netns, commands);
+}
+
+async function finish(
   deps: CniDeps,
   record: CniAttachmentRecord,
   { text }: Pick<CniResult, 'text'>,
   link: LinkView,
+  netns: OpenNetns,
 ): Promise<LinkResult> {
+  await preferDefaultRoutes(deps, record, netns);
   await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
   const { dns, gateways } = deps.plugins.facts(text, record.interfaceName);
   return {

@@ -45,6 +45,13 @@ function linkLine(command: LinkOnlyCommand): string {
       return `link set dev ${name} up`;
     case 'set-down':
       return `link set dev ${name} down`;
+    case 'prefer-default': {
+      const gateway = address(command.gateway);
+      // IPv4 keeps routes of one metric in order; IPv6 would share the traffic between them, so this one gets the better metric.
+      return isIP(gateway) === 4
+        ? `route prepend 0.0.0.0/0 via ${gateway} dev ${name} proto ${ROUTE_PROTOCOL}`
+        : `route add ::/0 via ${gateway} dev ${name} metric 1 proto ${ROUTE_PROTOCOL}`;
+    }
     case 'remove-link':
       return `link delete dev ${name}`;
   }

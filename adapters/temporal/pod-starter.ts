@@ -1,4 +1,6 @@
 /** The only way podwire starts workflows: a signal that starts the run if none is open (`signalWithStart`). */
+import { status as grpcStatus } from '@grpc/grpc-js';
+import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import {
@@ -78,18 +80,29 @@ interface Start {
   readonly summary: string;
 }
 
+/** A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds. */
+const whenClosed = retry(
+  handleWhen(
+    (error) =>
+      error.cause instanceof Error && (error.cause as { code?: unknown }).code === grpcStatus.RESOURCE_EXHAUSTED,
+  ),
+  { maxAttempts: 6, backoff: new ExponentialBackoff({ initialDelay: 10, maxDelay: 200 }) },
+);
+
 async function signalWithStart(client: Client, start: Start): Promise<string> {
   try {
     const handle = await client.withDeadline(Date.now() + DEADLINE_MS, () =>
-      client.workflow.signalWithStart(start.type, {
-        workflowId: start.workflowId,
-        taskQueue: CONTROL_QUEUE,
-        args: [start.input],
-        signal: start.signal,
-        signalArgs: [start.hint],
-        typedSearchAttributes: start.attributes,
-        staticSummary: start.summary.slice(0, MAX_SUMMARY),
-      }),
+      whenClosed.execute(() =>
+        client.workflow.signalWithStart(start.type, {
+          workflowId: start.workflowId,
+          taskQueue: CONTROL_QUEUE,
+          args: [start.input],
+          signal: start.signal,
+          signalArgs: [start.hint],
+          typedSearchAttributes: start.attributes,
+          staticSummary: start.summary.slice(0, MAX_SUMMARY),
+        }),
+      ),
     );
     return handle.signaledRunId;
   } catch (cause) {

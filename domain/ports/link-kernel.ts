@@ -26,6 +26,8 @@ export type LinkCommand =
   | { readonly op: 'remove-address'; readonly name: string; readonly cidr: string }
   | { readonly op: 'add-route'; readonly name: string; readonly destination: string; readonly gateway: string }
   | { readonly op: 'remove-route'; readonly name: string; readonly destination: string; readonly gateway: string }
+  /** A default route before the one there is, which comes into its own again when this link goes. */
+  | { readonly op: 'prefer-default'; readonly name: string; readonly gateway: string }
   | { readonly op: 'remove-link'; readonly name: string };
 
 /** An open, verified network namespace: everything goes through this descriptor, whatever happens to its path. */

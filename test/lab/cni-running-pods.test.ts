@@ -38,6 +38,17 @@ describe('a running pod with CNI networks', () => {
     assert.equal(reservations(t.lab, t.node(0), 'addressed').length, 1);
   });
 
+  test('has its default route where it asks for it, and its own again without', async () => {
+    const wayOut = async (): Promise<string> =>
+      /dev (\S+)/.exec(await t.exec(p, ['ip', 'route', 'get', '192.0.2.1']))?.[1] ?? '';
+    assert.equal(await wayOut(), 'eth0');
+    await wantNetworks(t.lab, p, [{ name: 'addressed', interface: 'data0', 'default-route': ['10.77.0.1'] }]);
+    await waitFor('the default route by data0', async () => ((await wayOut()) === 'data0' ? true : undefined), SOON);
+    await wantNetworks(t.lab, p, [{ name: 'addressed', interface: 'data0' }]);
+    await waitFor('the default route by eth0', async () => ((await wayOut()) === 'eth0' ? true : undefined), SOON);
+    await waitLink(t.lab, p, 'data0', (seen) => seen?.up === true);
+  });
+
   test('keeps the first and gets a second one, named by podwire', async () => {
     const kept = await podLink(t.lab, p, 'data0');
     await wantNetworks(t.lab, p, [{ name: 'addressed', interface: 'data0' }, { name: 'plain' }]);
