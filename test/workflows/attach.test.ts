@@ -191,7 +191,10 @@ describe('the run of a pod', { concurrency: true }, () => {
     const pod = await lab.pod(`a id=${a}`);
     for (let batch = 0; batch < 20; batch += 1) {
       pod.change({ annotations: { 'vxlan.openvnf.org/networks': batch % 2 === 0 ? `b id=${b}` : `a id=${a}` } });
+      const seen = lab.faults.count(pod.uid, 'observePod');
       await Promise.all(Array.from({ length: 50 }, () => pod.signal(DESIRED_CHANGED)));
+      // The server takes a hundred signals per workflow task and no more (ADR 9), and podwire's own senders stay below that.
+      await until('the run has taken some of them', () => lab.faults.count(pod.uid, 'observePod') > seen);
     }
     await pod.ended();
     assert.deepEqual(pod.links, ['a']);
