@@ -27,6 +27,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.converge();
     return pod.id;
   },
+  'lookup-stuck-open': async (lab) => {
+    const pod = await red(lab);
+    await lab.etcd.transact([], [{ remove: `/podwire/sandboxes/n1/${pod.uid}` }]);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'CriUnavailable');
+    await pod.signal();
+    await pod.shows('Stuck');
+    return pod.id;
+  },
   detach: async (lab) => {
     const pod = await red(lab);
     await pod.converge();

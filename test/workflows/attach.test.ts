@@ -80,6 +80,21 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.equal((await pod.records())[0]?.sandboxId, `found-${pod.uid}`);
   });
 
+  it('says on the pod why its networks wait when the sandbox cannot be looked up', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await lab.etcd.transact([], [{ remove: `/podwire/sandboxes/n1/${pod.uid}` }]);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'CriUnavailable');
+    await pod.signal();
+    await pod.shows('Stuck');
+    await until('the status says so', () => pod.status.includes('red Failing'));
+    assert.match(pod.events.join('\n'), /NetworkAttachFailing: cannot attach red .*CriUnavailable/);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'ok');
+    await pod.signal();
+    await pod.ended();
+    assert.deepEqual(pod.status, ['red Attached']);
+    assert.deepEqual(await lab.records.failures(pod.uid), []);
+  });
+
   it('does not run hot when a sandbox that was found is never published', async () => {
     const pod = await lab.pod(`red id=${lab.vni()}`);
     const key = `/podwire/sandboxes/n1/${pod.uid}`;
