@@ -29,10 +29,8 @@ export async function openNetns(path: string, roots: readonly string[]): Promise
     const { type } = await statfs(through, { bigint: true });
     if (type !== NSFS_MAGIC) throw refused(path, 'it is not a network namespace');
     const found = await file.stat({ bigint: true });
-    for (const own of ['/proc/self/ns/net', '/proc/1/ns/net']) {
-      const mine = await inodeOf(own);
-      if (mine === found.ino) throw refused(path, "it is the node's own network namespace");
-    }
+    nodesOwn ??= Promise.all(['/proc/self/ns/net', '/proc/1/ns/net'].map(inodeOf));
+    if ((await nodesOwn).includes(found.ino)) throw refused(path, "it is the node's own network namespace");
     return {
       fd: file.fd,
       identity: { path, inode: String(found.ino), ctimeNs: String(found.ctimeNs) },
@@ -43,6 +41,9 @@ export async function openNetns(path: string, roots: readonly string[]): Promise
     throw error;
   }
 }
+
+/** Neither this process nor the first one ever changes its namespace. */
+let nodesOwn: Promise<(bigint | undefined)[]> | undefined;
 
 /** The inode of a namespace of a process; undefined when this process may not look. */
 async function inodeOf(path: string): Promise<bigint | undefined> {
