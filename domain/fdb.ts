@@ -19,53 +19,86 @@ export interface FdbChange {
   readonly remove: readonly FdbEntry[];
 }
 
-export interface FloodWish {
-  readonly members: readonly Pick<Member, 'podUid' | 'vtep'>[];
+export interface ForwardingWish {
+  readonly members: readonly Pick<Member, 'podUid' | 'vtep' | 'mac' | 'addresses'>[];
   /** The device's own tunnel address. */
   readonly vtep: string;
   readonly podUid: string;
   /** Extra destinations that are no pods (`peers=`). */
   readonly peers: readonly string[];
+  /** False: an entry for each member's MAC instead of flooding to all of them. */
+  readonly flood: boolean;
 }
+
+const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
-/**
- * The entries a member's device should have: one flood entry for each other member and each declared peer, of the device's
- * own address family (the kernel refuses the other one). Without duplicates, in a stable order.
- */
-export function wishedFlood(wish: FloodWish): FdbEntry[] {
+/** Members that a device sends to: those of other pods, with a tunnel address of its family (the kernel refuses the other one). */
+export function reachable(wish: ForwardingWish): ForwardingWish['members'][number][] {
   const family = familyOf(wish.vtep);
-  const destinations = new Set<string>(wish.peers);
-  for (const member of wish.members) if (member.podUid !== wish.podUid) destinations.add(member.vtep);
-  destinations.delete(wish.vtep);
-  return [...destinations]
-    .filter((destination) => familyOf(destination) === family)
-    .sort()
-    .map((destination) => ({ mac: FLOOD_MAC, destination }));
+  return wish.members.filter(
+    ({ podUid, vtep }) => podUid !== wish.podUid && vtep !== wish.vtep && familyOf(vtep) === family,
+  );
 }
 
+/** True when a member can be sent to without flooding. */
+export const isUnicast = ({ mac }: { readonly mac: string }): boolean => MAC.test(mac) && mac !== FLOOD_MAC;
+
 /**
- * Set difference from what is there to what should be. `additive` (adopted devices): nothing is removed.
- * Entries without a destination are of other kinds and stay.
+ * The entries a member's device should have. Flooding: one flood entry for each other member and each declared peer. Otherwise one
+ * for each other member's MAC; peers are flooded to all the same, since nobody knows their MACs. Without duplicates.
+ *
+ * @param entryOf makes an entry; a caller with many devices of one network may give the same object to all of them
+ */
+export function wishedEntries(wish: ForwardingWish, entryOf: EntryOf = plainEntry): FdbEntry[] {
+  const family = familyOf(wish.vtep);
+  const others = reachable(wish);
+  const floods = new Set(wish.peers.filter((peer) => familyOf(peer) === family && peer !== wish.vtep));
+  if (wish.flood) for (const { vtep } of others) floods.add(vtep);
+  // A MAC has one destination only.
+  const macs = new Map(wish.flood ? [] : others.filter(isUnicast).map(({ mac, vtep }) => [mac, vtep]));
+  return [
+    ...[...macs].map(([mac, destination]) => entryOf(mac, destination)),
+    ...[...floods].map((destination) => entryOf(FLOOD_MAC, destination)),
+  ];
+}
+
+export type EntryOf = (mac: string, destination: string) => FdbEntry;
+
+const plainEntry: EntryOf = (mac, destination) => ({ mac, destination });
+
+/**
+ * Set difference from what is there to what should be. Entries without a destination are of other kinds and stay.
+ *
+ * @param ours on a device that somebody else made: what podwire itself wished there before; nothing else is removed
  */
 export function fdbDifference(
   present: readonly FdbEntry[],
   wished: readonly FdbEntry[],
-  mode: 'exact' | 'additive',
+  ours?: readonly FdbEntry[],
 ): FdbChange {
   const presentKeys = new Set(present.map(fdbKey));
   const wishedKeys = new Set(wished.map(fdbKey));
+  const ourKeys = ours === undefined ? undefined : new Set(ours.map(fdbKey));
   return {
     add: wished.filter((entry) => !presentKeys.has(fdbKey(entry))),
-    remove:
-      mode === 'additive'
-        ? []
-        : present.filter((entry) => entry.destination !== undefined && !wishedKeys.has(fdbKey(entry))),
+    remove: present.filter((entry) => {
+      if (entry.destination === undefined) return false;
+      const key = fdbKey(entry);
+      return !wishedKeys.has(key) && (ourKeys?.has(key) ?? true);
+    }),
   };
 }
 
-/** Equal keys, equal entries. */
+const knownKeys = new WeakMap<FdbEntry, string>();
+
+/** Equal keys, equal entries. Remembered per object: a network's devices share theirs by the thousand. */
 export function fdbKey(entry: FdbEntry): string {
-  return [entry.mac, entry.destination, entry.port, entry.vni, entry.via].map((part) => part ?? '').join(' ');
+  let key = knownKeys.get(entry);
+  if (key === undefined) {
+    key = [entry.mac, entry.destination, entry.port, entry.vni, entry.via].map((part) => part ?? '').join(' ');
+    knownKeys.set(entry, key);
+  }
+  return key;
 }

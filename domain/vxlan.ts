@@ -24,6 +24,8 @@ export interface VxlanLinkSpec {
   readonly routes: readonly Route[];
   /** Extra flood destinations that are no pods (`peers=`), canonical addresses. */
   readonly peers: readonly string[];
+  /** False: frames go to the member that has their MAC, and addresses are known without asking. Absent: unknown MACs are flooded. */
+  readonly flood?: false;
 }
 
 export const DEFAULT_DST_PORT = 8472;

@@ -111,7 +111,11 @@ function assemble(
   log: Logger,
 ): CniDeps {
   const bootId = readBootId();
-  const kernel = createIprouteKernel({ netnsRoots: config.netnsRoots, run: launcher.run });
+  const kernel = createIprouteKernel({
+    netnsRoots: config.netnsRoots,
+    run: launcher.run,
+    scratchDir: join(config.stateDir, 'batches'),
+  });
   const { node } = config;
   return {
     ...{ node, bootId, store, runtime, kernel, temporaryName },

@@ -29,7 +29,7 @@ export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
 
 /** VNI, port and parent of a VXLAN device cannot be changed in place (measured). */
 function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
-  const { kind, interfaceName, vni, dstPort, parent, mtu, up, addresses, routes, peers } = link;
+  const { kind, interfaceName, vni, dstPort, parent, mtu, up, addresses, routes, peers, flood } = link;
   const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
   return {
     linkHash: short(hash, [
@@ -44,6 +44,8 @@ function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
       routeTexts,
       peers,
       vtep,
+      // Records from before there was a choice keep their hash.
+      ...(flood === false ? ['no-flood'] : []),
     ]),
     tunnelHash: short(hash, [kind, vni, dstPort, parent, vtep]),
   };

@@ -5,24 +5,38 @@
  * device and none where nothing differs; `forget` makes the next sync look at the kernel again. Every reading of the
  * membership has a ticket: a device never goes back to an older reading than it had.
  */
-import { fdbDifference, fdbKey, wishedFlood, type FdbEntry } from '../../domain/fdb.ts';
+import type { FdbEntry } from '../../domain/fdb.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
-import type { LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { ForwardingOutcome, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
-import type { AttachmentRecord, Member, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
+import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { eachWithLimit } from './each-with-limit.ts';
+import {
+  changeTo,
+  isEmpty,
+  membershipOf,
+  readForwarding,
+  wishedForwarding,
+  write,
+  type Forwarding,
+  type ForwardingChange,
+  type ForwardingKernel,
+  type Membership,
+} from './forwarding.ts';
 import type { SyncFdbResult } from './inputs.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { SyncPace } from './sync-pace.ts';
 
 interface Device {
   /** Newest reading of the membership that was written. */
-  ticket: number;
-  /** Entries that the device has, as far as we know; undefined: look. */
-  known: readonly FdbEntry[] | undefined;
-  adopted: boolean;
+  readonly ticket: number;
+  /** What the device has, as far as we know; undefined: look. */
+  readonly known: Forwarding | undefined;
+  /** What podwire wished there last. */
+  readonly ours: readonly FdbEntry[];
+  readonly adopted: boolean;
 }
 
 /** A device while its lock is held. */
@@ -40,15 +54,37 @@ export interface Written {
   readonly removed: number;
 }
 
+/** A change that is known and not yet made; its device is known as not known. */
+interface Planned {
+  readonly key: string;
+  readonly device: Device;
+  readonly wished: Forwarding;
+  readonly present: Forwarding;
+  readonly ticket: number;
+  readonly change: ForwardingChange;
+}
+
+/** A planned change with what it holds while it waits for the others. */
+interface Held {
+  readonly planned: Planned;
+  letGo(): Promise<void>;
+}
+
+/** undefined: the device is not there. */
+type SyncOutcome = PromiseSettledResult<Written | undefined>;
+
 interface FdbSyncParts {
   readonly node: string;
   readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments'>;
-  readonly kernel: Pick<LinkKernel, 'observe' | 'readFdb' | 'changeFdb'>;
+  readonly kernel: ForwardingKernel & Pick<LinkKernel, 'observe'>;
   /** Opens the netns of a record, verified against the record. */
   readonly open: (record: VxlanAttachmentRecord, signal: AbortSignal) => Promise<OpenNetns>;
 }
 
+/** Namespaces that are looked at at once. */
 const AT_ONCE = 8;
+/** Devices that are locked, open and written together: bounds the open descriptors, and how long an attach waits for a device. */
+const WRITTEN_TOGETHER = 64;
 /** A sync of a node full of members takes well under a second; whoever waits longer comes again. */
 const LOCK_WAIT_MS = 5_000;
 const NOTHING: Written = { written: 0, removed: 0 };
@@ -69,53 +105,52 @@ export class FdbSync {
   /** Runs `work` with the record's device locked: while a link is made or removed, no sync writes into it. */
   withDevice<T>(record: VxlanAttachmentRecord, work: (device: LockedDevice) => Promise<T>): Promise<T> {
     const key = deviceKey(record);
-    return this.#locked(this.#deviceLocks, key, () =>
+    return this.#deviceLocks.run(key, LOCK_WAIT_MS, busy(key), () =>
       work({
         made: () => {
-          this.#devices.set(key, { ticket: 0, known: [], adopted: false });
+          this.#devices.set(key, { ticket: 0, known: { fdb: [], neighbours: [] }, ours: [], adopted: false });
         },
         forget: () => {
           this.#devices.delete(key);
         },
         sync: async (netns, adopted) => {
           const ticket = ++this.#tickets;
-          const members = await this.#parts.store.listMembers(record.network);
-          const device = this.#devices.get(key) ?? { ticket: 0, known: undefined, adopted };
+          const members = membershipOf(ticket, await this.#parts.store.listMembers(record.network));
+          const device = this.#devices.get(key) ?? { ticket: 0, known: undefined, ours: [], adopted };
           this.#devices.set(key, { ...device, adopted });
-          return this.#write(record, members, ticket, netns);
+          const planned = await this.#plan(record, members, async () => netns);
+          if (planned === undefined || 'written' in planned) return planned ?? NOTHING;
+          const [outcome] = await this.#write([planned]);
+          if (outcome?.status === 'rejected') throw outcome.reason;
+          return outcome?.value ?? NOTHING;
         },
       }),
     );
   }
 
   /**
-   * Brings all local members of a network up to date, eight at a time. A device that is not there (yet, or any more) is passed
-   * over; one that fails does not stop the others, and its failure is thrown at the end. Rests first while members keep coming.
+   * Brings all local members of a network up to date. A device that is not there (yet, or any more) is passed over; one that
+   * fails does not stop the others, and its failure is thrown at the end. Rests first while members keep coming.
    */
   async syncNetwork(network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
     const { store, node } = this.#parts;
     const key = networkKey(network);
     await this.#pace.rest(key, signal);
-    return this.#locked(this.#networkLocks, key, async () => {
+    return this.#networkLocks.run(key, LOCK_WAIT_MS, busy(key), async () => {
       const startedAt = performance.now();
       // Read under the lock: whoever comes later reads later.
       const ticket = ++this.#tickets;
       const [members, attachments] = await Promise.all([store.listMembers(network), store.listNodeAttachments(node)]);
       const records = vxlanOnly(attachments).filter((record) => this.#concerns(record, network));
-      const outcomes = await eachWithLimit(records, AT_ONCE, (record) =>
-        this.#syncDevice(record, members, ticket, signal),
-      );
+      const membership = membershipOf(ticket, members);
+      const outcomes: SyncOutcome[] = [];
+      for (let first = 0; first < records.length; first += WRITTEN_TOGETHER) {
+        outcomes.push(
+          ...(await this.#syncTogether(records.slice(first, first + WRITTEN_TOGETHER), membership, signal)),
+        );
+      }
       this.#pace.worked(key, performance.now() - startedAt);
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-      const done = outcomes.flatMap((outcome) =>
-        outcome.status === 'fulfilled' && outcome.value !== undefined ? [outcome.value] : [],
-      );
-      return {
-        netns: done.length,
-        written: done.reduce((sum, each) => sum + each.written, 0),
-        removed: done.reduce((sum, each) => sum + each.removed, 0),
-      };
+      return summary(outcomes);
     });
   }
 
@@ -136,89 +171,172 @@ export class FdbSync {
     return record.phase === 'attached' || (record.phase === 'intent' && this.#devices.has(deviceKey(record)));
   }
 
-  /** undefined: the device is not there. */
-  #syncDevice(
-    record: VxlanAttachmentRecord,
-    members: readonly Member[],
-    ticket: number,
+  /** Plans every device's change, then makes all changes together; devices that somebody is at are waited for after that. */
+  async #syncTogether(
+    records: readonly VxlanAttachmentRecord[],
+    membership: Membership,
     signal: AbortSignal,
-  ): Promise<Written | undefined> {
-    const key = deviceKey(record);
-    return this.#locked(this.#deviceLocks, key, async () => {
-      const device = this.#devices.get(key);
-      // Its attach is not done, or it was taken down since the records were read.
-      if (device === undefined && record.phase === 'intent') return undefined;
-      if (device !== undefined && (device.ticket > ticket || sameEntries(device.known, wished(record, members))))
-        return NOTHING;
-      let netns: OpenNetns | undefined;
-      try {
-        netns = await this.#parts.open(record, signal);
-        if (device === undefined && !(await this.#adoptKnowledge(record, netns))) return undefined;
-        return await this.#write(record, members, ticket, netns);
-      } catch (error) {
-        if (error instanceof PodwireError && GONE.has(error.code)) return undefined;
-        throw error;
-      } finally {
-        await netns?.close();
-      }
+  ): Promise<SyncOutcome[]> {
+    const waiting: VxlanAttachmentRecord[] = [];
+    const prepared = await eachWithLimit(records, AT_ONCE, async (record) => {
+      const release = this.#deviceLocks.tryAcquire(deviceKey(record));
+      if (release !== undefined) return this.#prepare(record, membership, signal, release);
+      waiting.push(record);
+      return undefined;
     });
+    const outcomes = await this.#carryOut(prepared);
+    const later = await eachWithLimit(waiting, AT_ONCE, async (record) => {
+      const key = deviceKey(record);
+      const release = await this.#deviceLocks.acquire(key, LOCK_WAIT_MS, busy(key));
+      const [outcome] = await this.#carryOut(
+        await Promise.allSettled([this.#prepare(record, membership, signal, release)]),
+      );
+      if (outcome?.status === 'rejected') throw outcome.reason;
+      return outcome?.value;
+    });
+    return [...outcomes, ...later];
+  }
+
+  /** Opens and plans one device, whose lock is held; what there is to do keeps lock and namespace. */
+  async #prepare(
+    record: VxlanAttachmentRecord,
+    membership: Membership,
+    signal: AbortSignal,
+    release: () => void,
+  ): Promise<Held | Written | undefined> {
+    let netns: OpenNetns | undefined;
+    let held = false;
+    const letGo = async (): Promise<void> => {
+      await netns?.close();
+      release();
+    };
+    try {
+      const planned = await this.#plan(record, membership, async () => {
+        netns ??= await this.#parts.open(record, signal);
+        return netns;
+      });
+      if (planned === undefined || 'written' in planned) return planned;
+      held = true;
+      return { planned, letGo };
+    } catch (error) {
+      if (error instanceof PodwireError && GONE.has(error.code)) return undefined;
+      throw error;
+    } finally {
+      if (!held) await letGo();
+    }
+  }
+
+  async #carryOut(prepared: readonly PromiseSettledResult<Held | Written | undefined>[]): Promise<SyncOutcome[]> {
+    const held = prepared.flatMap((each) =>
+      each.status === 'fulfilled' && each.value !== undefined && 'planned' in each.value ? [each.value] : [],
+    );
+    const done = prepared.flatMap((each): SyncOutcome[] => {
+      if (each.status === 'rejected') return [each];
+      return each.value !== undefined && 'planned' in each.value ? [] : [{ status: 'fulfilled', value: each.value }];
+    });
+    try {
+      return [...done, ...(await this.#write(held.map(({ planned }) => planned)))];
+    } finally {
+      await Promise.all(held.map((each) => each.letGo()));
+    }
+  }
+
+  /** From a device, whose lock is held, to its change; `Written` when there is nothing to do. The netns is opened only if needed. */
+  async #plan(
+    record: VxlanAttachmentRecord,
+    membership: Membership,
+    open: () => Promise<OpenNetns>,
+  ): Promise<Planned | Written | undefined> {
+    const { kernel } = this.#parts;
+    const key = deviceKey(record);
+    const link = record.interfaceName;
+    const known = this.#devices.get(key);
+    // Its attach is not done, or it was taken down since the records were read.
+    if (known === undefined && record.phase === 'intent') return undefined;
+    if (known !== undefined && known.ticket > membership.ticket) return NOTHING;
+    const wished = wishedForwarding(record, membership);
+    if (known?.known !== undefined && isEmpty(changeOf(known, wished, known.known))) {
+      this.#devices.set(key, { ...known, ticket: membership.ticket, ours: wished.fdb });
+      return NOTHING;
+    }
+    const netns = await open();
+    const device = known ?? (await this.#firstLook(record, netns));
+    if (device === undefined) return undefined;
+    // Until the change is known to be done, nothing is known.
+    this.#devices.set(key, { ...device, known: undefined });
+    const present = device.known ?? (await readForwarding(kernel, netns, link));
+    if (present === undefined) {
+      this.#devices.delete(key);
+      return undefined;
+    }
+    const change = { netns, link, ...changeOf(device, wished, present) };
+    return { key, device, wished, present, ticket: membership.ticket, change };
   }
 
   /** First look at a device by this process: is it ours at all? */
-  async #adoptKnowledge(record: VxlanAttachmentRecord, netns: OpenNetns): Promise<boolean> {
+  async #firstLook(record: VxlanAttachmentRecord, netns: OpenNetns): Promise<Device | undefined> {
     const { links } = await this.#parts.kernel.observe(netns);
     const owner = ownerOf(links.find((link) => link.name === record.interfaceName)?.alias);
-    if (owner?.podUid !== record.podUid) return false;
-    this.#devices.set(deviceKey(record), { ticket: 0, known: undefined, adopted: owner.adopted });
-    return true;
+    if (owner?.podUid !== record.podUid) return undefined;
+    return { ticket: 0, known: undefined, ours: [], adopted: owner.adopted };
   }
 
-  async #write(
-    record: VxlanAttachmentRecord,
-    members: readonly Member[],
-    ticket: number,
-    netns: OpenNetns,
-  ): Promise<Written> {
-    const key = deviceKey(record);
-    const device = this.#devices.get(key);
-    if (device === undefined || device.ticket > ticket) return NOTHING;
-    const link = record.interfaceName;
-    // Until the change is known to be done, nothing is known.
-    this.#devices.set(key, { ...device, known: undefined });
-    const present = device.known ?? (await this.#parts.kernel.readFdb(netns, link));
-    if (present === undefined) {
-      this.#devices.delete(key);
-      return NOTHING;
-    }
-    const entries = wished(record, members);
-    const change = fdbDifference(present, entries, device.adopted ? 'additive' : 'exact');
-    if ((await this.#parts.kernel.changeFdb(netns, link, change)) === 'link-absent') {
-      this.#devices.delete(key);
-      return NOTHING;
-    }
-    const known = device.adopted ? [...present, ...change.add] : entries;
-    this.#devices.set(key, { ...device, ticket, known });
-    return { written: change.add.length, removed: change.remove.length };
+  async #write(planned: readonly Planned[]): Promise<SyncOutcome[]> {
+    const outcomes = await write(
+      this.#parts.kernel,
+      planned.map(({ change }) => change),
+    );
+    return planned.map((each, index) => this.#written(each, outcomes[index]));
   }
 
-  #locked<T>(locks: KeyedMutex, key: string, work: () => Promise<T>): Promise<T> {
-    const refuse = (): Error =>
-      new PodwireError('KernelBusy', `forwarding entries of ${key} are being written by another operation`);
-    return locks.run(key, LOCK_WAIT_MS, refuse, work);
+  #written(
+    { key, device, wished, present, ticket, change }: Planned,
+    outcome: PromiseSettledResult<ForwardingOutcome> | undefined,
+  ): SyncOutcome {
+    if (outcome === undefined) return { status: 'rejected', reason: new Error(`no outcome for ${key}`) };
+    if (outcome.status === 'rejected') return outcome;
+    if (outcome.value === 'link-absent') {
+      this.#devices.delete(key);
+      return { status: 'fulfilled', value: undefined };
+    }
+    const { fdb, neighbours } = change;
+    const removed = new Set(fdb.remove);
+    const known: Forwarding = {
+      fdb: device.adopted ? [...present.fdb.filter((entry) => !removed.has(entry)), ...fdb.add] : wished.fdb,
+      neighbours: wished.neighbours,
+    };
+    this.#devices.set(key, { adopted: device.adopted, ticket, known, ours: wished.fdb });
+    return {
+      status: 'fulfilled',
+      value: {
+        written: fdb.add.length + neighbours.set.length,
+        removed: fdb.remove.length + neighbours.remove.length,
+      },
+    };
   }
 }
+
+const changeOf = (device: Device, wished: Forwarding, present: Forwarding): ReturnType<typeof changeTo> =>
+  changeTo(wished, present, device.adopted ? device.ours : undefined);
+
+/** @throws the first failure */
+function summary(outcomes: readonly SyncOutcome[]): SyncFdbResult {
+  let [netns, written, removed] = [0, 0, 0];
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    if (outcome.value === undefined) continue;
+    netns += 1;
+    written += outcome.value.written;
+    removed += outcome.value.removed;
+  }
+  return { netns, written, removed };
+}
+
+const busy = (key: string) => (): Error =>
+  new PodwireError('KernelBusy', `forwarding entries of ${key} are being written by another operation`);
 
 const vxlanOnly = (attachments: readonly Stored<AttachmentRecord>[]): VxlanAttachmentRecord[] =>
   attachments.flatMap(({ value }) => (value.kind === 'vxlan' ? [value] : []));
 
 const deviceKey = (record: VxlanAttachmentRecord): string =>
   `${record.podUid}/${record.sandboxId}/${record.interfaceName}`;
-
-const wished = (record: VxlanAttachmentRecord, members: readonly Member[]): FdbEntry[] =>
-  wishedFlood({ members, vtep: record.vtep, podUid: record.podUid, peers: record.link.peers });
-
-function sameEntries(known: readonly FdbEntry[] | undefined, entries: readonly FdbEntry[]): boolean {
-  if (known?.length !== entries.length) return false;
-  const keys = new Set(known.map(fdbKey));
-  return entries.every((entry) => keys.has(fdbKey(entry)));
-}

@@ -8,6 +8,28 @@ export class KeyedMutex {
    * @throws what `refuse` makes, when they take longer; then `work` is not run
    */
   async run<T>(key: string, waitMs: number, refuse: () => Error, work: () => Promise<T>): Promise<T> {
+    const release = await this.acquire(key, waitMs, refuse);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
+
+  /** The key for the caller alone, if nobody has it now: a function that gives it back. */
+  tryAcquire(key: string): (() => void) | undefined {
+    return this.#tails.has(key) ? undefined : this.#queue(key).release;
+  }
+
+  /** As `run`, for a caller that gives the key back itself: by the function it gets, once. */
+  async acquire(key: string, waitMs: number, refuse: () => Error): Promise<() => void> {
+    const { before, release } = this.#queue(key);
+    if (before === undefined || (await within(before, waitMs))) return release;
+    release();
+    throw refuse();
+  }
+
+  #queue(key: string): { before: Promise<void> | undefined; release: () => void } {
     const before = this.#tails.get(key);
     let release: () => void = () => undefined;
     const mine = new Promise<void>((resolve) => {
@@ -19,12 +41,7 @@ export class KeyedMutex {
     void tail.then(() => {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
     });
-    try {
-      if (before !== undefined && !(await within(before, waitMs))) throw refuse();
-      return await work();
-    } finally {
-      release();
-    }
+    return { before, release };
   }
 }
 

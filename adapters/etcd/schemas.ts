@@ -31,6 +31,7 @@ const link = z.object({
   addresses: z.array(z.string()),
   routes: z.array(z.object({ destination: z.string(), gateway: z.string() })),
   peers: z.array(z.string()),
+  flood: z.literal(false).exactOptional(),
 });
 
 const result = z.object({

@@ -5,7 +5,8 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { PodwireError } from '../../domain/failures.ts';
-import type { FdbEntry } from '../../domain/fdb.ts';
+import { FLOOD_MAC, type FdbEntry } from '../../domain/fdb.ts';
+import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
 
 /** The kernel takes far more (`a;b`, `-x`, `$(id)`); the first character keeps words apart from options. */
@@ -14,7 +15,7 @@ const ALIAS = /^[a-zA-Z0-9:._-]{0,255}$/;
 const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 
 /**
- * Marks routes as podwire's, so that a route that somebody else put on the same link is left alone. Numbers above those of
+ * Marks routes and neighbours as podwire's, so that what somebody else put on the same link is left alone. Numbers above those of
  * /etc/iproute2/rt_protos (babel 42, bgp 186, isis 187, ospf 188, rip 189, eigrp 192) mean nothing to the kernel.
  */
 export const ROUTE_PROTOCOL = 230;
@@ -82,21 +83,47 @@ function contentLine(command: ContentCommand): string {
   }
 }
 
-/** A line that appends or deletes one permanent entry of a VXLAN device. */
-export function fdbLine(verb: 'append' | 'delete', link: string, entry: FdbEntry): string {
-  if (!MAC.test(entry.mac)) throw invalid('mac', entry.mac, 'six bytes in lower-case hex');
+/** Flood entries add up; a MAC has one destination, and the kernel ignores an `append` of a second one without a word. */
+export const fdbVerb = (entry: FdbEntry): 'append' | 'replace' => (entry.mac === FLOOD_MAC ? 'append' : 'replace');
+
+/** A line that makes or deletes one permanent entry of a VXLAN device. */
+export function fdbLine(verb: 'append' | 'replace' | 'delete', link: string, entry: FdbEntry): string {
+  return `fdb ${verb} ${mac(entry.mac)} dev ${linkName(link)} ${entryWords(entry)}`;
+}
+
+const knownWords = new WeakMap<FdbEntry, string>();
+
+/** Remembered per object: a network's devices share theirs by the thousand. */
+function entryWords(entry: FdbEntry): string {
+  const known = knownWords.get(entry);
+  if (known !== undefined) return known;
   if (entry.destination === undefined) throw invalid('dst', '', 'an address');
-  const parts = [`fdb ${verb} ${entry.mac} dev ${linkName(link)} dst ${address(entry.destination)}`];
+  const parts = [`dst ${address(entry.destination)}`];
   if (entry.port !== undefined) parts.push(`port ${integer('port', entry.port, 1, 65535)}`);
   if (entry.vni !== undefined) parts.push(`vni ${integer('vni', entry.vni, 0, 16777215)}`);
   if (entry.via !== undefined) parts.push(`via ${linkName(entry.via)}`);
-  return `${parts.join(' ')} self permanent`;
+  const words = `${parts.join(' ')} self permanent`;
+  knownWords.set(entry, words);
+  return words;
+}
+
+/** A line that makes or deletes a static neighbour, marked as podwire's. */
+export function neighbourLine(verb: 'replace' | 'delete', link: string, neighbour: Neighbour): string {
+  const where = `${address(neighbour.address)} dev ${linkName(link)}`;
+  return verb === 'delete'
+    ? `neigh delete ${where}`
+    : `neigh replace ${where} lladdr ${mac(neighbour.mac)} nud permanent protocol ${ROUTE_PROTOCOL}`;
 }
 
 /** Throws InvalidLink for what must not be a link's name on a command line. */
 export function linkName(text: string): string {
   if (!LINK_NAME.test(text))
     throw invalid('interface name', text, 'a lower-case letter, then up to 14 of a-z A-Z 0-9 . _ -');
+  return text;
+}
+
+function mac(text: string): string {
+  if (!MAC.test(text)) throw invalid('mac', text, 'six bytes in lower-case hex');
   return text;
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
+import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
 
 const linkSchema = z.object({
@@ -45,6 +46,8 @@ const fdbSchema = z.array(
   }),
 );
 
+const neighboursSchema = z.array(z.object({ dst: z.string(), lladdr: z.string().optional() }));
+
 /**
  * Parses the output of a batch that ends with `address show` and `route show table all proto …`: one JSON document a line.
  * Throws CommandFailed when it is cut off or of another form.
@@ -59,6 +62,13 @@ export function parseNetns(stdout: string): NetnsView {
     links: checked(linksSchema, links).map(linkView),
     routes: checked(routesSchema, routes).flatMap(routeView),
   };
+}
+
+/** What `ip -j neigh show` prints. */
+export function parseNeighbours(stdout: string): Neighbour[] {
+  return checked(neighboursSchema, parseJson(stdout.trim() === '' ? '[]' : stdout)).flatMap(({ dst, lladdr }) =>
+    lladdr === undefined ? [] : [{ address: dst, mac: lladdr }],
+  );
 }
 
 /** The permanent entries that `bridge -j fdb show dev LINK` prints for a VXLAN device itself. */

@@ -8,13 +8,13 @@ export interface FileThere {
   readonly inode: string;
 }
 
-export type PlainOptions = Omit<RunOptions, 'fd3' | 'signal' | 'registry'>;
+export type PlainOptions = Omit<RunOptions, 'fds' | 'signal' | 'registry'>;
 
 export type LaunchOrder =
   | {
       readonly id: number;
       readonly options: PlainOptions;
-      readonly file3?: FileThere;
+      readonly files: readonly FileThere[];
     }
   | { readonly abort: number };
 

@@ -1,6 +1,5 @@
 /** The process behind a `Launcher`: runs what it is told to run. Its only argument is the directory of the notes of running children. */
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import type { FileThere, LaunchAnswer, LaunchOrder } from './launch-messages.ts';
 import { ProcessRegistry } from './registry.ts';
 import { notStarted, run, type RunResult } from './run.ts';
@@ -22,13 +21,8 @@ async function carryOut(order: Exclude<LaunchOrder, { abort: number }>): Promise
   aborts.set(order.id, abort);
   let result: RunResult;
   try {
-    result = await withFile(order.file3, (fd3) =>
-      run({
-        ...order.options,
-        signal: abort.signal,
-        ...(fd3 === undefined ? {} : { fd3 }),
-        ...(registry === undefined ? {} : { registry }),
-      }),
+    result = await withFiles(order.files, (fds) =>
+      run({ ...order.options, signal: abort.signal, fds, ...(registry === undefined ? {} : { registry }) }),
     );
   } catch (error) {
     result = notStarted(error instanceof Error ? error.message : String(error));
@@ -37,17 +31,21 @@ async function carryOut(order: Exclude<LaunchOrder, { abort: number }>): Promise
   process.send?.({ id: order.id, result } satisfies LaunchAnswer);
 }
 
-/** Opens the asking process's file anew, through its descriptor: no path is followed, and the inode has to be the one it has there. */
-async function withFile<T>(there: FileThere | undefined, work: (fd: number | undefined) => Promise<T>): Promise<T> {
-  if (there === undefined) return work(undefined);
-  let file: FileHandle | undefined;
+/**
+ * Opens the asking process's files anew, through its descriptors: no path is followed, and each inode has to be the one it has there.
+ * Namespaces are in memory, opening one takes microseconds: not worth a thread each.
+ */
+async function withFiles<T>(there: readonly FileThere[], work: (fds: readonly number[]) => Promise<T>): Promise<T> {
+  const fds: number[] = [];
   try {
-    file = await open(`/proc/${there.pid}/fd/${there.fd}`, constants.O_RDONLY);
-    const { ino } = await file.stat({ bigint: true });
-    if (String(ino) !== there.inode)
-      throw new Error(`descriptor ${there.fd} of process ${there.pid} is another file now`);
-    return await work(file.fd);
+    for (const file of there) {
+      const fd = openSync(`/proc/${file.pid}/fd/${file.fd}`, constants.O_RDONLY);
+      fds.push(fd);
+      if (String(fstatSync(fd, { bigint: true }).ino) !== file.inode)
+        throw new Error(`descriptor ${file.fd} of process ${file.pid} is another file now`);
+    }
+    return await work(fds);
   } finally {
-    await file?.close().catch(() => undefined);
+    for (const fd of fds) closeSync(fd);
   }
 }

@@ -61,12 +61,12 @@ export function createLauncher(options: LauncherOptions = {}): Launcher {
   };
 
   const launch = (child: ChildProcess, given: RunOptions): Promise<RunResult> => {
-    const { signal, fd3 } = given;
+    const { signal, fds = [] } = given;
     const id = (lastId += 1);
     const order: LaunchOrder = {
       id,
       options: plainOptions(given),
-      ...(fd3 === undefined ? {} : { file3: { pid: process.pid, fd: fd3, inode: inodeOf(fd3) } }),
+      files: fds.map((fd) => ({ pid: process.pid, fd, inode: inodeOf(fd) })),
     };
     const abort = (): void => void child.send({ abort: id } satisfies LaunchOrder, () => undefined);
     const deadline = setTimeout(() => killGroup(child.pid), given.timeoutMs + GRACE_MS);

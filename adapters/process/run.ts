@@ -21,8 +21,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Cap for stdout and for stderr, each, in bytes; what is above is cut off and reported by `truncated`. */
   readonly maxOutputBytes?: number;
-  /** An open file descriptor that the child sees as descriptor 3. */
-  readonly fd3?: number;
+  /** Open file descriptors that the child sees as 3, 4, 5, … */
+  readonly fds?: readonly number[];
   readonly signal?: AbortSignal;
   /** Where running children are noted, so that a successor of this process can end survivors. */
   readonly registry?: ProcessRegistry;
@@ -50,7 +50,7 @@ const PIPE_GRACE_MS = 200;
  */
 function start(options: RunOptions): ChildProcess {
   const stdio: (number | 'ignore' | 'pipe')[] = [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'];
-  if (options.fd3 !== undefined) stdio.push(options.fd3);
+  stdio.push(...(options.fds ?? []));
   const child = execa(SETPRIV, ['--pdeathsig', 'KILL', '--', options.file, ...options.args], {
     buffer: false,
     stdio: stdio as Options['stdio'] & object,

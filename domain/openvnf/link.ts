@@ -32,6 +32,7 @@ export function judgeLink(
     addresses: merged.addresses ?? [],
     routes: merged.routes ?? [],
     peers: merged.peers ?? [],
+    ...(merged.flood === false ? { flood: false } : {}),
   };
   const { routes, warnings } = possibleRoutes(wanted, place, ip);
   return { link: { ...wanted, routes }, problems: linkProblems(wanted, place, ip), warnings };

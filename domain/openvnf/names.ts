@@ -19,7 +19,19 @@ const IPROUTE_WORDS: ReadonlySet<string> = new Set(
 const BOOLEANS: ReadonlySet<string> = new Set(['true', 'false']);
 
 /** Every option of the dialect, in the order shown to users; `peer` is another way to write `peers`. */
-export const OPTION_NAMES = ['id', 'name', 'dev', 'up', 'ip', 'route', 'mtu', 'dstport', 'type', 'peers'] as const;
+export const OPTION_NAMES = [
+  'id',
+  'name',
+  'dev',
+  'up',
+  'ip',
+  'route',
+  'mtu',
+  'dstport',
+  'type',
+  'peers',
+  'flood',
+] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
 /** The option a word stands for, or undefined. */

@@ -32,6 +32,8 @@ export interface NetworkOptions {
   readonly addresses?: readonly string[];
   readonly routes?: readonly Route[];
   readonly peers?: readonly string[];
+  /** Unknown MACs go to all members. */
+  readonly flood?: boolean;
 }
 
 export interface OptionSource {
@@ -56,7 +58,7 @@ interface Fault {
 /** Puts one value into the draft; `value` is undefined for a bare word. */
 type Reader = (draft: Draft, value: string | undefined, ip: IpCodec) => Fault | undefined;
 
-type ScalarKey = 'id' | 'name' | 'dev' | 'up' | 'mtu' | 'dstPort' | 'type';
+type ScalarKey = 'id' | 'name' | 'dev' | 'up' | 'mtu' | 'dstPort' | 'type' | 'flood';
 
 function scalar<K extends ScalarKey>(
   key: K,
@@ -65,7 +67,7 @@ function scalar<K extends ScalarKey>(
 ): Reader {
   return (draft, value) => {
     // `id=true` and the bare `id` mean the same in this dialect.
-    if (key !== 'up' && (value === undefined || value === 'true')) return missingValue(rule);
+    if (key !== 'up' && key !== 'flood' && (value === undefined || value === 'true')) return missingValue(rule);
     const reading = parse(value ?? 'true');
     if (!reading.ok) return invalidValue(value, reading.why, rule);
     if (draft[key] !== undefined && draft[key] !== reading.value) {
@@ -190,6 +192,7 @@ const READERS: Readonly<Record<OptionName, Reader>> = {
   dstport: scalar('dstPort', `a UDP port from 1 to ${MAX_PORT}`, integer(1, MAX_PORT)),
   type: scalar('type', 'vxlan', vxlanOnly),
   peers: list('peers', peerList),
+  flood: scalar('flood', 'the bare word flood, flood=true or flood=false', boolean),
 };
 
 /** Reads the options of one network; never throws, and reads on after a mistake so that all are reported at once. */

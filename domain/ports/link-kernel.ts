@@ -1,6 +1,7 @@
 /** The kernel of one node, as far as links in network namespaces go. */
 import type { FdbChange, FdbEntry } from '../fdb.ts';
 import type { NetnsView } from '../link-observation.ts';
+import type { Neighbour, NeighbourChange } from '../neighbours.ts';
 import type { NetnsIdentity } from '../records.ts';
 
 /** One line for the kernel. Values are parsed and written anew by the adapter; none is passed on as it came. */
@@ -37,7 +38,14 @@ export interface OpenNetns {
   close(): Promise<void>;
 }
 
-export type FdbOutcome = 'applied' | 'link-absent';
+export type ForwardingOutcome = 'applied' | 'link-absent';
+
+/** A change of one link of one netns. */
+export interface LinkChange<T> {
+  readonly netns: OpenNetns;
+  readonly link: string;
+  readonly change: T;
+}
 
 export interface LinkKernel {
   /**
@@ -57,6 +65,13 @@ export interface LinkKernel {
   ignoreRouterAdvertisements(netns: OpenNetns, link: string): Promise<void>;
   /** Permanent forwarding entries of a VXLAN link; undefined when there is no such link. */
   readFdb(netns: OpenNetns, link: string): Promise<readonly FdbEntry[] | undefined>;
-  /** All changes in one process; entries that are already so count as done. */
-  changeFdb(netns: OpenNetns, link: string, change: FdbChange): Promise<FdbOutcome>;
+  /**
+   * One process per netns, a few at once; entries that are already so count as done. Outcomes in the order of the changes;
+   * a link that fails does not stop the others.
+   */
+  changeFdbs(changes: readonly LinkChange<FdbChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
+  /** Static neighbours that podwire made on a link; undefined when there is no such link. */
+  readNeighbours(netns: OpenNetns, link: string): Promise<readonly Neighbour[] | undefined>;
+  /** As `changeFdbs`. */
+  changeNeighbours(changes: readonly LinkChange<NeighbourChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
 }

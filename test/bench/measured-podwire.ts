@@ -6,11 +6,13 @@ import { waitFor } from '../../deploy/lab/waiting.ts';
 
 /** A relist compares with records in etcd, among them those of members that no pod stands for (mesh). */
 const WATCHER = { logLevel: 'debug', env: { PODWIRE_RELIST_SECONDS: '86400' } };
+/** A sweep tells of records whose sandbox the container runtime does not know, and the runs it starts remove such members. */
+const NO_SWEEPS = { env: { PODWIRE_SWEEP_SECONDS: '0' } };
 const READY = 'http://127.0.0.1:9464/readyz';
 
 /** Starts every part and waits until it serves. */
 export async function startMeasuredPodwire(lab: Lab): Promise<void> {
-  await startPodwire(lab);
+  await startPodwire(lab, NO_SWEEPS);
   await startPodwirePart(lab, WATCHER_PART, WATCHER);
   await waitFor(
     'the watcher to be ready',

@@ -22,6 +22,7 @@ import {
 } from './bench-lab.ts';
 import { change, type WatchedPod } from './change.ts';
 import { FdbMonitor, type FdbEvent } from './fdb-monitor.ts';
+import { cpuTimes, meshPhases, phasesTable, type CpuTimes, type MeshPhases } from './mesh-breakdown.ts';
 import { LinkMonitor } from './link-monitor.ts';
 import { bar, type BenchResult, type Check } from './report.ts';
 import { newestRun, runSteps, type Step } from './run-history.ts';
@@ -99,14 +100,21 @@ interface Join {
   readonly added: number;
   readonly addedOwn: number;
   readonly removed: number;
+  readonly phases: MeshPhases;
+  /** Of the whole join or leave: CPU milliseconds. */
+  readonly cpu: CpuTimes;
 }
 
 async function measure(bench: BenchLab, watched: WatchedPod, members: Members): Promise<BenchResult> {
   const floors: number[] = [];
   const joins: Join[] = [];
   const leaves: Join[] = [];
+  const floorCpu: number[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
+    const before = cpuTimes(bench.lab);
     floors.push(await byHand(members));
+    // Written and removed again.
+    floorCpu.push((cpuTimes(bench.lab).here - before.here) / 2);
     joins.push(await once(bench, watched, members, NETWORKS));
     leaves.push(await once(bench, watched, members, undefined));
     bench.say(`mesh: round ${round} of ${ROUNDS}`);
@@ -134,12 +142,20 @@ async function measure(bench: BenchLab, watched: WatchedPod, members: Members): 
         bars: [bar('max ≤ 3', activities.max, bench.lab.nodes.length)],
       },
       {
+        what: 'CPU time of the node workers and what they start, per join',
+        ...{ unit: 'ms', sample: sampleOf(joins.map(({ cpu }) => cpu.nodes)), floor: sampleOf(floorCpu) },
+      },
+      {
+        what: 'CPU time of the orchestrator, per join',
+        ...{ unit: 'ms', sample: sampleOf(joins.map(({ cpu }) => cpu.orchestrator)) },
+      },
+      {
         what: 'leave: mesh run starts → last entry removed',
         unit: 'ms',
         sample: sampleOf(leaves.map((l) => l.meshMs)),
       },
     ],
-    tables: [],
+    tables: [phasesTable(joins.map(({ phases }) => phases))],
     checks: [...joinChecks(joins, others), ...leaveChecks(leaves, others)],
   };
 }
@@ -162,12 +178,14 @@ function leaveChecks(leaves: readonly Join[], others: number): Check[] {
 }
 
 async function once(bench: BenchLab, watched: WatchedPod, members: Members, networks?: string): Promise<Join> {
+  const before = cpuTimes(bench.lab);
   const marks = members.monitors.map((monitor) => monitor.events.length);
   const ownMark = members.own.events.length;
   const { sentAt } = await change(bench, watched, LINK, networks);
   await quiet(bench, [watched.pod], LINK);
   const steps = await runSteps(bench, runOfMesh(LINK), await newestRun(bench, runOfMesh(LINK)));
   const events = await eventsSince(members.monitors, marks, watched.pod);
+  const after = cpuTimes(bench.lab);
   const lastAt = Math.max(...events.map(({ at }) => at));
   const startedAt = steps.find(({ kind }) => kind === 'start')?.endedAt ?? Number.NaN;
   return {
@@ -177,6 +195,12 @@ async function once(bench: BenchLab, watched: WatchedPod, members: Members, netw
     added: events.filter(({ deleted }) => !deleted).length,
     addedOwn: members.own.events.slice(ownMark).filter(({ deleted }) => !deleted).length,
     removed: events.filter(({ deleted }) => deleted).length,
+    phases: meshPhases(steps, events),
+    cpu: {
+      nodes: after.nodes - before.nodes,
+      orchestrator: after.orchestrator - before.orchestrator,
+      here: after.here - before.here,
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { ForwardingOutcome } from '../../domain/ports/link-kernel.ts';
 import { createNode, destinations, NETWORK, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -111,31 +112,37 @@ test('1,000 entries are written by one process in less than a second', async () 
   const pod = await attached('10.244.1.5');
   for (let i = 0; i < 1000; i += 1) elsewhere(`x${i}`, `10.245.${Math.floor(i / 250)}.${(i % 250) + 1}`);
   const { kernel } = node.deps;
-  const changeFdb = kernel.changeFdb.bind(kernel);
+  const changeFdbs = kernel.changeFdbs.bind(kernel);
   let calls = 0;
-  kernel.changeFdb = (...args) => {
-    calls += 1;
-    return changeFdb(...args);
+  kernel.changeFdbs = (changes) => {
+    calls += changes.length;
+    return changeFdbs(changes);
   };
   const startedAt = performance.now();
   assert.deepEqual(await node.sync(), { netns: 1, written: 1000, removed: 0 });
   assert.ok(performance.now() - startedAt < 1000);
   assert.equal(calls, 1);
   assert.equal((await pod.fdb()).length, 1000);
-  kernel.changeFdb = changeFdb;
+  kernel.changeFdbs = changeFdbs;
 });
 
 test('a failure in one netns is thrown after all the others were served', async () => {
   const [a, b] = [await attached('10.244.1.5'), await attached('10.244.1.6')];
   elsewhere('x', '10.244.2.7');
   const { kernel } = node.deps;
-  const changeFdb = kernel.changeFdb.bind(kernel);
+  const changeFdbs = kernel.changeFdbs.bind(kernel);
   // The kernel itself does not fail on demand.
-  kernel.changeFdb = (netns, link, change) =>
-    netns.identity.path === a.netns.path ? Promise.reject(new Error('broken')) : changeFdb(netns, link, change);
+  kernel.changeFdbs = (changes) =>
+    Promise.all(
+      changes.map(async (change) => {
+        if (change.netns.identity.path === a.netns.path) return { status: 'rejected', reason: new Error('broken') };
+        const [outcome] = await changeFdbs([change]);
+        return outcome as PromiseSettledResult<ForwardingOutcome>;
+      }),
+    );
   await assert.rejects(node.sync(), /broken/);
   assert.deepEqual(destinations(await b.fdb()), ['10.244.1.5', '10.244.2.7']);
-  kernel.changeFdb = changeFdb;
+  kernel.changeFdbs = changeFdbs;
   await node.sync();
   assert.deepEqual(destinations(await a.fdb()), ['10.244.1.6', '10.244.2.7']);
 });

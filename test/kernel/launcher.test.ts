@@ -30,7 +30,7 @@ describe('launcher of child processes', () => {
       const seen = await launcher().run({
         file: '/usr/bin/readlink',
         args: ['/proc/self/fd/3'],
-        fd3: fd,
+        fds: [fd],
         timeoutMs: 5_000,
       });
       assert.equal(seen.stdout.trim(), readlinkSync('/proc/self/ns/net'));
@@ -59,7 +59,7 @@ describe('launcher of child processes', () => {
   });
 
   it('refuses a descriptor that is not open, without starting anything', async () => {
-    const refused = await launcher().run({ file: '/bin/true', args: [], fd3: 9_999, timeoutMs: 5_000 });
+    const refused = await launcher().run({ file: '/bin/true', args: [], fds: [9_999], timeoutMs: 5_000 });
     assert.equal(refused.code, undefined);
     assert.match(refused.stderr, /EBADF/);
   });

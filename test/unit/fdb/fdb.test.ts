@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FLOOD_MAC, fdbDifference, fdbKey, wishedFlood, type FdbEntry } from '../../../domain/fdb.ts';
+import { FLOOD_MAC, fdbDifference, fdbKey, wishedEntries, type FdbEntry } from '../../../domain/fdb.ts';
+import { neighbourDifference, wishedNeighbours } from '../../../domain/neighbours.ts';
 
 const octet = fc.integer({ min: 1, max: 6 });
 const entries = fc.array(
@@ -10,12 +11,15 @@ const entries = fc.array(
     destination: octet.map((last): string | undefined => `10.0.0.${last}`),
   }),
 );
+const member = (podUid: string, vtep: string, mac = '', addresses: readonly string[] = []) => ({
+  ...{ podUid, vtep, mac, addresses },
+});
 const keys = (list: readonly FdbEntry[]): string[] => [...new Set(list.map(fdbKey))].sort();
 
 test('applying the difference gives exactly what was wished', () => {
   fc.assert(
     fc.property(entries, entries, (present, wished) => {
-      const { add, remove } = fdbDifference(present, wished, 'exact');
+      const { add, remove } = fdbDifference(present, wished);
       const removed = new Set(keys(remove));
       const left = present.filter((entry) => !removed.has(fdbKey(entry)));
       assert.deepEqual(keys([...left, ...add]), keys(wished));
@@ -26,42 +30,82 @@ test('applying the difference gives exactly what was wished', () => {
 test('nothing is both added and removed, and a second difference is empty', () => {
   fc.assert(
     fc.property(entries, entries, (present, wished) => {
-      const { add, remove } = fdbDifference(present, wished, 'exact');
+      const { add, remove } = fdbDifference(present, wished);
       const added = new Set(keys(add));
       assert.ok(remove.every((entry) => !added.has(fdbKey(entry))));
-      assert.deepEqual(fdbDifference(wished, wished, 'exact'), { add: [], remove: [] });
+      assert.deepEqual(fdbDifference(wished, wished), { add: [], remove: [] });
     }),
   );
 });
 
-test('on an adopted link nothing is ever removed', () => {
+test('on an adopted link only what podwire wished there before is ever removed', () => {
   fc.assert(
-    fc.property(entries, entries, (present, wished) => {
-      assert.deepEqual(fdbDifference(present, wished, 'additive').remove, []);
+    fc.property(entries, entries, entries, (present, wished, ours) => {
+      assert.deepEqual(fdbDifference(present, wished, []).remove, []);
+      const before = new Set(keys(ours));
+      assert.ok(fdbDifference(present, wished, ours).remove.every((entry) => before.has(fdbKey(entry))));
     }),
   );
 });
 
 test('a member floods to every other member and peer of its own address family, once each, never to itself', () => {
-  const wished = wishedFlood({
+  const wished = wishedEntries({
+    flood: true,
     members: [
-      { podUid: 'me', vtep: '10.0.0.1' },
-      { podUid: 'b', vtep: '10.0.0.2' },
-      { podUid: 'c', vtep: '10.0.0.2' },
-      { podUid: 'd', vtep: 'fd00::4' },
-      { podUid: 'e', vtep: '10.0.0.1' },
+      member('me', '10.0.0.1'),
+      member('b', '10.0.0.2'),
+      member('c', '10.0.0.2'),
+      member('d', 'fd00::4'),
+      member('e', '10.0.0.1'),
     ],
     podUid: 'me',
     vtep: '10.0.0.1',
     peers: ['10.0.0.9', 'fd00::9', '10.0.0.2'],
   });
   assert.deepEqual(wished, [
-    { mac: FLOOD_MAC, destination: '10.0.0.2' },
     { mac: FLOOD_MAC, destination: '10.0.0.9' },
+    { mac: FLOOD_MAC, destination: '10.0.0.2' },
   ]);
 });
 
 test('an entry without a destination is of another kind and stays', () => {
   const stranger: FdbEntry = { mac: FLOOD_MAC, destination: undefined };
-  assert.deepEqual(fdbDifference([stranger], [], 'exact'), { add: [], remove: [] });
+  assert.deepEqual(fdbDifference([stranger], []), { add: [], remove: [] });
+});
+
+test('without flooding each other member has an entry for its MAC, and only declared peers are flooded to', () => {
+  const wish = {
+    flood: false,
+    members: [
+      member('me', '10.0.0.1', '02:00:00:00:00:01', ['192.168.1.1/24']),
+      member('b', '10.0.0.2', '02:00:00:00:00:02', ['192.168.1.2/24', 'fd00::2/64']),
+      member('c', '10.0.0.3', '02:00:00:00:00:03'),
+      member('other family', 'fd00::4', '02:00:00:00:00:04', ['192.168.1.4/24']),
+      member('without a MAC', '10.0.0.5', '', ['192.168.1.5/24']),
+      member('all-zero', '10.0.0.6', FLOOD_MAC, ['192.168.1.6/24']),
+    ],
+    podUid: 'me',
+    vtep: '10.0.0.1',
+    peers: ['10.0.0.9'],
+  };
+  assert.deepEqual(wishedEntries(wish), [
+    { mac: '02:00:00:00:00:02', destination: '10.0.0.2' },
+    { mac: '02:00:00:00:00:03', destination: '10.0.0.3' },
+    { mac: FLOOD_MAC, destination: '10.0.0.9' },
+  ]);
+  assert.deepEqual(wishedNeighbours(wish), [
+    { address: '192.168.1.2', mac: '02:00:00:00:00:02' },
+    { address: 'fd00::2', mac: '02:00:00:00:00:02' },
+  ]);
+  assert.deepEqual(wishedNeighbours({ ...wish, flood: true }), []);
+});
+
+test('a neighbour whose MAC changed is set again, one that nobody is any more is removed', () => {
+  const [a, b] = [
+    { address: '10.0.0.1', mac: '02:00:00:00:00:01' },
+    { address: '10.0.0.2', mac: '02:00:00:00:00:02' },
+  ];
+  const moved = { ...a, mac: '02:00:00:00:00:09' };
+  assert.deepEqual(neighbourDifference([a, b], [moved]), { set: [moved], remove: [b] });
+  assert.deepEqual(neighbourDifference([a, b], [b, a]), { set: [], remove: [] });
 });

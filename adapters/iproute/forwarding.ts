@@ -1,0 +1,165 @@
+/** Forwarding entries and static neighbours of links in network namespaces: `bridge fdb` and `ip neigh`, in batches. */
+import { PodwireError } from '../../domain/failures.ts';
+import type { FdbChange } from '../../domain/fdb.ts';
+import { neighbourDifference, type Neighbour, type NeighbourChange } from '../../domain/neighbours.ts';
+import type { ForwardingOutcome, LinkChange, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { RunResult } from '../process/run.ts';
+import { failedLines, unknownOutcome } from './batch-errors.ts';
+import { fdbLine, fdbVerb, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';
+import { NETNS_PER_CALL, type ManyNetns } from './many-netns.ts';
+import { parseFdb, parseNeighbours } from './views.ts';
+
+const IP = '/usr/sbin/ip';
+const BRIDGE = '/usr/sbin/bridge';
+/** 10,000 flood entries take 0.33 s; a kernel that hangs must not hold the activity's slot. */
+const TIMEOUT_MS = 8_000;
+const MANY_TIMEOUT_MS = 20_000;
+/** Namespaces at once where each is a call of its own. */
+const AT_ONCE = 8;
+const ABSENT_LINK = /Cannot find device/i;
+const ABSENT = /No such (file|process)/i;
+/** Somebody in the pod removes neighbours while we do: looked at again this often. */
+const NEIGHBOUR_ROUNDS = 3;
+
+export interface Enter {
+  (netns: OpenNetns, argv: readonly string[], timeoutMs: number, input?: string): Promise<RunResult>;
+}
+
+interface Parts {
+  readonly enter: Enter;
+  readonly many: ManyNetns;
+  /** What a handle was opened with. */
+  readonly opened: (netns: OpenNetns) => { readonly fd: number; readonly signal: AbortSignal };
+}
+
+type Outcome = PromiseSettledResult<ForwardingOutcome>;
+type Forwarding = Pick<LinkKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
+
+export function createForwarding({ enter, many, opened }: Parts): Forwarding {
+  /** All in one go; what cannot be told from its exit code is done again one by one, which tells, and harms nothing. */
+  async function inAll<T>(
+    argv: readonly string[],
+    changes: readonly LinkChange<T>[],
+    linesOf: (link: string, change: T) => string[],
+    alone: (change: LinkChange<T>, lines: readonly string[]) => Promise<ForwardingOutcome>,
+  ): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (let first = 0; first < changes.length; first += NETNS_PER_CALL) {
+      const part = changes.slice(first, first + NETNS_PER_CALL);
+      const texts = part.map(({ link, change }) => linesOf(link, change));
+      const filled = part.flatMap(({ netns }, index) => {
+        const lines = texts[index] ?? [];
+        return lines.length === 0 ? [] : [{ ...opened(netns), lines }];
+      });
+      let done = filled.length === 0;
+      const signal = filled[0]?.signal;
+      if (filled.length > 1 && signal !== undefined) {
+        const limits = { timeoutMs: MANY_TIMEOUT_MS, signal };
+        const result = await many.run([...argv, '-force', '-batch'], filled, limits);
+        if (result.timedOut || result.aborted) {
+          const reason = unknownOutcome(`${argv.join(' ')} -batch in ${filled.length} network namespaces`, result);
+          outcomes.push(...part.map((): Outcome => ({ status: 'rejected', reason })));
+          continue;
+        }
+        done = result.code === 0;
+      }
+      if (done) outcomes.push(...part.map((): Outcome => ({ status: 'fulfilled', value: 'applied' })));
+      else outcomes.push(...(await oneByOne(part, (change, index) => alone(change, texts[index] ?? []))));
+    }
+    return outcomes;
+  }
+
+  async function fdbAlone(
+    { netns, link }: LinkChange<FdbChange>,
+    lines: readonly string[],
+  ): Promise<ForwardingOutcome> {
+    if (lines.length === 0) return 'applied';
+    const result = await enter(netns, [BRIDGE, '-force', '-batch', '-'], TIMEOUT_MS, batch(lines));
+    return fdbOutcome(link, lines, result);
+  }
+
+  /** ip ends the whole batch at a neighbour that is not there, without saying which: then what is there decides. */
+  async function neighboursAlone({ netns, link, change }: LinkChange<NeighbourChange>): Promise<ForwardingOutcome> {
+    let rest = change;
+    for (let round = 1; ; round += 1) {
+      const lines = neighbourLines(link, rest);
+      if (lines.length === 0) return 'applied';
+      const result = await enter(netns, [IP, '-force', '-batch', '-'], TIMEOUT_MS, batch(lines));
+      if (result.code === 0) return 'applied';
+      if (ABSENT_LINK.test(result.stderr)) return 'link-absent';
+      if (!ABSENT.test(result.stderr) || round === NEIGHBOUR_ROUNDS)
+        throw unknownOutcome(`ip neigh on ${link}`, result);
+      const present = await readNeighbours(netns, link);
+      if (present === undefined) return 'link-absent';
+      const { set } = neighbourDifference(present, rest.set);
+      const there = new Set(present.map(({ address }) => address));
+      rest = { set, remove: rest.remove.filter(({ address }) => there.has(address)) };
+    }
+  }
+
+  async function readNeighbours(netns: OpenNetns, link: string): Promise<Neighbour[] | undefined> {
+    const which = ['nud', 'permanent', 'proto', String(ROUTE_PROTOCOL)];
+    const result = await enter(netns, [IP, '-j', 'neigh', 'show', 'dev', linkName(link), ...which], TIMEOUT_MS);
+    if (result.code === 0 && !result.truncated) return parseNeighbours(result.stdout);
+    if (ABSENT_LINK.test(result.stderr)) return undefined;
+    throw unknownOutcome(`ip neigh show dev ${link}`, result);
+  }
+
+  return {
+    async readFdb(netns, link) {
+      const result = await enter(netns, [BRIDGE, '-j', 'fdb', 'show', 'dev', linkName(link)], TIMEOUT_MS);
+      if (result.code === 0 && !result.truncated) return parseFdb(result.stdout);
+      if (ABSENT_LINK.test(result.stderr)) return undefined;
+      throw unknownOutcome(`bridge fdb show dev ${link}`, result);
+    },
+    changeFdbs: (changes) => inAll([BRIDGE], changes, fdbLines, fdbAlone),
+    readNeighbours,
+    changeNeighbours: (changes) => inAll([IP], changes, neighbourLines, neighboursAlone),
+  };
+}
+
+/** As Promise.allSettled, a few at a time. */
+async function oneByOne<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<ForwardingOutcome>,
+): Promise<Outcome[]> {
+  const outcomes = new Array<Outcome>(items.length);
+  const queue = items.entries();
+  const drain = async (): Promise<void> => {
+    for (const [index, item] of queue) {
+      const [outcome] = await Promise.allSettled([work(item, index)]);
+      outcomes[index] = outcome;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, drain));
+  return outcomes;
+}
+
+const batch = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
+
+/** Additions first: a destination that is replaced is never missing. */
+function fdbLines(link: string, change: FdbChange): string[] {
+  return [
+    ...change.add.map((entry) => fdbLine(fdbVerb(entry), link, entry)),
+    ...change.remove.map((entry) => fdbLine('delete', link, entry)),
+  ];
+}
+
+const neighbourLines = (link: string, change: NeighbourChange): string[] => [
+  ...change.set.map((neighbour) => neighbourLine('replace', link, neighbour)),
+  ...change.remove.map((neighbour) => neighbourLine('delete', link, neighbour)),
+];
+
+function fdbOutcome(link: string, lines: readonly string[], result: RunResult): ForwardingOutcome {
+  if (result.code === 0) return 'applied';
+  const failed = failedLines(result.stderr);
+  if (result.timedOut || result.aborted || failed.length === 0)
+    throw unknownOutcome(`bridge -batch on ${link}`, result);
+  for (const { line, message } of failed) {
+    if (ABSENT_LINK.test(message)) return 'link-absent';
+    const verb = lines[line - 1]?.split(' ')[1];
+    const done = verb === 'append' ? /File exists/i.test(message) : verb === 'delete' && ABSENT.test(message);
+    if (!done) throw new PodwireError('CommandFailed', `bridge fdb ${verb ?? ''} on ${link}, line ${line}: ${message}`);
+  }
+  return 'applied';
+}
