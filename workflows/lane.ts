@@ -28,6 +28,9 @@ export class LaneRun {
   attached: { interfaceName: string; network: NetworkRef } | undefined;
   /** The first try is over, one way or another: the next lane may start. */
   yielded = false;
+  ended = false;
+  /** Has been told to a person: the pod's start need not wait for it. */
+  stuck = false;
   #nodeIsAway = false;
   readonly #context: RunContext;
   readonly #observation: Observation;
@@ -50,6 +53,7 @@ export class LaneRun {
       throw error;
     } finally {
       this.yielded = true;
+      this.ended = true;
     }
   }
 
@@ -226,6 +230,7 @@ export class LaneRun {
     );
     this.yielded = true;
     this.#nodeIsAway = state === 'NodeUnavailable';
+    this.stuck = state === 'Stuck';
     this.#onNews();
   }
 

@@ -1,65 +1,39 @@
-/**
- * The kernel's links through iproute2 and nsenter. Each call is one process, about 4 ms; the namespace is handed over as an open
- * descriptor, never as a path.
- */
+/** The kernel's links through iproute2, wherever that runs. */
 import type { NetnsView } from '../../domain/link-observation.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbChange, FdbEntry } from '../../domain/fdb.ts';
-import type { FdbOutcome, LinkCommand, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
-import type { ProcessRegistry } from '../process/registry.ts';
-import { run as runHere, type Run, type RunResult } from '../process/run.ts';
+import type { FdbOutcome, LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { LookQuestion } from '../../domain/ports/pod-look.ts';
+import type { RunResult } from '../process/run.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { fdbLine, ipLine, linkName, ROUTE_PROTOCOL } from './lines.ts';
 import { parseFdb, parseNetns } from './views.ts';
 
-export interface IprouteOptions {
-  /** Folders right below which netns files are accepted. */
-  readonly netnsRoots: readonly string[];
-  readonly registry?: ProcessRegistry;
-  /** What starts the children; `run` when absent. */
-  readonly run?: Run;
-}
+/** Runs one program of iproute2 inside an open netns. Only this differs between the node's own kernel and a pod's agent container. */
+export type RunInside = (netns: OpenNetns, call: InsideCall) => Promise<RunResult>;
 
-const NSENTER = '/usr/bin/nsenter';
-const IP = '/usr/sbin/ip';
-const BRIDGE = '/usr/sbin/bridge';
-const SYSCTL = '/usr/sbin/sysctl';
+export interface InsideCall {
+  readonly program: 'ip' | 'bridge' | 'sysctl';
+  readonly args: readonly string[];
+  /** Lines of a batch, for a program that was called with `-batch -`. */
+  readonly lines?: readonly string[];
+  readonly timeoutMs: number;
+}
 
 /** A netns with thousands of links still answers in well under a second; a kernel that hangs must not hold the activity's slot. */
 const IP_TIMEOUT_MS = 3_000;
 /** 10,000 flood entries take 0.33 s. */
 const BRIDGE_TIMEOUT_MS = 8_000;
-const MAX_OUTPUT = 16 * 1024 * 1024;
-
 const OBSERVE = ['address show', `route show table all proto ${ROUTE_PROTOCOL}`];
-const ABSENT_LINK = /Cannot find device/i;
+const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;
 
-interface Entered extends OpenNetns {
-  readonly file: NetnsFile;
-  readonly signal: AbortSignal;
-}
-
-/** Creates the adapter; nothing is run before its first use. */
-export function createIprouteKernel(options: IprouteOptions): LinkKernel {
-  const run = options.run ?? runHere;
-  const enter = (netns: OpenNetns, argv: readonly string[], timeoutMs: number, input?: string): Promise<RunResult> => {
-    const { file, signal } = netns as Entered;
-    return run({
-      file: NSENTER,
-      args: ['--net=/proc/self/fd/3', '--', ...argv],
-      env: { LC_ALL: 'C' },
-      timeoutMs,
-      maxOutputBytes: MAX_OUTPUT,
-      fd3: file.fd,
-      signal,
-      ...(input === undefined ? {} : { input }),
-      ...(options.registry === undefined ? {} : { registry: options.registry }),
-    });
-  };
+/** The kernel as seen through what runs iproute2. */
+export function createNetnsKernel(inside: RunInside): NetnsKernel {
+  const ipBatch = (netns: OpenNetns, lines: readonly string[]): Promise<RunResult> =>
+    inside(netns, { program: 'ip', args: ['-d', '-j', '-batch', '-'], lines, timeoutMs: IP_TIMEOUT_MS });
 
   async function observe(netns: OpenNetns): Promise<NetnsView> {
-    const result = await enter(netns, [IP, '-d', '-j', '-batch', '-'], IP_TIMEOUT_MS, batch(OBSERVE));
+    const result = await ipBatch(netns, OBSERVE);
     if (result.code !== 0 || result.truncated) throw unknownOutcome('ip address show', result);
     return parseNetns(result.stdout);
   }
@@ -72,7 +46,7 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
     let rest = commands;
     while (rest.length > 0) {
       const lines = [...rest.map(ipLine), ...(thenObserve ? OBSERVE : [])];
-      const result = await enter(netns, [IP, '-d', '-j', '-batch', '-'], IP_TIMEOUT_MS, batch(lines));
+      const result = await ipBatch(netns, lines);
       if (result.code === 0) return thenObserve ? parseNetns(result.stdout) : undefined;
       // ip stops at the first line that fails; what is already so is done, and the lines behind it go on.
       const failed = failedLines(result.stderr)[0];
@@ -85,21 +59,18 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
   }
 
   return {
-    async open(path, signal): Promise<OpenNetns> {
-      const file = await openNetns(path, options.netnsRoots);
-      const entered: Entered = { identity: file.identity, close: () => file.close(), file, signal };
-      return entered;
-    },
     observe,
-    execute: execute as LinkKernel['execute'],
+    execute: execute as NetnsKernel['execute'],
     async ignoreRouterAdvertisements(netns, link) {
       // sysctl(8): with slashes as separators a dot belongs to the name. -e: no such key when the netns has no IPv6.
       const key = `net/ipv6/conf/${linkName(link)}/accept_ra=0`;
-      const result = await enter(netns, [SYSCTL, '-e', '-q', '-w', key], IP_TIMEOUT_MS);
+      const args = ['-e', '-q', '-w', key];
+      const result = await inside(netns, { program: 'sysctl', args, timeoutMs: IP_TIMEOUT_MS });
       if (result.code !== 0) throw unknownOutcome(`sysctl ${key}`, result);
     },
     async readFdb(netns, link): Promise<FdbEntry[] | undefined> {
-      const result = await enter(netns, [BRIDGE, '-j', 'fdb', 'show', 'dev', linkName(link)], BRIDGE_TIMEOUT_MS);
+      const args = ['-j', 'fdb', 'show', 'dev', linkName(link)];
+      const result = await inside(netns, { program: 'bridge', args, timeoutMs: BRIDGE_TIMEOUT_MS });
       if (result.code === 0 && !result.truncated) return parseFdb(result.stdout);
       if (ABSENT_LINK.test(result.stderr)) return undefined;
       throw unknownOutcome(`bridge fdb show dev ${link}`, result);
@@ -107,13 +78,33 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
     async changeFdb(netns, link, change): Promise<FdbOutcome> {
       const lines = fdbLines(link, change);
       if (lines.length === 0) return 'applied';
-      const result = await enter(netns, [BRIDGE, '-force', '-batch', '-'], BRIDGE_TIMEOUT_MS, batch(lines));
+      const args = ['-force', '-batch', '-'];
+      const result = await inside(netns, { program: 'bridge', args, lines, timeoutMs: BRIDGE_TIMEOUT_MS });
       return fdbOutcome(link, lines, result);
+    },
+    async look(netns, { about, link }) {
+      const [program, ...args] = lookWords(about, linkName(link));
+      const result = await inside(netns, { program, args, timeoutMs: BRIDGE_TIMEOUT_MS });
+      if (result.code === 0 && !result.truncated) return result.stdout;
+      if (ABSENT_LINK.test(result.stderr)) return undefined;
+      throw unknownOutcome(`${program} ${args.join(' ')}`, result);
     },
   };
 }
 
-const batch = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
+/** A link that is not there: `Cannot find device` (bridge, ip route), `Device "x" does not exist.` (ip address). */
+function lookWords(about: LookQuestion['about'], link: string): [program: 'ip' | 'bridge', ...args: string[]] {
+  switch (about) {
+    case 'fdb':
+      return ['bridge', 'fdb', 'show', 'dev', link];
+    case 'addresses':
+      return ['ip', 'addr', 'show', 'dev', link];
+    case 'details':
+      return ['ip', '-d', 'addr', 'show', 'dev', link];
+    case 'routes':
+      return ['ip', 'route', 'show', 'dev', link];
+  }
+}
 
 /** Additions first: a destination that is replaced is never missing. */
 function fdbLines(link: string, change: FdbChange): string[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { createNode, destinations, NETWORK, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -132,7 +133,7 @@ test('a failure in one netns is thrown after all the others were served', async 
   const changeFdb = kernel.changeFdb.bind(kernel);
   // The kernel itself does not fail on demand.
   kernel.changeFdb = (netns, link, change) =>
-    netns.identity.path === a.netns.path ? Promise.reject(new Error('broken')) : changeFdb(netns, link, change);
+    (netns as IdentifiedNetns).identity.path === a.netns.path ? Promise.reject(new Error('broken')) : changeFdb(netns, link, change);
   await assert.rejects(node.sync(), /broken/);
   assert.deepEqual(destinations(await b.fdb()), ['10.244.1.5', '10.244.2.7']);
   kernel.changeFdb = changeFdb;

@@ -1,0 +1,52 @@
+/**
+ * The node's own kernel: nsenter and iproute2 of the host. Each call is one process, about 4 ms; the namespace is handed over as an open
+ * descriptor, never as a path.
+ */
+import type { IdentifiedNetns, LinkKernel } from '../../domain/ports/link-kernel.ts';
+import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
+import type { ProcessRegistry } from '../process/registry.ts';
+import { run as runHere, type Run } from '../process/run.ts';
+import { createNetnsKernel } from './kernel.ts';
+
+export interface IprouteOptions {
+  /** Folders right below which netns files are accepted. */
+  readonly netnsRoots: readonly string[];
+  readonly registry?: ProcessRegistry;
+  /** What starts the children; `run` when absent. */
+  readonly run?: Run;
+}
+
+const NSENTER = '/usr/bin/nsenter';
+const MAX_OUTPUT = 16 * 1024 * 1024;
+
+interface Entered extends IdentifiedNetns {
+  readonly file: NetnsFile;
+  readonly signal: AbortSignal;
+}
+
+/** Creates the adapter; nothing is run before its first use. */
+export function createIprouteKernel(options: IprouteOptions): LinkKernel {
+  const run = options.run ?? runHere;
+  const kernel = createNetnsKernel((netns, { program, args, lines, timeoutMs }) => {
+    const { file, signal } = netns as Entered;
+    return run({
+      file: NSENTER,
+      args: ['--net=/proc/self/fd/3', '--', `/usr/sbin/${program}`, ...args],
+      env: { LC_ALL: 'C' },
+      timeoutMs,
+      maxOutputBytes: MAX_OUTPUT,
+      fd3: file.fd,
+      signal,
+      ...(lines === undefined ? {} : { input: `${lines.join('\n')}\n` }),
+      ...(options.registry === undefined ? {} : { registry: options.registry }),
+    });
+  });
+  return {
+    ...kernel,
+    async open(path, signal): Promise<IdentifiedNetns> {
+      const file = await openNetns(path, options.netnsRoots);
+      const entered: Entered = { identity: file.identity, close: () => file.close(), file, signal };
+      return entered;
+    },
+  };
+}
