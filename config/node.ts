@@ -121,7 +121,15 @@ const table = {
 export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
   const values = readSettings(table, argv, env);
   const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
-  const { cniTimeout: cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel, ...rest } = others;
+  const {
+    cniTimeout: cniTimeoutMs,
+    sweepMs,
+    agentInitContainer,
+    bindAddress,
+    failpointsFile,
+    logLevel,
+    ...rest
+  } = others;
   return {
     ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir },
     ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },

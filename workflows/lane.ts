@@ -136,7 +136,8 @@ export class LaneRun {
         control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
       );
     }
-    this.attached = { interfaceName, network };
+    // One that was only looked at again is no news to anybody.
+    if (known?.unverified !== true) this.attached = { interfaceName, network };
     this.#show('attached', result.addresses.join(' '), undefined, network);
   }
 

@@ -34,7 +34,8 @@ export function createAgentDoor(deps: AgentDoorDeps): SandboxDoor {
       if (pod === undefined) throw gone(record, 'the pod is gone');
       const agent = runningAgent(pod);
       if (agent === undefined) throw gone(record, 'none of its agent containers runs');
-      if (execSandboxId(pod) !== record.sandboxId) throw changed(record, `its address is ${pod.podIPs[0] ?? 'none'} now`);
+      if (execSandboxId(pod) !== record.sandboxId)
+        throw changed(record, `its address is ${pod.podIPs[0] ?? 'none'} now`);
       if (agent.containerId !== record.agent?.containerId) throw changed(record, `${agent.container} was started anew`);
       return open(deps, record, agent, signal);
     },

@@ -22,7 +22,10 @@ export function createNodeDoor(deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'boot
       const newest = newestReady(await deps.runtime.listReady(podUid));
       const sandbox = newest === undefined ? undefined : await deps.runtime.describe(newest.id);
       if (sandbox?.podUid !== podUid || sandbox.netnsPath === undefined) {
-        throw new PodwireError('SandboxGone', `pod ${namespace}/${name} has no Ready sandbox with a netns of its own here`);
+        throw new PodwireError(
+          'SandboxGone',
+          `pod ${namespace}/${name} has no Ready sandbox with a netns of its own here`,
+        );
       }
       return deps.kernel.open(sandbox.netnsPath, signal);
     },
@@ -33,7 +36,11 @@ export function createNodeDoor(deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'boot
  * Checks the runtime's answer about the record's sandbox.
  * @throws PodwireError SandboxGone (unknown or not Ready), SandboxChanged (another boot, pod or netns), HostNetwork
  */
-export function requireSandbox(deps: Pick<NodeDeps, 'bootId'>, record: SandboxOfRecord, found: SandboxDetails | undefined): void {
+export function requireSandbox(
+  deps: Pick<NodeDeps, 'bootId'>,
+  record: SandboxOfRecord,
+  found: SandboxDetails | undefined,
+): void {
   if (found === undefined || !found.ready) {
     throw new PodwireError('SandboxGone', `sandbox ${record.sandboxId} of pod ${record.podUid} is not Ready any more`);
   }

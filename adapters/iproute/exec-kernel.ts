@@ -41,9 +41,7 @@ export function createExecKernel(exec: PodExec, timeoutMs: number): AgentKernel 
 
   const kernel = createNetnsKernel((netns, call) => {
     const { agent } = netns as OpenAgent;
-    return call.lines === undefined
-      ? single(agent, [call.program, ...call.args])
-      : batch(agent, call, call.lines);
+    return call.lines === undefined ? single(agent, [call.program, ...call.args]) : batch(agent, call, call.lines);
   });
   return {
     ...kernel,
@@ -60,7 +58,8 @@ export function createExecKernel(exec: PodExec, timeoutMs: number): AgentKernel 
 function ranOrThrow(agent: AgentPlace, outcome: ExecResult): RunResult {
   if (outcome.kind === 'ran') return outcome.result;
   const what = `exec in container ${agent.container} of pod ${agent.namespace}/${agent.pod}`;
-  if (outcome.kind === 'no-input') throw new PodwireError('ExecUnavailable', `${what}: standard input cannot be closed`);
+  if (outcome.kind === 'no-input')
+    throw new PodwireError('ExecUnavailable', `${what}: standard input cannot be closed`);
   const { status, reason } = outcome;
   const hint = status === 403 ? '; the orchestrator needs create and get on pods/exec' : '';
   throw new PodwireError('ExecUnavailable', `${what} was refused: ${reason.slice(0, 200)}${hint}`);

@@ -54,7 +54,17 @@ const DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024;
 const AT_ONCE = 64;
 const WAITING = 2_000;
 
-type Socket = Awaited<ReturnType<WebSocketHandler['connect']>>;
+/** What is used of the library's WebSocket, whose types it does not bring. */
+interface Socket {
+  readonly protocol: string;
+  readonly readyState: number;
+  send(data: Buffer): void;
+  close(): void;
+  onclose: (() => void) | null;
+  onerror: (() => void) | null;
+}
+
+const OPEN = 1;
 
 /** @throws Error when the kubeconfig cannot be read */
 export function createPodExec(kubeconfig: string | undefined): PodExec {
@@ -131,7 +141,7 @@ class ExecCall {
     if (input !== undefined) {
       if (connected.socket.protocol !== WITH_CLOSE) return { kind: 'no-input' };
       await Promise.race([beforeInput?.(), this.#ended]);
-      if (connected.socket.readyState === connected.socket.OPEN) {
+      if (connected.socket.readyState === OPEN) {
         connected.socket.send(Buffer.concat([Buffer.from([STDIN]), Buffer.from(input)]));
         connected.socket.send(Buffer.from([CLOSE, STDIN]));
       }
@@ -147,7 +157,8 @@ class ExecCall {
     const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
     const handler = new WebSocketHandler(config, undefined, streams);
     try {
-      const socket = await handler.connect(path, null, (channel, data) => this.#take(channel, data));
+      const connected: unknown = await handler.connect(path, null, (channel, data) => this.#take(channel, data));
+      const socket = connected as Socket;
       this.#socket = socket;
       if (this.#over) socket.close();
       socket.onclose = () => this.#end({ why: 'closed' });

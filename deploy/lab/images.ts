@@ -115,7 +115,7 @@ async function writeIproute(root: string): Promise<void> {
 }
 
 async function writeRoot(root: string): Promise<void> {
-  for (const dir of ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp', 'root', 'sbin', 'usr/bin', 'usr/sbin']) {
+  for (const dir of ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp', 'root', 'run', 'sbin', 'usr/bin', 'usr/sbin']) {
     mkdirSync(join(root, dir), { recursive: true });
   }
   const busybox = findProgram('busybox');
