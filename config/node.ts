@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
+import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import { addressText, etcdOf, etcdSettings, logSettings, seconds, temporalOf, temporalSettings } from './common.ts';
 
@@ -21,6 +22,7 @@ export interface NodeConfig {
   readonly cniTimeoutMs: number;
   /** Between two sweeps, in milliseconds; 0: none by themselves. */
   readonly sweepMs: number;
+  readonly agentInitContainer: string;
   readonly bindAddress: string;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
@@ -100,6 +102,7 @@ const table = {
     schema: seconds(60, 0, 86_400),
     help: 'seconds between two sweeps of this node for leaks and drift; 0: only when a person asks',
   },
+  ...agentInitContainerSetting,
   bindAddress: {
     flag: 'bind-address',
     env: 'PODWIRE_BIND_ADDRESS',
@@ -118,10 +121,18 @@ const table = {
 export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
   const values = readSettings(table, argv, env);
   const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
-  const { cniTimeout: cniTimeoutMs, sweepMs, bindAddress, failpointsFile, logLevel, ...rest } = others;
+  const {
+    cniTimeout: cniTimeoutMs,
+    sweepMs,
+    agentInitContainer,
+    bindAddress,
+    failpointsFile,
+    logLevel,
+    ...rest
+  } = others;
   return {
     ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir },
-    ...{ cniTimeoutMs, sweepMs, bindAddress, failpointsFile, logLevel },
+    ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),
   };

@@ -25,6 +25,8 @@ export interface OrchestratorConfig {
   readonly dialect: DialectSettings;
   readonly bindAddress: string;
   readonly nodeGoneSeconds: number;
+  /** Of one command in an agent container, in milliseconds. */
+  readonly execCommandMs: number;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
 }
@@ -45,6 +47,12 @@ const table = {
     env: 'PODWIRE_NODE_GONE_SECONDS',
     schema: seconds(300, 1, 86_400),
     help: 'time between the two reads that must both miss a Node object before it counts as gone',
+  },
+  execCommandMs: {
+    flag: 'exec-timeout',
+    env: 'PODWIRE_EXEC_TIMEOUT',
+    schema: seconds(5, 1, 10),
+    help: 'seconds after which one command in an agent container is given up (backend exec)',
   },
   failpointsFile: {
     env: 'PODWIRE_FAILPOINTS_FILE',
@@ -70,6 +78,7 @@ export function readOrchestratorConfig(
     dialect: dialectOf(values),
     bindAddress: values.bindAddress,
     nodeGoneSeconds: values.nodeGoneMs / 1_000,
+    execCommandMs: values.execCommandMs,
     failpointsFile: values.failpointsFile,
     logLevel: values.logLevel,
   };

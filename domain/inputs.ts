@@ -1,4 +1,6 @@
 /** Everything that decides about a pod's networks, in one place: the watcher hashes it, the orchestrator plans from it. */
+import { agentInputs } from './agents.ts';
+import { fitForBackend } from './backend-fit.ts';
 import { canonicalJson, type JsonValue } from './canonical-json.ts';
 import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.ts';
 import { kaloomReferences } from './kaloom/references.ts';
@@ -7,6 +9,7 @@ import type { ParsedSelections } from './network-selection.ts';
 import { npwgReferences } from './npwg/references.ts';
 import { parseNpwgSelections } from './npwg/selections.ts';
 import { parseSelections, type SelectionsInput } from './openvnf/selections.ts';
+import { backendOf } from './place.ts';
 import type { PodView } from './pod-view.ts';
 import type { IpCodec } from './ports/ip-codec.ts';
 import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from './settings.ts';
@@ -60,13 +63,16 @@ export function desiredInputs(
     parseSelections({ pod, declared, settings, ip }),
     parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
   ];
-  const parsed: ParsedSelections = {
+  const backend = backendOf(pod.namespace, settings.agents.backend);
+  const all: ParsedSelections = {
     selections: parts.flatMap(({ selections }) => selections),
     problems: parts.flatMap(({ problems }) => problems),
     warnings: parts.flatMap(({ warnings }) => warnings),
     keep: parts.flatMap(({ keep }) => keep),
     foreign: parts.flatMap(({ foreign }) => foreign ?? []),
   };
+  const parsed = fitForBackend(all, pod, backend, settings.agents);
+  const agents = agentInputs(pod, backend);
   const canonical = canonicalJson({
     v: INPUTS_VERSION,
     // Plain JSON by its types; an interface has no index signature, so the compiler has to be told.
@@ -78,6 +84,7 @@ export function desiredInputs(
     podIPs: pod.podIPs,
     phaseClass: pod.phaseClass,
     hostNetwork: pod.hostNetwork,
+    ...(agents === undefined ? {} : { agents }),
   });
   return { parsed, canonical };
 }

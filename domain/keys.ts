@@ -1,10 +1,12 @@
 /** Layout of podwire's own tree in etcd (design §4). Names have been validated before: none contains a slash. */
+import { execPlace } from './place.ts';
 import { networkKey, type NetworkRef } from './network-selection.ts';
 
 const ROOT = '/podwire';
 
 export const attachmentsPrefix = (): string => `${ROOT}/attachments/`;
 export const nodeAttachmentsPrefix = (node: string): string => `${ROOT}/attachments/${node}/`;
+export const execAttachmentsPrefix = (): string => `${ROOT}/attachments/${execPlace('')}`;
 export const podAttachmentsPrefix = (node: string, podUid: string): string => `${ROOT}/attachments/${node}/${podUid}/`;
 export const attachmentKey = (a: { node: string; podUid: string; sandboxId: string; interfaceName: string }): string =>
   `${ROOT}/attachments/${a.node}/${a.podUid}/${a.sandboxId}/${a.interfaceName}`;

@@ -36,6 +36,8 @@ export interface KnownAttachment {
   readonly phase: AttachmentPhase;
   readonly generation: number;
   readonly modRevision: string;
+  /** The agent container it was made through is another one now: the link has to be looked at again. */
+  readonly unverified?: boolean;
   /** The attach has been read back once; without it, a removal is the undo of a failed attach. */
   readonly completed: boolean;
 }
@@ -46,8 +48,16 @@ export interface KnownAttachment {
  */
 export type PodPresence = 'absent' | 'waiting' | 'live' | 'ended' | 'host-network';
 
+export interface ShutGate {
+  /** Instance of the agent init container. */
+  readonly containerId: string;
+  /** Whether a refused network lets the pod start. */
+  readonly onRefusal: 'open' | 'shut';
+}
+
 export interface Observation {
   readonly presence: PodPresence;
+  /** Where its networks are made (domain/place.ts); the node's name but for the exec backend. */
   readonly node: string;
   readonly inputsHash: string;
   /** Ready sandbox as its node published it; undefined: ask the node. */
@@ -59,6 +69,8 @@ export interface Observation {
   readonly keep: readonly string[];
   /** kube-vxlan-controller's annotation as a whole could not be read: every VXLAN attachment stays. */
   readonly keepAll: boolean;
+  /** The pod waits in its agent init container for its networks. */
+  readonly gate?: ShutGate;
   /** Mistakes in the annotation; they are published, the good networks go on. */
   readonly problems: number;
 }

@@ -63,6 +63,7 @@ function isAttached(wish: WishedAttachment, { known, node, sandboxId }: Observat
   return known.some(
     (record) =>
       record.phase === 'attached' &&
+      record.unverified !== true &&
       record.interfaceName === wish.interfaceName &&
       record.linkHash === wish.linkHash &&
       networkKey(record.network) === networkKey(wish.network) &&

@@ -3,6 +3,8 @@
  * The watcher caches it and the orchestrator reads it live; both derive the same inputs from it.
  */
 
+import type { AgentContainer } from './agents.ts';
+
 /** `counts`: from spec.nodeName until it ends (decision 7). `waiting`: not yet on a node. `ended`: Succeeded or Failed. */
 export type PhaseClass = 'waiting' | 'counts' | 'ended';
 
@@ -25,6 +27,8 @@ export interface PodView {
   readonly publishedStatus: string | undefined;
   /** The NPWG network-status annotation as it stands: tells which interfaces another runtime attached. */
   readonly npwgStatus?: string | undefined;
+  /** The agent containers that its spec has. */
+  readonly agents?: readonly AgentContainer[];
   /** As it was read, for writes that must not overwrite somebody else's; not kept by the watcher. */
   readonly resourceVersion?: string | undefined;
 }

@@ -1,4 +1,5 @@
 /** What podwire writes to its etcd. Every record carries `v`; readers accept the last two versions (decision 12). */
+import type { AgentIdentity } from './agents.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
 import type { CniSelection, NetworkRef } from './network-selection.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
@@ -14,6 +15,9 @@ export interface NetnsIdentity {
   readonly inode: string;
   readonly ctimeNs: string;
 }
+
+/** Stands for what the exec backend cannot know. */
+export const EXEC_NETNS: NetnsIdentity = { path: 'exec', inode: '0', ctimeNs: '0' };
 
 /** A Ready sandbox as its node worker published it. */
 export interface SandboxRecord {
@@ -82,6 +86,8 @@ interface AttachmentBase {
   readonly generation: number;
   readonly phase: AttachmentPhase;
   readonly result?: LinkResult;
+  /** Exec backend: the agent container through which the link was last made or verified; boot and netns are then `EXEC_NETNS`. */
+  readonly agent?: AgentIdentity;
 }
 
 export interface VxlanAttachmentRecord extends AttachmentBase {

@@ -1,3 +1,5 @@
+import type { BackendSettings } from './place.ts';
+
 /** Cluster-wide settings that change what an annotation means; equal in watcher, orchestrator and CLI. */
 export interface DialectSettings {
   /** Label key whose existence selects a pod (kube-vxlan-controller's `selector`). */
@@ -12,6 +14,18 @@ export interface DialectSettings {
   readonly npwg: NpwgSettings;
   readonly kaloom: KaloomSettings;
   readonly cniPolicy: CniPolicy;
+  readonly agents: AgentSettings;
+}
+
+/** kube-vxlan-controller's agent containers, and who works in them. */
+export interface AgentSettings {
+  /** Init container that holds the pod's start until its networks are there. */
+  readonly initContainer: string;
+  /** Container that runs as long as the pod. */
+  readonly container: string;
+  readonly backend: BackendSettings;
+  /** Whether a pod with a refused network stays in its init container; the original lets it start. */
+  readonly gateOnRefusal: 'open' | 'shut';
 }
 
 /** The de-facto standard of the Network Plumbing Working Group, version 1.3. */
@@ -64,6 +78,12 @@ export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
       'whereabouts',
     ],
     hostKeys: [],
+  },
+  agents: {
+    initContainer: 'vxlan-controller-agent-init',
+    container: 'vxlan-controller-agent',
+    backend: { default: 'node', byNamespace: {} },
+    gateOnRefusal: 'open',
   },
 };
 

@@ -1,4 +1,5 @@
 /** What a pod asks for under the ConfigMap and the CNI networks as last seen, reduced to what the watcher decides with. */
+import { shutGate } from '../domain/agents.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
 import type { DefinitionLookup } from '../domain/cni/network-definition.ts';
@@ -40,6 +41,8 @@ export class PodInputsReader {
     const surroundings = { declared: this.#declared, definitions: this.#definitions, md5 };
     const { parsed, canonical } = desiredInputs(pod, surroundings, this.#settings, this.#ip);
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
-    return { hash: inputsHash(canonical), wanting: asks && pod.phaseClass === 'counts' };
+    // A pod that asks for nothing may still wait in its agent init container.
+    const wants = asks || shutGate(pod) !== undefined;
+    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts' };
   }
 }

@@ -10,9 +10,11 @@ import { FdbSync } from '../activities/node/fdb-sync.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
 import { KeyedMutex } from '../activities/node/keyed-mutex.ts';
 import { NetworkLocks } from '../activities/node/network-locks.ts';
-import { openRecorded } from '../activities/node/sandbox-netns.ts';
+import { createNodeGate } from '../activities/node/node-gate.ts';
+import { createNodeDoor, openRecorded } from '../activities/node/sandbox-netns.ts';
 import { createCniJournal } from '../adapters/cni/journal.ts';
 import { createCniPlugins } from '../adapters/cni/plugins.ts';
+import { createContainerRuntime } from '../adapters/cri/container-runtime.ts';
 import { createCriClient } from '../adapters/cri/client.ts';
 import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
@@ -22,7 +24,7 @@ import { createFailpoints } from '../adapters/host/failpoints.ts';
 import { claimName } from '../adapters/host/single-instance.ts';
 import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
-import { createIprouteKernel } from '../adapters/iproute/kernel.ts';
+import { createIprouteKernel } from '../adapters/iproute/node-kernel.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { createLauncher, type Launcher } from '../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../adapters/process/registry.ts';
@@ -71,7 +73,8 @@ async function serve(config: NodeConfig): Promise<void> {
   const etcd = createEtcd(config.etcd);
   const cri = createCriClient(config.criSocket);
   const temporal = connectClient(config.temporal);
-  const deps = assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), launcher, log);
+  const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
+  const deps = { ...assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), launcher, log), gateOf };
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics(() => watch.size);
@@ -109,7 +112,7 @@ function assemble(
   runtime: NodeDeps['runtime'],
   launcher: Launcher,
   log: Logger,
-): CniDeps {
+): Omit<CniDeps, 'gateOf'> {
   const bootId = readBootId();
   const kernel = createIprouteKernel({
     netnsRoots: config.netnsRoots,
@@ -119,6 +122,8 @@ function assemble(
   const { node } = config;
   return {
     ...{ node, bootId, store, runtime, kernel, temporaryName },
+    serves: (place) => place === node,
+    door: createNodeDoor({ kernel, runtime, bootId }),
     failpoints: createFailpoints(config.failpointsFile),
     sandboxLocks: new KeyedMutex(),
     plugins: createCniPlugins({

@@ -26,6 +26,7 @@ import { ConfigError } from '../config/cli-flags.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
+import { createExecBackend } from './exec-backend.ts';
 import { connectWorker } from './native-connection.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
 import { installRuntime } from './runtime.ts';
@@ -62,6 +63,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   };
   const activities = { ...control, ...createSweepControlActivities({ cluster, records, signals, runs }) };
 
+  const failpoints = createFailpoints(config.failpointsFile);
   const stopped = new AbortController();
   const stopEarly = (): void => stopped.abort();
   process.once('SIGTERM', stopEarly);
@@ -72,7 +74,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
     ...workflowCode(),
-    activities: logged(withFailpoints(activities, createFailpoints(config.failpointsFile)), log),
+    activities: logged(withFailpoints(activities, failpoints), log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
     tuner: {
       workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),
@@ -88,13 +90,22 @@ async function run(config: OrchestratorConfig): Promise<void> {
     shutdownGraceTime: '5s',
     shutdownForceTime: '15s',
   });
+  const exec = await createExecBackend({
+    ...{ cluster, etcd, connection, log, failpoints, kubeconfig: config.kubeconfig },
+    commandMs: config.execCommandMs,
+    temporalNamespace: config.temporal.namespace,
+  });
   const health = await startHealthServer({
     bindAddress: config.bindAddress,
     metrics: new Registry(),
-    notReady: () => (worker.getState() === 'RUNNING' ? [] : [`the Temporal worker is ${worker.getState()}`]),
+    notReady: () =>
+      [worker, exec.worker].flatMap((each) =>
+        each.getState() === 'RUNNING' ? [] : [`the worker of ${each.options.taskQueue} is ${each.getState()}`],
+      ),
   });
   log.info({ queue: CONTROL_QUEUE, health: health.address }, 'serving');
-  await worker.run();
+  // Each ends by itself on a signal; a fault of one ends the process.
+  await Promise.all([worker.run(), exec.run()]);
   await health.stop();
   await Promise.all([connection.close(), temporal.close()]);
   kube.close();

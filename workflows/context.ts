@@ -58,6 +58,23 @@ function controlState(failure: StepFailure): ProvisioningState {
   return failure.code === 'EtcdUnavailable' || failure.code === 'TimedOut' ? 'EtcdUnavailable' : 'Stuck';
 }
 
+/** Runs `work` in a scope that news cancel; it then throws Interrupted. */
+export async function untilNews<T>(context: RunContext, work: () => Promise<T>): Promise<T> {
+  const { wake } = context;
+  const scope = new CancellationScope();
+  let over = false;
+  const interrupting = (async (): Promise<void> => {
+    await condition(() => over || wake.raised || wake.cancelled);
+    if (!over) scope.cancel();
+  })();
+  try {
+    return await scope.run(work);
+  } finally {
+    over = true;
+    await interrupting;
+  }
+}
+
 export type NodeProxy = ActivityInterfaceFor<NodeActivities>;
 
 export interface NodeStep<Output> {

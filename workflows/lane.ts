@@ -28,6 +28,9 @@ export class LaneRun {
   attached: { interfaceName: string; network: NetworkRef } | undefined;
   /** The first try is over, one way or another: the next lane may start. */
   yielded = false;
+  ended = false;
+  /** Has been told to a person: the pod's start need not wait for it. */
+  stuck = false;
   #nodeIsAway = false;
   readonly #context: RunContext;
   readonly #observation: Observation;
@@ -50,6 +53,7 @@ export class LaneRun {
       throw error;
     } finally {
       this.yielded = true;
+      this.ended = true;
     }
   }
 
@@ -132,7 +136,8 @@ export class LaneRun {
         control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
       );
     }
-    this.attached = { interfaceName, network };
+    // One that was only looked at again is no news to anybody.
+    if (known?.unverified !== true) this.attached = { interfaceName, network };
     this.#show('attached', result.addresses.join(' '), undefined, network);
   }
 
@@ -237,6 +242,7 @@ export class LaneRun {
     );
     this.yielded = true;
     this.#nodeIsAway = state === 'NodeUnavailable';
+    this.stuck = state === 'Stuck';
     this.#onNews();
   }
 

@@ -3,6 +3,7 @@ import { CancellationScope, condition } from '@temporalio/workflow';
 import type { Observation } from '../domain/observation.ts';
 import type { Lane } from '../domain/plan.ts';
 import { control, controlStep, type RunContext } from './context.ts';
+import type { GateKeeper } from './gate.ts';
 import { LaneRun, type LaneEnd } from './lane.ts';
 import { Interrupted } from './outcome.ts';
 
@@ -11,15 +12,23 @@ export async function runLanes(
   context: RunContext,
   observation: Observation,
   lanes: readonly Lane[],
+  gate?: GateKeeper,
 ): Promise<LaneEnd[]> {
   const { wake } = context;
   let over = false;
   let statusIsOld = false;
   let troubled = false;
   let open = lanes.length;
+  const gateOpening: Promise<void>[] = [];
   const onTrouble = (): void => {
     troubled = true;
     statusIsOld = true;
+    letStart();
+  };
+  // A network that is stuck holds up its own pod's start no longer than it takes to say so.
+  const letStart = (): void => {
+    if (gate?.opensWithout !== true || !runs.every((run) => run.ended || run.stuck)) return;
+    gateOpening.push(scope.run(() => gate.open(true)).catch(() => undefined));
   };
   const runs = lanes.map((lane) => new LaneRun(context, observation, lane, onTrouble));
   const scope = new CancellationScope();
@@ -47,6 +56,7 @@ export async function runLanes(
   // What is done shows at once while another lane goes on in the background; otherwise the end is soon enough.
   const onEnd = (): void => {
     open -= 1;
+    if (open > 0) letStart();
     if (troubled && open > 0) statusIsOld = true;
   };
   const ends: Promise<LaneEnd>[] = [];
@@ -57,6 +67,7 @@ export async function runLanes(
   }
   // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.
   const settled = await Promise.allSettled(ends);
+  await Promise.all(gateOpening);
   over = true;
   await Promise.all([interrupting, publishing]);
   await publish(context, runs).catch(ignoreInterruption);

@@ -21,6 +21,7 @@ import {
   type Hint,
   type NetworkMeshInput,
 } from '../domain/messages.ts';
+import { isExecPlace } from '../domain/place.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import * as options from './activity-options.ts';
 import { control } from './context.ts';
@@ -86,7 +87,7 @@ async function syncNode(network: NetworkMeshInput, node: string): Promise<boolea
   try {
     await syncFdb.executeWithOptions(
       { activityId: `sync-fdb-${node}`, summary: `FDB of ${networkKey(network)} on ${node}` },
-      [network],
+      [isExecPlace(node) ? { ...network, place: node } : network],
     );
     return true;
   } catch (error) {

@@ -29,7 +29,8 @@ import { networkKey } from '../domain/network-selection.ts';
 import { plan, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
-import { control, controlStep, nodeStep, type RunContext } from './context.ts';
+import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
+import { GateKeeper } from './gate.ts';
 import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
@@ -110,11 +111,15 @@ async function observeAndAct(context: RunContext): Promise<Round> {
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 
   const held = await refuseHeld(context, observation, decided.held);
-  const ends = await runLanes(context, observation, decided.lanes);
+  const gate = new GateKeeper(context, observation);
+  const ends = await runLanes(context, observation, decided.lanes, gate);
   if (ends.includes('interrupted')) return 'again';
   if (ends.includes('stale')) return 'stale';
   if (context.wake.raised) return 'again';
   if (decided.more && !ends.includes('refused')) return 'again';
+  const refused =
+    held || observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
+  if (observation.gate !== undefined) await untilNews(context, () => gate.open(refused === true));
   // A waiting pod is no result to remember: its address or its node makes the next change.
   if (observation.presence === 'waiting') return 'converged';
   const marked = await controlStep(context, () =>
@@ -123,8 +128,6 @@ async function observeAndAct(context: RunContext): Promise<Round> {
     ]),
   );
   if (!marked) return 'again';
-  const refused =
-    held || observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
   return refused ? 'refused' : 'converged';
 }
 
@@ -154,14 +157,8 @@ async function refuseHeld(
 
 /** Asks the node which sandbox the pod has; the answer is published in etcd, where the next observation finds it. */
 async function lookupSandbox(context: RunContext, observation: Observation): Promise<Round> {
-  const scope = new CancellationScope();
-  let over = false;
-  const interrupting = (async (): Promise<void> => {
-    await condition(() => over || context.wake.raised || context.wake.cancelled);
-    if (!over) scope.cancel();
-  })();
   try {
-    await scope.run(() =>
+    await untilNews(context, () =>
       nodeStep(context, {
         node: observation.node,
         activityId: 'lookup-sandbox',
@@ -187,9 +184,6 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
     context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
-  } finally {
-    over = true;
-    await interrupting;
   }
 }
 

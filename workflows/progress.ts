@@ -10,6 +10,7 @@ import {
   type ProvisioningState,
 } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
+import { nodeOfPlace } from '../domain/place.ts';
 import type { Observation } from '../domain/observation.ts';
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
@@ -61,7 +62,7 @@ export class Progress {
 
   /** A new round: forgets the lanes of the last one. */
   observed(observation: Observation): void {
-    this.#node = observation.node;
+    this.#node = nodeOfPlace(observation.node);
     this.inputsHash = observation.inputsHash;
     this.#lanes.clear();
     const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
@@ -70,7 +71,7 @@ export class Progress {
       this.#publishedNetworks = networks.join();
       upsertSearchAttributes([
         { key: networksKey, value: networks },
-        { key: nodeKey, value: observation.node === '' ? null : observation.node },
+        { key: nodeKey, value: this.#node === '' ? null : this.#node },
         { key: namespaceKey, value: this.#pod.namespace },
       ]);
     }

@@ -1,9 +1,12 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
+import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
+import { isExecPlace } from '../../domain/place.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { IntentOutcome } from '../../domain/ports/record-store.ts';
 import {
+  EXEC_NETNS,
   RECORD_VERSION,
   type AttachmentRecord,
   type LinkResult,
@@ -101,9 +104,9 @@ async function wakeWaiting(deps: RecordDeps, record: AttachmentRecord): Promise<
 
 async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
-  const [desired, sandbox, previous] = await Promise.all([
+  const [desired, published, previous] = await Promise.all([
     deps.recent.get(input.uid, input.inputsHash) ?? readDesired(deps, input),
-    deps.records.sandbox(input.node, input.uid),
+    isExecPlace(input.node) ? undefined : deps.records.sandbox(input.node, input.uid),
     deps.records.attachment(key),
   ]);
   if (desired === undefined || desired.inputsHash !== input.inputsHash)
@@ -112,6 +115,7 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
   const vtep = vtepOf(desired.pod);
   if (selection === undefined || vtep === undefined)
     return { kind: 'stale', reason: 'the network is not wished any more' };
+  const sandbox = isExecPlace(input.node) ? sandboxInApi(desired) : published;
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
 
@@ -158,9 +162,18 @@ function askedFor(record: AttachmentRecord): string {
   return record.kind === 'vxlan' ? `${network}: id=${record.link.vni} (UDP port ${record.link.dstPort})` : network;
 }
 
+type SandboxParts = Pick<SandboxRecord, 'sandboxId' | 'bootId' | 'netns'> & { readonly agent?: AgentIdentity };
+
+function sandboxInApi({ pod }: Desired): SandboxParts | undefined {
+  const sandboxId = execSandboxId(pod);
+  const agent = runningAgent(pod);
+  if (sandboxId === undefined || agent === undefined) return undefined;
+  return { sandboxId, bootId: '', netns: EXEC_NETNS, agent };
+}
+
 interface IntentParts {
   readonly input: IntentInput;
-  readonly sandbox: SandboxRecord;
+  readonly sandbox: SandboxParts;
   readonly vtep: string;
   readonly selection: NetworkSelection;
   readonly previous: Stored<AttachmentRecord> | undefined;
@@ -177,6 +190,7 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     sandboxId: sandbox.sandboxId,
     bootId: sandbox.bootId,
     netns: sandbox.netns,
+    ...(sandbox.agent === undefined ? {} : { agent: sandbox.agent }),
     network: selection.network,
     interfaceName,
     owner: input.owner,
@@ -195,6 +209,7 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
 function isSameIntent(deps: RecordDeps, known: AttachmentRecord, wanted: AttachmentRecord): boolean {
   return (
     known.phase === 'intent' &&
+    known.agent?.containerId === wanted.agent?.containerId &&
     networkKey(known.network) === networkKey(wanted.network) &&
     ofRecord(deps.hash, known).linkHash === ofRecord(deps.hash, wanted).linkHash
   );

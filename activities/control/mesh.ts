@@ -1,4 +1,5 @@
 /** What the mesh needs of the control side: telling, listing, recording. */
+import { nodeOfPlace } from '../../domain/place.ts';
 import type { ControlActivities } from './inputs.ts';
 import type { RecordDeps } from './attachment-records.ts';
 
@@ -15,7 +16,7 @@ export function createMeshActivities({ records, signals, cluster, nodeGoneSecond
       await records.putMeshState({ scope, name }, members.length === 0 ? undefined : { behind });
     },
     readNode: async ({ node }) => ({
-      exists: (await cluster.nodeUid(node)) !== undefined,
+      exists: (await cluster.nodeUid(nodeOfPlace(node))) !== undefined,
       lookAgainAfterSeconds: nodeGoneSeconds,
     }),
   };

@@ -1,5 +1,7 @@
 /** observePod: deletes the converged mark, then reads everything a plan needs (decision 5: in this order). */
+import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
+import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired, type DesiredDeps, type RecentDesired } from './desired.ts';
@@ -18,35 +20,53 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
     await records.deleteMark(input.uid);
     const desired = await readDesired(deps, input);
     if (desired !== undefined) deps.recent.put(desired);
-    const node = desired?.pod.nodeName ?? '';
+    const { agents } = deps.settings;
+    const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
+    const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
     const problems = desired?.parsed.problems ?? [];
     // The other dialects say themselves what stays.
     const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
     const [known, sandbox, refusals] = await Promise.all([
       records.podAttachments(input.uid, node),
-      node === '' ? undefined : records.sandbox(node, input.uid),
+      sandboxOf(deps, desired, node),
       records.refusals(input.uid),
     ]);
     return {
-      presence: presenceOf(desired),
+      presence: presenceOf(desired, isExecPlace(node)),
       node,
       inputsHash: desired?.inputsHash ?? '',
-      sandboxId: sandbox?.sandboxId,
+      sandboxId: sandbox,
       wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
-      known: known.map((stored) => summary(deps, stored)),
+      known: known.map((stored) => summary(deps, stored, agent)),
       // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
       keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
       keepAll: openvnf.some(({ network }) => network === undefined),
+      ...gateOf(desired, agents.gateOnRefusal),
       problems: problems.length,
     };
   };
 }
 
-function presenceOf(desired: Desired | undefined): PodPresence {
+/** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
+async function sandboxOf(deps: ObserveDeps, desired: Desired | undefined, place: string): Promise<string | undefined> {
+  if (desired === undefined || place === '') return undefined;
+  if (isExecPlace(place)) return execSandboxId(desired.pod);
+  return (await deps.records.sandbox(place, desired.pod.uid))?.sandboxId;
+}
+
+/** Only a pod that waits for podwire: one that asks for nothing of kube-vxlan-controller's is none of ours. */
+function gateOf(desired: Desired | undefined, onRefusal: 'open' | 'shut'): Pick<Observation, 'gate'> {
+  const gate = desired === undefined || desired.pod.phaseClass !== 'counts' ? undefined : shutGate(desired.pod);
+  return gate === undefined ? {} : { gate: { containerId: gate.containerId, onRefusal } };
+}
+
+function presenceOf(desired: Desired | undefined, exec: boolean): PodPresence {
   if (desired === undefined) return 'absent';
   const { pod } = desired;
   if (pod.phaseClass === 'ended') return 'ended';
   if (pod.hostNetwork) return 'host-network';
+  // Between two agent containers there is no way in, and nothing is known to be wrong.
+  if (exec && runningAgent(pod) === undefined) return 'waiting';
   return pod.phaseClass === 'waiting' || vtepOf(pod) === undefined ? 'waiting' : 'live';
 }
 
@@ -76,7 +96,11 @@ function wishes(
   );
 }
 
-function summary(deps: ObserveDeps, { value, modRevision }: Stored<AttachmentRecord>): Observation['known'][number] {
+function summary(
+  deps: ObserveDeps,
+  { value, modRevision }: Stored<AttachmentRecord>,
+  agent: AgentIdentity | undefined,
+): Observation['known'][number] {
   return {
     kind: value.kind,
     keepName: keepName(value),
@@ -88,6 +112,7 @@ function summary(deps: ObserveDeps, { value, modRevision }: Stored<AttachmentRec
     phase: value.phase,
     generation: value.generation,
     modRevision,
+    ...(agent !== undefined && value.agent?.containerId !== agent.containerId ? { unverified: true } : {}),
     completed: value.result !== undefined,
   };
 }

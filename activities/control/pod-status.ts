@@ -3,6 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
 import { networkStatus, ownInterfaces, type Refusal } from '../../domain/network-status.ts';
 import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
+import { placeOf } from '../../domain/place.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type RefusalRecord } from '../../domain/records.ts';
@@ -44,7 +45,7 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
       }
       if (desired.inputsHash !== input.inputsHash) return false;
       const { pod } = desired;
-      const known = await deps.records.podAttachments(input.uid, pod.nodeName);
+      const known = await deps.records.podAttachments(input.uid, placeOf(pod, deps.settings.agents.backend));
       const attachments = known.map(({ value }) => value);
       const refused =
         desired.parsed.problems.length > 0 ||
@@ -79,7 +80,7 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<voi
     const desired: Desired | undefined = recent ?? (await readDesired(deps, input));
     if (desired === undefined) return;
     const [stored, recorded, failures] = await Promise.all([
-      deps.records.podAttachments(input.uid, desired.pod.nodeName),
+      deps.records.podAttachments(input.uid, placeOf(desired.pod, deps.settings.agents.backend)),
       currentRefusals(deps, desired),
       deps.records.failures(input.uid),
     ]);

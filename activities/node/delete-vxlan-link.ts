@@ -1,18 +1,17 @@
 /** Undoes an attach on the host: removes the link if it is ours, gives an adopted one back after a failed attach. */
 import { planRemoval } from '../../domain/link-removal.ts';
-import type { NodeDeps } from './deps.ts';
+import type { LinkDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
-import { openIfThere } from './sandbox-netns.ts';
 
 export function deleteVxlanLink(
-  deps: NodeDeps,
+  deps: LinkDeps,
   input: DeleteLinkInput,
   signal: AbortSignal,
 ): Promise<DeleteLinkResult> {
   return underSandboxLock(deps, input, async () => {
     const record = await readFenced(deps, input, 'vxlan', ['removing']);
-    const netns = await openIfThere(deps, record, signal);
+    const netns = await deps.door.enterIfThere(record, signal);
     if (netns === undefined) return { outcome: 'sandbox-gone' };
     try {
       return await deps.fdb.withDevice(record, async (device) => {

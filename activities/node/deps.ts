@@ -1,26 +1,58 @@
 /** What the node's activities work with; made by the worker. */
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
-import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
+import type { LinkKernel, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
+import type { LookInput } from '../../domain/ports/pod-look.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type { CniJournal } from '../../domain/ports/cni-journal.ts';
 import type { CniPlugins } from '../../domain/ports/cni-plugins.ts';
-import type { CniAttachmentRecord } from '../../domain/records.ts';
-import type { FdbSync } from './fdb-sync.ts';
+import type { AttachmentRecord, CniAttachmentRecord, VxlanAttachmentRecord } from '../../domain/records.ts';
+import type { FdbSync, LockedDevice } from './fdb-sync.ts';
+import type { GateContainer } from './gate.ts';
+import type { LinkInput, OpenGateInput } from './inputs.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import type { NetworkLocks } from './network-locks.ts';
 
-export interface NodeDeps {
-  readonly node: string;
-  readonly bootId: string;
-  readonly store: NodeStore;
-  readonly runtime: SandboxRuntime;
-  readonly kernel: LinkKernel;
+/** The way into the netns that a task is about, verified on the way. */
+export interface SandboxDoor {
+  /**
+   * The record's netns, if it is still the one that the record was written for. The caller closes it.
+   * @param record being read at the same time; its failure comes first
+   * @throws PodwireError SandboxGone, SandboxChanged, HostNetwork, NetnsRefused, CriUnavailable, ApiUnavailable
+   */
+  enter(task: LinkInput, record: Promise<AttachmentRecord>, signal: AbortSignal): Promise<OpenNetns>;
+  /** undefined: the netns is gone or is somebody else's now, and the link went with it. */
+  enterIfThere(record: AttachmentRecord, signal: AbortSignal): Promise<OpenNetns | undefined>;
+  /** A pod's netns as it is now, to look at only. @throws PodwireError SandboxGone */
+  enterToLook(pod: LookInput, signal: AbortSignal): Promise<OpenNetns>;
+}
+
+/** What making and removing links takes, with either backend. */
+export interface LinkDeps {
+  /** Whether tasks of this place are done here. */
+  readonly serves: (place: string) => boolean;
+  readonly store: Pick<NodeStore, 'readAttachment'>;
+  readonly kernel: NetnsKernel;
+  readonly door: SandboxDoor;
   readonly failpoints: Failpoints;
   /** Name under which a pod's interface is made. */
   readonly temporaryName: (podUid: string, interfaceName: string) => string;
   /** One operation at a time per sandbox. */
   readonly sandboxLocks: KeyedMutex;
+  readonly fdb: {
+    /** Runs `work` with the record's device locked. */
+    withDevice<T>(record: VxlanAttachmentRecord, work: (device: LockedDevice) => Promise<T>): Promise<T>;
+  };
+  /** The agent init container that a task is about. */
+  readonly gateOf: (input: OpenGateInput, signal: AbortSignal) => GateContainer;
+}
+
+export interface NodeDeps extends LinkDeps {
+  readonly node: string;
+  readonly bootId: string;
+  readonly store: NodeStore;
+  readonly runtime: SandboxRuntime;
+  readonly kernel: LinkKernel;
   readonly fdb: FdbSync;
 }
 

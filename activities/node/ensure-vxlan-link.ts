@@ -5,24 +5,20 @@ import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
 import { planLink, type LinkPlan, type LinkWish } from '../../domain/link-plan.ts';
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { LinkResult, VxlanAttachmentRecord } from '../../domain/records.ts';
-import type { NodeDeps } from './deps.ts';
+import type { LinkDeps } from './deps.ts';
 import type { LockedDevice } from './fdb-sync.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
-import { openRecorded, requireSandbox } from './sandbox-netns.ts';
 
 /** One for the work, one for side effects such as secondary addresses that the kernel removed with their primary, one to spare. */
 const MAX_ROUNDS = 3;
 
-export function ensureVxlanLink(deps: NodeDeps, input: LinkInput, signal: AbortSignal): Promise<LinkResult> {
+export function ensureVxlanLink(deps: LinkDeps, input: LinkInput, signal: AbortSignal): Promise<LinkResult> {
   return underSandboxLock(deps, input, async () => {
-    const [record, sandbox] = await Promise.all([
-      readFenced(deps, input, 'vxlan', ['intent', 'attached']),
-      deps.runtime.describe(input.sandboxId),
-    ]);
-    requireSandbox(deps, record, sandbox);
-    const netns = await openRecorded(deps, record, signal);
+    const reading = readFenced(deps, input, 'vxlan', ['intent', 'attached']);
+    const netns = await deps.door.enter(input, reading, signal);
     try {
+      const record = await reading;
       return await deps.fdb.withDevice(record, (device) => converge(deps, record, netns, device));
     } finally {
       await netns.close();
@@ -33,7 +29,7 @@ export function ensureVxlanLink(deps: NodeDeps, input: LinkInput, signal: AbortS
 type Work = Exclude<LinkPlan, { kind: 'same' | 'conflict' }>;
 
 async function converge(
-  deps: NodeDeps,
+  deps: LinkDeps,
   record: VxlanAttachmentRecord,
   netns: OpenNetns,
   device: LockedDevice,
@@ -82,7 +78,7 @@ async function converge(
 
 /** A new link is filled before it goes up; while that is done, router advertisements are refused: they touch different things. */
 async function carryOut(
-  deps: NodeDeps,
+  deps: LinkDeps,
   record: VxlanAttachmentRecord,
   netns: OpenNetns,
   device: LockedDevice,

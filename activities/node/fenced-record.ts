@@ -1,16 +1,16 @@
 /** The attachment record behind a task, read again under the sandbox's lock: a stale attempt ends here (Fenced). */
 import { PodwireError } from '../../domain/failures.ts';
 import type { AttachmentPhase, AttachmentRecord } from '../../domain/records.ts';
-import type { NodeDeps } from './deps.ts';
+import type { LinkDeps } from './deps.ts';
 import type { LinkInput } from './inputs.ts';
 
 /** Longest wait for another operation on the same sandbox (decision 18). */
 const LOCK_WAIT_MS = 200;
 /** These become parts of etcd keys. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
+const NAME = /^(?:exec:)?[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 
 /** Runs `work` alone for the input's sandbox. @throws PodwireError SandboxBusy, RecordInvalid */
-export async function underSandboxLock<T>(deps: NodeDeps, input: LinkInput, work: () => Promise<T>): Promise<T> {
+export async function underSandboxLock<T>(deps: LinkDeps, input: LinkInput, work: () => Promise<T>): Promise<T> {
   for (const field of ['node', 'podUid', 'sandboxId', 'interfaceName'] as const) {
     if (!NAME.test(input[field])) {
       throw new PodwireError(
@@ -32,12 +32,12 @@ export async function underSandboxLock<T>(deps: NodeDeps, input: LinkInput, work
  * @throws PodwireError Fenced, RecordInvalid, EtcdUnavailable
  */
 export async function readFenced<Kind extends AttachmentRecord['kind']>(
-  deps: NodeDeps,
+  deps: LinkDeps,
   input: LinkInput,
   kind: Kind,
   phases: readonly AttachmentPhase[],
 ): Promise<Extract<AttachmentRecord, { kind: Kind }>> {
-  if (input.node !== deps.node) throw fenced(input, `this is node ${deps.node}`);
+  if (!deps.serves(input.node)) throw fenced(input, `tasks of ${input.node} are not done here`);
   const stored = await deps.store.readAttachment(input);
   if (stored === undefined) throw fenced(input, 'there is no record any more');
   const record = stored.value;

@@ -13,7 +13,7 @@ import {
   type Neighbour,
   type NeighbourChange,
 } from '../../domain/neighbours.ts';
-import type { ForwardingOutcome, LinkChange, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { Member, VxlanAttachmentRecord } from '../../domain/records.ts';
 
 export interface Forwarding {
@@ -36,7 +36,7 @@ export interface ForwardingChange {
   readonly neighbours: NeighbourChange;
 }
 
-export type ForwardingKernel = Pick<LinkKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
+export type ForwardingKernel = Pick<NetnsKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
 
 /** A network's devices ask for the same entries: equal ones are one object, with all that is remembered of it. */
 export function membershipOf(ticket: number, members: readonly Member[]): Membership {

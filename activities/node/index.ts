@@ -12,10 +12,15 @@ import type {
   LookupSandboxInput,
   LookupSandboxResult,
   NodeActivities,
+  OpenGateInput,
+  OpenGateResult,
   SyncFdbInput,
   SyncFdbResult,
 } from './inputs.ts';
+import type { LookInput, LookResult } from '../../domain/ports/pod-look.ts';
 import type { LinkResult } from '../../domain/records.ts';
+import { openGate } from './gate.ts';
+import { lookIntoPod } from './look-into-pod.ts';
 import { lookupSandbox } from './lookup-sandbox.ts';
 import { withHeartbeat, type Step } from './with-heartbeat.ts';
 
@@ -27,6 +32,8 @@ export interface NodeSteps {
   readonly cniAdd: Step<LinkInput, LinkResult>;
   readonly cniDelete: Step<DeleteLinkInput, DeleteLinkResult>;
   readonly syncFdb: Step<SyncFdbInput, SyncFdbResult>;
+  readonly openGate: Step<OpenGateInput, OpenGateResult>;
+  readonly lookIntoPod: Step<LookInput, LookResult>;
 }
 
 /** Steps throw PodwireError. */
@@ -39,6 +46,8 @@ export function createNodeSteps(deps: CniDeps): NodeSteps {
       cniAdd: (input, signal) => cniAdd(deps, input, signal),
       cniDelete: (input, signal) => cniDelete(deps, input, signal),
       syncFdb: (input, signal) => deps.fdb.syncNetwork(input, signal),
+      openGate: (input, signal) => openGate(input, deps.gateOf(input, signal), signal),
+      lookIntoPod: (input, signal) => lookIntoPod(deps, input, signal),
     },
     deps.failpoints,
   );
@@ -53,5 +62,7 @@ export function createNodeActivities(steps: NodeSteps): NodeActivities {
     cniAdd: withHeartbeat(steps.cniAdd),
     cniDelete: withHeartbeat(steps.cniDelete),
     syncFdb: withHeartbeat(steps.syncFdb),
+    openGate: withHeartbeat(steps.openGate),
+    lookIntoPod: withHeartbeat(steps.lookIntoPod),
   };
 }

@@ -4,6 +4,7 @@
  * An input is identity plus expected generation. Everything else (paths, addresses, VNIs, peers) the node reads itself, from
  * the CRI and from etcd. This file has types only, so that workflows can import it.
  */
+import type { LookActivities } from '../../domain/ports/pod-look.ts';
 import type { LinkResult, NetnsIdentity } from '../../domain/records.ts';
 
 export interface LookupSandboxInput {
@@ -52,6 +53,8 @@ export interface SyncFdbInput {
   readonly v: number;
   readonly scope: string;
   readonly name: string;
+  /** For the exec backend, which serves them all: whose members (domain/place.ts). */
+  readonly place?: string;
 }
 
 export interface SyncFdbResult {
@@ -59,13 +62,30 @@ export interface SyncFdbResult {
   readonly netns: number;
   readonly written: number;
   readonly removed: number;
+  /** Exec backend: pods that do not answer; they are brought up to date when they do. */
+  readonly behind?: number;
+}
+
+export interface OpenGateInput {
+  readonly v: number;
+  readonly node: string;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Instance of the agent init container that is to end, as the API names it: another one is none of this task's. */
+  readonly containerId: string;
+}
+
+/** `gone`: that instance does not run any more. */
+export interface OpenGateResult {
+  readonly outcome: 'opened' | 'gone';
 }
 
 /**
  * What a node worker serves on `podwire-node-<node>`. Failures arrive as ApplicationFailure whose type is a FailureCode;
  * terminal and stale ones are not retryable.
  */
-export interface NodeActivities {
+export interface NodeActivities extends LookActivities {
   /**
    * Finds the Ready sandbox of a pod, waiting up to 10 s for one that is starting, and publishes it in etcd.
    * Fails with HostNetwork, SandboxNotReady, NetnsRefused, CriUnavailable, EtcdUnavailable.
@@ -89,4 +109,9 @@ export interface NodeActivities {
   cniDelete(input: DeleteLinkInput): Promise<DeleteLinkResult>;
   /** Brings the FDBs of all local members of a network in line with its membership. */
   syncFdb(input: SyncFdbInput): Promise<SyncFdbResult>;
+  /**
+   * Ends the agent init container, so that the pod's start goes on.
+   * Fails with GateShut, SandboxGone, CriUnavailable, ApiUnavailable, ExecUnavailable.
+   */
+  openGate(input: OpenGateInput): Promise<OpenGateResult>;
 }

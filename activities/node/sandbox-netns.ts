@@ -1,19 +1,46 @@
 /** From a record to its open network namespace, or a reason why it must not be entered. The runtime has the last word. */
 import { PodwireError } from '../../domain/failures.ts';
 import { sameNetns } from '../../domain/netns-identity.ts';
-import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { SandboxDetails } from '../../domain/ports/sandbox-runtime.ts';
+import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
+import { newestReady, type SandboxDetails } from '../../domain/ports/sandbox-runtime.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
-import type { NodeDeps } from './deps.ts';
+import type { NodeDeps, SandboxDoor } from './deps.ts';
 
 /** What `openVerified` needs of a record. */
 export type SandboxOfRecord = Pick<AttachmentRecord, 'podUid' | 'sandboxId' | 'bootId' | 'netns'>;
+
+/** The door of a node: the container runtime is asked, the netns is opened by descriptor. */
+export function createNodeDoor(deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'bootId'>): SandboxDoor {
+  return {
+    async enter(task, reading, signal) {
+      const [record, sandbox] = await Promise.all([reading, deps.runtime.describe(task.sandboxId)]);
+      requireSandbox(deps, record, sandbox);
+      return openRecorded(deps, record, signal);
+    },
+    enterIfThere: (record, signal) => openIfThere(deps, record, signal),
+    async enterToLook({ podUid, namespace, name }, signal) {
+      const newest = newestReady(await deps.runtime.listReady(podUid));
+      const sandbox = newest === undefined ? undefined : await deps.runtime.describe(newest.id);
+      if (sandbox?.podUid !== podUid || sandbox.netnsPath === undefined) {
+        throw new PodwireError(
+          'SandboxGone',
+          `pod ${namespace}/${name} has no Ready sandbox with a netns of its own here`,
+        );
+      }
+      return deps.kernel.open(sandbox.netnsPath, signal);
+    },
+  };
+}
 
 /**
  * Checks the runtime's answer about the record's sandbox.
  * @throws PodwireError SandboxGone (unknown or not Ready), SandboxChanged (another boot, pod or netns), HostNetwork
  */
-export function requireSandbox(deps: NodeDeps, record: SandboxOfRecord, found: SandboxDetails | undefined): void {
+export function requireSandbox(
+  deps: Pick<NodeDeps, 'bootId'>,
+  record: SandboxOfRecord,
+  found: SandboxDetails | undefined,
+): void {
   if (found === undefined || !found.ready) {
     throw new PodwireError('SandboxGone', `sandbox ${record.sandboxId} of pod ${record.podUid} is not Ready any more`);
   }
@@ -37,7 +64,7 @@ export async function openRecorded(
   deps: Pick<NodeDeps, 'kernel'>,
   record: SandboxOfRecord,
   signal: AbortSignal,
-): Promise<OpenNetns> {
+): Promise<IdentifiedNetns> {
   const netns = await deps.kernel.open(record.netns.path, signal);
   if (sameNetns(netns.identity, record.netns)) return netns;
   await netns.close();
@@ -49,7 +76,7 @@ export async function openIfThere(
   deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'bootId'>,
   record: SandboxOfRecord,
   signal: AbortSignal,
-): Promise<OpenNetns | undefined> {
+): Promise<IdentifiedNetns | undefined> {
   if (record.bootId !== deps.bootId) return undefined;
   const sandbox = await deps.runtime.describe(record.sandboxId);
   // The path comes from the runtime; a record alone opens nothing.

@@ -10,11 +10,11 @@ export interface CriClient {
    * @returns undefined when the runtime says NotFound
    * @throws PodwireError CriUnavailable for everything else
    */
-  call(method: CriMethod, request: object): Promise<unknown>;
+  call(method: CriMethod, request: object, deadlineMs?: number): Promise<unknown>;
   close(): void;
 }
 
-export type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus';
+export type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus' | 'ListContainers' | 'ExecSync';
 
 const DEADLINE_MS = 2_000;
 /** An answer holds all sandboxes of a node, or one with its whole runtime specification. */
@@ -31,9 +31,9 @@ type RuntimeService = Record<CriMethod, Unary> & { close(): void };
 export function createCriClient(socket: string): CriClient {
   const service = connect(`unix://${socket.replace(/^unix:\/\//, '')}`);
   return {
-    call: (method, request) =>
+    call: (method, request, deadlineMs = DEADLINE_MS) =>
       new Promise((resolve, reject) => {
-        service[method](request, { deadline: Date.now() + DEADLINE_MS }, (error, answer) => {
+        service[method](request, { deadline: Date.now() + deadlineMs }, (error, answer) => {
           if (error === null) resolve(answer);
           else if (error.code === status.NOT_FOUND) resolve(undefined);
           else reject(unavailable(socket, method, error));

@@ -50,6 +50,10 @@ export function createNodeStore(etcd: Etcd): NodeStore {
   };
 }
 
+/** Every attachment that the exec backend made, wherever its pod is. */
+export const listExecAttachments = async (etcd: Etcd): Promise<Stored<AttachmentRecord>[]> =>
+  (await etcd.list(keys.execAttachmentsPrefix())).entries.map(storedAttachment);
+
 const storedAttachment = (entry: Entry): Stored<AttachmentRecord> => ({
   key: entry.key,
   value: parseEntry(attachmentSchema, entry),

@@ -65,6 +65,7 @@ const attachmentBase = {
   generation: z.number().int(),
   phase: z.enum(['intent', 'attached', 'removing']),
   result: result.exactOptional(),
+  agent: z.object({ container: z.string(), containerId: z.string() }).exactOptional(),
 };
 
 const vxlanAttachment = z

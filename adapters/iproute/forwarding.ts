@@ -2,43 +2,36 @@
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbChange } from '../../domain/fdb.ts';
 import { neighbourDifference, type Neighbour, type NeighbourChange } from '../../domain/neighbours.ts';
-import type { ForwardingOutcome, LinkChange, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/run.ts';
 import { failedLines, unknownOutcome } from './batch-errors.ts';
+import type { RunInMany, RunInside } from './kernel.ts';
 import { fdbLine, fdbVerb, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';
-import { NETNS_PER_CALL, type ManyNetns } from './many-netns.ts';
+import { NETNS_PER_CALL } from './many-netns.ts';
 import { parseFdb, parseNeighbours } from './views.ts';
 
-const IP = '/usr/sbin/ip';
-const BRIDGE = '/usr/sbin/bridge';
 /** 10,000 flood entries take 0.33 s; a kernel that hangs must not hold the activity's slot. */
 const TIMEOUT_MS = 8_000;
 const MANY_TIMEOUT_MS = 20_000;
 /** Namespaces at once where each is a call of its own. */
 const AT_ONCE = 8;
-const ABSENT_LINK = /Cannot find device/i;
+const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;
 const ABSENT = /No such (file|process)/i;
 /** Somebody in the pod removes neighbours while we do: looked at again this often. */
 const NEIGHBOUR_ROUNDS = 3;
 
-export interface Enter {
-  (netns: OpenNetns, argv: readonly string[], timeoutMs: number, input?: string): Promise<RunResult>;
-}
-
-interface Parts {
-  readonly enter: Enter;
-  readonly many: ManyNetns;
-  /** What a handle was opened with. */
-  readonly opened: (netns: OpenNetns) => { readonly fd: number; readonly signal: AbortSignal };
-}
-
 type Outcome = PromiseSettledResult<ForwardingOutcome>;
-type Forwarding = Pick<LinkKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
+type Forwarding = Pick<NetnsKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
+type Program = 'ip' | 'bridge';
 
-export function createForwarding({ enter, many, opened }: Parts): Forwarding {
+/** @param many absent: each namespace has a call of its own */
+export function createForwarding(inside: RunInside, many?: RunInMany): Forwarding {
+  const batch = (program: Program, netns: OpenNetns, lines: readonly string[]): Promise<RunResult> =>
+    inside(netns, { program, args: ['-force', '-batch', '-'], lines, timeoutMs: TIMEOUT_MS });
+
   /** All in one go; what cannot be told from its exit code is done again one by one, which tells, and harms nothing. */
   async function inAll<T>(
-    argv: readonly string[],
+    program: Program,
     changes: readonly LinkChange<T>[],
     linesOf: (link: string, change: T) => string[],
     alone: (change: LinkChange<T>, lines: readonly string[]) => Promise<ForwardingOutcome>,
@@ -49,15 +42,13 @@ export function createForwarding({ enter, many, opened }: Parts): Forwarding {
       const texts = part.map(({ link, change }) => linesOf(link, change));
       const filled = part.flatMap(({ netns }, index) => {
         const lines = texts[index] ?? [];
-        return lines.length === 0 ? [] : [{ ...opened(netns), lines }];
+        return lines.length === 0 ? [] : [{ netns, lines }];
       });
       let done = filled.length === 0;
-      const signal = filled[0]?.signal;
-      if (filled.length > 1 && signal !== undefined) {
-        const limits = { timeoutMs: MANY_TIMEOUT_MS, signal };
-        const result = await many.run([...argv, '-force', '-batch'], filled, limits);
+      if (filled.length > 1 && many !== undefined) {
+        const result = await many({ program, batches: filled, timeoutMs: MANY_TIMEOUT_MS });
         if (result.timedOut || result.aborted) {
-          const reason = unknownOutcome(`${argv.join(' ')} -batch in ${filled.length} network namespaces`, result);
+          const reason = unknownOutcome(`${program} -batch in ${filled.length} network namespaces`, result);
           outcomes.push(...part.map((): Outcome => ({ status: 'rejected', reason })));
           continue;
         }
@@ -74,7 +65,7 @@ export function createForwarding({ enter, many, opened }: Parts): Forwarding {
     lines: readonly string[],
   ): Promise<ForwardingOutcome> {
     if (lines.length === 0) return 'applied';
-    const result = await enter(netns, [BRIDGE, '-force', '-batch', '-'], TIMEOUT_MS, batch(lines));
+    const result = await batch('bridge', netns, lines);
     return fdbOutcome(link, lines, result);
   }
 
@@ -84,7 +75,7 @@ export function createForwarding({ enter, many, opened }: Parts): Forwarding {
     for (let round = 1; ; round += 1) {
       const lines = neighbourLines(link, rest);
       if (lines.length === 0) return 'applied';
-      const result = await enter(netns, [IP, '-force', '-batch', '-'], TIMEOUT_MS, batch(lines));
+      const result = await batch('ip', netns, lines);
       if (result.code === 0) return 'applied';
       if (ABSENT_LINK.test(result.stderr)) return 'link-absent';
       if (!ABSENT.test(result.stderr) || round === NEIGHBOUR_ROUNDS)
@@ -99,7 +90,8 @@ export function createForwarding({ enter, many, opened }: Parts): Forwarding {
 
   async function readNeighbours(netns: OpenNetns, link: string): Promise<Neighbour[] | undefined> {
     const which = ['nud', 'permanent', 'proto', String(ROUTE_PROTOCOL)];
-    const result = await enter(netns, [IP, '-j', 'neigh', 'show', 'dev', linkName(link), ...which], TIMEOUT_MS);
+    const args = ['-j', 'neigh', 'show', 'dev', linkName(link), ...which];
+    const result = await inside(netns, { program: 'ip', args, timeoutMs: TIMEOUT_MS });
     if (result.code === 0 && !result.truncated) return parseNeighbours(result.stdout);
     if (ABSENT_LINK.test(result.stderr)) return undefined;
     throw unknownOutcome(`ip neigh show dev ${link}`, result);
@@ -107,14 +99,15 @@ export function createForwarding({ enter, many, opened }: Parts): Forwarding {
 
   return {
     async readFdb(netns, link) {
-      const result = await enter(netns, [BRIDGE, '-j', 'fdb', 'show', 'dev', linkName(link)], TIMEOUT_MS);
+      const args = ['-j', 'fdb', 'show', 'dev', linkName(link)];
+      const result = await inside(netns, { program: 'bridge', args, timeoutMs: TIMEOUT_MS });
       if (result.code === 0 && !result.truncated) return parseFdb(result.stdout);
       if (ABSENT_LINK.test(result.stderr)) return undefined;
       throw unknownOutcome(`bridge fdb show dev ${link}`, result);
     },
-    changeFdbs: (changes) => inAll([BRIDGE], changes, fdbLines, fdbAlone),
+    changeFdbs: (changes) => inAll('bridge', changes, fdbLines, fdbAlone),
     readNeighbours,
-    changeNeighbours: (changes) => inAll([IP], changes, neighbourLines, neighboursAlone),
+    changeNeighbours: (changes) => inAll('ip', changes, neighbourLines, neighboursAlone),
   };
 }
 
@@ -134,8 +127,6 @@ async function oneByOne<T>(
   await Promise.all(Array.from({ length: AT_ONCE }, drain));
   return outcomes;
 }
-
-const batch = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
 
 /** Additions first: a destination that is replaced is never missing. */
 function fdbLines(link: string, change: FdbChange): string[] {

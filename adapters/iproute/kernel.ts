@@ -1,75 +1,52 @@
-/**
- * The kernel's links through iproute2 and nsenter. Each call is one process, about 4 ms; namespaces are handed over as open
- * descriptors, never as paths.
- */
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The kernel's links through iproute2, wherever that runs. */
 import type { NetnsView } from '../../domain/link-observation.ts';
-import type { LinkCommand, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
-import type { ProcessRegistry } from '../process/registry.ts';
-import { run as runHere, type Run } from '../process/run.ts';
+import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { LookQuestion } from '../../domain/ports/pod-look.ts';
+import type { RunResult } from '../process/run.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
-import { createForwarding, type Enter } from './forwarding.ts';
+import { createForwarding } from './forwarding.ts';
 import { ipLine, linkName, ROUTE_PROTOCOL } from './lines.ts';
-import { createManyNetns } from './many-netns.ts';
 import { parseNetns } from './views.ts';
 
-export interface IprouteOptions {
-  /** Folders right below which netns files are accepted. */
-  readonly netnsRoots: readonly string[];
-  readonly registry?: ProcessRegistry;
-  /** What starts the children; `run` when absent. */
-  readonly run?: Run;
-  /** Folder for the batches of many namespaces, of this process alone; emptied at the first use. */
-  readonly scratchDir?: string;
+/** Runs one program of iproute2 inside an open netns. Only this differs between the node's own kernel and a pod's agent container. */
+export type RunInside = (netns: OpenNetns, call: InsideCall) => Promise<RunResult>;
+
+export interface InsideCall {
+  readonly program: 'ip' | 'bridge' | 'sysctl';
+  readonly args: readonly string[];
+  /** Lines of a batch, for a program that was called with `-batch -`. */
+  readonly lines?: readonly string[];
+  readonly timeoutMs: number;
 }
 
-const NSENTER = '/usr/bin/nsenter';
-const IP = '/usr/sbin/ip';
-const SYSCTL = '/usr/sbin/sysctl';
+/**
+ * Runs one program of iproute2 with a batch each in several open namespaces. Exit code 0: all of them ended well; otherwise nobody knows
+ * which did.
+ */
+export type RunInMany = (call: ManyCall) => Promise<RunResult>;
+
+export interface ManyCall {
+  readonly program: 'ip' | 'bridge';
+  readonly batches: readonly { readonly netns: OpenNetns; readonly lines: readonly string[] }[];
+  readonly timeoutMs: number;
+}
 
 /** A netns with thousands of links still answers in well under a second; a kernel that hangs must not hold the activity's slot. */
 const IP_TIMEOUT_MS = 3_000;
-const MAX_OUTPUT = 16 * 1024 * 1024;
-
+const LOOK_TIMEOUT_MS = 8_000;
 const OBSERVE = ['address show', `route show table all proto ${ROUTE_PROTOCOL}`];
+const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;
 
-interface Entered extends OpenNetns {
-  readonly file: NetnsFile;
-  readonly signal: AbortSignal;
-}
-
-/** Creates the adapter; nothing is run before its first use. */
-export function createIprouteKernel(options: IprouteOptions): LinkKernel {
-  const run = options.run ?? runHere;
-  const enter: Enter = (netns, argv, timeoutMs, input) => {
-    const { file, signal } = netns as Entered;
-    return run({
-      file: NSENTER,
-      args: ['--net=/proc/self/fd/3', '--', ...argv],
-      env: { LC_ALL: 'C' },
-      timeoutMs,
-      maxOutputBytes: MAX_OUTPUT,
-      fds: [file.fd],
-      signal,
-      ...(input === undefined ? {} : { input }),
-      ...(options.registry === undefined ? {} : { registry: options.registry }),
-    });
-  };
-
-  const scratchDir = options.scratchDir ?? join(tmpdir(), `podwire-batches-${process.pid}`);
-  const many = createManyNetns(
-    (given) => run({ ...given, ...(options.registry === undefined ? {} : { registry: options.registry }) }),
-    scratchDir,
-  );
-  const opened = (netns: OpenNetns): { fd: number; signal: AbortSignal } => {
-    const { file, signal } = netns as Entered;
-    return { fd: file.fd, signal };
-  };
+/**
+ * The kernel as seen through what runs iproute2.
+ * @param many runs a batch in several namespaces by one call, where that is possible
+ */
+export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKernel {
+  const ipBatch = (netns: OpenNetns, lines: readonly string[]): Promise<RunResult> =>
+    inside(netns, { program: 'ip', args: ['-d', '-j', '-batch', '-'], lines, timeoutMs: IP_TIMEOUT_MS });
 
   async function observe(netns: OpenNetns): Promise<NetnsView> {
-    const result = await enter(netns, [IP, '-d', '-j', '-batch', '-'], IP_TIMEOUT_MS, batch(OBSERVE));
+    const result = await ipBatch(netns, OBSERVE);
     if (result.code !== 0 || result.truncated) throw unknownOutcome('ip address show', result);
     return parseNetns(result.stdout);
   }
@@ -82,7 +59,7 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
     let rest = commands;
     while (rest.length > 0) {
       const lines = [...rest.map(ipLine), ...(thenObserve ? OBSERVE : [])];
-      const result = await enter(netns, [IP, '-d', '-j', '-batch', '-'], IP_TIMEOUT_MS, batch(lines));
+      const result = await ipBatch(netns, lines);
       if (result.code === 0) return thenObserve ? parseNetns(result.stdout) : undefined;
       // ip stops at the first line that fails; what is already so is done, and the lines behind it go on.
       const failed = failedLines(result.stderr)[0];
@@ -95,23 +72,36 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
   }
 
   return {
-    // Async: a refusal is a rejection.
-    // eslint-disable-next-line @typescript-eslint/require-await
-    async open(path, signal): Promise<OpenNetns> {
-      const file = openNetns(path, options.netnsRoots);
-      const entered: Entered = { identity: file.identity, close: async () => file.close(), file, signal };
-      return entered;
-    },
     observe,
-    execute: execute as LinkKernel['execute'],
+    execute: execute as NetnsKernel['execute'],
     async ignoreRouterAdvertisements(netns, link) {
       // sysctl(8): with slashes as separators a dot belongs to the name. -e: no such key when the netns has no IPv6.
       const key = `net/ipv6/conf/${linkName(link)}/accept_ra=0`;
-      const result = await enter(netns, [SYSCTL, '-e', '-q', '-w', key], IP_TIMEOUT_MS);
+      const args = ['-e', '-q', '-w', key];
+      const result = await inside(netns, { program: 'sysctl', args, timeoutMs: IP_TIMEOUT_MS });
       if (result.code !== 0) throw unknownOutcome(`sysctl ${key}`, result);
     },
-    ...createForwarding({ enter, many, opened }),
+    ...createForwarding(inside, many),
+    async look(netns, { about, link }) {
+      const [program, ...args] = lookWords(about, linkName(link));
+      const result = await inside(netns, { program, args, timeoutMs: LOOK_TIMEOUT_MS });
+      if (result.code === 0 && !result.truncated) return result.stdout;
+      if (ABSENT_LINK.test(result.stderr)) return undefined;
+      throw unknownOutcome(`${program} ${args.join(' ')}`, result);
+    },
   };
 }
 
-const batch = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
+/** A link that is not there: `Cannot find device` (bridge, ip route), `Device "x" does not exist.` (ip address). */
+function lookWords(about: LookQuestion['about'], link: string): [program: 'ip' | 'bridge', ...args: string[]] {
+  switch (about) {
+    case 'fdb':
+      return ['bridge', 'fdb', 'show', 'dev', link];
+    case 'addresses':
+      return ['ip', 'addr', 'show', 'dev', link];
+    case 'details':
+      return ['ip', '-d', 'addr', 'show', 'dev', link];
+    case 'routes':
+      return ['ip', 'route', 'show', 'dev', link];
+  }
+}

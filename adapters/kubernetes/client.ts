@@ -6,8 +6,8 @@
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
 import { PodwireError } from '../../domain/failures.ts';
+import { loadConfig } from './kube-config.ts';
 
 export interface KubeClientOptions {
   /** Path of a kubeconfig file; undefined = the service account of the pod this runs in. */
@@ -167,18 +167,6 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
       agent.destroy();
     },
   };
-}
-
-function loadConfig(path: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (path === undefined) config.loadFromCluster();
-    else config.loadFromFile(path);
-  } catch (cause) {
-    const where = path === undefined ? 'the service account of this pod' : `kubeconfig ${path}`;
-    throw new Error(`Cannot read ${where}: ${messageOf(cause)}. Set --kubeconfig to a readable file.`, { cause });
-  }
-  return config;
 }
 
 async function readAnswer(response: IncomingMessage): Promise<KubeAnswer> {

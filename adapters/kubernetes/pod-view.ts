@@ -1,4 +1,5 @@
 /** From a pod object as the API sends it to the little that podwire keeps of it. */
+import type { AgentContainer } from '../../domain/agents.ts';
 import type { PhaseClass, PodView } from '../../domain/pod-view.ts';
 import {
   KALOOM_ANNOTATION,
@@ -12,6 +13,8 @@ import {
 export interface PodKeys {
   readonly labels: readonly string[];
   readonly annotations: readonly string[];
+  /** Names of the agent containers. */
+  readonly agents: { readonly init: string; readonly main: string };
 }
 
 export function podKeys(settings: DialectSettings): PodKeys {
@@ -20,7 +23,8 @@ export function podKeys(settings: DialectSettings): PodKeys {
     ...(settings.npwg.enabled ? [NPWG_NETWORKS_ANNOTATION] : []),
     ...(settings.kaloom.enabled ? [KALOOM_ANNOTATION] : []),
   ];
-  return { labels: [settings.selector], annotations };
+  const { initContainer: init, container: main } = settings.agents;
+  return { labels: [settings.selector], annotations, agents: { init, main } };
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -43,6 +47,7 @@ export function podView(object: unknown, keys: PodKeys): PodView | undefined {
   const status = record(pod['status']);
   const nodeName = text(spec['nodeName']);
   const annotations = record(metadata['annotations']);
+  const agents = agentContainers(spec, status, keys.agents);
   return {
     uid,
     namespace,
@@ -55,9 +60,24 @@ export function podView(object: unknown, keys: PodKeys): PodView | undefined {
     labels: pick(record(metadata['labels']), keys.labels),
     annotations: pick(annotations, keys.annotations),
     publishedStatus: optionalText(annotations[STATUS_ANNOTATION]),
+    ...(agents.length === 0 ? {} : { agents }),
     npwgStatus: optionalText(annotations[NPWG_STATUS_ANNOTATION]),
     resourceVersion: optionalText(metadata['resourceVersion']),
   };
+}
+
+function agentContainers(spec: Json, status: Json, names: PodKeys['agents']): AgentContainer[] {
+  const agent = (role: AgentContainer['role'], name: string, list: unknown, states: unknown): AgentContainer[] => {
+    const named = (entry: Json): boolean => entry['name'] === name;
+    if (!records(list).some(named)) return [];
+    const state = records(states).find(named) ?? NOTHING;
+    const runs = typeof record(state['state'])['running'] === 'object';
+    return [{ role, name, runningId: runs ? text(state['containerID']) : '' }];
+  };
+  return [
+    ...agent('init', names.init, spec['initContainers'], status['initContainerStatuses']),
+    ...agent('main', names.main, spec['containers'], status['containerStatuses']),
+  ];
 }
 
 function phaseClass(phase: string, nodeName: string): PhaseClass {
@@ -86,6 +106,8 @@ function pick(from: Json, keys: readonly string[]): Readonly<Record<string, stri
 
 const record = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+
+const records = (value: unknown): Json[] => (Array.isArray(value) ? value.map(record) : []);
 
 const optionalText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 

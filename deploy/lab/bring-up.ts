@@ -29,6 +29,7 @@ import { waitFor } from './waiting.ts';
 const DEPLOY = join(import.meta.dirname, '..');
 const MANIFESTS = [
   ...['base/rbac.yaml', 'crds/network-attachment-definition.yaml', 'crds/kaloom-network.yaml'],
+  'overlays/exec/rbac.yaml',
   'lab/users.yaml',
 ].map((file) => join(DEPLOY, file));
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunResult } from '../../adapters/process/run.ts';
 import { attempt, findProgram, must, whyFailed } from './commands.ts';
-import { TEST_IMAGE } from './images.ts';
+import { AGENT_IMAGE, TEST_IMAGE } from './images.ts';
 import { apiserverUrls, kubeconfigPath } from './kubeconfigs.ts';
 import { CONTROL_ADDRESS, labLayout, nodeLayouts, PORTS } from './layout.ts';
 import { bootId, readState, withLabLock } from './state.ts';
@@ -50,6 +50,8 @@ export interface Lab {
   binaries: { kubectl: string; temporal: string; etcdctl: string };
   /** Image for test pods, present on every node. */
   testImage: string;
+  /** Image for kube-vxlan-controller's agent containers, present on every node. */
+  agentImage: string;
 }
 
 /**
@@ -171,6 +173,7 @@ function describe(state: LabState): Lab {
     },
     binaries: { kubectl: kubectlPath, temporal, etcdctl: findProgram('etcdctl') ?? '/usr/bin/etcdctl' },
     testImage: TEST_IMAGE,
+    agentImage: AGENT_IMAGE,
   };
 }
 

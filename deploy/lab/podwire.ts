@@ -12,6 +12,9 @@ const build = join(root, 'build');
 /** Health ports; every part has a network namespace or a port of its own. */
 const PORTS = { watcher: 9464, orchestrator: 9465, node: 9466 };
 
+/** Pods of this namespace are served through their agent containers, those of all others by the workers of their nodes. */
+export const EXEC_NAMESPACE = 'exec-backend';
+
 export interface PodwireOptions {
   readonly logLevel?: string;
   /** More environment for every part (settings, failpoints). */
@@ -90,6 +93,7 @@ const part = (lab: Lab, name: string, script: string, options: PodwireOptions): 
     PODWIRE_ETCD_ENDPOINTS: lab.etcd.inside,
     PODWIRE_LOG_LEVEL: options.logLevel ?? 'info',
     PODWIRE_FAILPOINTS_FILE: failpointsFile(lab, name),
+    PODWIRE_BACKEND_BY_NAMESPACE: `${EXEC_NAMESPACE}=exec`,
     ...options.env,
   },
 });

@@ -3,6 +3,7 @@ import type { FdbChange, FdbEntry } from '../fdb.ts';
 import type { NetnsView } from '../link-observation.ts';
 import type { Neighbour, NeighbourChange } from '../neighbours.ts';
 import type { NetnsIdentity } from '../records.ts';
+import type { LookQuestion } from './pod-look.ts';
 
 /** One line for the kernel. Values are parsed and written anew by the adapter; none is passed on as it came. */
 export type LinkCommand =
@@ -31,11 +32,15 @@ export type LinkCommand =
   | { readonly op: 'prefer-default'; readonly name: string; readonly gateway: string }
   | { readonly op: 'remove-link'; readonly name: string };
 
-/** An open, verified network namespace: everything goes through this descriptor, whatever happens to its path. */
+/** A way into a pod's network namespace that was verified; where it leads to does not change any more. */
 export interface OpenNetns {
-  readonly identity: NetnsIdentity;
-  /** Closes the descriptor; harmless when done twice. */
+  /** Harmless when done twice. */
   close(): Promise<void>;
+}
+
+/** Open by a descriptor: everything goes through it, whatever happens to its path. */
+export interface IdentifiedNetns extends OpenNetns {
+  readonly identity: NetnsIdentity;
 }
 
 export type ForwardingOutcome = 'applied' | 'link-absent';
@@ -47,12 +52,8 @@ export interface LinkChange<T> {
   readonly change: T;
 }
 
-export interface LinkKernel {
-  /**
-   * Opens a netns for one operation; `signal` ends the children of everything done with the handle.
-   * Fails with NetnsRefused (outside the allowed roots, no netns, the host's own) and SandboxGone (no such file).
-   */
-  open(path: string, signal: AbortSignal): Promise<OpenNetns>;
+/** The kernel behind an open netns, however that was opened. */
+export interface NetnsKernel {
   observe(netns: OpenNetns): Promise<NetnsView>;
   /**
    * Runs the commands in order and stops at the first that fails; what is already so counts as done. With `thenObserve` the
@@ -74,4 +75,15 @@ export interface LinkKernel {
   readNeighbours(netns: OpenNetns, link: string): Promise<readonly Neighbour[] | undefined>;
   /** As `changeFdbs`. */
   changeNeighbours(changes: readonly LinkChange<NeighbourChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
+  /** What iproute2 prints for people; undefined when there is no such link. */
+  look(netns: OpenNetns, question: LookQuestion): Promise<string | undefined>;
+}
+
+/** A node's own kernel. */
+export interface LinkKernel extends NetnsKernel {
+  /**
+   * Opens a netns for one operation; `signal` ends the children of everything done with the handle.
+   * Fails with NetnsRefused (outside the allowed roots, no netns, the host's own) and SandboxGone (no such file).
+   */
+  open(path: string, signal: AbortSignal): Promise<IdentifiedNetns>;
 }

@@ -23,6 +23,18 @@ export interface SandboxRuntime {
   describe(sandboxId: string): Promise<SandboxDetails | undefined>;
 }
 
+/** Containers of a pod, as far as a gate needs them. */
+export interface ContainerRuntime {
+  /** Id of the running container of that name; undefined when none runs. */
+  runningContainer(podUid: string, name: string): Promise<string | undefined>;
+  /** Runs a program in a container; `code` undefined: the container ended meanwhile. */
+  exec(
+    containerId: string,
+    argv: readonly string[],
+    timeoutSeconds: number,
+  ): Promise<{ readonly code: number | undefined; readonly stderr: string }>;
+}
+
 /** The sandbox that counts when a pod has several: the newest Ready one. */
 export function newestReady<T extends SandboxSummary>(sandboxes: readonly T[]): T | undefined {
   return sandboxes

@@ -19,6 +19,9 @@ const NODE_STEPS: Record<keyof NodeActivities, readonly Act[]> = {
   cniAdd: [],
   cniDelete: [],
   syncFdb: ['attach', 'detach'],
+  // Pods without agent containers have no gate; a look changes nothing.
+  openGate: [],
+  lookIntoPod: [],
 };
 
 const CONTROL_STEPS: Record<keyof ControlActivities, readonly Act[]> = {

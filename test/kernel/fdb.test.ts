@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import type { ForwardingOutcome } from '../../domain/ports/link-kernel.ts';
+import type { ForwardingOutcome, IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { createNode, destinations, NETWORK, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -135,7 +135,8 @@ test('a failure in one netns is thrown after all the others were served', async 
   kernel.changeFdbs = (changes) =>
     Promise.all(
       changes.map(async (change) => {
-        if (change.netns.identity.path === a.netns.path) return { status: 'rejected', reason: new Error('broken') };
+        const { identity } = change.netns as IdentifiedNetns;
+        if (identity.path === a.netns.path) return { status: 'rejected', reason: new Error('broken') };
         const [outcome] = await changeFdbs([change]);
         return outcome as PromiseSettledResult<ForwardingOutcome>;
       }),

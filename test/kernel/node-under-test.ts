@@ -7,9 +7,9 @@ import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts'
 import type { LinkInput } from '../../activities/node/inputs.ts';
 import { KeyedMutex } from '../../activities/node/keyed-mutex.ts';
 import { NetworkLocks } from '../../activities/node/network-locks.ts';
-import { openRecorded } from '../../activities/node/sandbox-netns.ts';
+import { createNodeDoor, openRecorded } from '../../activities/node/sandbox-netns.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
-import { createIprouteKernel } from '../../adapters/iproute/kernel.ts';
+import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
 import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
@@ -59,6 +59,9 @@ export function createNode(): NodeUnderTest {
   const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
   const deps: CniDeps = {
     ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
+    serves: (place) => place === NODE,
+    door: createNodeDoor({ kernel, runtime, bootId: 'boot-1' }),
+    gateOf: () => assert.fail('the pods of these tests have no gate'),
     failpoints: { hit: async () => undefined },
     sandboxLocks: new KeyedMutex(),
     fdb: new FdbSync({

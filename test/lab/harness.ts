@@ -51,9 +51,9 @@ export async function ensurePodwire(lab: Lab): Promise<void> {
  * Registers set-up and tear-down of a test file. The value is filled before the first test runs.
  *
  * @param label part of the namespace's name
+ * @param namespace its whole name, when that decides about something
  */
-export function labTest(label: string): LabTest {
-  const namespace = `${label}-${randomUUID().slice(0, 6)}`;
+export function labTest(label: string, namespace = `${label}-${randomUUID().slice(0, 6)}`): LabTest {
   let opened: Lab | undefined;
   const lab = (): Lab => {
     if (opened === undefined) throw new Error('the lab is opened before the first test, not while tests are declared');
@@ -92,7 +92,11 @@ export function labTest(label: string): LabTest {
 
 /** A namespace whose pods can be created at once: its service account exists. */
 export async function makeNamespace(lab: Lab, namespace: string): Promise<void> {
-  await kubectl(lab, ['create', 'namespace', namespace]);
+  // One of the same name may still be on its way out.
+  await waitFor(`namespace ${namespace}`, async () => kubectl(lab, ['create', 'namespace', namespace]), {
+    limitMs: 30_000,
+    everyMs: 500,
+  });
   await waitFor(
     `service account of namespace ${namespace}`,
     async () => kubectl(lab, ['-n', namespace, 'get', 'serviceaccount', 'default', '-o', 'name']),

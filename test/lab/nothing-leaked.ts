@@ -96,6 +96,8 @@ function impliedBy(record: AttachmentRecord): string[] {
 
 async function linkViolations(lab: Lab, attachments: readonly AttachmentRecord[]): Promise<string[]> {
   const known = new Set(attachments.map(({ netns, interfaceName }) => `${netns.path} ${interfaceName}`));
+  // The exec backend knows no netns; its links say whose they are.
+  const ofAgents = attachments.filter(({ agent }) => agent !== undefined);
   const places = [...podNamespaces(lab), ...lab.nodes.map((node) => node.netnsPath), lab.controlNetnsPath];
   const found = await Promise.all(
     // A namespace that ends between listing and reading leaks nothing.
@@ -105,6 +107,10 @@ async function linkViolations(lab: Lab, attachments: readonly AttachmentRecord[]
     links
       .filter((link) => link.kind === 'vxlan' || link.alias?.startsWith('podwire:') === true)
       .filter((link) => !known.has(`${netns} ${link.name}`))
+      .filter(
+        ({ name, alias }) =>
+          !ofAgents.some(({ podUid, interfaceName }) => interfaceName === name && alias?.includes(`:${podUid}:`)),
+      )
       .map((link) => `link ${link.name} (alias ${link.alias ?? 'none'}) in ${netns} has no record`),
   );
 }

@@ -79,6 +79,14 @@ export class ScriptedNodes {
           written: 0,
           removed: 0,
         })),
+      openGate: (input, signal) =>
+        this.#play({ node, step: 'openGate', of: input.podUid, interfaceName: '' }, signal, async () => ({
+          outcome: 'opened' as const,
+        })),
+      lookIntoPod: (input, signal) =>
+        this.#play({ node, step: 'lookIntoPod', of: input.podUid, interfaceName: '' }, signal, async () => ({
+          answers: [],
+        })),
     };
   }
 

@@ -1,0 +1,24 @@
+/** Answers questions about a pod's links with what iproute2 prints; changes nothing. */
+import { PodwireError } from '../../domain/failures.ts';
+import type { LookInput, LookResult } from '../../domain/ports/pod-look.ts';
+import type { LinkDeps } from './deps.ts';
+
+const MAX_QUESTIONS = 64;
+
+export async function lookIntoPod(
+  deps: Pick<LinkDeps, 'door' | 'kernel'>,
+  input: LookInput,
+  signal: AbortSignal,
+): Promise<LookResult> {
+  if (input.questions.length > MAX_QUESTIONS) {
+    throw new PodwireError('InvalidLink', `${input.questions.length} questions at once; allowed: ${MAX_QUESTIONS}`);
+  }
+  const netns = await deps.door.enterToLook(input, signal);
+  try {
+    const answers: (string | undefined)[] = [];
+    for (const question of input.questions) answers.push(await deps.kernel.look(netns, question));
+    return { answers };
+  } finally {
+    await netns.close();
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The node's own kernel: nsenter and iproute2 of the host. Each call is one process, about 4 ms; the namespace is handed over as an open
+ * descriptor, never as a path.
+ */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { IdentifiedNetns, LinkKernel } from '../../domain/ports/link-kernel.ts';
+import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
+import type { ProcessRegistry } from '../process/registry.ts';
+import { run as runHere, type Run } from '../process/run.ts';
+import { createNetnsKernel, type RunInMany, type RunInside } from './kernel.ts';
+import { createManyNetns } from './many-netns.ts';
+
+export interface IprouteOptions {
+  /** Folders right below which netns files are accepted. */
+  readonly netnsRoots: readonly string[];
+  readonly registry?: ProcessRegistry;
+  /** What starts the children; `run` when absent. */
+  readonly run?: Run;
+  /** Folder for the batches of many namespaces, of this process alone; emptied at the first use. */
+  readonly scratchDir?: string;
+}
+
+const NSENTER = '/usr/bin/nsenter';
+const MAX_OUTPUT = 16 * 1024 * 1024;
+
+interface Entered extends IdentifiedNetns {
+  readonly file: NetnsFile;
+  readonly signal: AbortSignal;
+}
+
+/** Creates the adapter; nothing is run before its first use. */
+export function createIprouteKernel(options: IprouteOptions): LinkKernel {
+  const run = options.run ?? runHere;
+  const registry = options.registry === undefined ? {} : { registry: options.registry };
+  const many = createManyNetns(
+    (given) => run({ ...given, ...registry }),
+    options.scratchDir ?? join(tmpdir(), `podwire-batches-${process.pid}`),
+  );
+  const inside: RunInside = (netns, { program, args, lines, timeoutMs }) => {
+    const { file, signal } = netns as Entered;
+    return run({
+      file: NSENTER,
+      args: ['--net=/proc/self/fd/3', '--', `/usr/sbin/${program}`, ...args],
+      env: { LC_ALL: 'C' },
+      timeoutMs,
+      maxOutputBytes: MAX_OUTPUT,
+      fds: [file.fd],
+      signal,
+      ...(lines === undefined ? {} : { input: `${lines.join('\n')}\n` }),
+      ...registry,
+    });
+  };
+  const inMany: RunInMany = ({ program, batches, timeoutMs }) => {
+    const opened = batches.map(({ netns, lines }) => ({ fd: (netns as Entered).file.fd, lines }));
+    const { signal } = batches[0]?.netns as Entered;
+    return many.run([`/usr/sbin/${program}`, '-force', '-batch'], opened, { timeoutMs, signal });
+  };
+  return {
+    ...createNetnsKernel(inside, inMany),
+    // Async: a refusal is a rejection.
+    async open(path, signal): Promise<IdentifiedNetns> {
+      const file = openNetns(path, options.netnsRoots);
+      const entered: Entered = { identity: file.identity, close: async () => file.close(), file, signal };
+      return entered;
+    },
+  };
+}

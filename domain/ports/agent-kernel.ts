@@ -1,0 +1,24 @@
+/** The kernel as it is reached from inside a pod: programs run in its agent containers through the Pod Exec API. */
+import type { NetnsKernel, OpenNetns } from './link-kernel.ts';
+
+/** An agent container while one operation lasts. */
+export interface AgentPlace {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  /** Asked right before anything is changed. @throws PodwireError when another pod, or another instance, is there now */
+  readonly verify: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export interface AgentCommandResult {
+  /** undefined: the container ended, or the connection did, before it could be told. */
+  readonly code: number | undefined;
+  readonly stderr: string;
+}
+
+/** Every method may fail with ExecUnavailable, besides what `NetnsKernel` says. */
+export interface AgentKernel extends NetnsKernel {
+  openAgent(place: AgentPlace): OpenNetns;
+  runInAgent(place: AgentPlace, argv: readonly string[]): Promise<AgentCommandResult>;
+}
