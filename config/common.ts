@@ -110,8 +110,14 @@ export const dialectSettings = {
   inlineScope: {
     flag: 'inline-scope',
     env: 'PODWIRE_INLINE_SCOPE',
-    schema: z.enum(['namespace', 'cluster']).default(DEFAULT_DIALECT_SETTINGS.inlineScope),
-    help: 'whether an inline network belongs to its namespace or, by name alone, to the cluster',
+    schema: z.enum(['namespace', 'cluster']).optional(),
+    help: 'whether an inline network belongs to its namespace (podwire) or, by name alone, to the cluster (kube-vxlan-controller)',
+  },
+  compatibility: {
+    flag: 'compatibility',
+    env: 'PODWIRE_COMPATIBILITY',
+    schema: z.enum(['podwire', 'kube-vxlan-controller']).default(DEFAULT_DIALECT_SETTINGS.compatibility),
+    help: "whose rules decide where podwire's are stricter: podwire or kube-vxlan-controller",
   },
   npwg: {
     flag: 'npwg',
@@ -171,7 +177,8 @@ export function dialectOf(values: Values<typeof dialectSettings>): DialectSettin
     annotation: values.annotation,
     configMapName,
     configMapNamespace,
-    inlineScope: values.inlineScope,
+    inlineScope: values.inlineScope ?? (values.compatibility === 'podwire' ? 'namespace' : 'cluster'),
+    compatibility: values.compatibility,
     npwg: {
       enabled: values.npwg,
       namespaceIsolation: values.npwgNamespaceIsolation,

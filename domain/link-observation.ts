@@ -1,4 +1,5 @@
 /** What a network namespace holds, as far as podwire reads it from the kernel. */
+import type { PortRange } from './vxlan.ts';
 
 export interface AddressView {
   /** `address/prefix` as the kernel prints it, which is the canonical form. */
@@ -11,6 +12,8 @@ export interface AddressView {
 export interface VxlanView {
   readonly vni: number;
   readonly dstPort: number;
+  /** Absent: as the kernel chooses. */
+  readonly srcPorts?: PortRange;
   /** Name of the parent link; undefined when there is none in this netns. */
   readonly parent: string | undefined;
   /** The tunnel's family: the kernel keeps one forwarding table of one family per device. */

@@ -3,7 +3,7 @@ import { aliasFor, ownerOf } from './link-alias.ts';
 import type { LinkView, NetnsView } from './link-observation.ts';
 import type { LinkCommand } from './ports/link-kernel.ts';
 import type { LinkResult } from './records.ts';
-import type { VxlanLinkSpec } from './vxlan.ts';
+import type { PortRange, VxlanLinkSpec } from './vxlan.ts';
 
 export interface LinkWish {
   readonly link: VxlanLinkSpec;
@@ -125,6 +125,7 @@ function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps
         name,
         vni: spec.vni,
         dstPort: spec.dstPort,
+        ...(spec.srcPorts === undefined ? {} : { srcPorts: spec.srcPorts }),
         parent: spec.parent,
         mtu,
         ...(familyOf(wish.vtep) === 6 ? { local: wish.vtep } : {}),
@@ -233,10 +234,15 @@ function carries(link: LinkView, wish: LinkWish): boolean {
     vxlan !== undefined &&
     vxlan.vni === wish.link.vni &&
     vxlan.dstPort === wish.link.dstPort &&
+    hasPorts(vxlan.srcPorts, wish.link.srcPorts) &&
     vxlan.parent === wish.link.parent &&
     vxlan.family === familyOf(wish.vtep)
   );
 }
+
+/** Ports that nobody asked for are whatever they are: the kernel's choice, or somebody else's. */
+const hasPorts = (have: PortRange | undefined, want: PortRange | undefined): boolean =>
+  want === undefined || (have?.first === want.first && have.last === want.last);
 
 const conflict = (code: ConflictCode, reason: string): LinkPlan => ({ kind: 'conflict', code, reason });
 

@@ -25,6 +25,7 @@ const link = z.object({
   interfaceName: z.string(),
   vni: z.number().int().min(1).max(16777215),
   dstPort: z.number().int().min(1).max(65535),
+  srcPorts: z.object({ first: z.number().int(), last: z.number().int() }).exactOptional(),
   parent: z.string(),
   mtu: z.number().int().exactOptional(),
   up: z.boolean(),

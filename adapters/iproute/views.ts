@@ -18,6 +18,7 @@ const linkSchema = z.object({
         .object({
           id: z.number().optional(),
           port: z.number().optional(),
+          port_range: z.object({ low: z.number(), high: z.number() }).optional(),
           link: z.string().optional(),
           learning: z.boolean().optional(),
           local6: z.string().optional(),
@@ -100,10 +101,16 @@ function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
   return {
     vni: data.id,
     dstPort: data.port ?? 0,
+    ...sourcePorts(data.port_range),
     parent: data.link,
     family: six === undefined ? 4 : 6,
     learning: data.learning !== false,
   };
+}
+
+/** 0 and 0 is the kernel's way to say that it chooses. */
+function sourcePorts(range: { low: number; high: number } | undefined): Pick<VxlanView, 'srcPorts'> {
+  return range === undefined || range.high === 0 ? {} : { srcPorts: { first: range.low, last: range.high } };
 }
 
 /** iproute2 leaves out the prefix of host routes and calls the widest one `default`. */

@@ -2,6 +2,7 @@
 import type { FdbChange, FdbEntry } from '../fdb.ts';
 import type { NetnsView } from '../link-observation.ts';
 import type { NetnsIdentity } from '../records.ts';
+import type { PortRange } from '../vxlan.ts';
 
 /** One line for the kernel. Values are parsed and written anew by the adapter; none is passed on as it came. */
 export type LinkCommand =
@@ -10,6 +11,7 @@ export type LinkCommand =
       readonly name: string;
       readonly vni: number;
       readonly dstPort: number;
+      readonly srcPorts?: PortRange;
       readonly parent: string;
       readonly mtu: number;
       /** Own tunnel address; given for IPv6 only, where it makes the device one of that family. */
