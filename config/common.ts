@@ -7,6 +7,7 @@ import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import { HOST_KEYS } from '../domain/cni/policy.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../domain/settings.ts';
+import { agentSettings, agentsOf } from './agents.ts';
 import type { SettingsTable, Values } from './cli-flags.ts';
 
 /** Label and annotation keys: an optional DNS prefix, a slash, and a name (Kubernetes: "qualified name"). */
@@ -168,6 +169,7 @@ export const dialectSettings = {
     ),
     help: 'keys that reach into the host and that network definitions may use nevertheless, separated by commas',
   },
+  ...agentSettings,
 } as const satisfies SettingsTable;
 
 export function dialectOf(values: Values<typeof dialectSettings>): DialectSettings {
@@ -186,6 +188,7 @@ export function dialectOf(values: Values<typeof dialectSettings>): DialectSettin
     },
     kaloom: { enabled: values.kaloom, namespace: values.kaloomNamespace },
     cniPolicy: { pluginTypes: values.cniPluginTypes, hostKeys: values.cniHostKeys },
+    agents: agentsOf(values),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Names and payloads that cross process borders: workflow ids, task queues, signals, queries. Public; changes need a version. */
 import { networkKey, type NetworkRef } from './network-selection.ts';
+import { EXEC_QUEUE, isExecPlace } from './place.ts';
 import type { PodIdentity } from './pod-view.ts';
 
 export const MESSAGE_VERSION = 1;
@@ -8,7 +9,8 @@ export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
 export const CONTROL_QUEUE = 'podwire-control';
 
-export const nodeQueue = (node: string): string => `podwire-node-${node}`;
+/** @param place a node's name, or the exec backend's stand-in for it */
+export const nodeQueue = (place: string): string => (isExecPlace(place) ? EXEC_QUEUE : `podwire-node-${place}`);
 export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}/${pod.name}/${pod.uid}`;
 export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKey(network)}`;
 

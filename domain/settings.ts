@@ -1,3 +1,5 @@
+import type { BackendSettings } from './place.ts';
+
 /** Whose rules decide where podwire's are stricter than kube-vxlan-controller's. */
 export type Compatibility = 'podwire' | 'kube-vxlan-controller';
 
@@ -16,6 +18,18 @@ export interface DialectSettings {
   readonly npwg: NpwgSettings;
   readonly kaloom: KaloomSettings;
   readonly cniPolicy: CniPolicy;
+  readonly agents: AgentSettings;
+}
+
+/** kube-vxlan-controller's agent containers, and who works in them. */
+export interface AgentSettings {
+  /** Init container that holds the pod's start until its networks are there. */
+  readonly initContainer: string;
+  /** Container that runs as long as the pod. */
+  readonly container: string;
+  readonly backend: BackendSettings;
+  /** Whether a pod with a refused network stays in its init container; the original lets it start. */
+  readonly gateOnRefusal: 'open' | 'shut';
 }
 
 /** The de-facto standard of the Network Plumbing Working Group, version 1.3. */
@@ -69,6 +83,12 @@ export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
       'whereabouts',
     ],
     hostKeys: [],
+  },
+  agents: {
+    initContainer: 'vxlan-controller-agent-init',
+    container: 'vxlan-controller-agent',
+    backend: { default: 'node', byNamespace: {} },
+    gateOnRefusal: 'open',
   },
 };
 

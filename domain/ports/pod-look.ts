@@ -1,0 +1,34 @@
+/**
+ * Read-only looks into a pod's network namespace, the same with every backend: what iproute2 prints, as text, for people and for the
+ * CLI. An activity of this contract is served on the queue of the pod's place (`placeOf`, `nodeQueue`).
+ */
+export interface LookQuestion {
+  /**
+   * `fdb`: `bridge fdb show dev LINK`. `addresses`: `ip addr show dev LINK`. `details`: `ip -d addr show dev LINK`.
+   * `routes`: `ip route show dev LINK`.
+   */
+  readonly about: 'fdb' | 'addresses' | 'details' | 'routes';
+  readonly link: string;
+}
+
+export interface LookInput {
+  readonly v: number;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** At most 64. */
+  readonly questions: readonly LookQuestion[];
+}
+
+export interface LookResult {
+  /** One for each question, in their order; undefined: the pod has no link of that name. */
+  readonly answers: readonly (string | undefined)[];
+}
+
+export interface LookActivities {
+  /**
+   * Fails with SandboxGone (no such pod, or no agent container that runs), InvalidLink (a question that is none), CommandTimedOut,
+   * CommandFailed, CriUnavailable, ApiUnavailable, ExecUnavailable.
+   */
+  lookIntoPod(input: LookInput): Promise<LookResult>;
+}
