@@ -1,6 +1,7 @@
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
 import { PodwireError } from '../domain/failures.ts';
+import { loadFileOf } from './command-settings.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerNetwork } from './commands/network.ts';
@@ -10,6 +11,8 @@ import { register as registerSweep } from './commands/sweep.ts';
 import { UsageError } from './usage-error.ts';
 
 const program = new Command('podwire').description('Durable pod networking for Kubernetes.').showHelpAfterError();
+
+program.hook('preAction', (_program, command) => loadFileOf(command));
 
 registerLint(program);
 registerStatus(program);

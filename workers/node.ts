@@ -29,6 +29,7 @@ import { ProcessRegistry } from '../adapters/process/registry.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { ConfigError } from '../config/cli-flags.ts';
+import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
@@ -172,7 +173,7 @@ async function runWorker(
 try {
   const argv = process.argv.slice(2);
   if (argv.includes('--help')) process.stdout.write(nodeHelp());
-  else await serve(readNodeConfig(argv, process.env));
+  else await serve(readNodeConfig(argv, process.env, await loadSettingsFile(argv, process.env)));
   process.exit(0);
 } catch (error) {
   const refused = error instanceof ConfigError;

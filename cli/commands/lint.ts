@@ -77,8 +77,10 @@ export function register(program: Command): void {
     )
     .option('-n, --namespace <name>', 'namespace of the pod', 'default')
     .addOption(
-      new Option('--inline-scope <scope>', 'openvnf: what a network belongs to that only the annotation declares')
-        .choices(['namespace', 'cluster']),
+      new Option(
+        '--inline-scope <scope>',
+        'openvnf: what a network belongs to that only the annotation declares',
+      ).choices(['namespace', 'cluster']),
     );
   addSettings(command, lintSettings).action((file: string, options: LintOptions) => lint(file, options, command));
 }
