@@ -6,6 +6,9 @@
 import { join } from 'node:path';
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
+import { createLookBatch } from '../activities/look/look-batch.ts';
+import { lookIntoPod, type LookDeps } from '../activities/node/look-into-pod.ts';
+import { withHeartbeat, type Step } from '../activities/node/with-heartbeat.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
 import { KeyedMutex } from '../activities/node/keyed-mutex.ts';
@@ -23,6 +26,7 @@ import { claimName } from '../adapters/host/single-instance.ts';
 import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
 import { createIprouteKernel } from '../adapters/iproute/kernel.ts';
+import { createIproutePrinter } from '../adapters/iproute/printer.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { createLauncher, type Launcher } from '../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../adapters/process/registry.ts';
@@ -31,8 +35,10 @@ import { createSignals } from '../adapters/temporal/signals.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
+import type { LookBatchActivities } from '../domain/look-batch.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
+import type { LookActivities, LookInput, LookResult } from '../domain/ports/pod-look.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
 import { connectWorker } from './native-connection.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
@@ -46,6 +52,8 @@ import { SandboxWatch } from './sandbox-watch.ts';
 const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
 const SLOTS = 16;
+/** Looks for people come after pods' own operations. */
+const LOOKS_AT_ONCE = 4;
 const EXIT_TAKEN = 3;
 
 async function serve(config: NodeConfig): Promise<void> {
@@ -94,7 +102,8 @@ async function serve(config: NodeConfig): Promise<void> {
   ];
   const connection = await connecting;
   if (ready && connection !== undefined) scheduleSweeps(temporal.client, config.node, config.sweepMs, log, signal);
-  if (ready && connection !== undefined) await runWorker(config, connection, deps, metrics, log);
+  const printer = createIproutePrinter({ netnsRoots: config.netnsRoots, run: launcher.run });
+  if (ready && connection !== undefined) await runWorker(config, connection, { ...deps, printer }, metrics, log);
   stop();
   await Promise.all(loops);
   await Promise.all([connection?.close(), temporal.close()]);
@@ -136,10 +145,15 @@ function assemble(
   };
 }
 
+function createLookActivities(deps: LookDeps): LookActivities & LookBatchActivities {
+  const one: Step<LookInput, LookResult> = (input, signal) => lookIntoPod(deps, input, signal);
+  return { lookIntoPod: withHeartbeat(one), lookIntoPods: withHeartbeat(createLookBatch(one, LOOKS_AT_ONCE)) };
+}
+
 async function runWorker(
   config: NodeConfig,
   connection: NativeConnection,
-  deps: CniDeps,
+  deps: CniDeps & LookDeps,
   metrics: NodeMetrics,
   log: Logger,
 ): Promise<void> {
@@ -148,7 +162,11 @@ async function runWorker(
     connection,
     namespace: config.temporal.namespace,
     taskQueue: nodeQueue(config.node),
-    activities: { ...createNodeActivities(steps), ...createNodeSweep(deps, metrics.sweep, log) },
+    activities: {
+      ...createNodeActivities(steps),
+      ...createNodeSweep(deps, metrics.sweep, log),
+      ...createLookActivities(deps),
+    },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     maxConcurrentActivityTaskExecutions: SLOTS,
     // Heartbeats are how a cancellation gets here; the default throttles them to most of the time-out.

@@ -1,62 +1,30 @@
-/**
- * The kernel's links through iproute2 and nsenter. Each call is one process, about 4 ms; the namespace is handed over as an open
- * descriptor, never as a path.
- */
+/** The kernel's links through iproute2 and nsenter. Each call is one process, about 4 ms. */
 import type { NetnsView } from '../../domain/link-observation.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbChange, FdbEntry } from '../../domain/fdb.ts';
 import type { FdbOutcome, LinkCommand, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
-import type { ProcessRegistry } from '../process/registry.ts';
-import { run as runHere, type Run, type RunResult } from '../process/run.ts';
+import type { RunResult } from '../process/run.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
+import {
+  ABSENT_LINK,
+  BRIDGE,
+  BRIDGE_TIMEOUT_MS,
+  createEnter,
+  IP,
+  IP_TIMEOUT_MS,
+  openForEntering,
+  type IprouteOptions,
+} from './enter.ts';
 import { fdbLine, ipLine, linkName, ROUTE_PROTOCOL } from './lines.ts';
 import { parseFdb, parseNetns } from './views.ts';
 
-export interface IprouteOptions {
-  /** Folders right below which netns files are accepted. */
-  readonly netnsRoots: readonly string[];
-  readonly registry?: ProcessRegistry;
-  /** What starts the children; `run` when absent. */
-  readonly run?: Run;
-}
-
-const NSENTER = '/usr/bin/nsenter';
-const IP = '/usr/sbin/ip';
-const BRIDGE = '/usr/sbin/bridge';
 const SYSCTL = '/usr/sbin/sysctl';
 
-/** A netns with thousands of links still answers in well under a second; a kernel that hangs must not hold the activity's slot. */
-const IP_TIMEOUT_MS = 3_000;
-/** 10,000 flood entries take 0.33 s. */
-const BRIDGE_TIMEOUT_MS = 8_000;
-const MAX_OUTPUT = 16 * 1024 * 1024;
-
 const OBSERVE = ['address show', `route show table all proto ${ROUTE_PROTOCOL}`];
-const ABSENT_LINK = /Cannot find device/i;
-
-interface Entered extends OpenNetns {
-  readonly file: NetnsFile;
-  readonly signal: AbortSignal;
-}
 
 /** Creates the adapter; nothing is run before its first use. */
 export function createIprouteKernel(options: IprouteOptions): LinkKernel {
-  const run = options.run ?? runHere;
-  const enter = (netns: OpenNetns, argv: readonly string[], timeoutMs: number, input?: string): Promise<RunResult> => {
-    const { file, signal } = netns as Entered;
-    return run({
-      file: NSENTER,
-      args: ['--net=/proc/self/fd/3', '--', ...argv],
-      env: { LC_ALL: 'C' },
-      timeoutMs,
-      maxOutputBytes: MAX_OUTPUT,
-      fd3: file.fd,
-      signal,
-      ...(input === undefined ? {} : { input }),
-      ...(options.registry === undefined ? {} : { registry: options.registry }),
-    });
-  };
+  const enter = createEnter(options);
 
   async function observe(netns: OpenNetns): Promise<NetnsView> {
     const result = await enter(netns, [IP, '-d', '-j', '-batch', '-'], IP_TIMEOUT_MS, batch(OBSERVE));
@@ -85,11 +53,7 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
   }
 
   return {
-    async open(path, signal): Promise<OpenNetns> {
-      const file = await openNetns(path, options.netnsRoots);
-      const entered: Entered = { identity: file.identity, close: () => file.close(), file, signal };
-      return entered;
-    },
+    open: (path, signal) => openForEntering(path, options.netnsRoots, signal),
     observe,
     execute: execute as LinkKernel['execute'],
     async ignoreRouterAdvertisements(netns, link) {

@@ -100,8 +100,7 @@ export function fdbLine(verb: 'append' | 'delete', link: string, entry: FdbEntry
 
 /** Throws InvalidLink for what must not be a link's name on a command line. */
 export function linkName(text: string): string {
-  if (!LINK_NAME.test(text))
-    throw invalid('interface name', text, 'a letter, then up to 14 of a-z A-Z 0-9 . _ -');
+  if (!LINK_NAME.test(text)) throw invalid('interface name', text, 'a letter, then up to 14 of a-z A-Z 0-9 . _ -');
   return text;
 }
 
