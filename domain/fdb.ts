@@ -46,23 +46,28 @@ export function wishedFlood(wish: FloodWish): FdbEntry[] {
 }
 
 /**
- * Set difference from what is there to what should be. `additive` (adopted devices): nothing is removed.
- * Entries without a destination are of other kinds and stay.
+ * Set difference from what is there to what should be. Entries without a destination are of other kinds and stay.
+ *
+ * @param ours whether an entry that is not wished (any more) may go: on a device of ours all of them, on an adopted one only those that
+ * were wished once
  */
 export function fdbDifference(
   present: readonly FdbEntry[],
   wished: readonly FdbEntry[],
-  mode: 'exact' | 'additive',
+  ours: (entry: FdbEntry) => boolean = () => true,
 ): FdbChange {
   const presentKeys = new Set(present.map(fdbKey));
   const wishedKeys = new Set(wished.map(fdbKey));
   return {
     add: wished.filter((entry) => !presentKeys.has(fdbKey(entry))),
-    remove:
-      mode === 'additive'
-        ? []
-        : present.filter((entry) => entry.destination !== undefined && !wishedKeys.has(fdbKey(entry))),
+    remove: present.filter((entry) => entry.destination !== undefined && !wishedKeys.has(fdbKey(entry)) && ours(entry)),
   };
+}
+
+/** Destinations of entries that nobody wishes, sorted, each once: on an adopted device somebody else's, or left over (decision 24). */
+export function strangersIn(present: readonly FdbEntry[], wished: readonly FdbEntry[]): string[] {
+  const { remove } = fdbDifference(present, wished);
+  return [...new Set(remove.flatMap(({ destination }) => destination ?? []))].sort();
 }
 
 /** Equal keys, equal entries. */

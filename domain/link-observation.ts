@@ -34,11 +34,13 @@ export interface LinkView {
   readonly addresses: readonly AddressView[];
 }
 
-/** A route that carries podwire's protocol number. */
+/** A route with a gateway. */
 export interface RouteView {
   readonly destination: string;
   readonly gateway: string;
   readonly link: string;
+  /** It does not carry podwire's protocol number: somebody else made it, and it stays. */
+  readonly foreign?: true;
 }
 
 export interface NetnsView {

@@ -191,8 +191,10 @@ function routeChanges(view: NetnsView, present: LinkView, spec: VxlanLinkSpec, a
   // A link that is set down loses its routes by itself; one that goes up starts without them.
   const wanted = spec.up ? spec.routes : [];
   const wantedKeys = new Set(wanted.map(key));
+  // A route that somebody else made before podwire came, the original for example, does as well; it is not ours to remove.
   const haveKeys = new Set(ours.map(key));
-  const removed = !spec.up && !adopted ? [] : ours.filter((route) => !wantedKeys.has(key(route)));
+  const removed =
+    !spec.up && !adopted ? [] : ours.filter((route) => route.foreign !== true && !wantedKeys.has(key(route)));
   return [
     ...removed.map((route): LinkCommand => ({
       op: 'remove-route',

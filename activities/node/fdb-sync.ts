@@ -5,7 +5,7 @@
  * device and none where nothing differs; `forget` makes the next sync look at the kernel again. Every reading of the
  * membership has a ticket: a device never goes back to an older reading than it had.
  */
-import { fdbDifference, fdbKey, wishedFlood, type FdbEntry } from '../../domain/fdb.ts';
+import { fdbDifference, fdbKey, strangersIn, wishedFlood, type FdbEntry } from '../../domain/fdb.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
@@ -23,7 +23,11 @@ interface Device {
   /** Entries that the device has, as far as we know; undefined: look. */
   known: readonly FdbEntry[] | undefined;
   adopted: boolean;
+  /** Keys of entries that were wished since this process knows the device: on an adopted one, these are ours to remove. */
+  readonly wishedOnce: Set<string>;
 }
+
+const unknownDevice = (adopted: boolean): Device => ({ ticket: 0, known: undefined, adopted, wishedOnce: new Set() });
 
 /** A device while its lock is held. */
 export interface LockedDevice {
@@ -72,7 +76,7 @@ export class FdbSync {
     return this.#locked(this.#deviceLocks, key, () =>
       work({
         made: () => {
-          this.#devices.set(key, { ticket: 0, known: [], adopted: false });
+          this.#devices.set(key, { ...unknownDevice(false), known: [] });
         },
         forget: () => {
           this.#devices.delete(key);
@@ -80,7 +84,7 @@ export class FdbSync {
         sync: async (netns, adopted) => {
           const ticket = ++this.#tickets;
           const members = await this.#parts.store.listMembers(record.network);
-          const device = this.#devices.get(key) ?? { ticket: 0, known: undefined, adopted };
+          const device = this.#devices.get(key) ?? unknownDevice(adopted);
           this.#devices.set(key, { ...device, adopted });
           return this.#write(record, members, ticket, netns);
         },
@@ -116,6 +120,52 @@ export class FdbSync {
         written: done.reduce((sum, each) => sum + each.written, 0),
         removed: done.reduce((sum, each) => sum + each.removed, 0),
       };
+    });
+  }
+
+  /**
+   * Destinations of an adopted device's entries that the membership does not ask for. A look: whoever acts on it looks again.
+   * Nothing when the device is not there.
+   */
+  async strangersOf(
+    record: VxlanAttachmentRecord,
+    members: readonly Member[],
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const netns = await this.#parts.open(record, signal);
+    try {
+      const present = await this.#parts.kernel.readFdb(netns, record.interfaceName);
+      return present === undefined ? [] : strangersIn(present, wished(record, members));
+    } finally {
+      await netns.close();
+    }
+  }
+
+  /** Removes entries to these destinations from an adopted device, as far as the membership read now still does not ask for them. */
+  removeStrangers(
+    record: VxlanAttachmentRecord,
+    destinations: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<Written> {
+    const key = deviceKey(record);
+    return this.#locked(this.#deviceLocks, key, async () => {
+      const netns = await this.#parts.open(record, signal);
+      try {
+        const link = record.interfaceName;
+        const members = await this.#parts.store.listMembers(record.network);
+        const present = await this.#parts.kernel.readFdb(netns, link);
+        if (present === undefined) return NOTHING;
+        const { remove } = fdbDifference(present, wished(record, members), ({ destination = '' }) =>
+          destinations.has(destination),
+        );
+        if (remove.length === 0) return NOTHING;
+        const device = this.#devices.get(key);
+        if (device !== undefined) this.#devices.set(key, { ...device, known: undefined });
+        await this.#parts.kernel.changeFdb(netns, link, { add: [], remove });
+        return { written: 0, removed: remove.length };
+      } finally {
+        await netns.close();
+      }
     });
   }
 
@@ -169,7 +219,7 @@ export class FdbSync {
     const { links } = await this.#parts.kernel.observe(netns);
     const owner = ownerOf(links.find((link) => link.name === record.interfaceName)?.alias);
     if (owner?.podUid !== record.podUid) return false;
-    this.#devices.set(deviceKey(record), { ticket: 0, known: undefined, adopted: owner.adopted });
+    this.#devices.set(deviceKey(record), unknownDevice(owner.adopted));
     return true;
   }
 
@@ -191,12 +241,15 @@ export class FdbSync {
       return NOTHING;
     }
     const entries = wished(record, members);
-    const change = fdbDifference(present, entries, device.adopted ? 'additive' : 'exact');
+    const { adopted, wishedOnce } = device;
+    for (const entry of entries) wishedOnce.add(fdbKey(entry));
+    const change = fdbDifference(present, entries, (entry) => !adopted || wishedOnce.has(fdbKey(entry)));
     if ((await this.#parts.kernel.changeFdb(netns, link, change)) === 'link-absent') {
       this.#devices.delete(key);
       return NOTHING;
     }
-    const known = device.adopted ? [...present, ...change.add] : entries;
+    const removed = new Set(change.remove);
+    const known = adopted ? [...present.filter((entry) => !removed.has(entry)), ...change.add] : entries;
     this.#devices.set(key, { ...device, ticket, known });
     return { written: change.add.length, removed: change.remove.length };
   }

@@ -15,12 +15,12 @@ import {
   openForEntering,
   type IprouteOptions,
 } from './enter.ts';
-import { fdbLine, ipLine, linkName, ROUTE_PROTOCOL } from './lines.ts';
+import { fdbLine, ipLine, linkName } from './lines.ts';
 import { parseFdb, parseNetns } from './views.ts';
 
 const SYSCTL = '/usr/sbin/sysctl';
 
-const OBSERVE = ['address show', `route show table all proto ${ROUTE_PROTOCOL}`];
+const OBSERVE = ['address show', 'route show table all'];
 
 /** Creates the adapter; nothing is run before its first use. */
 export function createIprouteKernel(options: IprouteOptions): LinkKernel {

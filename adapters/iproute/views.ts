@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
 import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
+import { ROUTE_PROTOCOL } from './lines.ts';
 
 const linkSchema = z.object({
   ifindex: z.number(),
@@ -33,7 +34,14 @@ const linkSchema = z.object({
     .default([]),
 });
 const linksSchema = z.array(linkSchema);
-const routesSchema = z.array(z.object({ dst: z.string(), gateway: z.string().optional(), dev: z.string().optional() }));
+const routesSchema = z.array(
+  z.object({
+    dst: z.string(),
+    gateway: z.string().optional(),
+    dev: z.string().optional(),
+    protocol: z.string().optional(),
+  }),
+);
 const fdbSchema = z.array(
   z.object({
     mac: z.string(),
@@ -47,7 +55,7 @@ const fdbSchema = z.array(
 );
 
 /**
- * Parses the output of a batch that ends with `address show` and `route show table all proto …`: one JSON document a line.
+ * Parses the output of a batch that ends with `address show` and `route show table all`: one JSON document a line.
  * Throws CommandFailed when it is cut off or of another form.
  */
 export function parseNetns(stdout: string): NetnsView {
@@ -115,13 +123,15 @@ function sourcePorts(range: { low: number; high: number } | undefined): Pick<Vxl
 
 /** iproute2 leaves out the prefix of host routes and calls the widest one `default`. */
 function routeView(route: z.infer<typeof routesSchema>[number]): RouteView[] {
-  const { gateway, dev } = route;
+  const { gateway, dev, protocol } = route;
   if (gateway === undefined || dev === undefined) return [];
   const six = gateway.includes(':');
   let destination = route.dst;
   if (destination === 'default') destination = six ? '::/0' : '0.0.0.0/0';
   else if (!destination.includes('/')) destination = `${destination}/${six ? 128 : 32}`;
-  return [{ destination, gateway, link: dev }];
+  // Without a protocol in the output it is the one that was asked for.
+  const ours = protocol === undefined || protocol === String(ROUTE_PROTOCOL);
+  return [{ destination, gateway, link: dev, ...(ours ? {} : { foreign: true as const }) }];
 }
 
 function parseJson(text: string): unknown {

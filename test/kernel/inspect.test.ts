@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLookBatch } from '../../activities/look/look-batch.ts';
 import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
 import { createIprouteKernel } from '../../adapters/iproute/kernel.ts';
@@ -82,6 +83,13 @@ before(async () => {
   await run(b.netns, 'ip link add other type vxlan id 101 dev eth0 dstport 0', 'ip link set other up');
   await pod('no-links', '', 'vxeth1, vxeth2');
   await pod('plain', '10.244.1.9', '');
+  const settled = async (): Promise<boolean> => {
+    const texts = await Promise.all(pods.map(({ netns }) => netns.exec(['/usr/sbin/ip', 'addr', 'show'])));
+    return !texts.some((text) => text.includes('tentative'));
+  };
+  for (const limit = performance.now() + 10_000; !(await settled()); await sleep(100)) {
+    assert.ok(performance.now() < limit, 'addresses stay tentative');
+  }
 });
 after(() => Promise.all(pods.map(({ netns }) => netns.remove())));
 
