@@ -26,6 +26,8 @@ export type LinkPlan =
   | {
       readonly kind: 'create' | 'adopt' | 'replace' | 'adjust';
       readonly before: LinkResult['before'];
+      /** Under which name the link is filled with forwarding entries after `prepare`. */
+      readonly fillAs: string;
       /** Everything that can be done before the link is up. */
       readonly prepare: readonly LinkCommand[];
       /** The link goes up in this plan: router advertisements have to be refused before. */
@@ -97,6 +99,7 @@ function leftovers(view: NetnsView, wish: LinkWish): LinkCommand[] {
 }
 
 interface Steps {
+  readonly fillAs: string;
   readonly prepare: readonly LinkCommand[];
   readonly ignoreRouterAdvertisements: boolean;
   readonly activate: readonly LinkCommand[];
@@ -111,12 +114,14 @@ function build(
   return { kind, before, ...steps, prepare: [...sweep, ...steps.prepare] };
 }
 
-/** A new device under its temporary name, filled, then renamed; `old` is removed at the last moment the kernel allows. */
+/** A new device under its temporary name; beside an `old` one it is filled there, and takes its place at the last moment. */
 function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps {
   const { link: spec, temporaryName: name } = wish;
   const removeOld: LinkCommand[] = old === undefined ? [] : [{ op: 'remove-link', name: old.name }];
   // Two devices of one VNI and port cannot be in a netns, so an old one with the same must go first.
   const removeFirst = old?.vxlan?.vni === spec.vni && old.vxlan.dstPort === spec.dstPort;
+  const swaps = old !== undefined && !removeFirst;
+  const rename: LinkCommand = { op: 'rename', name, to: spec.interfaceName };
   return {
     prepare: [
       ...(removeFirst ? removeOld : []),
@@ -132,11 +137,11 @@ function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps
       },
       { op: 'set-alias', name, alias: aliasFor({ podUid: wish.podUid, generation: wish.generation, adopted: false }) },
       ...spec.addresses.map((cidr): LinkCommand => ({ op: 'add-address', name, cidr })),
-      ...(removeFirst ? [] : removeOld),
-      { op: 'rename', name, to: spec.interfaceName },
+      ...(swaps ? [] : [rename]),
     ],
+    fillAs: swaps ? name : spec.interfaceName,
     ignoreRouterAdvertisements: true,
-    activate: activation(spec),
+    activate: [...(swaps ? [...removeOld, rename] : []), ...activation(spec)],
   };
 }
 
@@ -174,6 +179,7 @@ function adjustment(view: NetnsView, present: LinkView, wish: LinkWish, mtu: num
   const goesUp = spec.up && !present.up;
   return {
     prepare,
+    fillAs: name,
     ignoreRouterAdvertisements: goesUp,
     activate: [...stateChange(present, spec, adopted), ...routeChanges(view, present, spec, adopted)],
   };

@@ -35,8 +35,11 @@ export interface LockedDevice {
   made(): void;
   /** The link may be another one than before. */
   forget(): void;
-  /** Writes what the membership asks for, read now. */
-  sync(netns: OpenNetns, adopted: boolean): Promise<Written>;
+  /**
+   * Writes what the membership asks for, read now.
+   * @param link name of the device while it is not the interface's yet
+   */
+  sync(netns: OpenNetns, adopted: boolean, link?: string): Promise<Written>;
 }
 
 export interface Written {
@@ -81,12 +84,12 @@ export class FdbSync {
         forget: () => {
           this.#devices.delete(key);
         },
-        sync: async (netns, adopted) => {
+        sync: async (netns, adopted, link) => {
           const ticket = ++this.#tickets;
           const members = await this.#parts.store.listMembers(record.network);
           const device = this.#devices.get(key) ?? unknownDevice(adopted);
           this.#devices.set(key, { ...device, adopted });
-          return this.#write(record, members, ticket, netns);
+          return this.#write(record, members, ticket, netns, link);
         },
       }),
     );
@@ -228,11 +231,11 @@ export class FdbSync {
     members: readonly Member[],
     ticket: number,
     netns: OpenNetns,
+    link = record.interfaceName,
   ): Promise<Written> {
     const key = deviceKey(record);
     const device = this.#devices.get(key);
     if (device === undefined || device.ticket > ticket) return NOTHING;
-    const link = record.interfaceName;
     // Until the change is known to be done, nothing is known.
     this.#devices.set(key, { ...device, known: undefined });
     const present = device.known ?? (await this.#parts.kernel.readFdb(netns, link));

@@ -68,7 +68,13 @@ const attachmentBase = {
 };
 
 const vxlanAttachment = z
-  .object({ ...attachmentBase, kind: z.literal('vxlan'), link, vtep: z.string() })
+  .object({
+    ...attachmentBase,
+    kind: z.literal('vxlan'),
+    link,
+    replaces: z.array(z.string()).exactOptional(),
+    vtep: z.string(),
+  })
   .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
 
 const cniSpec: z.ZodType<CniAttachmentSpec> = z.object({
