@@ -1,8 +1,11 @@
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
 import { PodwireError } from '../domain/failures.ts';
+import { loadFileOf } from './command-settings.ts';
 import { register as registerForget } from './commands/forget.ts';
+import { register as registerInspect } from './commands/inspect.ts';
 import { register as registerLint } from './commands/lint.ts';
+import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
@@ -11,7 +14,11 @@ import { UsageError } from './usage-error.ts';
 
 const program = new Command('podwire').description('Durable pod networking for Kubernetes.').showHelpAfterError();
 
+program.hook('preAction', (_program, command) => loadFileOf(command));
+
 registerLint(program);
+registerInspect(program);
+registerList(program);
 registerStatus(program);
 registerNetwork(program);
 registerRetry(program);

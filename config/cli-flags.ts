@@ -1,8 +1,9 @@
 /**
- * One table per process says which settings it has; this reads them from flags and the environment, checks them, and reports every
- * mistake at once. A flag wins over the environment.
+ * One table per process says which settings it has; this reads them from flags, the environment and the settings file, checks them, and
+ * reports every mistake at once. A flag wins over the environment, the environment over the file.
  */
 import type { z } from 'zod';
+import { fileKey, type SettingsFile } from './settings-file.ts';
 
 /** One setting; it has a flag, an environment variable, or both. Text in, whatever the schema makes of it out. */
 export interface Setting<S extends z.ZodType = z.ZodType> {
@@ -36,6 +37,7 @@ export function readSettings<T extends SettingsTable>(
   table: T,
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  file?: SettingsFile,
 ): Values<T> {
   const { flags, problems } = readFlags(table, argv);
   const values: Record<string, unknown> = {};
@@ -43,7 +45,8 @@ export function readSettings<T extends SettingsTable>(
     const fromFlag = setting.flag === undefined ? undefined : flags.get(setting.flag);
     const fromEnv = setting.env === undefined ? undefined : env[setting.env];
     // An empty variable is how a manifest says "not set".
-    const text = fromFlag ?? (fromEnv === '' ? undefined : fromEnv);
+    const fromFile = setting.flag === undefined ? undefined : file?.values.get(fileKey(setting.flag));
+    const text = fromFlag ?? (fromEnv === '' ? undefined : fromEnv) ?? fromFile;
     const result = setting.schema.safeParse(text);
     if (result.success) {
       values[key] = result.data;

@@ -9,6 +9,7 @@ import { HOST_KEYS } from '../domain/cni/policy.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../domain/settings.ts';
 import { agentSettings, agentsOf } from './agents.ts';
 import type { SettingsTable, Values } from './cli-flags.ts';
+import { FILE_ENV, FILE_FLAG } from './settings-file.ts';
 
 /** Label and annotation keys: an optional DNS prefix, a slash, and a name (Kubernetes: "qualified name"). */
 const qualifiedName = z
@@ -22,6 +23,16 @@ const dnsName = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 const dnsSubdomain = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
 
 const optionalText = z.string().optional();
+
+/** Read before all others, see `settings-file`; here so that it is known as a flag and shown by `--help`. */
+export const fileSettings = {
+  config: {
+    flag: FILE_FLAG,
+    env: FILE_ENV,
+    schema: optionalText,
+    help: 'settings file (YAML or JSON): flags with "_" for "-"; flags and environment win over it',
+  },
+} as const satisfies SettingsTable;
 
 /** A `host:port` text; port and brackets are checked, the name is not looked up. */
 export const addressText = z.string().refine(
@@ -108,11 +119,26 @@ export const dialectSettings = {
       .default(`${DEFAULT_DIALECT_SETTINGS.configMapNamespace}/${DEFAULT_DIALECT_SETTINGS.configMapName}`),
     help: 'namespace/name of the ConfigMap that declares networks',
   },
+  configMapName: {
+    flag: 'configmap-name',
+    env: 'PODWIRE_CONFIGMAP_NAME',
+    schema: z
+      .string()
+      .regex(new RegExp(`^${dnsSubdomain}$`), 'must be the name of a ConfigMap')
+      .optional(),
+    help: 'another name of that ConfigMap, in the same namespace; as in kube-vxlan-controller',
+  },
   inlineScope: {
     flag: 'inline-scope',
     env: 'PODWIRE_INLINE_SCOPE',
-    schema: z.enum(['namespace', 'cluster']).default(DEFAULT_DIALECT_SETTINGS.inlineScope),
-    help: 'whether an inline network belongs to its namespace or, by name alone, to the cluster',
+    schema: z.enum(['namespace', 'cluster']).optional(),
+    help: 'whether an inline network belongs to its namespace (podwire) or, by name alone, to the cluster (kube-vxlan-controller)',
+  },
+  compatibility: {
+    flag: 'compatibility',
+    env: 'PODWIRE_COMPATIBILITY',
+    schema: z.enum(['podwire', 'kube-vxlan-controller']).default(DEFAULT_DIALECT_SETTINGS.compatibility),
+    help: "whose rules decide where podwire's are stricter: podwire or kube-vxlan-controller",
   },
   npwg: {
     flag: 'npwg',
@@ -167,13 +193,15 @@ export const dialectSettings = {
 } as const satisfies SettingsTable;
 
 export function dialectOf(values: Values<typeof dialectSettings>): DialectSettings {
-  const [configMapNamespace = '', configMapName = ''] = values.configMap.split('/');
+  const [configMapNamespace = '', nameThere = ''] = values.configMap.split('/');
+  const configMapName = values.configMapName ?? nameThere;
   return {
     selector: values.selector,
     annotation: values.annotation,
     configMapName,
     configMapNamespace,
-    inlineScope: values.inlineScope,
+    inlineScope: values.inlineScope ?? (values.compatibility === 'podwire' ? 'namespace' : 'cluster'),
+    compatibility: values.compatibility,
     npwg: {
       enabled: values.npwg,
       namespaceIsolation: values.npwgNamespaceIsolation,

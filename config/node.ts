@@ -5,7 +5,17 @@ import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
-import { addressText, etcdOf, etcdSettings, logSettings, seconds, temporalOf, temporalSettings } from './common.ts';
+import type { SettingsFile } from './settings-file.ts';
+import {
+  addressText,
+  etcdOf,
+  etcdSettings,
+  fileSettings,
+  logSettings,
+  seconds,
+  temporalOf,
+  temporalSettings,
+} from './common.ts';
 
 export interface NodeConfig {
   readonly node: string;
@@ -32,7 +42,8 @@ const absolutePath = z
   .string()
   .regex(/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._-]+)+$/, 'must be an absolute path without ., .. or a slash at its end');
 
-const table = {
+export const nodeSettings = {
+  ...fileSettings,
   node: {
     flag: 'node-name',
     env: 'PODWIRE_NODE_NAME',
@@ -118,8 +129,12 @@ const table = {
 } as const satisfies SettingsTable;
 
 /** @throws ConfigError with every mistake */
-export function readNodeConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): NodeConfig {
-  const values = readSettings(table, argv, env);
+export function readNodeConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  file?: SettingsFile,
+): NodeConfig {
+  const values = readSettings(nodeSettings, argv, env, file);
   const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
   const {
     cniTimeout: cniTimeoutMs,
@@ -138,4 +153,4 @@ export function readNodeConfig(argv: readonly string[], env: Readonly<Record<str
   };
 }
 
-export const nodeHelp = (): string => `Options and environment variables:\n${describeSettings(table)}\n`;
+export const nodeHelp = (): string => `Options and environment variables:\n${describeSettings(nodeSettings)}\n`;

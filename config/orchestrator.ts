@@ -5,12 +5,14 @@ import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import type { DialectSettings } from '../domain/settings.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
+import type { SettingsFile } from './settings-file.ts';
 import {
   addressText,
   dialectOf,
   dialectSettings,
   etcdOf,
   etcdSettings,
+  fileSettings,
   kubernetesSettings,
   logSettings,
   seconds,
@@ -31,7 +33,8 @@ export interface OrchestratorConfig {
   readonly logLevel: LogLevel;
 }
 
-const table = {
+export const orchestratorSettings = {
+  ...fileSettings,
   ...kubernetesSettings,
   ...temporalSettings,
   ...etcdSettings,
@@ -69,8 +72,9 @@ const LOCAL_ACTIVITY_ETCD_MS = 900;
 export function readOrchestratorConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  file?: SettingsFile,
 ): OrchestratorConfig {
-  const values = readSettings(table, argv, env);
+  const values = readSettings(orchestratorSettings, argv, env, file);
   return {
     kubeconfig: values.kubeconfig,
     temporal: temporalOf(values),
@@ -84,4 +88,5 @@ export function readOrchestratorConfig(
   };
 }
 
-export const orchestratorHelp = (): string => `Options and environment variables:\n${describeSettings(table)}\n`;
+export const orchestratorHelp = (): string =>
+  `Options and environment variables:\n${describeSettings(orchestratorSettings)}\n`;

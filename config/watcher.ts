@@ -4,12 +4,14 @@ import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import type { DialectSettings } from '../domain/settings.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
+import type { SettingsFile } from './settings-file.ts';
 import {
   addressText,
   dialectOf,
   dialectSettings,
   etcdOf,
   etcdSettings,
+  fileSettings,
   kubernetesSettings,
   logSettings,
   seconds,
@@ -28,7 +30,8 @@ export interface WatcherConfig {
   readonly logLevel: LogLevel;
 }
 
-const table = {
+export const watcherSettings = {
+  ...fileSettings,
   ...kubernetesSettings,
   ...temporalSettings,
   ...etcdSettings,
@@ -58,8 +61,9 @@ const table = {
 export function readWatcherConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  file?: SettingsFile,
 ): WatcherConfig {
-  const values = readSettings(table, argv, env);
+  const values = readSettings(watcherSettings, argv, env, file);
   return {
     kubeconfig: values.kubeconfig,
     temporal: temporalOf(values),
@@ -72,4 +76,4 @@ export function readWatcherConfig(
   };
 }
 
-export const watcherHelp = (): string => `Options and environment variables:\n${describeSettings(table)}\n`;
+export const watcherHelp = (): string => `Options and environment variables:\n${describeSettings(watcherSettings)}\n`;

@@ -91,6 +91,12 @@ export function fdbDifference(
   };
 }
 
+/** Destinations of entries that nobody wishes, sorted, each once: on an adopted device somebody else's, or left over (decision 24). */
+export function strangersIn(present: readonly FdbEntry[], wished: readonly FdbEntry[]): string[] {
+  const { remove } = fdbDifference(present, wished);
+  return [...new Set(remove.flatMap(({ destination }) => destination ?? []))].sort();
+}
+
 const knownKeys = new WeakMap<FdbEntry, string>();
 
 /** Equal keys, equal entries. Remembered per object: a network's devices share theirs by the thousand. */

@@ -15,7 +15,7 @@ import type { IpCodec } from './ports/ip-codec.ts';
 import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from './settings.ts';
 
 /** To be raised when the same annotation comes to mean something else, so that converged marks of older versions do not match. */
-export const INPUTS_VERSION = 2;
+export const INPUTS_VERSION = 3;
 
 /** What a pod's annotations refer to, as it is now. */
 export interface Surroundings {

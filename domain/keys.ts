@@ -30,7 +30,13 @@ export const usersPrefix = (network: NetworkRef): string => `${ROOT}/networks/${
 export const userKey = (network: NetworkRef, podUid: string, interfaceName: string): string =>
   `${usersPrefix(network)}${podUid}/${interfaceName}`;
 
+/** A tunnel that an interface is just leaving for another one of the same network; no interface's name has a `~`. */
+export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceName: string, tunnel: string): string =>
+  `${userKey(network, podUid, interfaceName)}~${tunnel.replace('/', '-')}`;
+
 export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;
+
+export const tunnelKey = (tunnel: string): string => `${ROOT}/vnis/${tunnel}`;
 
 export const vniKey = (dstPort: number, vni: number): string => `${ROOT}/vnis/${dstPort}/${vni}`;
 

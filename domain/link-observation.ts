@@ -1,4 +1,5 @@
 /** What a network namespace holds, as far as podwire reads it from the kernel. */
+import type { PortRange } from './vxlan.ts';
 
 export interface AddressView {
   /** `address/prefix` as the kernel prints it, which is the canonical form. */
@@ -11,6 +12,8 @@ export interface AddressView {
 export interface VxlanView {
   readonly vni: number;
   readonly dstPort: number;
+  /** Absent: as the kernel chooses. */
+  readonly srcPorts?: PortRange;
   /** Name of the parent link; undefined when there is none in this netns. */
   readonly parent: string | undefined;
   /** The tunnel's family: the kernel keeps one forwarding table of one family per device. */
@@ -31,11 +34,13 @@ export interface LinkView {
   readonly addresses: readonly AddressView[];
 }
 
-/** A route that carries podwire's protocol number. */
+/** A route with a gateway. */
 export interface RouteView {
   readonly destination: string;
   readonly gateway: string;
   readonly link: string;
+  /** It does not carry podwire's protocol number: somebody else made it, and it stays. */
+  readonly foreign?: true;
 }
 
 export interface NetnsView {

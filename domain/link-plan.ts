@@ -3,7 +3,7 @@ import { aliasFor, ownerOf } from './link-alias.ts';
 import type { LinkView, NetnsView } from './link-observation.ts';
 import type { LinkCommand } from './ports/link-kernel.ts';
 import type { LinkResult } from './records.ts';
-import type { VxlanLinkSpec } from './vxlan.ts';
+import type { PortRange, VxlanLinkSpec } from './vxlan.ts';
 
 export interface LinkWish {
   readonly link: VxlanLinkSpec;
@@ -26,6 +26,8 @@ export type LinkPlan =
   | {
       readonly kind: 'create' | 'adopt' | 'replace' | 'adjust';
       readonly before: LinkResult['before'];
+      /** Under which name the link is filled with forwarding entries after `prepare`. */
+      readonly fillAs: string;
       /** Everything that can be done before the link is up. */
       readonly prepare: readonly LinkCommand[];
       /** The link goes up in this plan: router advertisements have to be refused before. */
@@ -97,6 +99,7 @@ function leftovers(view: NetnsView, wish: LinkWish): LinkCommand[] {
 }
 
 interface Steps {
+  readonly fillAs: string;
   readonly prepare: readonly LinkCommand[];
   readonly ignoreRouterAdvertisements: boolean;
   readonly activate: readonly LinkCommand[];
@@ -111,12 +114,14 @@ function build(
   return { kind, before, ...steps, prepare: [...sweep, ...steps.prepare] };
 }
 
-/** A new device under its temporary name, filled, then renamed; `old` is removed at the last moment the kernel allows. */
+/** A new device under its temporary name; beside an `old` one it is filled there, and takes its place at the last moment. */
 function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps {
   const { link: spec, temporaryName: name } = wish;
   const removeOld: LinkCommand[] = old === undefined ? [] : [{ op: 'remove-link', name: old.name }];
   // Two devices of one VNI and port cannot be in a netns, so an old one with the same must go first.
   const removeFirst = old?.vxlan?.vni === spec.vni && old.vxlan.dstPort === spec.dstPort;
+  const swaps = old !== undefined && !removeFirst;
+  const rename: LinkCommand = { op: 'rename', name, to: spec.interfaceName };
   return {
     prepare: [
       ...(removeFirst ? removeOld : []),
@@ -125,17 +130,18 @@ function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps
         name,
         vni: spec.vni,
         dstPort: spec.dstPort,
+        ...(spec.srcPorts === undefined ? {} : { srcPorts: spec.srcPorts }),
         parent: spec.parent,
         mtu,
         ...(familyOf(wish.vtep) === 6 ? { local: wish.vtep } : {}),
       },
       { op: 'set-alias', name, alias: aliasFor({ podUid: wish.podUid, generation: wish.generation, adopted: false }) },
       ...spec.addresses.map((cidr): LinkCommand => ({ op: 'add-address', name, cidr })),
-      ...(removeFirst ? [] : removeOld),
-      { op: 'rename', name, to: spec.interfaceName },
+      ...(swaps ? [] : [rename]),
     ],
+    fillAs: swaps ? name : spec.interfaceName,
     ignoreRouterAdvertisements: true,
-    activate: activation(spec),
+    activate: [...(swaps ? [...removeOld, rename] : []), ...activation(spec)],
   };
 }
 
@@ -173,6 +179,7 @@ function adjustment(view: NetnsView, present: LinkView, wish: LinkWish, mtu: num
   const goesUp = spec.up && !present.up;
   return {
     prepare,
+    fillAs: name,
     ignoreRouterAdvertisements: goesUp,
     activate: [...stateChange(present, spec, adopted), ...routeChanges(view, present, spec, adopted)],
   };
@@ -190,8 +197,10 @@ function routeChanges(view: NetnsView, present: LinkView, spec: VxlanLinkSpec, a
   // A link that is set down loses its routes by itself; one that goes up starts without them.
   const wanted = spec.up ? spec.routes : [];
   const wantedKeys = new Set(wanted.map(key));
+  // A route that somebody else made before podwire came, the original for example, does as well; it is not ours to remove.
   const haveKeys = new Set(ours.map(key));
-  const removed = !spec.up && !adopted ? [] : ours.filter((route) => !wantedKeys.has(key(route)));
+  const removed =
+    !spec.up && !adopted ? [] : ours.filter((route) => route.foreign !== true && !wantedKeys.has(key(route)));
   return [
     ...removed.map((route): LinkCommand => ({
       op: 'remove-route',
@@ -233,10 +242,15 @@ function carries(link: LinkView, wish: LinkWish): boolean {
     vxlan !== undefined &&
     vxlan.vni === wish.link.vni &&
     vxlan.dstPort === wish.link.dstPort &&
+    hasPorts(vxlan.srcPorts, wish.link.srcPorts) &&
     vxlan.parent === wish.link.parent &&
     vxlan.family === familyOf(wish.vtep)
   );
 }
+
+/** Ports that nobody asked for are whatever they are: the kernel's choice, or somebody else's. */
+const hasPorts = (have: PortRange | undefined, want: PortRange | undefined): boolean =>
+  want === undefined || (have?.first === want.first && have.last === want.last);
 
 const conflict = (code: ConflictCode, reason: string): LinkPlan => ({ kind: 'conflict', code, reason });
 

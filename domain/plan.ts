@@ -11,7 +11,12 @@ import { CLUSTER_SCOPE, networkKey, type NetworkRef } from './network-selection.
 export interface Lane {
   readonly interfaceName: string;
   readonly remove: readonly KnownAttachment[];
-  readonly attach?: { readonly wish: WishedAttachment; readonly sandboxId: string };
+  readonly attach?: {
+    readonly wish: WishedAttachment;
+    readonly sandboxId: string;
+    /** An attached link of the same network with another tunnel stays until this one can take its place (decision 10). */
+    readonly swaps?: true;
+  };
 }
 
 export type Plan =
@@ -26,21 +31,38 @@ export type Plan =
       readonly held: readonly { readonly wish: WishedAttachment; readonly by: NetworkRef }[];
     };
 
-/** Decides what to do; the result depends on nothing but the observation. */
-export function plan(observation: Observation): Plan {
+/** Whether some wish is for another tunnel under the interface that its network has already. */
+export const wantsSwap = ({ wished, known }: Observation): boolean =>
+  known.some((record) => wished.some((wish) => isSwap(record, wish)));
+
+/** An attached VXLAN link whose network moved to another id, port or parent. */
+const isSwap = (record: KnownAttachment, wish: WishedAttachment): boolean =>
+  (record.kind ?? 'vxlan') === 'vxlan' &&
+  (wish.kind ?? 'vxlan') === 'vxlan' &&
+  record.phase !== 'removing' &&
+  record.interfaceName === wish.interfaceName &&
+  networkKey(record.network) === networkKey(wish.network) &&
+  record.tunnelHash !== wish.tunnelHash;
+
+/**
+ * Decides what to do; the result depends on nothing but the observation.
+ *
+ * @param swap false: as the first release did it, the old tunnel goes first
+ */
+export function plan(observation: Observation, swap = true): Plan {
   const live = observation.presence === 'live';
   const wished = live ? observation.wished : [];
   const known = observation.known;
   const missing = wished.filter((wish) => wish.refused === undefined && !isAttached(wish, observation));
   const held = missing.flatMap((wish) => {
-    const by = holderOf(wish, wished, observation);
+    const by = holderOf(wish, wished, observation, swap);
     return by === undefined ? [] : [{ wish, by: by.network }];
   });
   const free = missing.filter((wish) => !held.some((other) => other.wish === wish));
   if (free.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
   // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
   const removable =
-    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation));
+    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation, swap));
   const attachable = free.filter((wish) => !isMoving(wish, removable));
 
   const lanes = new Map<string, Lane>();
@@ -54,7 +76,11 @@ export function plan(observation: Observation): Plan {
   const attaches = attachable.map((wish): Lane => ({
     interfaceName: wish.interfaceName,
     remove: lanes.get(wish.interfaceName)?.remove ?? [],
-    attach: { wish, sandboxId: observation.sandboxId ?? '' },
+    attach: {
+      wish,
+      sandboxId: observation.sandboxId ?? '',
+      ...(swap && known.some((record) => staysForSwap(record, wish, observation)) ? { swaps: true as const } : {}),
+    },
   }));
   return { kind: 'lanes', lanes: [...detaches, ...attaches], more: attachable.length < free.length, held };
 }
@@ -90,12 +116,14 @@ function holderOf(
   wish: WishedAttachment,
   wished: readonly WishedAttachment[],
   observation: Observation,
+  swap: boolean,
 ): KnownAttachment | undefined {
   return observation.known.find(
     (record) =>
       record.interfaceName === wish.interfaceName &&
       !isSameTunnel(record, wish) &&
-      !mustGo(record, wished, observation),
+      !(swap && staysForSwap(record, wish, observation)) &&
+      !mustGo(record, wished, observation, swap),
   );
 }
 
@@ -103,7 +131,16 @@ function isSameTunnel(record: KnownAttachment, wish: WishedAttachment): boolean 
   return networkKey(wish.network) === networkKey(record.network) && wish.tunnelHash === record.tunnelHash;
 }
 
-function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], observation: Observation): boolean {
+/** What a swap leaves in place until then: a link that was once read back, in this very sandbox. */
+const staysForSwap = (record: KnownAttachment, wish: WishedAttachment, { node, sandboxId }: Observation): boolean =>
+  isSwap(record, wish) && record.completed && record.node === node && record.sandboxId === sandboxId;
+
+function mustGo(
+  record: KnownAttachment,
+  wished: readonly WishedAttachment[],
+  observation: Observation,
+  swap: boolean,
+): boolean {
   if (observation.presence !== 'live') return true;
   if (record.node !== observation.node) return true;
   if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
@@ -115,7 +152,10 @@ function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], ob
   if (wish === undefined) return true;
   // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;
+  // A network whose new tunnel is refused keeps the old one.
+  if (swap && record.phase === 'attached' && staysForSwap(record, wish, observation)) return false;
   if (wish.refused !== undefined) return true;
+  if (swap && staysForSwap(record, wish, observation)) return false;
   // The same tunnel with other addresses is changed in place; another tunnel cannot be.
   return !isSameTunnel(record, wish);
 }

@@ -93,6 +93,11 @@ interface AttachmentBase {
 export interface VxlanAttachmentRecord extends AttachmentBase {
   readonly kind: 'vxlan';
   readonly link: VxlanLinkSpec;
+  /**
+   * Tunnels (`port/id`) of the link that this one replaces, while that may still be there: their ids stay the network's until the result
+   * is recorded.
+   */
+  readonly replaces?: readonly string[];
   /** This pod's address on the parent link: what the other members send to. */
   readonly vtep: string;
 }
@@ -106,6 +111,9 @@ export interface CniAttachmentRecord extends AttachmentBase {
   /** The network configuration as it was when the intent was written: ADD, CHECK and DEL get this one, whatever becomes of the object. */
   readonly configText: string;
 }
+
+/** Identity of a tunnel as `vnis` and `users` have it. */
+export const tunnelOf = ({ link }: Pick<VxlanAttachmentRecord, 'link'>): string => `${link.dstPort}/${link.vni}`;
 
 export type AttachmentRecord = VxlanAttachmentRecord | CniAttachmentRecord;
 

@@ -1,5 +1,8 @@
 import type { BackendSettings } from './place.ts';
 
+/** Whose rules decide where podwire's are stricter than kube-vxlan-controller's. */
+export type Compatibility = 'podwire' | 'kube-vxlan-controller';
+
 /** Cluster-wide settings that change what an annotation means; equal in watcher, orchestrator and CLI. */
 export interface DialectSettings {
   /** Label key whose existence selects a pod (kube-vxlan-controller's `selector`). */
@@ -11,6 +14,7 @@ export interface DialectSettings {
   readonly configMapNamespace: string;
   /** `namespace`: an inline network belongs to the pod's namespace. `cluster`: the original's rule, by name alone. */
   readonly inlineScope: 'namespace' | 'cluster';
+  readonly compatibility: Compatibility;
   readonly npwg: NpwgSettings;
   readonly kaloom: KaloomSettings;
   readonly cniPolicy: CniPolicy;
@@ -57,6 +61,7 @@ export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
   configMapName: 'kube-vxlan-controller',
   configMapNamespace: 'kube-system',
   inlineScope: 'namespace',
+  compatibility: 'podwire',
   npwg: { enabled: true, namespaceIsolation: true, sharedNamespaces: [] },
   kaloom: { enabled: false, namespace: 'default' },
   cniPolicy: {

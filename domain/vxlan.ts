@@ -7,6 +7,12 @@ export interface Route {
   readonly gateway: string;
 }
 
+/** Both ends as written. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface VxlanLinkSpec {
   readonly kind: 'vxlan';
   readonly interfaceName: string;
@@ -14,6 +20,8 @@ export interface VxlanLinkSpec {
   readonly vni: number;
   /** UDP port; 8472 is the kernel's default and kube-vxlan-controller's. */
   readonly dstPort: number;
+  /** UDP ports to send from; undefined = as the kernel chooses. */
+  readonly srcPorts?: PortRange;
   /** Name of the link in the same netns that carries the tunnel. */
   readonly parent: string;
   /** Bytes; undefined = parent's MTU − 50 (IPv4) or − 70 (IPv6). */

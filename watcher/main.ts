@@ -5,6 +5,7 @@
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createLogger } from '../adapters/log/logger.ts';
 import { ConfigError } from '../config/cli-flags.ts';
+import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
 import { etcdMarkReader } from './etcd-mark-reader.ts';
 import { startWatcher } from './watcher.ts';
@@ -17,7 +18,7 @@ async function main(): Promise<void> {
     process.stdout.write(watcherHelp());
     return;
   }
-  await run(readWatcherConfig(argv, process.env));
+  await run(readWatcherConfig(argv, process.env, await loadSettingsFile(argv, process.env)));
 }
 
 async function run(config: WatcherConfig): Promise<void> {

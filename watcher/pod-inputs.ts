@@ -30,7 +30,7 @@ export class PodInputsReader {
 
   /** @param data of the ConfigMap; undefined when there is none */
   declare(data: Readonly<Record<string, string>> | undefined): void {
-    this.#declared = data === undefined ? 'absent' : parseConfigMap(data, this.#ip);
+    this.#declared = data === undefined ? 'absent' : parseConfigMap(data, this.#ip, this.#settings.compatibility);
   }
 
   isSelected(pod: PodView): boolean {

@@ -3,7 +3,9 @@ import { Worker, type NativeConnection } from '@temporalio/worker';
 import { createAgentDoor } from '../activities/exec/agent-door.ts';
 import { AgentEntries } from '../activities/exec/agent-entries.ts';
 import { createExecSteps } from '../activities/exec/index.ts';
+import { createLookBatch } from '../activities/look/look-batch.ts';
 import { createNodeActivities } from '../activities/node/index.ts';
+import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
 import type { Etcd } from '../adapters/etcd/client.ts';
 import { createNodeStore, listExecAttachments } from '../adapters/etcd/node-store.ts';
 import { temporaryName } from '../adapters/host/temporary-name.ts';
@@ -17,6 +19,8 @@ import { everyInterval } from './node-loops.ts';
 
 /** One pod holds at most a few of them, whatever happens to it. */
 const SLOTS = 64;
+/** Looks for people come after pods' own operations. */
+const LOOKS_AT_ONCE = 8;
 const CATCH_UP_MS = 5_000;
 /** What no event tells: entries that somebody else removed, and what was left behind by an orchestrator that died. */
 const RESYNC_MS = 600_000;
@@ -54,7 +58,10 @@ export async function createExecBackend(options: ExecBackendOptions): Promise<Ex
     connection: options.connection,
     namespace: options.temporalNamespace,
     taskQueue: EXEC_QUEUE,
-    activities: createNodeActivities(steps),
+    activities: {
+      ...createNodeActivities(steps),
+      lookIntoPods: withHeartbeat(createLookBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
+    },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     maxConcurrentActivityTaskExecutions: SLOTS,
     maxHeartbeatThrottleInterval: '500ms',

@@ -6,6 +6,8 @@
 import { join } from 'node:path';
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
+import { createLookBatch } from '../activities/look/look-batch.ts';
+import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
 import { KeyedMutex } from '../activities/node/keyed-mutex.ts';
@@ -31,6 +33,7 @@ import { ProcessRegistry } from '../adapters/process/registry.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { ConfigError } from '../config/cli-flags.ts';
+import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
@@ -47,6 +50,8 @@ import { SandboxWatch } from './sandbox-watch.ts';
 const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
 const SLOTS = 16;
+/** Looks for people come after pods' own operations. */
+const LOOKS_AT_ONCE = 4;
 const EXIT_TAKEN = 3;
 
 async function serve(config: NodeConfig): Promise<void> {
@@ -156,7 +161,11 @@ async function runWorker(
     connection,
     namespace: config.temporal.namespace,
     taskQueue: nodeQueue(config.node),
-    activities: { ...createNodeActivities(steps), ...createNodeSweep(deps, metrics.sweep, log) },
+    activities: {
+      ...createNodeActivities(steps),
+      ...createNodeSweep(deps, metrics.sweep, log),
+      lookIntoPods: withHeartbeat(createLookBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
+    },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     maxConcurrentActivityTaskExecutions: SLOTS,
     // Heartbeats are how a cancellation gets here; the default throttles them to most of the time-out.
@@ -181,7 +190,7 @@ async function runWorker(
 try {
   const argv = process.argv.slice(2);
   if (argv.includes('--help')) process.stdout.write(nodeHelp());
-  else await serve(readNodeConfig(argv, process.env));
+  else await serve(readNodeConfig(argv, process.env, await loadSettingsFile(argv, process.env)));
   process.exit(0);
 } catch (error) {
   const refused = error instanceof ConfigError;

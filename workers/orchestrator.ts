@@ -23,6 +23,7 @@ import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { podRunIsOpen, removeSweepSchedule } from '../adapters/temporal/sweeps.ts';
 import { ConfigError } from '../config/cli-flags.ts';
+import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
@@ -130,7 +131,7 @@ function logged<T extends object>(activities: T, log: Logger): T {
 try {
   const argv = process.argv.slice(2);
   if (argv.includes('--help')) process.stdout.write(orchestratorHelp());
-  else await run(readOrchestratorConfig(argv, process.env));
+  else await run(readOrchestratorConfig(argv, process.env, await loadSettingsFile(argv, process.env)));
   process.exit(0);
 } catch (error) {
   process.stderr.write(

@@ -14,6 +14,8 @@
  * | node: stuck              | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |
  * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
  * | node: sweep              | 1 attempt, 3 min | the next sweep comes by itself; a second look may run some plugins                |
+ * | look: schedule to start  | 5 s              | a person waits, and is told which node does not answer                           |
+ * | look: start to close     | 30 s             | 250 pods, each with a few processes of 4 ms                                      |
  */
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 
@@ -71,6 +73,14 @@ export const SWEEP: ActivityOptions = {
   startToCloseTimeout: '3m',
   scheduleToStartTimeout: '10s',
   retry: { maximumAttempts: 1 },
+};
+
+/** A look for a person who waits: no worker in time is an answer as well. */
+export const LOOK: ActivityOptions = {
+  ...NODE,
+  startToCloseTimeout: '30s',
+  scheduleToStartTimeout: '5s',
+  retry: { initialInterval: '500ms', maximumAttempts: 2 },
 };
 
 /** Pause before observing again when the world moved on between plan and step, in seconds. */

@@ -1,4 +1,5 @@
 /** The one file the workflow bundle starts from. */
 export { networkMesh } from './network-mesh.ts';
 export { nodeSweep } from './node-sweep.ts';
+export { podLook } from './pod-look.ts';
 export { podNetwork } from './pod-network.ts';

@@ -109,6 +109,8 @@ export class LaneRun {
       ]),
     );
     if (intent.kind === 'stale') throw new Stale(intent.reason);
+    // Nothing was written, and what there is stays.
+    if (intent.kind === 'refused' && this.lane.attach?.swaps === true) undo.length = 0;
     if (intent.kind === 'refused')
       throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
 

@@ -35,8 +35,11 @@ async function sweep(input: NodeSweepInput): Promise<SweepReport> {
 
   const ids = findings.map(({ id }) => id);
   const { removeForeign = false } = input;
+  const spare = await livingAddresses(findings);
   const second = await onNode(input, 'second look', (node, how) =>
-    node.sweepAct.executeWithOptions(how, [{ ...at(input), ids, removeForeign }]),
+    node.sweepAct.executeWithOptions(how, [
+      { ...at(input), ids, removeForeign, ...(spare.length === 0 ? {} : { spare }) },
+    ]),
   );
   if ('state' in second) return second;
   const rows: SweepRow[] = [];
@@ -57,6 +60,28 @@ async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepIn
     await attempt(() => sweepControl.wakeIdlePod({ v, ...pod, reason: 'sweep: something of the pod has no record' }));
   }
 }
+
+/** Of what is to be taken out of forwarding tables: what living pods have, or everything when nobody can say. */
+async function livingAddresses(findings: readonly Looked[]): Promise<readonly string[]> {
+  const addresses = findings.flatMap(({ kind, action, addresses: found = [] }) =>
+    kind === 'stranger' && action === 'remove' ? found : [],
+  );
+  if (addresses.length === 0) return [];
+  const asked = [...new Set(addresses)];
+  try {
+    const living: string[] = [];
+    for (let at = 0; at < asked.length; at += ADDRESSES_AT_ONCE) {
+      living.push(...(await sweepControl.livingAddresses({ v, addresses: asked.slice(at, at + ADDRESSES_AT_ONCE) })));
+    }
+    return living;
+  } catch (error) {
+    if (classify(error).kind === 'cancelled') throw error;
+    return asked;
+  }
+}
+
+/** A request of the Kubernetes API each, in a local activity of two seconds. */
+const ADDRESSES_AT_ONCE = 16;
 
 /** What both looks saw. */
 async function confirmed(input: NodeSweepInput, findings: readonly Looked[]): Promise<SweepReport> {
@@ -82,6 +107,7 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
   const { finding } = row;
   const { pod, attachment, why } = finding;
   if (pod === undefined || attachment === undefined) return row;
+  if (finding.kind === 'stranger') return tellOwner(row, finding);
   const drift = finding.kind === 'drift';
   const taken = await attempt(() =>
     drift
@@ -91,6 +117,12 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
   if (typeof taken === 'string') return { ...row, outcome: 'failed', note: taken };
   const [yes, no]: SweepOutcome[] = drift ? ['repairing', 'gone'] : ['told', 'busy'];
   return { ...row, outcome: (taken ? yes : no) ?? 'failed' };
+}
+
+async function tellOwner(row: SweepRow, { pod, attachment, addresses = [] }: Finding): Promise<SweepRow> {
+  if (pod === undefined || attachment === undefined) return row;
+  const told = await attempt(() => sweepControl.tellStrangers({ v, ...pod, ...attachment, addresses }));
+  return typeof told === 'string' ? { ...row, outcome: 'failed', note: told } : { ...row, outcome: 'reported' };
 }
 
 /** The next sweep tries again, so one try is enough. Returns why it failed. */

@@ -26,7 +26,7 @@ import {
 } from '../domain/messages.ts';
 import type { Observation } from '../domain/observation.ts';
 import { networkKey } from '../domain/network-selection.ts';
-import { plan, type Plan } from '../domain/plan.ts';
+import { plan, wantsSwap, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
@@ -107,7 +107,7 @@ async function observeAndAct(context: RunContext): Promise<Round> {
     control.observePod.executeWithOptions({ summary: 'observe pod, wishes and records' }, [context.pod]),
   );
   context.progress.observed(observation);
-  const decided = plan(observation);
+  const decided = plan(observation, wantsSwap(observation) && patched('swap-in-place'));
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 
   const held = await refuseHeld(context, observation, decided.held);

@@ -1,13 +1,14 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
 import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
 import { attachmentKey } from '../../domain/keys.ts';
-import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
+import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
 import { isExecPlace } from '../../domain/place.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { IntentOutcome } from '../../domain/ports/record-store.ts';
 import {
   EXEC_NETNS,
   RECORD_VERSION,
+  tunnelOf,
   type AttachmentRecord,
   type LinkResult,
   type MemberRecord,
@@ -43,7 +44,9 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       // Run again after its answer was lost: the record says it happened.
       if (stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex) return true;
       if (stored.modRevision !== input.modRevision) return false;
-      return records.recordResult(stored, input.result, memberOf(stored.value, input.result));
+      const done = await records.recordResult(stored, input.result, memberOf(stored.value, input.result));
+      if (done && stored.value.kind === 'vxlan') await wakeWaiting(deps, stored.value.replaces ?? []);
+      return done;
     },
 
     recordFailure: ({ uid, interfaceName, generation, failure }) =>
@@ -62,7 +65,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return true;
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
-      await wakeWaiting(deps, stored.value);
+      await wakeWaiting(deps, tunnelsOf(stored.value));
       return true;
     },
 
@@ -70,7 +73,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return true;
       if (!(await records.entomb(stored))) return false;
-      await wakeWaiting(deps, stored.value);
+      await wakeWaiting(deps, tunnelsOf(stored.value));
       return true;
     },
   };
@@ -92,15 +95,19 @@ const keyOf = (input: RecordInput): string =>
   });
 
 /** Wakes the pods that were refused because the VNI was taken, when it is free now. */
-async function wakeWaiting(deps: RecordDeps, record: AttachmentRecord): Promise<void> {
-  if (record.kind !== 'vxlan') return;
-  const { link } = record;
-  if (!(await deps.records.vniIsFree(link.dstPort, link.vni))) return;
-  for (const waiting of await deps.records.takeWaitingForVni(link.dstPort, link.vni)) {
-    const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
-    await deps.signals.podChanged(pod, `VNI ${link.vni} is free again`);
+async function wakeWaiting(deps: RecordDeps, tunnels: readonly string[]): Promise<void> {
+  for (const tunnel of tunnels) {
+    const [port = NaN, vni = NaN] = tunnel.split('/').map(Number);
+    if (!(await deps.records.vniIsFree(port, vni))) continue;
+    for (const waiting of await deps.records.takeWaitingForVni(port, vni)) {
+      const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
+      await deps.signals.podChanged(pod, `VNI ${vni} is free again`);
+    }
   }
 }
+
+const tunnelsOf = (record: AttachmentRecord): string[] =>
+  record.kind === 'vxlan' ? [tunnelOf(record), ...(record.replaces ?? [])] : [];
 
 async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
@@ -199,10 +206,21 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     // A link that was made before stays ours to remove while it is being changed.
     ...(previous?.value.result === undefined ? {} : { result: previous.value.result }),
   };
-  if (selection.kind === 'vxlan') return { ...base, kind: 'vxlan', link: selection.link, vtep };
+  if (selection.kind === 'vxlan') {
+    const replaces = replacedBy(selection, previous?.value);
+    return { ...base, kind: 'vxlan', link: selection.link, ...(replaces.length === 0 ? {} : { replaces }), vtep };
+  }
   const { dialect, cni, config } = selection;
   const named = { ...cni, interfaceName };
   return { ...base, kind: 'cni', dialect, cni: named, definitionUid: config.uid, configText: config.text };
+}
+
+/** Tunnels of the network that the interface may still have on the host. */
+function replacedBy(selection: VxlanSelection, previous: AttachmentRecord | undefined): readonly string[] {
+  if (previous?.kind !== 'vxlan' || networkKey(previous.network) !== networkKey(selection.network)) return [];
+  const all = new Set([...(previous.replaces ?? []), tunnelOf(previous)]);
+  all.delete(tunnelOf(selection));
+  return [...all];
 }
 
 /** True when this very intent was written before: by this attempt's predecessor, or by a run that was interrupted. */

@@ -32,7 +32,7 @@ export async function readDesired(deps: DesiredDeps, identity: PodIdentity): Pro
     cluster.configMap(settings.configMapNamespace, settings.configMapName),
   ]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
-  const declared = data === undefined ? 'absent' : parseConfigMap(data, ip);
+  const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
   const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings));
   const { parsed, canonical } = desiredInputs(pod, { declared, definitions, md5: deps.md5 }, settings, ip);
   return { pod, parsed, inputsHash: deps.hash(canonical) };

@@ -7,12 +7,21 @@ export interface RepairDriftInput extends RecordInput {
   readonly why: string;
 }
 
+export interface StrangersInput extends RecordInput {
+  readonly generation: number;
+  readonly addresses: readonly string[];
+}
+
 /** Served beside `ControlActivities`. */
 export interface SweepControlActivities {
   /** Moves the record back to `intent` with a new generation, starts the pod's run, tells the pod's owner. False: the record changed. */
   repairDrift(input: RepairDriftInput): Promise<boolean>;
   /** Starts the pod's run unless one is open, which works on it already. True: started. */
   wakeIdlePod(input: PodInput & { readonly reason: string }): Promise<boolean>;
+  /** Tells the pod's owner of forwarding entries that the next sweep removes. Always true. */
+  tellStrangers(input: StrangersInput): Promise<boolean>;
+  /** Those of the addresses that pods have which the label selects and which have not ended. */
+  livingAddresses(input: { readonly v: number; readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** Ends the sweeps of a node that is gone for good. */
   removeSweepSchedule(input: { readonly v: number; readonly node: string }): Promise<void>;
 }

@@ -9,7 +9,7 @@ import type { RepairDriftInput, SweepControlActivities } from './sweep-inputs.ts
 
 export interface SweepControlDeps {
   readonly records: Pick<RecordStore, 'attachment' | 'beginRepair'>;
-  readonly cluster: Pick<Cluster, 'createEvent'>;
+  readonly cluster: Pick<Cluster, 'createEvent' | 'podHasAddress'>;
   readonly signals: Pick<Signals, 'podChanged'>;
   readonly runs: {
     /** Whether a run of the pod is open. */
@@ -27,6 +27,23 @@ export function createSweepControlActivities(deps: SweepControlDeps): SweepContr
       if (await deps.runs.isOpen(pod)) return false;
       await deps.signals.podChanged(pod, reason);
       return true;
+    },
+    tellStrangers: async (input) => {
+      const { uid, namespace, name, sandboxId, interfaceName, addresses } = input;
+      await deps.cluster.createEvent(
+        { uid, namespace, name },
+        {
+          type: 'Warning',
+          reason: 'NetworkEntriesUnknown',
+          message: `${interfaceName} was there before podwire and floods to addresses that no member of its network has: ${addresses.join(', ')}; the next sweep removes these entries unless a labelled pod has the address. To keep one, name it with peers=`,
+          key: `strangers/${sandboxId}/${interfaceName}/${addresses.join(',')}`,
+        },
+      );
+      return true;
+    },
+    livingAddresses: async ({ addresses }) => {
+      const living = await Promise.all(addresses.map((address) => deps.cluster.podHasAddress(address)));
+      return addresses.filter((_address, index) => living[index] === true);
     },
     removeSweepSchedule: ({ node }) => deps.runs.removeSweepSchedule(node),
   };

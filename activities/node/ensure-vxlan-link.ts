@@ -94,8 +94,8 @@ async function carryOut(
   await failpoints.hit('ensureVxlanLink:after-create');
   if (isNew) device.made();
   await Promise.all([
-    kernel.ignoreRouterAdvertisements(netns, record.interfaceName),
-    isNew ? device.sync(netns, false) : undefined,
+    kernel.ignoreRouterAdvertisements(netns, plan.fillAs),
+    isNew ? device.sync(netns, false, plan.fillAs) : undefined,
   ]);
   await failpoints.hit('ensureVxlanLink:before-up');
   const view = await kernel.execute(netns, plan.activate, true);

@@ -15,9 +15,7 @@ export async function lookIntoPod(
   }
   const netns = await deps.door.enterToLook(input, signal);
   try {
-    const answers: (string | undefined)[] = [];
-    for (const question of input.questions) answers.push(await deps.kernel.look(netns, question));
-    return { answers };
+    return { answers: await deps.kernel.print(netns, input.questions) };
   } finally {
     await netns.close();
   }

@@ -85,7 +85,29 @@ async function actOn(
       return input.removeForeign === true ? removeForeign(deps, finding, snapshot) : 'reported';
     case 'unreadable':
       return 'reported';
+    case 'stranger':
+      return settleStranger(deps, finding, snapshot, input, signal);
   }
+}
+
+/** The first sweep that finds it has the pod's owner told, a later one removes what is still so. */
+async function settleStranger(
+  deps: SweepDeps,
+  finding: Finding,
+  { records }: Look['snapshot'],
+  { spare = [] }: SweepActInput,
+  signal: AbortSignal,
+): Promise<SweepOutcome> {
+  if (finding.action === 'report') {
+    deps.memory.toldStrangers(finding);
+    return 'found';
+  }
+  const record = records.find(({ modRevision }) => modRevision === finding.attachment?.modRevision)?.value;
+  const destinations = new Set((finding.addresses ?? []).filter((address) => !spare.includes(address)));
+  if (destinations.size === 0) return 'reported';
+  if (record?.kind !== 'vxlan') return 'gone';
+  const { removed } = await deps.fdb.removeStrangers(record, destinations, signal);
+  return removed === 0 ? 'gone' : 'removed';
 }
 
 async function removeForeign(deps: SweepDeps, { id }: Finding, snapshot: Look['snapshot']): Promise<SweepOutcome> {

@@ -19,6 +19,8 @@ export interface SweepActInput extends SweepLookInput {
   /** Ids of findings of the first look; what the second one does not find again is left alone. */
   readonly ids: readonly string[];
   readonly removeForeign?: boolean;
+  /** Addresses that living pods have: forwarding entries to them stay. */
+  readonly spare?: readonly string[];
 }
 
 export interface SweepActResult {

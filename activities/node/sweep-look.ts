@@ -2,8 +2,16 @@
 import { PodwireError } from '../../domain/failures.ts';
 import type { CniLeftovers } from '../../domain/ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { AttachmentRecord, CniAttachmentRecord, SandboxRecord, Stored } from '../../domain/records.ts';
-import { checkKey, classify, type NodeSnapshot, type ObservedSandbox } from '../../domain/sweep/classify.ts';
+import { ownerOf } from '../../domain/link-alias.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import type { AttachmentRecord, CniAttachmentRecord, Member, SandboxRecord, Stored } from '../../domain/records.ts';
+import {
+  checkKey,
+  classify,
+  type NodeSnapshot,
+  type ObservedSandbox,
+  type Strangers,
+} from '../../domain/sweep/classify.ts';
 import { driftOf } from '../../domain/sweep/drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import { callOf } from './cni-attachment.ts';
@@ -92,9 +100,10 @@ async function snapshotOf(deps: SweepDeps, signal: AbortSignal): Promise<NodeSna
     if (found !== undefined) runtime.set(id, found.ready ? 'ready' : 'not-ready');
   }
   const checks = await checked(deps, records, sandboxes, entries, signal);
+  const strangers = await strangersOf(deps, records, sandboxes, signal);
   return {
     ...{ node, bootId, journal: entries, unreadable, reservations, cacheFiles, sandboxes, records, tombstones },
-    ...{ runtime, checks, temporaryName },
+    ...{ runtime, checks, strangers, temporaryName },
   };
 }
 
@@ -121,6 +130,34 @@ async function observe(deps: SweepDeps, sandbox: SandboxRecord, signal: AbortSig
   } finally {
     await netns.close();
   }
+}
+
+/** Forwarding entries of adopted links that the membership does not ask for (decision 24). */
+async function strangersOf(
+  deps: SweepDeps,
+  records: readonly Stored<AttachmentRecord>[],
+  sandboxes: readonly ObservedSandbox[],
+  signal: AbortSignal,
+): Promise<Map<string, Strangers>> {
+  const views = new Map(sandboxes.map(({ sandboxId, view }) => [sandboxId, view]));
+  const adopted = records.flatMap(({ value }) => {
+    const link = views.get(value.sandboxId)?.links.find(({ name }) => name === value.interfaceName);
+    const isOurs =
+      value.kind === 'vxlan' && value.phase === 'attached' && ownerOf(link?.alias)?.podUid === value.podUid;
+    return isOurs && ownerOf(link?.alias)?.adopted === true ? [value] : [];
+  });
+  const members = new Map<string, Promise<readonly Member[]>>();
+  const found = new Map<string, Strangers>();
+  await eachWithLimit(adopted, AT_ONCE, async (record) => {
+    const network = networkKey(record.network);
+    const reading = members.get(network) ?? deps.store.listMembers(record.network);
+    members.set(network, reading);
+    const addresses = await deps.fdb.strangersOf(record, await reading, signal);
+    const { sandboxId, interfaceName } = record;
+    const strangers = deps.memory.strangers(sandboxId, interfaceName, addresses);
+    if (addresses.length > 0) found.set(checkKey(sandboxId, interfaceName), strangers);
+  });
+  return found;
 }
 
 /** CHECK of the CNI attachments whose links look well; what differs anyway needs no plugin to say so. */

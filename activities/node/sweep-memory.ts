@@ -1,4 +1,5 @@
 /** What a node's sweeps remember from one to the next; lost with the worker, which costs nothing but patience. */
+import type { Strangers } from '../../domain/sweep/classify.ts';
 import type { Finding } from '../../domain/sweep/finding.ts';
 
 export interface SweepObserver {
@@ -18,6 +19,7 @@ interface Repairs {
 export class SweepMemory {
   readonly #firstSeen = new Map<string, number>();
   readonly #repairs = new Map<string, Repairs>();
+  readonly #strangers = new Map<string, ReadonlySet<string>>();
   readonly #now: () => number;
 
   /** @param now milliseconds of a clock that does not jump */
@@ -42,6 +44,22 @@ export class SweepMemory {
     const before = this.#repairs.get(key);
     this.#repairs.set(key, { why: finding.why, count: before?.why === finding.why ? before.count + 1 : 1 });
     if (this.#repairs.size > MAX_REMEMBERED) this.#repairs.delete(this.#repairs.keys().next().value ?? '');
+  }
+
+  /** The pod's owner was told of these addresses. */
+  toldStrangers(finding: Finding): void {
+    const key = keyOf(finding);
+    this.#strangers.set(key, new Set([...(this.#strangers.get(key) ?? []), ...(finding.addresses ?? [])]));
+  }
+
+  /** Takes in what a look found of one link; an address that is not found any more starts anew. */
+  strangers(sandboxId: string, interfaceName: string, addresses: readonly string[]): Strangers {
+    const key = `${sandboxId}/${interfaceName}`;
+    const before = this.#strangers.get(key) ?? new Set();
+    const told = addresses.filter((address) => before.has(address));
+    if (told.length === 0) this.#strangers.delete(key);
+    else this.#strangers.set(key, new Set(told));
+    return { told, fresh: addresses.filter((address) => !before.has(address)) };
   }
 
   /** An interface that is as it should be starts anew. */

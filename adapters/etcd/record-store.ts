@@ -4,11 +4,13 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
   RECORD_VERSION,
+  tunnelOf,
   type AttachmentRecord,
   type LinkResult,
   type MemberRecord,
   type RefusalRecord,
   type Stored,
+  type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
 import {
@@ -20,7 +22,7 @@ import {
   refusalSchema,
   sandboxSchema,
 } from './schemas.ts';
-import { leaveVni, STAYS, witnessIsGone, type Leaving } from './vni-reservation.ts';
+import { leaveReplaced, leaveVni, replacedKeys, STAYS, witnessIsGone, type Leaving } from './vni-reservation.ts';
 
 /** Users of one VNI that go at once may each lose their witness a few times. */
 const MAX_REMOVE_ATTEMPTS = 8;
@@ -128,7 +130,7 @@ async function recordIntent(
   const [reservation, users] = await Promise.all([etcd.get(vniKey), etcd.list(usersPrefix)]);
 
   const owner = networkKey(network);
-  const tunnel = `${link.dstPort}/${link.vni}`;
+  const tunnel = tunnelOf(record);
   if (reservation !== undefined && reservation.value !== owner)
     return { kind: 'vni-taken', tunnel, owner: reservation.value };
   // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
@@ -147,10 +149,21 @@ async function recordIntent(
       { put: key, value },
       { put: vniKey, value: owner },
       { put: ownUser, value: tunnel },
+      ...heldWhileReplaced(record, previous?.value),
       { put: podNodeKeyOf(record), value: '' },
     ],
   );
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
+}
+
+/** What the replaced link has may still be in use on the host: its ids stay held. */
+function heldWhileReplaced(record: VxlanAttachmentRecord, previous: AttachmentRecord | undefined): Operation[] {
+  const held = replacedKeys(record);
+  const before = previous?.kind === 'vxlan' ? replacedKeys(previous) : [];
+  return [
+    ...held.map((key, index): Operation => ({ put: key, value: record.replaces?.[index] ?? '' })),
+    ...before.filter((key) => !held.includes(key)).map((key): Operation => ({ remove: key })),
+  ];
 }
 
 /** An intent that reserves nothing. */
@@ -174,11 +187,13 @@ async function recordResult(
   member: MemberRecord | undefined,
 ): Promise<boolean> {
   const record = stored.value;
-  const attached: AttachmentRecord = { ...record, phase: 'attached', result };
+  const attached: AttachmentRecord = { ...withoutReplaced(record), phase: 'attached', result };
+  const left = record.kind === 'vxlan' ? await leaveReplaced(etcd, record) : [];
   const { applied } = await etcd.transact(
-    [unchanged(stored)],
+    [unchanged(stored), ...left.flatMap(({ conditions }) => conditions)],
     [
       putOperation(stored.key, attached),
+      ...left.flatMap(({ operations }) => operations),
       ...(member === undefined
         ? []
         : [putOperation(keys.memberKey(record.network, record.podUid, record.interfaceName), member)]),
@@ -186,6 +201,12 @@ async function recordResult(
     ],
   );
   return applied;
+}
+
+function withoutReplaced(record: AttachmentRecord): AttachmentRecord {
+  if (record.kind === 'cni') return record;
+  const { replaces: _replaced, ...rest } = record;
+  return rest;
 }
 
 async function beginRemoval(
@@ -240,14 +261,15 @@ async function remove(etcd: Etcd, stored: Stored<AttachmentRecord>, more: readon
       [{ remove: stored.key }, ...operations, ...more],
     );
     if (applied) return true;
-    if (attempt === MAX_REMOVE_ATTEMPTS || !(await witnessIsGone(etcd, leaving))) return false;
+    const gone = await Promise.all(leaving.map((each) => witnessIsGone(etcd, each)));
+    if (attempt === MAX_REMOVE_ATTEMPTS || !gone.includes(true)) return false;
   }
 }
 
 interface Index {
   readonly conditions: readonly Condition[];
   readonly operations: readonly Operation[];
-  readonly leaving: Leaving;
+  readonly leaving: readonly Leaving[];
 }
 
 /** What goes with a record: its failure, the index keys that no other record of the pod needs, and a VNI that nobody else uses. */
@@ -269,17 +291,20 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
   const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
     (entry) => entry !== undefined,
   );
-  const leaving = sameUser || record.kind === 'cni' ? STAYS : await leaveVni(etcd, record);
+  const leaving =
+    sameUser || record.kind === 'cni'
+      ? [STAYS]
+      : [await leaveVni(etcd, record, tunnelOf(record)), ...(await leaveReplaced(etcd, record))];
   return {
     conditions: [
       ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
-      ...leaving.conditions,
+      ...leaving.flatMap(({ conditions }) => conditions),
     ],
     operations: [
       { remove: failureKeyOf(record) },
       ...(record.kind === 'cni' ? [{ remove: keys.cniResultKey(record) }] : []),
       ...unused.map((entry) => ({ remove: entry.key })),
-      ...leaving.operations,
+      ...leaving.flatMap(({ operations }) => operations),
     ],
     leaving,
   };

@@ -25,6 +25,7 @@ const link = z.object({
   interfaceName: z.string(),
   vni: z.number().int().min(1).max(16777215),
   dstPort: z.number().int().min(1).max(65535),
+  srcPorts: z.object({ first: z.number().int(), last: z.number().int() }).exactOptional(),
   parent: z.string(),
   mtu: z.number().int().exactOptional(),
   up: z.boolean(),
@@ -69,7 +70,13 @@ const attachmentBase = {
 };
 
 const vxlanAttachment = z
-  .object({ ...attachmentBase, kind: z.literal('vxlan'), link, vtep: z.string() })
+  .object({
+    ...attachmentBase,
+    kind: z.literal('vxlan'),
+    link,
+    replaces: z.array(z.string()).exactOptional(),
+    vtep: z.string(),
+  })
   .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
 
 const cniSpec: z.ZodType<CniAttachmentSpec> = z.object({

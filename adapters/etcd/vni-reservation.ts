@@ -17,16 +17,16 @@ export interface Leaving {
 /** The VNI stays reserved. */
 export const STAYS: Leaving = { conditions: [], operations: [], witness: undefined };
 
-/** What belongs to the transaction in which this user of the network's VNI goes. */
-export async function leaveVni(etcd: Etcd, { network, podUid, link }: VxlanAttachmentRecord): Promise<Leaving> {
-  const key = keys.vniKey(link.dstPort, link.vni);
+/** What belongs to the transaction in which an attachment no longer uses a tunnel (`port/id`) of its network. */
+export async function leaveVni(etcd: Etcd, record: VxlanAttachmentRecord, tunnel: string): Promise<Leaving> {
+  const { network } = record;
+  const key = keys.tunnelKey(tunnel);
   const reservation = await etcd.get(key);
   if (reservation?.value !== networkKey(network)) return STAYS;
-  const ownUser = keys.userKey(network, podUid, link.interfaceName);
-  const tunnel = `${link.dstPort}/${link.vni}`;
+  const own = new Set(ownUserKeys(record));
   // Read after the reservation: an intent that comes in between writes the reservation again, and the removal fails.
   const { entries } = await etcd.list(keys.usersPrefix(network));
-  const others = entries.filter((user) => user.value === tunnel && user.key !== ownUser);
+  const others = entries.filter((user) => user.value === tunnel && !own.has(user.key));
   // Any of them will do; not all the same one, or those who go at once would all wait for it.
   const chosen = others[Math.floor(Math.random() * others.length)];
   if (chosen === undefined) {
@@ -38,6 +38,28 @@ export async function leaveVni(etcd: Etcd, { network, podUid, link }: VxlanAttac
   }
   const witness: Condition = { key: chosen.key, is: 'equal', value: tunnel };
   return { conditions: [witness], operations: [], witness };
+}
+
+/** All keys by which an attachment holds ids of its network. */
+const ownUserKeys = (record: VxlanAttachmentRecord): string[] => [
+  keys.userKey(record.network, record.podUid, record.link.interfaceName),
+  ...replacedKeys(record),
+];
+
+/** Keys by which it holds the ids of what it replaces. */
+export const replacedKeys = ({ network, podUid, link, replaces = [] }: VxlanAttachmentRecord): string[] =>
+  replaces.map((tunnel) => keys.replacedUserKey(network, podUid, link.interfaceName, tunnel));
+
+/** What belongs to the transaction after which nothing is left of the tunnels that an attachment replaces. */
+export async function leaveReplaced(etcd: Etcd, record: VxlanAttachmentRecord): Promise<Leaving[]> {
+  const { network, podUid, link, replaces = [] } = record;
+  return Promise.all(
+    replaces.map(async (tunnel) => {
+      const leaving = await leaveVni(etcd, record, tunnel);
+      const key = keys.replacedUserKey(network, podUid, link.interfaceName, tunnel);
+      return { ...leaving, operations: [...leaving.operations, { remove: key }] };
+    }),
+  );
 }
 
 /** Whether the reason why a transaction was refused may be that its witness has gone, so that it is worth another try. */

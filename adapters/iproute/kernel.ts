@@ -1,11 +1,11 @@
 /** The kernel's links through iproute2, wherever that runs. */
 import type { NetnsView } from '../../domain/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { LookQuestion } from '../../domain/ports/pod-look.ts';
 import type { RunResult } from '../process/run.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
-import { ipLine, linkName, ROUTE_PROTOCOL } from './lines.ts';
+import { ipLine, linkName } from './lines.ts';
+import { createPrinter } from './printer.ts';
 import { parseNetns } from './views.ts';
 
 /** Runs one program of iproute2 inside an open netns. Only this differs between the node's own kernel and a pod's agent container. */
@@ -33,9 +33,7 @@ export interface ManyCall {
 
 /** A netns with thousands of links still answers in well under a second; a kernel that hangs must not hold the activity's slot. */
 const IP_TIMEOUT_MS = 3_000;
-const LOOK_TIMEOUT_MS = 8_000;
-const OBSERVE = ['address show', `route show table all proto ${ROUTE_PROTOCOL}`];
-const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;
+const OBSERVE = ['address show', 'route show table all'];
 
 /**
  * The kernel as seen through what runs iproute2.
@@ -82,26 +80,6 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
       if (result.code !== 0) throw unknownOutcome(`sysctl ${key}`, result);
     },
     ...createForwarding(inside, many),
-    async look(netns, { about, link }) {
-      const [program, ...args] = lookWords(about, linkName(link));
-      const result = await inside(netns, { program, args, timeoutMs: LOOK_TIMEOUT_MS });
-      if (result.code === 0 && !result.truncated) return result.stdout;
-      if (ABSENT_LINK.test(result.stderr)) return undefined;
-      throw unknownOutcome(`${program} ${args.join(' ')}`, result);
-    },
+    print: createPrinter(inside),
   };
-}
-
-/** A link that is not there: `Cannot find device` (bridge, ip route), `Device "x" does not exist.` (ip address). */
-function lookWords(about: LookQuestion['about'], link: string): [program: 'ip' | 'bridge', ...args: string[]] {
-  switch (about) {
-    case 'fdb':
-      return ['bridge', 'fdb', 'show', 'dev', link];
-    case 'addresses':
-      return ['ip', 'addr', 'show', 'dev', link];
-    case 'details':
-      return ['ip', '-d', 'addr', 'show', 'dev', link];
-    case 'routes':
-      return ['ip', 'route', 'show', 'dev', link];
-  }
 }

@@ -10,7 +10,7 @@ import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
 
 /** The kernel takes far more (`a;b`, `-x`, `$(id)`); the first character keeps words apart from options. */
-const LINK_NAME = /^[a-z][a-zA-Z0-9._-]{0,14}$/;
+const LINK_NAME = /^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/;
 const ALIAS = /^[a-zA-Z0-9:._-]{0,255}$/;
 const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 
@@ -63,7 +63,12 @@ function addLine(command: Extract<LinkCommand, { op: 'add-vxlan' }>): string {
   const vni = integer('id', command.vni, 1, 16777215);
   const port = integer('dstport', command.dstPort, 1, 65535);
   const local = command.local === undefined ? '' : ` local ${address(command.local)}`;
-  const tunnel = `vxlan id ${vni} dstport ${port} dev ${linkName(command.parent)} nolearning${local}`;
+  const { first, last } = command.srcPorts ?? {};
+  const source =
+    first === undefined || last === undefined
+      ? ''
+      : ` srcport ${integer('srcport', first, 1, 65535)} ${integer('srcport', last, 1, 65535)}`;
+  const tunnel = `vxlan id ${vni} dstport ${port}${source} dev ${linkName(command.parent)} nolearning${local}`;
   return `link add name ${linkName(command.name)} mtu ${mtu} type ${tunnel}`;
 }
 
@@ -117,8 +122,7 @@ export function neighbourLine(verb: 'replace' | 'delete', link: string, neighbou
 
 /** Throws InvalidLink for what must not be a link's name on a command line. */
 export function linkName(text: string): string {
-  if (!LINK_NAME.test(text))
-    throw invalid('interface name', text, 'a lower-case letter, then up to 14 of a-z A-Z 0-9 . _ -');
+  if (!LINK_NAME.test(text)) throw invalid('interface name', text, 'a letter, then up to 14 of a-z A-Z 0-9 . _ -');
   return text;
 }
 

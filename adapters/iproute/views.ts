@@ -4,6 +4,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
 import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
+import { ROUTE_PROTOCOL } from './lines.ts';
 
 const linkSchema = z.object({
   ifindex: z.number(),
@@ -19,6 +20,7 @@ const linkSchema = z.object({
         .object({
           id: z.number().optional(),
           port: z.number().optional(),
+          port_range: z.object({ low: z.number(), high: z.number() }).optional(),
           link: z.string().optional(),
           learning: z.boolean().optional(),
           local6: z.string().optional(),
@@ -33,7 +35,14 @@ const linkSchema = z.object({
     .default([]),
 });
 const linksSchema = z.array(linkSchema);
-const routesSchema = z.array(z.object({ dst: z.string(), gateway: z.string().optional(), dev: z.string().optional() }));
+const routesSchema = z.array(
+  z.object({
+    dst: z.string(),
+    gateway: z.string().optional(),
+    dev: z.string().optional(),
+    protocol: z.string().optional(),
+  }),
+);
 const fdbSchema = z.array(
   z.object({
     mac: z.string(),
@@ -49,7 +58,7 @@ const fdbSchema = z.array(
 const neighboursSchema = z.array(z.object({ dst: z.string(), lladdr: z.string().optional() }));
 
 /**
- * Parses the output of a batch that ends with `address show` and `route show table all proto …`: one JSON document a line.
+ * Parses the output of a batch that ends with `address show` and `route show table all`: one JSON document a line.
  * Throws CommandFailed when it is cut off or of another form.
  */
 export function parseNetns(stdout: string): NetnsView {
@@ -110,21 +119,29 @@ function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
   return {
     vni: data.id,
     dstPort: data.port ?? 0,
+    ...sourcePorts(data.port_range),
     parent: data.link,
     family: six === undefined ? 4 : 6,
     learning: data.learning !== false,
   };
 }
 
+/** 0 and 0 is the kernel's way to say that it chooses. */
+function sourcePorts(range: { low: number; high: number } | undefined): Pick<VxlanView, 'srcPorts'> {
+  return range === undefined || range.high === 0 ? {} : { srcPorts: { first: range.low, last: range.high } };
+}
+
 /** iproute2 leaves out the prefix of host routes and calls the widest one `default`. */
 function routeView(route: z.infer<typeof routesSchema>[number]): RouteView[] {
-  const { gateway, dev } = route;
+  const { gateway, dev, protocol } = route;
   if (gateway === undefined || dev === undefined) return [];
   const six = gateway.includes(':');
   let destination = route.dst;
   if (destination === 'default') destination = six ? '::/0' : '0.0.0.0/0';
   else if (!destination.includes('/')) destination = `${destination}/${six ? 128 : 32}`;
-  return [{ destination, gateway, link: dev }];
+  // Without a protocol in the output it is the one that was asked for.
+  const ours = protocol === undefined || protocol === String(ROUTE_PROTOCOL);
+  return [{ destination, gateway, link: dev, ...(ours ? {} : { foreign: true as const }) }];
 }
 
 function parseJson(text: string): unknown {

@@ -6,13 +6,14 @@ import { getDefinition } from './definitions.ts';
 import { createEvent } from './events.ts';
 import { getNode } from './nodes.ts';
 import type { PodKeys } from './pod-view.ts';
-import { getPod, patchAnnotations } from './pods.ts';
+import { getPod, patchAnnotations, podHasAddress } from './pods.ts';
 
 /** @param keys labels and annotations that the dialects read; nothing else of a pod is kept */
 export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
   return {
     pod: (namespace, name) => getPod(client, keys, namespace, name),
     configMap: async (namespace, name) => (await getConfigMap(client, namespace, name))?.data,
+    podHasAddress: (address) => podHasAddress(client, keys, address),
     nodeUid: async (node) => (await getNode(client, node))?.uid,
     definition: (ref) => getDefinition(client, ref),
     publishStatus: (pod, annotations, asRead) => patchAnnotations(client, pod, annotations, asRead),

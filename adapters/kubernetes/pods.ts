@@ -27,6 +27,19 @@ export async function getPod(
 }
 
 /**
+ * Whether a pod that has one of the labels and has not ended has this address.
+ * @throws PodwireError `ApiUnavailable`
+ */
+export async function podHasAddress(client: KubeClient, keys: PodKeys, address: string): Promise<boolean> {
+  const query = { fieldSelector: `status.podIP=${address}`, labelSelector: keys.labels.join(',') };
+  const what = `find the pod that has address ${address}`;
+  const body = bodyOf(await client.call({ method: 'GET', path: apiPath('api', 'v1', 'pods'), query }), what);
+  const { items } = (body ?? {}) as { items?: unknown };
+  if (!Array.isArray(items)) throw new PodwireError('ApiUnavailable', `${what}: the answer is no list`);
+  return items.some((item) => podView(item, keys)?.phaseClass === 'counts');
+}
+
+/**
  * Writes annotations (JSON merge patch, RFC 7396); null removes one. The UID in the patch makes the API refuse it when the name
  * has meanwhile gone to another pod.
  * @param asRead resourceVersion that the pod must still have

@@ -41,11 +41,12 @@ interface LintOptions {
   readonly configmap?: string;
   readonly definitions?: string;
   readonly namespace: string;
-  readonly inlineScope: DialectSettings['inlineScope'];
+  readonly inlineScope?: DialectSettings['inlineScope'];
 }
 
-/** What the administrator decides about CNI networks; the same flags and variables as podwire's processes have. */
-const cniSettings = {
+/** What the administrator decides; the same flags and variables as podwire's processes have. */
+const lintSettings = {
+  compatibility: dialectSettings.compatibility,
   npwgNamespaceIsolation: dialectSettings.npwgNamespaceIsolation,
   npwgSharedNamespaces: dialectSettings.npwgSharedNamespaces,
   kaloomNamespace: dialectSettings.kaloomNamespace,
@@ -76,11 +77,12 @@ export function register(program: Command): void {
     )
     .option('-n, --namespace <name>', 'namespace of the pod', 'default')
     .addOption(
-      new Option('--inline-scope <scope>', 'openvnf: what a network belongs to that only the annotation declares')
-        .choices(['namespace', 'cluster'])
-        .default(DEFAULT_DIALECT_SETTINGS.inlineScope),
+      new Option(
+        '--inline-scope <scope>',
+        'openvnf: what a network belongs to that only the annotation declares',
+      ).choices(['namespace', 'cluster']),
     );
-  addSettings(command, cniSettings).action((file: string, options: LintOptions) => lint(file, options, command));
+  addSettings(command, lintSettings).action((file: string, options: LintOptions) => lint(file, options, command));
 }
 
 async function lint(file: string, options: LintOptions, command: Command): Promise<void> {
@@ -120,10 +122,12 @@ function refuseMisplaced({ dialect, configmap, definitions }: LintOptions): void
 }
 
 function settingsFor(options: LintOptions, command: Command): DialectSettings {
-  const values = settingsOf(command, cniSettings);
+  const values = settingsOf(command, lintSettings);
+  const { compatibility } = values;
   return {
     ...DEFAULT_DIALECT_SETTINGS,
-    inlineScope: options.inlineScope,
+    inlineScope: options.inlineScope ?? (compatibility === 'podwire' ? 'namespace' : 'cluster'),
+    compatibility,
     npwg: {
       enabled: true,
       namespaceIsolation: values.npwgNamespaceIsolation,
@@ -136,7 +140,9 @@ function settingsFor(options: LintOptions, command: Command): DialectSettings {
 
 async function lintOpenvnf(annotation: string, options: LintOptions, settings: DialectSettings) {
   const declared: DeclaredNetworks | 'absent' =
-    options.configmap === undefined ? 'absent' : parseConfigMap(await readConfigMapFile(options.configmap), ipCodec);
+    options.configmap === undefined
+      ? 'absent'
+      : parseConfigMap(await readConfigMapFile(options.configmap), ipCodec, settings.compatibility);
   const labels = { [settings.selector]: 'true' };
   const pod = podWith({ [settings.annotation]: annotation }, options.namespace, labels);
   const parsed = parseSelections({ pod, declared, settings, ip: ipCodec });

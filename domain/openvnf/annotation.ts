@@ -4,9 +4,11 @@
  */
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
+import type { Compatibility } from '../settings.ts';
 import { isNetworkName, NETWORK_NAME_RULE, optionNamed } from './names.ts';
 import { readOptions, type NetworkOptions } from './options.ts';
 import { problem, shown } from './problems.ts';
+import { isOriginal } from './rules.ts';
 import { tokensOf, type Token, type Word } from './tokens.ts';
 import { utf8Length } from '../utf8-length.ts';
 
@@ -19,6 +21,7 @@ export interface AnnotatedNetwork {
   readonly options: NetworkOptions;
   /** Mistakes in this network's own part of the annotation. */
   readonly problems: readonly SelectionProblem[];
+  readonly warnings: readonly SelectionProblem[];
 }
 
 export interface ParsedAnnotation {
@@ -26,6 +29,7 @@ export interface ParsedAnnotation {
   readonly networks: readonly AnnotatedNetwork[];
   /** Mistakes that belong to none of `networks`: a duplicate, a name that is no name, an annotation too long. */
   readonly problems: readonly SelectionProblem[];
+  readonly warnings: readonly SelectionProblem[];
 }
 
 interface Section {
@@ -35,20 +39,23 @@ interface Section {
 }
 
 /** Parses any text; never throws. */
-export function parseAnnotation(text: string, ip: IpCodec): ParsedAnnotation {
+export function parseAnnotation(text: string, ip: IpCodec, compatibility: Compatibility): ParsedAnnotation {
   const size = utf8Length(text);
   if (size > MAX_ANNOTATION_BYTES) {
     const why = `the annotation has ${size} bytes; allowed: at most ${MAX_ANNOTATION_BYTES}`;
-    return { networks: [], problems: [problem('AnnotationTooLong', {}, why)] };
+    return { networks: [], problems: [problem('AnnotationTooLong', {}, why)], warnings: [] };
   }
   const { sections, stray } = sectionsOf(tokensOf(text));
   const networks: AnnotatedNetwork[] = [];
   const problems: SelectionProblem[] = [...stray];
+  const warnings: SelectionProblem[] = [];
   const seen = new Map<string, number>();
   for (const section of sections) {
-    const fault = sectionFault(section, seen);
+    const fault = sectionFault(section, seen, compatibility);
     if (fault !== undefined) {
-      problems.push(fault);
+      // The original made the first one and looked no further.
+      const harmless = fault.code === 'DuplicateNetwork' && isOriginal(compatibility);
+      (harmless ? warnings : problems).push(fault);
       continue;
     }
     const name = section.name.text;
@@ -58,20 +65,25 @@ export function parseAnnotation(text: string, ip: IpCodec): ParsedAnnotation {
       problems.push(problem('TooManyNetworks', { network: name, line: section.name.line }, why));
       break;
     }
-    const read = readOptions(section.words, { kind: 'annotation', network: name, ip });
+    const read = readOptions(section.words, { kind: 'annotation', network: name, ip, compatibility });
     networks.push({
       name,
       line: section.name.line,
       options: read.options,
       problems: [...section.misplaced, ...read.problems],
+      warnings: read.warnings,
     });
   }
-  return { networks, problems };
+  return { networks, problems, warnings };
 }
 
-function sectionFault(section: Section, seen: ReadonlyMap<string, number>): SelectionProblem | undefined {
+function sectionFault(
+  section: Section,
+  seen: ReadonlyMap<string, number>,
+  compatibility: Compatibility,
+): SelectionProblem | undefined {
   const place = { network: section.name.text, line: section.name.line };
-  if (!isNetworkName(section.name.text))
+  if (!isNetworkName(section.name.text, compatibility))
     return problem('InvalidNetworkName', place, `is no network name; ${NETWORK_NAME_RULE}`);
   const before = seen.get(section.name.text);
   if (before === undefined) return undefined;

@@ -1,6 +1,7 @@
 /** Annotation over ConfigMap over defaults: the link that one network makes, and what does not fit together in it. */
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
+import type { Compatibility } from '../settings.ts';
 import { DEFAULT_DST_PORT, DEFAULT_PARENT, type Route, type VxlanLinkSpec } from '../vxlan.ts';
 import { INTERFACE_NAME_RULE, isInterfaceName } from './names.ts';
 import type { NetworkOptions } from './options.ts';
@@ -19,6 +20,7 @@ export function judgeLink(
   place: { readonly network: string; readonly line: number },
   options: { readonly declared: NetworkOptions; readonly own: NetworkOptions; readonly id: number },
   ip: IpCodec,
+  compatibility: Compatibility,
 ): JudgedLink {
   const merged: NetworkOptions = { ...options.declared, ...options.own };
   const wanted: VxlanLinkSpec = {
@@ -26,6 +28,7 @@ export function judgeLink(
     interfaceName: merged.name ?? place.network,
     vni: options.id,
     dstPort: merged.dstPort ?? DEFAULT_DST_PORT,
+    ...(merged.srcPorts === undefined ? {} : { srcPorts: merged.srcPorts }),
     parent: merged.dev ?? DEFAULT_PARENT,
     ...(merged.mtu === undefined ? {} : { mtu: merged.mtu }),
     up: merged.up ?? false,
@@ -35,16 +38,17 @@ export function judgeLink(
     ...(merged.flood === false ? { flood: false } : {}),
   };
   const { routes, warnings } = possibleRoutes(wanted, place, ip);
-  return { link: { ...wanted, routes }, problems: linkProblems(wanted, place, ip), warnings };
+  return { link: { ...wanted, routes }, problems: linkProblems(wanted, place, ip, compatibility), warnings };
 }
 
 function linkProblems(
   link: VxlanLinkSpec,
   place: { readonly network: string; readonly line: number },
   ip: IpCodec,
+  compatibility: Compatibility,
 ): SelectionProblem[] {
   const problems: SelectionProblem[] = [];
-  if (!isInterfaceName(link.interfaceName)) {
+  if (!isInterfaceName(link.interfaceName, compatibility)) {
     const why = `its name cannot be that of the interface; give another one with name=…; ${INTERFACE_NAME_RULE}`;
     problems.push(problem('InvalidInterfaceName', place, why));
   } else if (link.interfaceName === link.parent) {

@@ -1,7 +1,12 @@
 /** Which names are allowed. The kernel is no filter: it takes `a;b`, `-x` and `dev`, and rewrites `veth%d`. */
+import type { Compatibility } from '../settings.ts';
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const INTERFACE_NAME = /^[a-z][a-z0-9._-]{0,14}$/;
+
+/** What the original let through of either, as far as etcd, Temporal and the kernel take it: ConfigMap keys (Kubernetes). */
+const ORIGINAL_NETWORK_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+const ORIGINAL_INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 
 /** podwire's own devices while they are being built. */
 const TEMPORARY_NAME = /^pw[0-9a-f]{12}$/;
@@ -28,6 +33,7 @@ export const OPTION_NAMES = [
   'route',
   'mtu',
   'dstport',
+  'srcport',
   'type',
   'peers',
   'flood',
@@ -46,22 +52,25 @@ export const NETWORK_NAME_RULE =
 export const isDnsLabel = (name: string): boolean => DNS_LABEL.test(name);
 
 /** A DNS-1123 label that cannot be mistaken for an option. */
-export const isNetworkName = (name: string): boolean => isDnsLabel(name) && optionNamed(name) === undefined;
+export const isNetworkName = (name: string, compatibility: Compatibility): boolean =>
+  (compatibility === 'kube-vxlan-controller' ? ORIGINAL_NETWORK_NAME.test(name) : isDnsLabel(name)) &&
+  optionNamed(name) === undefined;
 
 export const INTERFACE_NAME_RULE =
   'an interface name has 1 to 15 characters: a lower-case letter, then lower-case letters, digits, ".", "_" or "-"; ' +
   'not lo, eth0, a word of the ip command (dev, type, up, …) or pw followed by 12 hex digits';
 
 /** Name for a device that podwire makes. */
-export const isInterfaceName = (name: string): boolean => name !== 'eth0' && isParentName(name);
+export const isInterfaceName = (name: string, compatibility: Compatibility): boolean =>
+  name !== 'eth0' && isParentName(name, compatibility);
 
 export const PARENT_NAME_RULE =
   'a device name of the pod, as eth0: 1 to 15 lower-case letters, digits, ".", "_" or "-", a letter first; ' +
   'not lo, a word of the ip command or pw followed by 12 hex digits';
 
 /** Name of the device that carries a tunnel. */
-export const isParentName = (name: string): boolean =>
-  INTERFACE_NAME.test(name) &&
+export const isParentName = (name: string, compatibility: Compatibility): boolean =>
+  (compatibility === 'kube-vxlan-controller' ? ORIGINAL_INTERFACE_NAME : INTERFACE_NAME).test(name) &&
   name !== 'lo' &&
   !IPROUTE_WORDS.has(name) &&
   !BOOLEANS.has(name) &&

@@ -4,7 +4,8 @@
  */
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
-import type { Route } from '../vxlan.ts';
+import type { Compatibility } from '../settings.ts';
+import type { PortRange, Route } from '../vxlan.ts';
 import { ADDRESS_RULE, PEERS_RULE, ROUTE_RULE, readAddress, readPeers, readRoute } from './addresses.ts';
 import {
   INTERFACE_NAME_RULE,
@@ -18,6 +19,7 @@ import {
 import { nearestOption } from './nearest.ts';
 import { problem, shown } from './problems.ts';
 import { read, refused, type Reading } from './reading.ts';
+import { isOriginal, lastOfEach, withPrefixLength } from './rules.ts';
 import type { Word } from './tokens.ts';
 
 /** What one source says about a network; undefined = says nothing, an empty list = switched off (`ip=false`). */
@@ -28,6 +30,7 @@ export interface NetworkOptions {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly dstPort?: number;
+  readonly srcPorts?: PortRange;
   readonly type?: 'vxlan';
   readonly addresses?: readonly string[];
   readonly routes?: readonly Route[];
@@ -40,6 +43,7 @@ export interface OptionSource {
   readonly kind: 'annotation' | 'config-map';
   readonly network: string;
   readonly ip: IpCodec;
+  readonly compatibility: Compatibility;
 }
 
 export const MAX_VNI = 2 ** 24 - 1;
@@ -56,22 +60,24 @@ interface Fault {
   readonly why: string;
 }
 /** Puts one value into the draft; `value` is undefined for a bare word. */
-type Reader = (draft: Draft, value: string | undefined, ip: IpCodec) => Fault | undefined;
+type Reader = (draft: Draft, value: string | undefined, source: OptionSource) => Fault | undefined;
 
-type ScalarKey = 'id' | 'name' | 'dev' | 'up' | 'mtu' | 'dstPort' | 'type' | 'flood';
+type ScalarKey = 'id' | 'name' | 'dev' | 'up' | 'mtu' | 'dstPort' | 'srcPorts' | 'type' | 'flood';
 
 function scalar<K extends ScalarKey>(
   key: K,
   rule: string,
-  parse: (value: string) => Reading<NonNullable<NetworkOptions[K]>>,
+  parse: (value: string, source: OptionSource) => Reading<NonNullable<NetworkOptions[K]>>,
+  text: (value: NonNullable<NetworkOptions[K]>) => string = String,
 ): Reader {
-  return (draft, value) => {
+  return (draft, value, source) => {
     // `id=true` and the bare `id` mean the same in this dialect.
     if (key !== 'up' && key !== 'flood' && (value === undefined || value === 'true')) return missingValue(rule);
-    const reading = parse(value ?? 'true');
+    const reading = parse(value ?? 'true', source);
     if (!reading.ok) return invalidValue(value, reading.why, rule);
-    if (draft[key] !== undefined && draft[key] !== reading.value) {
-      return { code: 'DuplicateOption', why: `was given before with value ${shown(String(draft[key]))}; give it once` };
+    const before = draft[key];
+    if (before !== undefined && text(before) !== text(reading.value)) {
+      return { code: 'DuplicateOption', why: `was given before with value ${shown(text(before))}; give it once` };
     }
     draft[key] = reading.value;
     return undefined;
@@ -99,9 +105,22 @@ function boolean(value: string): Reading<boolean> {
 }
 
 const matching =
-  (accepts: (value: string) => boolean) =>
-  (value: string): Reading<string> =>
-    accepts(value) ? read(value) : refused('is not allowed as a device name');
+  (accepts: (value: string, compatibility: Compatibility) => boolean) =>
+  (value: string, { compatibility }: OptionSource): Reading<string> =>
+    accepts(value, compatibility) ? read(value) : refused('is not allowed as a device name');
+
+const PORT = integer(1, MAX_PORT);
+const PORT_RANGE_RULE = `two UDP ports from 1 to ${MAX_PORT} with "-" between them, the lower one first, as 20000-30000`;
+const portRangeText = ({ first, last }: PortRange): string => `${first}-${last}`;
+
+/** As in ebengt's fork of kube-vxlan-controller; ip(8) wants two ports. */
+function portRange(value: string): Reading<PortRange> {
+  const parts = value.split('-').map(PORT);
+  const [first, last] = parts;
+  if (parts.length !== 2 || first?.ok !== true || last?.ok !== true) return refused('is no range of UDP ports');
+  // The kernel takes the upper end as not included and sends from no port at all when nothing is left (ip-link(8)).
+  return first.value < last.value ? read({ first: first.value, last: last.value }) : refused('is an empty range');
+}
 
 const vxlanOnly = (value: string): Reading<'vxlan'> =>
   value === 'vxlan' ? read('vxlan') : refused('is no type podwire knows');
@@ -149,7 +168,7 @@ function list<K extends 'addresses' | 'routes' | 'peers', T extends NonNullable<
   key: K,
   option: ListOption<T>,
 ): Reader {
-  return (draft, value, ip) => {
+  return (draft, value, { ip }) => {
     const result = extended(draft[key] as readonly T[] | undefined, value, ip, option);
     if ('code' in result) return result;
     if (result.ok) draft[key] = result.value as unknown as Draft[K];
@@ -181,41 +200,64 @@ const peerList: ListOption<string> = {
   text: (peer) => peer,
 };
 
+const addressReader = list('addresses', addressList);
+
 const READERS: Readonly<Record<OptionName, Reader>> = {
   id: scalar('id', `a whole number from 1 to ${MAX_VNI}`, integer(1, MAX_VNI)),
   name: scalar('name', INTERFACE_NAME_RULE, matching(isInterfaceName)),
   dev: scalar('dev', PARENT_NAME_RULE, matching(isParentName)),
   up: scalar('up', 'the bare word up, up=true or up=false', boolean),
-  ip: list('addresses', addressList),
+  ip: (draft, value, source) =>
+    addressReader(
+      draft,
+      value !== undefined && isOriginal(source.compatibility) ? withPrefixLength(value) : value,
+      source,
+    ),
   route: list('routes', routeList),
   mtu: scalar('mtu', `a whole number from ${MIN_MTU} to ${MAX_MTU}`, integer(MIN_MTU, MAX_MTU)),
   dstport: scalar('dstPort', `a UDP port from 1 to ${MAX_PORT}`, integer(1, MAX_PORT)),
+  srcport: scalar('srcPorts', PORT_RANGE_RULE, portRange, portRangeText),
   type: scalar('type', 'vxlan', vxlanOnly),
   peers: list('peers', peerList),
   flood: scalar('flood', 'the bare word flood, flood=true or flood=false', boolean),
 };
 
+export interface OptionsRead {
+  readonly options: NetworkOptions;
+  readonly problems: readonly SelectionProblem[];
+  readonly warnings: readonly SelectionProblem[];
+}
+
+/** The original's defaults win over these options of a ConfigMap entry. */
+const WITHOUT_EFFECT: readonly OptionName[] = ['dev', 'name', 'type'];
+const NO_EFFECT_BECAUSE =
+  'has no effect in a ConfigMap entry under the compatibility rules of kube-vxlan-controller; write it in the annotation, or leave these rules';
+
 /** Reads the options of one network; never throws, and reads on after a mistake so that all are reported at once. */
-export function readOptions(
-  words: readonly Word[],
-  source: OptionSource,
-): { readonly options: NetworkOptions; readonly problems: readonly SelectionProblem[] } {
+export function readOptions(words: readonly Word[], source: OptionSource): OptionsRead {
   const draft: Draft = {};
   const problems: SelectionProblem[] = [];
-  for (const word of words) {
+  const warnings: SelectionProblem[] = [];
+  const original = isOriginal(source.compatibility);
+  for (const word of original ? lastOfEach(words) : words) {
     const { key, value } = split(word.text, source);
     // Lines of a ConfigMap value are not lines of the annotation.
     const line = source.kind === 'annotation' ? word.line : undefined;
     const place = { network: source.network, option: key, value, line };
     const option = optionNamed(key);
     if (option === undefined) {
-      problems.push(problem('UnknownOption', place, unknownOption(key, value, source)));
+      const found = problem('UnknownOption', place, unknownOption(key, value, source));
+      (original ? warnings : problems).push(found);
       continue;
     }
-    const fault = READERS[option](draft, value, source.ip);
+    if (original && source.kind === 'config-map' && WITHOUT_EFFECT.includes(option)) {
+      warnings.push(problem('NoEffectInConfigMap', place, NO_EFFECT_BECAUSE));
+      continue;
+    }
+    const fault = READERS[option](draft, value, source);
     if (fault !== undefined) problems.push(problem(fault.code, place, fault.why));
   }
-  return { options: draft, problems };
+  return { options: draft, problems, warnings };
 }
 
 function split(word: string, source: OptionSource): { key: string; value: string | undefined } {

@@ -15,6 +15,7 @@ import { identityKey, NOTHING_DECLARED, type DeclaredNetworks } from './config-m
 import { judgeLink } from './link.ts';
 import type { NetworkOptions } from './options.ts';
 import { withoutConflicts, type Candidate } from './pod-conflicts.ts';
+import { isOriginal, isSelected } from './rules.ts';
 import { problem } from './problems.ts';
 
 export interface SelectionsInput {
@@ -37,19 +38,20 @@ export interface OpenvnfSelections extends ParsedSelections {
 
 const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [] };
 
-/** Judges the networks of one pod; a pod without the label or without the annotation asks for nothing. */
+/** Judges the networks of one pod; a pod that the label does not select, or without the annotation, asks for nothing. */
 export function parseSelections(input: SelectionsInput): OpenvnfSelections {
   const { pod, settings } = input;
   const text = Object.hasOwn(pod.annotations, settings.annotation) ? pod.annotations[settings.annotation] : undefined;
-  if (!Object.hasOwn(pod.labels, settings.selector) || text === undefined) return NOTHING;
-  const annotation = parseAnnotation(text, input.ip);
+  const label = Object.hasOwn(pod.labels, settings.selector) ? pod.labels[settings.selector] : undefined;
+  if (!isSelected(label, settings.compatibility) || text === undefined) return NOTHING;
+  const annotation = parseAnnotation(text, input.ip, settings.compatibility);
   const judged = annotation.networks.map((network) => judge(network, input));
   const { accepted, refused } = withoutConflicts(judged.flatMap((verdict) => verdict.candidate ?? []));
   const problems = [...annotation.problems, ...judged.flatMap((verdict) => verdict.problems), ...refused];
   return {
     selections: accepted.map((candidate) => candidate.selection),
     problems: limited(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))),
-    warnings: limited(accepted.flatMap((candidate) => candidate.warnings)),
+    warnings: limited([...annotation.warnings, ...accepted.flatMap((candidate) => candidate.warnings)]),
     keep: annotation.networks.flatMap((network, index) => (judged[index]?.keep === true ? [network.name] : [])),
   };
 }
@@ -72,10 +74,11 @@ function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
   // An id that is written but wrong: its problem is among the network's own.
   if (id === undefined) return { problems: network.problems, keep: false };
 
-  const judged = judgeLink(place, { declared: entry ?? {}, own: network.options, id }, input.ip);
+  const { compatibility } = input.settings;
+  const judged = judgeLink(place, { declared: entry ?? {}, own: network.options, id }, input.ip, compatibility);
   const problems = [
     ...network.problems,
-    ...fixedByDeclaration(network, entry),
+    ...(isOriginal(compatibility) ? [] : fixedByDeclaration(network, entry)),
     ...takenByDeclared(place, identityKey(judged.link.dstPort, id), catalogue),
     ...judged.problems,
   ];
@@ -90,7 +93,12 @@ function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
     network: { scope, name: network.name },
     link: judged.link,
   };
-  const warnings = [...judged.warnings, ...sharedIdentity(place, identityKey(judged.link.dstPort, id), catalogue)];
+  const warnings = [
+    ...network.warnings,
+    ...(catalogue.warnings.get(network.name) ?? []),
+    ...judged.warnings,
+    ...sharedIdentity(place, identityKey(judged.link.dstPort, id), catalogue),
+  ];
   return { candidate: { selection, line: network.line, warnings }, problems: [], keep: false };
 }
 

@@ -17,6 +17,8 @@ export interface Cluster {
   readonly pod: (namespace: string, name: string) => Promise<PodView | undefined>;
   /** Data of a ConfigMap; undefined when it does not exist. */
   readonly configMap: (namespace: string, name: string) => Promise<Readonly<Record<string, string>> | undefined>;
+  /** Whether a pod that kube-vxlan-controller's label selects has this address and has not ended. */
+  readonly podHasAddress: (address: string) => Promise<boolean>;
   /** UID of a Node object; undefined when it does not exist. */
   readonly nodeUid: (node: string) => Promise<string | undefined>;
   /** The object that defines a CNI network; undefined when it does not exist. */

@@ -4,6 +4,7 @@ import type { NetnsView } from '../link-observation.ts';
 import type { Neighbour, NeighbourChange } from '../neighbours.ts';
 import type { NetnsIdentity } from '../records.ts';
 import type { LookQuestion } from './pod-look.ts';
+import type { PortRange } from '../vxlan.ts';
 
 /** One line for the kernel. Values are parsed and written anew by the adapter; none is passed on as it came. */
 export type LinkCommand =
@@ -12,6 +13,7 @@ export type LinkCommand =
       readonly name: string;
       readonly vni: number;
       readonly dstPort: number;
+      readonly srcPorts?: PortRange;
       readonly parent: string;
       readonly mtu: number;
       /** Own tunnel address; given for IPv6 only, where it makes the device one of that family. */
@@ -75,8 +77,11 @@ export interface NetnsKernel {
   readNeighbours(netns: OpenNetns, link: string): Promise<readonly Neighbour[] | undefined>;
   /** As `changeFdbs`. */
   changeNeighbours(changes: readonly LinkChange<NeighbourChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
-  /** What iproute2 prints for people; undefined when there is no such link. */
-  look(netns: OpenNetns, question: LookQuestion): Promise<string | undefined>;
+  /**
+   * What iproute2 says about links, in its own words: for people, never to be parsed by podwire. One answer for each question, in
+   * their order; undefined: there is no link of that name.
+   */
+  print(netns: OpenNetns, questions: readonly LookQuestion[]): Promise<readonly (string | undefined)[]>;
 }
 
 /** A node's own kernel. */

@@ -35,8 +35,17 @@ export interface NodeSnapshot {
   readonly runtime: ReadonlyMap<string, 'ready' | 'not-ready'>;
   /** What CHECK said where it failed, by `checkKey`. */
   readonly checks: ReadonlyMap<string, string>;
+  /** Of adopted links, by `checkKey`. */
+  readonly strangers: ReadonlyMap<string, Strangers>;
   /** Name under which a pod's interface is made. */
   readonly temporaryName: (podUid: string, interfaceName: string) => string;
+}
+
+/** Where forwarding entries of an adopted link lead to that no member has. */
+export interface Strangers {
+  /** An earlier sweep found them as well, and told the pod's owner. */
+  readonly told: readonly string[];
+  readonly fresh: readonly string[];
 }
 
 export const checkKey = (sandboxId: string, interfaceName: string): string => `${sandboxId}/${interfaceName}`;
@@ -46,6 +55,7 @@ export function classify(snapshot: NodeSnapshot): Finding[] {
   return [
     ...orphanLinks(snapshot),
     ...orphanJournal(snapshot),
+    ...strangers(snapshot),
     ...drifted(snapshot),
     ...unattended(snapshot),
     ...reservations(snapshot),
@@ -101,6 +111,25 @@ function orphanJournal({ node, journal, records, tombstones, sandboxes }: NodeSn
         ...(living === undefined ? {} : { pod: living }),
       };
     });
+}
+
+/** What fits into an event and a history; the next sweep takes on the rest. */
+const MAX_STRANGERS = 32;
+
+function strangers({ records, strangers: found }: NodeSnapshot): Finding[] {
+  return records.flatMap((stored) => {
+    const { told = [], fresh = [] } = found.get(checkKey(stored.value.sandboxId, stored.value.interfaceName)) ?? {};
+    return [...strangerOf(stored, told, 'remove'), ...strangerOf(stored, fresh, 'report')];
+  });
+}
+
+function strangerOf(stored: Stored<AttachmentRecord>, all: readonly string[], action: 'remove' | 'report'): Finding[] {
+  if (all.length === 0) return [];
+  const addresses = all.slice(0, MAX_STRANGERS);
+  const more = all.length > addresses.length ? ` and ${all.length - addresses.length} more` : '';
+  const why = `forwarding entries to addresses that no member has: ${addresses.join(', ')}${more}`;
+  const { id, ...finding } = ofRecord('stranger', action, stored, why);
+  return [{ ...finding, id: `${id}/${addresses.join(',')}`, addresses }];
 }
 
 function drifted({ bootId, sandboxes, records, journal, checks }: NodeSnapshot): Finding[] {
@@ -162,8 +191,8 @@ function cacheFiles({ runtime, cacheFiles: found }: NodeSnapshot): Finding[] {
 }
 
 function ofRecord(
-  kind: 'drift' | 'record',
-  action: 'repair' | 'tell',
+  kind: 'drift' | 'record' | 'stranger',
+  action: 'repair' | 'tell' | 'remove' | 'report',
   { value, modRevision }: Stored<AttachmentRecord>,
   why: string,
 ): Finding {

@@ -124,6 +124,30 @@ for (const [name, etcdOf] of [
       assert.equal((await store.recordIntent(intent(d.uid, d.vni, declared))).kind, 'recorded');
     });
 
+    it('hold the old VNI of a link that is being swapped until the new one is read back, or removed', async () => {
+      const [a, b] = [unique(), unique()];
+      const network = { scope: 'cluster', name: a.uid };
+      const [first, second] = [intent(a.uid, a.vni, { network }), intent(b.uid, a.vni, { network })];
+      const [one, other] = [await attached(store, first), await attached(store, second)];
+      const moved = (record: VxlanAttachmentRecord): VxlanAttachmentRecord => ({
+        ...{ ...record, generation: 2, replaces: [`8472/${a.vni}`] },
+        link: { ...record.link, vni: b.vni },
+      });
+      const swapping = [await store.recordIntent(moved(first), one), await store.recordIntent(moved(second), other)];
+      const [left, right] = swapping.map((outcome) => (outcome.kind === 'recorded' ? outcome.stored : undefined));
+      assert.ok(left && right);
+      assert.equal(await store.vniIsFree(8472, a.vni), false);
+      assert.ok(await store.recordResult(left, RESULT, memberOf(first)));
+      assert.equal(await store.vniIsFree(8472, a.vni), false, 'the other one still has it');
+      const removing = await store.beginRemoval(right);
+      assert.ok(removing && (await store.forget(removing)));
+      assert.equal(await store.vniIsFree(8472, a.vni), true);
+      assert.equal(await store.vniIsFree(8472, b.vni), false);
+      assert.deepEqual(await etcd.keys(keys.usersPrefix(network)), [keys.userKey(network, a.uid, 'red')]);
+      const swapped = (await store.attachment(left.key))?.value;
+      assert.ok(swapped?.kind === 'vxlan' && swapped.replaces === undefined);
+    });
+
     it('take a result for the very write it was made for, and no other', async () => {
       const { uid, vni } = unique();
       const record = intent(uid, vni);

@@ -30,6 +30,7 @@ function bench(o: { open?: boolean; apiFails?: number } = {}) {
   const activities = createSweepControlActivities({
     records,
     cluster: {
+      podHasAddress: async (address) => address === '10.0.0.7',
       createEvent: async (_pod, event) => {
         if ((failures -= 1) >= 0) throw new PodwireError('ApiUnavailable', 'as told');
         events.push(event);

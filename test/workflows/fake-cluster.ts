@@ -16,6 +16,7 @@ export class FakeCluster implements Cluster {
 
   readonly pod: Cluster['pod'] = async (namespace, name) => this.pods.get(`${namespace}/${name}`);
   readonly configMap: Cluster['configMap'] = async () => this.declared;
+  podHasAddress: Cluster['podHasAddress'] = async () => false;
   readonly nodeUid: Cluster['nodeUid'] = async (node) => this.nodes.get(node);
 
   readonly definition: Cluster['definition'] = async (ref) => this.definitions.get(definitionKey(ref));

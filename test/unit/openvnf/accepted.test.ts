@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Compatibility } from '../../../domain/settings.ts';
 import { line, parse, settings, type ConfigMapData } from './parsing.ts';
 
 const BUNDLE = { vxeth0: 'id=100 up', vxeth1: 'id=101 up', vxeth2: 'id=102 up', vxeth3: 'id=103 up' };
@@ -178,6 +179,11 @@ const ROWS: readonly Row[] = [
     networks: ['red/a a 9/8472@eth0 down peer=10.1.1.1 peer=2001:db8::1 peer=10.1.1.2'],
   },
   {
+    says: 'source ports, as in the fork that has them',
+    annotation: 'a id=9 srcport=20000-30000 dstport=4789',
+    networks: ['red/a a 9/4789@eth0 down srcport=20000-30000'],
+  },
+  {
     says: 'the ends of the ranges',
     annotation: 'a id=1 dstport=1 mtu=576, b id=16777215 dstport=65535 mtu=65535',
     networks: ['red/a a 1/1@eth0 down mtu=576', 'red/b b 16777215/65535@eth0 down mtu=65535'],
@@ -276,7 +282,15 @@ describe('the openvnf dialect accepts', () => {
     assert.deepEqual(parse('', {}, { pod: { annotations: {} } }), parse(''));
   });
 
-  it('any value of the label, as the original does', () => {
-    assert.equal(parse('blue id=7', {}, { pod: { labels: { [settings.selector]: 'false' } } }).selections.length, 1);
+  it('any value of the label but false, and under the rules of the original false as well', () => {
+    const selected = (value: string, compatibility: Compatibility): number =>
+      parse(
+        'blue id=7',
+        {},
+        { settings: { ...settings, compatibility }, pod: { labels: { [settings.selector]: value } } },
+      ).selections.length;
+    for (const value of ['true', '', 'yes', '1']) assert.equal(selected(value, 'podwire'), 1, value);
+    assert.equal(selected('false', 'podwire'), 0);
+    assert.equal(selected('false', 'kube-vxlan-controller'), 1);
   });
 });

@@ -7,7 +7,7 @@ import type { NetworkSelection, ParsedSelections, VxlanSelection } from '../../.
 import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
 import { parseSelections } from '../../../domain/openvnf/selections.ts';
 import type { PodView } from '../../../domain/pod-view.ts';
-import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../../../domain/settings.ts';
+import { DEFAULT_DIALECT_SETTINGS, type Compatibility, type DialectSettings } from '../../../domain/settings.ts';
 
 export type ConfigMapData = Readonly<Record<string, string>> | 'absent' | 'unreadable';
 
@@ -30,9 +30,9 @@ export function podWith(annotation: string | undefined, change: Partial<PodView>
   };
 }
 
-export function declaredBy(data: ConfigMapData) {
+export function declaredBy(data: ConfigMapData, compatibility: Compatibility = 'podwire') {
   if (data === 'absent') return data;
-  return data === 'unreadable' ? undefined : parseConfigMap(data, ipCodec);
+  return data === 'unreadable' ? undefined : parseConfigMap(data, ipCodec, compatibility);
 }
 
 /** What an annotation of this dialect can refer to; there are no objects of the others. */
@@ -55,7 +55,7 @@ export function parse(
 ): ParsedSelections {
   return parseSelections({
     pod: podWith(annotation, change.pod),
-    declared: declaredBy(data),
+    declared: declaredBy(data, change.settings?.compatibility),
     settings: change.settings ?? settings,
     ip: ipCodec,
   });
@@ -70,6 +70,7 @@ export function line(selection: NetworkSelection): string {
     `${link.vni}/${link.dstPort}@${link.parent}`,
     link.up ? 'up' : 'down',
     ...(link.mtu === undefined ? [] : [`mtu=${link.mtu}`]),
+    ...(link.srcPorts === undefined ? [] : [`srcport=${link.srcPorts.first}-${link.srcPorts.last}`]),
     ...link.addresses.map((address) => `ip=${address}`),
     ...link.routes.map((route) => `route=${route.destination}>${route.gateway}`),
     ...link.peers.map((peer) => `peer=${peer}`),
@@ -84,6 +85,7 @@ export function asAnnotation(selection: NetworkSelection): string {
     `  id=${link.vni} dstport=${link.dstPort} dev=${link.parent}`,
     `  name=${link.interfaceName} up=${String(link.up)}`,
     ...(link.mtu === undefined ? [] : [`  mtu=${link.mtu}`]),
+    ...(link.srcPorts === undefined ? [] : [`  srcport=${link.srcPorts.first}-${link.srcPorts.last}`]),
     ...link.addresses.map((address) => `  ip=${address}`),
     ...link.routes.map((route) => `  route=[${route.destination}]:[${route.gateway}]`),
     ...(link.peers.length === 0 ? [] : [`  peers=${link.peers.join(';')}`]),

@@ -134,6 +134,13 @@ const MISTAKES: Readonly<Record<string, Row>> = {
     mentions: ['"mtu"', '"1279"', '1280'],
   },
   'dstport 0': { annotation: 'a id=1 dstport=0', code: 'InvalidValue', mentions: ['"dstport"', '1 to 65535'] },
+  'a bare srcport': { annotation: 'a id=1 srcport', code: 'MissingValue', mentions: ['"srcport"', '20000-30000'] },
+  'one source port': { annotation: 'a id=1 srcport=20000', code: 'InvalidValue', mentions: ['"20000"', '20000-30000'] },
+  'source ports the wrong way round': {
+    annotation: 'a id=1 srcport=30000-20000',
+    code: 'InvalidValue',
+    mentions: ['empty range'],
+  },
   'a type other than vxlan': {
     annotation: 'a id=1 type=gre',
     code: 'InvalidValue',

@@ -160,7 +160,7 @@ describe('every plan', () => {
     );
   });
 
-  it('never attaches over the record of another network or another tunnel', () => {
+  it('never attaches over the record of another network, and over another tunnel only to swap it', () => {
     hold((seen, lanes) => {
       for (const { attach, remove } of lanes) {
         if (attach === undefined) continue;
@@ -172,7 +172,8 @@ describe('every plan', () => {
         );
         if (standing === undefined || remove.includes(standing)) continue;
         assert.equal(networkKey(standing.network), networkKey(attach.wish.network));
-        assert.equal(standing.tunnelHash, attach.wish.tunnelHash);
+        if (standing.completed) assert.equal(attach.swaps === true, standing.tunnelHash !== attach.wish.tunnelHash);
+        else assert.equal(standing.tunnelHash, attach.wish.tunnelHash);
       }
     });
   });

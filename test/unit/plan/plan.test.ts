@@ -22,12 +22,24 @@ describe('a running pod', () => {
     assert.deepEqual(lines(observation), ['+a']);
   });
 
-  it('gets a new link when VNI, port or parent change, in one lane of its own', () => {
+  it('gets a new link in the place of the old one when VNI, port or parent change', () => {
     const observation = observed({
       wished: [wish('a', 'a', 'other/other'), wish('b')],
       known: [record('a'), record('gone')],
     });
-    assert.deepEqual(lines(observation), ['-gone', '±a', '+b']);
+    assert.deepEqual(lines(observation), ['-gone', '+a', '+b']);
+    const decided = plan(observation);
+    assert.equal(decided.kind === 'lanes' && decided.lanes.find(({ attach }) => attach?.swaps)?.interfaceName, 'a');
+  });
+
+  it('keeps the old link while the new tunnel of its network is refused', () => {
+    const refused = { ...wish('a', 'a', 'other/other'), refused: { code: 'VniTaken', message: 'taken' } };
+    assert.deepEqual(lines(observed({ wished: [refused], known: [record('a')] })), []);
+  });
+
+  it('loses the old link first when an attach with another tunnel was never read back', () => {
+    const begun = record('a', { phase: 'intent', completed: false });
+    assert.deepEqual(lines(observed({ wished: [wish('a', 'a', 'other/other')], known: [begun] })), ['±a']);
   });
 
   it('gets a new link when the interface name now belongs to another network', () => {

@@ -95,6 +95,7 @@ export const snapshot = (change: Partial<NodeSnapshot> = {}): NodeSnapshot => ({
   records: [stored(vxlanRecord()), stored(cniRecord())],
   runtime: new Map([[SANDBOX, 'ready']]),
   checks: new Map(),
+  strangers: new Map(),
   temporaryName: (_uid, name) => `pw-${name}`,
   ...change,
 });

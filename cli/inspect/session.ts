@@ -1,0 +1,49 @@
+/** Connections of one inspecting command, and its exit code: 1 when somebody did not answer. */
+import type { Command } from 'commander';
+import { createKubeClient } from '../../adapters/kubernetes/client.ts';
+import { dialectOf, dialectSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
+import type { DialectSettings } from '../../domain/settings.ts';
+import { addSettings, settingsOf } from '../command-settings.ts';
+import { withTemporal } from '../with-temporal.ts';
+import { lookInto, podsWithNetworks, type Asked, type PodWithNetworks, type Said } from './members.ts';
+
+const table = { ...kubernetesSettings, ...temporalSettings, ...dialectSettings };
+
+/** Adds the flags that `inspecting` reads. */
+export const addInspectSettings = (command: Command): Command => addSettings(command, table);
+
+export interface Inspection {
+  readonly pods: readonly PodWithNetworks[];
+  readonly settings: DialectSettings;
+  /** Looks into pods; Temporal is not needed when there is nothing to ask. */
+  look(asked: readonly Asked[]): Promise<Said>;
+}
+
+export async function inspecting(command: Command, work: (inspection: Inspection) => Promise<void>): Promise<void> {
+  const values = settingsOf(command, table);
+  const settings = dialectOf(values);
+  const client = createKubeClient({ kubeconfig: values.kubeconfig });
+  const stopping = new AbortController();
+  try {
+    const pods = await podsWithNetworks(client, settings, stopping.signal);
+    await work({
+      pods,
+      settings,
+      look: async (asked) => {
+        if (!asked.some(({ questions }) => questions.length > 0)) return () => '';
+        const { lookAt } = await import('../../adapters/temporal/looks.ts');
+        return withTemporal(values, (temporal) =>
+          lookInto(asked, settings, (place, group) => lookAt(temporal, place, group), tell),
+        );
+      },
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** To standard error: standard output is the original's. */
+export function tell(problem: string): void {
+  process.stderr.write(`podwire: ${problem}\n`);
+  process.exitCode = 1;
+}
