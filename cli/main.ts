@@ -4,6 +4,7 @@ import { PodwireError } from '../domain/failures.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerNetwork } from './commands/network.ts';
+import { register as registerReflect } from './commands/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
@@ -17,6 +18,7 @@ registerNetwork(program);
 registerRetry(program);
 registerForget(program);
 registerSweep(program);
+registerReflect(program);
 
 try {
   await program.parseAsync();
