@@ -59,8 +59,9 @@ function collect(slice: Reading, groups: Map<string, Group>): void {
     const address = endpointAddress(endpoint, ip);
     // The same pod may be in two slices while it moves; the text decides, so that the order of slices does not.
     const text = JSON.stringify({ ...address, target_ref: address.target_ref?.uid ?? address.target_ref });
-    const known = group[state].get(text);
-    if (known === undefined || byText(address, known) < 0) group[state].set(text, address);
+    const addresses: Map<string, EndpointAddress> = group[state];
+    const known = addresses.get(text);
+    if (known === undefined || byText(address, known) < 0) addresses.set(text, address);
   }
 }
 
