@@ -4,8 +4,8 @@
  * No watch is used here: etcd3's watches end for good when somebody compacts what they have not read, and say so only by an `error`
  * event. What would be watched for, an etcd that lost data, is asked for instead (`look`).
  */
-import { noop } from 'cockatiel';
-import { Etcd3 } from 'etcd3';
+import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'cockatiel';
+import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import {
   MAX_STORE_OPERATIONS,
@@ -29,8 +29,7 @@ function createClient(options: EtcdOptions): Etcd3 {
   const scheme = tls === undefined ? 'http' : 'https';
   return new Etcd3({
     hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
-    // Its retries turn a 2 s deadline into 8 s; whoever calls has retries of its own.
-    faultHandling: { global: noop, host: () => noop },
+    faultHandling: faultHandling(options.endpoints.length),
     dialTimeout: options.timeoutMs,
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
     grpcOptions: {
@@ -49,6 +48,25 @@ function createClient(options: EtcdOptions): Etcd3 {
         }),
     ...(options.auth === undefined ? {} : { auth: options.auth }),
   });
+}
+
+/** How long a member that failed is passed over when there are others. */
+const PASSED_OVER_MS = 1_000;
+
+/**
+ * etcd3's own retries turn a 2 s deadline into 8 s, and whoever calls has retries of its own. Without any, one dead member of three would
+ * fail every third call: what never reached a member goes to the next one at once, and one that does not answer is not asked for a second.
+ */
+function faultHandling(endpoints: number): NonNullable<IOptions['faultHandling']> {
+  if (endpoints === 1) return { global: noop, host: () => noop };
+  return {
+    global: retry(handleType(GRPCUnavailableError), { maxAttempts: endpoints - 1 }),
+    host: () =>
+      circuitBreaker(handleType(GRPCUnavailableError).orType(GRPCDeadlineExceededError), {
+        halfOpenAfter: PASSED_OVER_MS,
+        breaker: new ConsecutiveBreaker(1),
+      }),
+  };
 }
 
 function createReflectStore(client: Etcd3): ReflectStore {
