@@ -76,6 +76,8 @@ describe('outages under the reflection', () => {
   test('others compact and defragment etcd in the middle of changes', async () => {
     const running = changes();
     for (let i = 0; i < 5; i += 1) {
+      // One revision at least since the last time, or there is nothing to compact.
+      await etcdctl('put', '/somebody-else', String(i));
       const status = JSON.parse(await etcdctl('endpoint', 'status', '-w', 'json')) as {
         Status: { header: { revision: number } };
       }[];
@@ -83,6 +85,7 @@ describe('outages under the reflection', () => {
       await sleep(500);
     }
     await etcdctl('defrag');
+    await etcdctl('del', '/somebody-else');
     await running;
     await reflected.noDifferences(LIMIT_MS);
   });
