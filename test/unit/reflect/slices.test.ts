@@ -46,9 +46,9 @@ describe('endpoints of a service from its EndpointSlices', () => {
       addresses.length,
     ]);
     assert.deepEqual(found, [
+      [[], 1],
       [[1, 2], 2],
       [[9], 1],
-      [[], 1],
     ]);
   });
 
