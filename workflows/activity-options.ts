@@ -94,8 +94,8 @@ export const REFLECT_NAMES: LocalActivityOptions = {
   scheduleToCloseTimeout: '2s',
   retry: { maximumAttempts: 1 },
 };
-/** Objects per local activity: with their keys one transaction or two, and far less than a second of work. */
-export const REFLECT_BATCH = 64;
+/** Objects per local activity: with their keys one transaction or two, and far less than a second of work; fewer after one that failed. */
+export const REFLECT_BATCH = { most: 64, fewest: 4 } as const;
 
 export const REFLECT_RESYNC_PASS: ActivityOptions = {
   startToCloseTimeout: '10m',

@@ -151,11 +151,12 @@ class ReflectRun {
 
   async #drain(): Promise<void> {
     let pause: number = options.REFLECT_PAUSE_SECONDS.first;
+    let batch: number = options.REFLECT_BATCH.most;
     for (;;) {
       await condition(() => this.#dirty.size > 0 || this.#closing);
       if (this.#closing) return;
       this.#draining = true;
-      const names = this.#take(options.REFLECT_BATCH);
+      const names = this.#take(batch);
       const summary = names.length === 1 ? (names[0] ?? '') : `${names.length} objects`;
       const failure = await this.#attempt('names', async () => {
         const counts = await local.reflectNames.executeWithOptions({ summary: shortSummary(summary) }, [
@@ -165,8 +166,12 @@ class ReflectRun {
         // KSR cleans up on a live delete event; what went unseen is found by the next resync.
         if (this.#input.source === 'node' && counts.deleted > 0) this.#nodesGone = true;
       });
-      if (failure === undefined) pause = options.REFLECT_PAUSE_SECONDS.first;
-      else {
+      if (failure === undefined) {
+        pause = options.REFLECT_PAUSE_SECONDS.first;
+        batch = Math.min(batch * 2, options.REFLECT_BATCH.most);
+      } else {
+        // On a machine that has no time for us, fewer objects fit the limit of a local activity.
+        batch = Math.max(Math.floor(batch / 2), options.REFLECT_BATCH.fewest);
         this.#putBack(names);
         await this.#pause(pause);
         pause = Math.min(pause * 2, options.REFLECT_PAUSE_SECONDS.longest);

@@ -70,7 +70,7 @@ export function derive(source: ReflectSource, name: string, object: unknown, set
   const id = idOfName(name);
   const derived = KINDS[source].map((kind): Derived => {
     const key = keyOf(kind, id, settings);
-    if (object === undefined) return { key, kind, record: undefined };
+    if (object === undefined || (kind === 'sfcPod' && !isSfc(object))) return { key, kind, record: undefined };
     const conversion = object instanceof SlicesOnly ? convertSlices(object.slices) : convert(kind, object);
     if (conversion.ok) return { key, kind, record: conversion.record };
     return { key, kind, record: undefined, ...(conversion.byRule ? {} : { skipped: conversion.reason }) };
@@ -79,3 +79,7 @@ export function derive(source: ReflectSource, name: string, object: unknown, set
   const networks: Derived = { key: networksKey(id, settings), kind: 'podNetworks', record: podNetworksOf(object) };
   return [...derived, networks];
 }
+
+/** Almost no pod is one; converting each to find that out would be half the work of a resync. */
+const isSfc = (pod: unknown): boolean =>
+  (pod as { metadata?: { labels?: { sfc?: unknown } | null } | null } | null)?.metadata?.labels?.sfc === 'true';
