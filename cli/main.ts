@@ -7,6 +7,7 @@ import { register as registerInspect } from './commands/inspect.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
+import { register as registerReflect } from './commands/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
@@ -24,6 +25,7 @@ registerNetwork(program);
 registerRetry(program);
 registerForget(program);
 registerSweep(program);
+registerReflect(program);
 
 try {
   await program.parseAsync();

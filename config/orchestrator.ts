@@ -19,6 +19,7 @@ import {
   temporalOf,
   temporalSettings,
 } from './common.ts';
+import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
 
 export interface OrchestratorConfig {
   readonly kubeconfig: string | undefined;
@@ -31,6 +32,8 @@ export interface OrchestratorConfig {
   readonly execCommandMs: number;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
+  /** Whether anything is reflected is for the watcher to say. */
+  readonly reflect: ReflectConfig;
 }
 
 export const orchestratorSettings = {
@@ -62,6 +65,7 @@ export const orchestratorSettings = {
     schema: z.string().optional(),
     help: 'crash tests only: JSON file of places where this process shall die, wait or fail',
   },
+  ...reflectSettings,
   ...logSettings,
 } as const satisfies SettingsTable;
 
@@ -85,6 +89,7 @@ export function readOrchestratorConfig(
     execCommandMs: values.execCommandMs,
     failpointsFile: values.failpointsFile,
     logLevel: values.logLevel,
+    reflect: reflectOf(values, etcdOf(values)),
   };
 }
 

@@ -18,6 +18,7 @@ import {
   temporalOf,
   temporalSettings,
 } from './common.ts';
+import { reflectOf, reflectSettings, reflectSwitch, type ReflectConfig } from './reflect.ts';
 
 export interface WatcherConfig {
   readonly kubeconfig: string | undefined;
@@ -28,6 +29,8 @@ export interface WatcherConfig {
   readonly relistMs: number;
   readonly stallMs: number;
   readonly logLevel: LogLevel;
+  /** Undefined: nothing is reflected. */
+  readonly reflect: ReflectConfig | undefined;
 }
 
 export const watcherSettings = {
@@ -54,6 +57,8 @@ export const watcherSettings = {
     schema: seconds(60, 1, 600),
     help: 'after how long without a byte a watch is resumed',
   },
+  ...reflectSwitch,
+  ...reflectSettings,
   ...logSettings,
 } as const satisfies SettingsTable;
 
@@ -73,6 +78,7 @@ export function readWatcherConfig(
     relistMs: values.relistMs,
     stallMs: values.stallMs,
     logLevel: values.logLevel,
+    reflect: values.reflect ? reflectOf(values, etcdOf(values)) : undefined,
   };
 }
 

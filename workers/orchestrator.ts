@@ -30,6 +30,7 @@ import type { PodIdentity } from '../domain/pod-view.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { connectWorker } from './native-connection.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
+import { createReflectionWorker } from './reflection.ts';
 import { installRuntime } from './runtime.ts';
 import { workflowCode } from './workflow-code.ts';
 
@@ -44,6 +45,8 @@ const WORKFLOW_TASKS = { total: 20, later: 4 };
 /** Half of the polls each for runs that begin and for their later tasks; who gets a slot first is `LinkFirstSlots`' business. */
 const SHARE_OF_NEW_RUNS = 0.5;
 const LOCAL_ACTIVITIES_AT_ONCE = 100;
+/** The only regular activities here: one for each reflected kind. */
+const RESYNCS_AT_ONCE = 8;
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
@@ -62,7 +65,12 @@ async function run(config: OrchestratorConfig): Promise<void> {
     isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod),
     removeSweepSchedule: (node: string) => removeSweepSchedule(temporal.client, node),
   };
-  const activities = { ...control, ...createSweepControlActivities({ cluster, records, signals, runs }) };
+  const reflection = createReflectionWorker(config.reflect, kube, () => log);
+  const activities = {
+    ...control,
+    ...createSweepControlActivities({ cluster, records, signals, runs }),
+    ...reflection.activities,
+  };
 
   const failpoints = createFailpoints(config.failpointsFile);
   const stopped = new AbortController();
@@ -80,13 +88,13 @@ async function run(config: OrchestratorConfig): Promise<void> {
     tuner: {
       workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),
       localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: LOCAL_ACTIVITIES_AT_ONCE },
-      activityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+      activityTaskSlotSupplier: { type: 'fixed-size', numSlots: RESYNCS_AT_ONCE },
       nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
     },
     nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
     // How long the tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',
-    // All of them are local activities; nothing is scheduled on this queue.
+    // Almost all of them are local activities; what is scheduled on this queue are a few resyncs.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
     shutdownGraceTime: '5s',
     shutdownForceTime: '15s',
@@ -111,6 +119,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   await Promise.all([connection.close(), temporal.close()]);
   kube.close();
   etcd.close();
+  reflection.close();
 }
 
 function logged<T extends object>(activities: T, log: Logger): T {

@@ -3,3 +3,4 @@ export { networkMesh } from './network-mesh.ts';
 export { nodeSweep } from './node-sweep.ts';
 export { podLook } from './pod-look.ts';
 export { podNetwork } from './pod-network.ts';
+export { reflect } from './reflect.ts';
