@@ -4,6 +4,7 @@
  * etcd3's own fault handling is off: its retries turn a 2 s deadline into 8 s, and the callers have retries of their own.
  * Deadlines are set per call and never on streams, where one would end the watch.
  */
+import { rootCertificates } from 'node:tls';
 import { noop } from 'cockatiel';
 import { Etcd3, type IOperation } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
@@ -46,8 +47,8 @@ export interface EtcdOptions {
   readonly endpoints: readonly string[];
   /** Deadline of each call, in milliseconds. */
   readonly timeoutMs: number;
-  /** PEM texts; their presence turns TLS on. */
-  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  /** PEM texts; their presence turns TLS on. Without a CA those that Node brings are trusted. */
+  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
   readonly auth?: { readonly username: string; readonly password: string };
 }
 
@@ -124,7 +125,7 @@ function entry(kv: { key: Buffer; value: Buffer; mod_revision: string }): Entry 
 
 function tlsCredentials(tls: NonNullable<EtcdOptions['tls']>) {
   return {
-    rootCertificate: tls.ca,
+    rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
     ...(tls.key === undefined ? {} : { privateKey: tls.key }),
     ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
   };
