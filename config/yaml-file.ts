@@ -96,6 +96,8 @@ function shown(value: unknown): string {
 }
 
 function loadObject(file: string, text: string): Record<string, unknown> {
+  // The library has no answer to a file without content.
+  if (text.split(/\r?\n/).every((line) => /^\s*(#.*|---)?$/.test(line))) return {};
   let loaded: unknown;
   try {
     loaded = loadYaml(text);
@@ -103,8 +105,7 @@ function loadObject(file: string, text: string): Record<string, unknown> {
     const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw new FileProblems([`${file} is no YAML: ${first}`]);
   }
-  if (loaded === undefined || loaded === null) return {};
-  if (typeof loaded !== 'object' || Array.isArray(loaded))
+  if (loaded === null || typeof loaded !== 'object' || Array.isArray(loaded))
     throw new FileProblems([`${file} must consist of lines "key: value"`]);
   return loaded as Record<string, unknown>;
 }
