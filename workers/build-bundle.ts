@@ -12,7 +12,7 @@ const MAX_BYTES = 2_500_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'build/workflow-bundle.js');
-const protos = 'adapters/cri/cri.proto';
+const protos = ['adapters/cri/cri.proto', 'adapters/reflect/proto'];
 const { code } = await bundleWorkflowCode({
   workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
 });
@@ -22,7 +22,7 @@ if (code.length > MAX_BYTES) {
   );
   process.exit(1);
 }
-mkdirSync(join(root, 'build/adapters/cri'), { recursive: true });
-cpSync(join(root, protos), join(root, 'build', protos));
+mkdirSync(join(root, 'build'), { recursive: true });
+for (const path of protos) cpSync(join(root, path), join(root, 'build', path), { recursive: true });
 writeFileSync(output, code);
 process.stdout.write(`${output}: ${code.length} bytes\n`);

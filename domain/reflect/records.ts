@@ -66,9 +66,11 @@ export interface PolicyPort {
 
 export interface PolicyPeer {
   readonly pods?: LabelSelector;
-  /** With `pods` too: the pods that both select. KSR never wrote both. */
+  /** Never beside `pods`: contiv's agents would allow what either of them selects. */
   readonly namespaces?: LabelSelector;
   readonly ip_block?: { readonly cidr?: string; readonly except?: readonly string[] };
+  /** podwire's addition, only beside `pods`: in which namespaces these are, instead of the policy's own. */
+  readonly pod_namespaces?: LabelSelector;
 }
 
 export interface PolicyRecord {
