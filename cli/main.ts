@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { PodwireError } from '../domain/failures.ts';
 import { register as registerForget } from './commands/forget.ts';
+import { register as registerKsr } from './commands/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerNetwork } from './commands/network.ts';
 import { register as registerReflect } from './commands/reflect.ts';
@@ -19,6 +20,7 @@ registerRetry(program);
 registerForget(program);
 registerSweep(program);
 registerReflect(program);
+registerKsr(program);
 
 try {
   await program.parseAsync();

@@ -6,18 +6,22 @@ import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { ksrLevel, type KsrLevel } from '../domain/ksr/log-levels.ts';
+import { treePrefix } from '../domain/reflect/keys.ts';
+import { DEFAULT_REFLECT_SETTINGS } from '../domain/reflect/settings.ts';
 import { ConfigError, describeSettings, readSettings, type SettingsTable, type Values } from './cli-flags.ts';
 import { addressText, temporalOf, temporalSettings } from './common.ts';
 import { NO_ETCD_CONF, parseEtcdConf, type EtcdConf } from './etcd-conf.ts';
 import { NO_HTTP_CONF, parseHttpConf, type HttpConf } from './http-conf.ts';
 import { NO_LOGS_CONF, noLevel, parseLogsConf, type LogsConf } from './logs-conf.ts';
-import { FileProblems, findConfigFile, readConfigFile, type FileReading } from './yaml-file.ts';
+import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
+import { FileProblems, findConfigFile, isFile, readConfigFile, type FileReading } from './yaml-file.ts';
 
 export interface KsrConfig {
   /** Undefined: the service account of the pod. */
   readonly kubeconfig: string | undefined;
   readonly temporal: TemporalOptions;
-  readonly etcd: EtcdOptions;
+  readonly reflect: ReflectConfig;
+  /** 0: never. */
   readonly autoCompactMs: number;
   readonly http: HttpConf;
   readonly logs: { readonly initial: KsrLevel; readonly levels: LogsConf['levels'] };
@@ -27,6 +31,18 @@ export interface KsrConfig {
 
 const text = (fallback: string) => z.string().default(fallback);
 const optional = z.string().optional();
+
+/** Those of the reflection but for its etcd, which KSR's file says. */
+const reflectionSettings = {
+  reflectLayout: reflectSettings.reflectLayout,
+  reflectEncoding: reflectSettings.reflectEncoding,
+  reflectPrefix: reflectSettings.reflectPrefix,
+  reflectLabel: reflectSettings.reflectLabel,
+  reflectKeepLabels: reflectSettings.reflectKeepLabels,
+  reflectNodePauseMs: reflectSettings.reflectNodePauseMs,
+  reflectEtcdUser: reflectSettings.reflectEtcdUser,
+  reflectEtcdPassword: reflectSettings.reflectEtcdPassword,
+};
 
 const table = {
   etcdConfig: {
@@ -43,8 +59,6 @@ const table = {
   },
   etcdEndpoints: { env: 'ETCD_ENDPOINTS', schema: optional, help: 'host:port of etcd where the file names none' },
   etcdv3Endpoints: { env: 'ETCDV3_ENDPOINTS', schema: optional, help: 'the same, by its older name' },
-  etcdUsername: { env: 'ETCD_USERNAME', schema: optional, help: 'user of etcd, environment only' },
-  etcdPassword: { env: 'ETCD_PASSWORD', schema: optional, help: "that user's password, environment only" },
   httpConfig: {
     flag: 'http-config',
     env: 'HTTP_CONFIG',
@@ -78,14 +92,16 @@ const table = {
     help: 'file with the levels of loggers (logs.conf)',
   },
   initialLogLevel: { env: 'INITIAL_LOGLVL', schema: optional, help: 'level of loggers that no file sets (info)' },
-  microserviceLabel: {
-    flag: 'microservice-label',
-    env: 'MICROSERVICE_LABEL',
-    schema: optional,
-    help: 'no effect, as in KSR',
-  },
   ...temporalSettings,
+  ...reflectionSettings,
 } as const satisfies SettingsTable;
+
+const NO_OTHER_ETCD = {
+  reflectEtcdEndpoints: undefined,
+  reflectEtcdCa: undefined,
+  reflectEtcdCert: undefined,
+  reflectEtcdKey: undefined,
+};
 
 /**
  * @param argv arguments after the command's name
@@ -114,16 +130,23 @@ export function readKsrConfig(argv: readonly string[], env: Readonly<Record<stri
   const httpConf = read(values.httpConfig, parseHttpConf, NO_HTTP_CONF);
   const logsConf = read(values.logsConfig, parseLogsConf, NO_LOGS_CONF);
   if (etcdFile === undefined && environmentEndpoints(values) === undefined) problems.push(noEtcd(values));
+  const kubeconfig = isFile(values.kubeConfig) ? values.kubeConfig : undefined;
+  if (kubeconfig === undefined && (env['KUBERNETES_SERVICE_HOST'] ?? '') === '')
+    problems.push(
+      `no access to the Kubernetes API: ${values.kubeConfig} does not exist, and this is no pod, which would have a service account. ` +
+        'Name a kubeconfig with --kube-config / KUBE_CONFIG',
+    );
   const etcd = attempt(() => etcdOptions(values, etcdConf), problems);
   if (etcd === undefined || problems.length > 0) throw new ConfigError(problems);
-  if (values.microserviceLabel !== undefined)
+  const reflect = reflectOf({ ...values, ...NO_OTHER_ETCD }, etcd);
+  if (reflect.settings.label !== DEFAULT_REFLECT_SETTINGS.label)
     warnings.push(
-      `--microservice-label / MICROSERVICE_LABEL has no effect, as in KSR; PODWIRE_REFLECT_LABEL changes the label of the keys`,
+      `--microservice-label / MICROSERVICE_LABEL has an effect here, other than in KSR: keys begin with ${treePrefix(reflect.settings)}`,
     );
   return {
-    kubeconfig: findConfigFile(values.kubeConfig, values.configDir),
+    kubeconfig,
     temporal: temporalOf(values),
-    etcd,
+    reflect: { ...reflect, etcd: { ...reflect.etcd, timeoutMs: etcd.timeoutMs } },
     autoCompactMs: etcdConf.autoCompactMs,
     http: { ...httpConf, bindAddress: bindAddressOf(httpConf.bindAddress, values.httpPort) },
     logs: { initial: initialLevel(values, logsConf, warnings), levels: logsConf.levels },
@@ -161,9 +184,6 @@ const environmentEndpoints = ({ etcdEndpoints, etcdv3Endpoints }: Values<typeof 
 
 /** The file's endpoints, else the environment's, else the usual one, in KSR's order. */
 function etcdOptions(values: Values<typeof table>, conf: EtcdConf): EtcdOptions {
-  const { etcdUsername: username, etcdPassword: password } = values;
-  if ((username === undefined) !== (password === undefined))
-    throw new FileProblems(['ETCD_USERNAME and ETCD_PASSWORD belong together; only one of them is set']);
   const fromEnvironment = environmentEndpoints(values)
     ?.split(',')
     .map((part) =>
@@ -183,7 +203,6 @@ function etcdOptions(values: Values<typeof table>, conf: EtcdConf): EtcdOptions 
     endpoints,
     timeoutMs: conf.operationTimeoutMs,
     ...(conf.tls === undefined ? {} : { tls: conf.tls }),
-    ...(username === undefined || password === undefined ? {} : { auth: { username, password } }),
   };
 }
 

@@ -110,6 +110,7 @@ function loadObject(file: string, text: string): Record<string, unknown> {
   return loaded as Record<string, unknown>;
 }
 
-function isFile(path: string): boolean {
+/** Whether there is a file of that name (not a folder). */
+export function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ConfigError } from '../../../config/cli-flags.ts';
-import { readKsrConfig } from '../../../config/ksr.ts';
+import { readKsrConfig as read, type KsrConfig } from '../../../config/ksr.ts';
 
 let dir: string;
 before(() => {
@@ -20,6 +20,9 @@ before(() => {
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
+/** As in a pod, so that no kubeconfig is needed. */
+const readKsrConfig = (argv: readonly string[], env: Record<string, string>): KsrConfig =>
+  read(argv, { KUBERNETES_SERVICE_HOST: '10.0.0.1', ...env });
 const file = (name: string): string => join(dir, name);
 const refusal = (argv: readonly string[], env: Record<string, string> = {}): string => {
   try {
@@ -33,7 +36,7 @@ const refusal = (argv: readonly string[], env: Record<string, string> = {}): str
 
 test('with nothing but a file of etcd the defaults of KSR hold', () => {
   const config = readKsrConfig([`--etcd-config=${file('other.conf')}`], {});
-  assert.deepEqual(config.etcd, { endpoints: ['from-other:1'], timeoutMs: 3_000 });
+  assert.deepEqual(config.reflect.etcd, { endpoints: ['from-other:1'], timeoutMs: 3_000 });
   assert.equal(config.autoCompactMs, 0);
   assert.equal(config.http.bindAddress, '0.0.0.0:9191');
   assert.equal(config.kubeconfig, undefined);
@@ -52,36 +55,38 @@ test('every flag has its variable, and wins over it', () => {
     TEMPORAL_ADDRESS: 'temporal:7233',
   };
   const config = readKsrConfig([], env);
-  assert.deepEqual(config.etcd.endpoints, ['from-other:1']);
+  assert.deepEqual(config.reflect.etcd.endpoints, ['from-other:1']);
   assert.equal(config.http.bindAddress, '127.0.0.1:1234');
   assert.equal(config.kubeconfig, file('kubeconfig'));
   assert.deepEqual(config.logs, { initial: 'error', levels: [{ logger: 'ksr-pod', level: 'debug' }] });
   assert.equal(config.temporal.address, 'temporal:7233');
   const flagged = readKsrConfig(['--http-port', '99', `--etcd-config=${file('conf/etcd.conf')}`], env);
   assert.equal(flagged.http.bindAddress, '127.0.0.1:99');
-  assert.deepEqual(flagged.etcd.endpoints, ['from-conf:1']);
+  assert.deepEqual(flagged.reflect.etcd.endpoints, ['from-conf:1']);
 });
 
 test('a file is taken from the path given, else by its name from the configuration directory', () => {
   const inDir = readKsrConfig(['--etcd-config=/etc/etcd/etcd.conf', `--config-dir=${file('conf')}`], {});
-  assert.deepEqual(inDir.etcd.endpoints, ['from-conf:1']);
+  assert.deepEqual(inDir.reflect.etcd.endpoints, ['from-conf:1']);
   assert.equal(inDir.autoCompactMs, 600_000);
   const byDefault = readKsrConfig([], { CONFIG_DIR: file('conf') });
-  assert.deepEqual(byDefault.etcd.endpoints, ['from-conf:1']);
+  assert.deepEqual(byDefault.reflect.etcd.endpoints, ['from-conf:1']);
 });
 
 test('the names of KSR 1.0, and one dash, work', () => {
-  assert.deepEqual(readKsrConfig([`-etcdv3-config=${file('other.conf')}`], {}).etcd.endpoints, ['from-other:1']);
-  assert.deepEqual(readKsrConfig([], { ETCDV3_CONFIG: file('other.conf') }).etcd.endpoints, ['from-other:1']);
+  assert.deepEqual(readKsrConfig([`-etcdv3-config=${file('other.conf')}`], {}).reflect.etcd.endpoints, [
+    'from-other:1',
+  ]);
+  assert.deepEqual(readKsrConfig([], { ETCDV3_CONFIG: file('other.conf') }).reflect.etcd.endpoints, ['from-other:1']);
 });
 
 test("a file without endpoints takes the environment's, then the usual ones", () => {
   const argv = [`--etcd-config=${file('bare.conf')}`];
-  assert.deepEqual(readKsrConfig(argv, {}).etcd.endpoints, ['127.0.0.1:2379']);
-  assert.deepEqual(readKsrConfig(argv, { ETCDV3_ENDPOINTS: 'a:1, http://b:2' }).etcd.endpoints, ['a:1', 'b:2']);
+  assert.deepEqual(readKsrConfig(argv, {}).reflect.etcd.endpoints, ['127.0.0.1:2379']);
+  assert.deepEqual(readKsrConfig(argv, { ETCDV3_ENDPOINTS: 'a:1, http://b:2' }).reflect.etcd.endpoints, ['a:1', 'b:2']);
   const both = { ETCD_ENDPOINTS: 'new:1', ETCDV3_ENDPOINTS: 'old:1' };
-  assert.deepEqual(readKsrConfig(argv, both).etcd.endpoints, ['new:1']);
-  assert.deepEqual(readKsrConfig([], { CONFIG_DIR: dir, ...both }).etcd.endpoints, ['new:1']);
+  assert.deepEqual(readKsrConfig(argv, both).reflect.etcd.endpoints, ['new:1']);
+  assert.deepEqual(readKsrConfig([], { CONFIG_DIR: dir, ...both }).reflect.etcd.endpoints, ['new:1']);
   assert.match(refusal(argv, { ETCD_ENDPOINTS: 'a:1,b' }), /ETCD_ENDPOINTS: "b" must be host:port/);
 });
 
@@ -102,10 +107,19 @@ test('mistakes in files are all named; those of flags come first', () => {
   assert.match(refusal(['--etcd-conf=x']), /"--etcd-conf=x" is no option/);
 });
 
-test('what has no effect is said', () => {
+test('what has no effect, or another one than in KSR, is said', () => {
   const env = { MICROSERVICE_LABEL: 'mine', INITIAL_LOGLVL: 'loud', ETCD_CONFIG: file('other.conf') };
   const config = readKsrConfig([], env);
   assert.equal(config.logs.initial, 'info');
+  assert.equal(config.reflect.settings.label, 'mine');
   assert.equal(config.warnings.length, 2);
-  assert.match(refusal([], { ETCD_CONFIG: file('other.conf'), ETCD_USERNAME: 'me' }), /belong together/);
+});
+
+test('outside a pod a kubeconfig is needed; one that exists is used', () => {
+  const argv = [`--etcd-config=${file('other.conf')}`];
+  assert.throws(
+    () => read(argv, { KUBE_CONFIG: '/nowhere/admin.conf' }),
+    /\/nowhere\/admin\.conf does not exist, and this is no pod/,
+  );
+  assert.equal(read(argv, { KUBE_CONFIG: file('kubeconfig') }).kubeconfig, file('kubeconfig'));
 });
