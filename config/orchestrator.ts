@@ -17,6 +17,7 @@ import {
   temporalOf,
   temporalSettings,
 } from './common.ts';
+import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
 
 export interface OrchestratorConfig {
   readonly kubeconfig: string | undefined;
@@ -27,6 +28,8 @@ export interface OrchestratorConfig {
   readonly nodeGoneSeconds: number;
   readonly failpointsFile: string | undefined;
   readonly logLevel: LogLevel;
+  /** Whether anything is reflected is for the watcher to say. */
+  readonly reflect: ReflectConfig;
 }
 
 const table = {
@@ -51,6 +54,7 @@ const table = {
     schema: z.string().optional(),
     help: 'crash tests only: JSON file of places where this process shall die, wait or fail',
   },
+  ...reflectSettings,
   ...logSettings,
 } as const satisfies SettingsTable;
 
@@ -72,6 +76,7 @@ export function readOrchestratorConfig(
     nodeGoneSeconds: values.nodeGoneMs / 1_000,
     failpointsFile: values.failpointsFile,
     logLevel: values.logLevel,
+    reflect: reflectOf(values, etcdOf(values)),
   };
 }
 

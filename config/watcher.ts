@@ -16,6 +16,7 @@ import {
   temporalOf,
   temporalSettings,
 } from './common.ts';
+import { reflectOf, reflectSettings, reflectSwitch, type ReflectConfig } from './reflect.ts';
 
 export interface WatcherConfig {
   readonly kubeconfig: string | undefined;
@@ -26,6 +27,8 @@ export interface WatcherConfig {
   readonly relistMs: number;
   readonly stallMs: number;
   readonly logLevel: LogLevel;
+  /** Undefined: nothing is reflected. */
+  readonly reflect: ReflectConfig | undefined;
 }
 
 const table = {
@@ -51,6 +54,8 @@ const table = {
     schema: seconds(60, 1, 600),
     help: 'after how long without a byte a watch is resumed',
   },
+  ...reflectSwitch,
+  ...reflectSettings,
   ...logSettings,
 } as const satisfies SettingsTable;
 
@@ -69,6 +74,7 @@ export function readWatcherConfig(
     relistMs: values.relistMs,
     stallMs: values.stallMs,
     logLevel: values.logLevel,
+    reflect: values.reflect ? reflectOf(values, etcdOf(values)) : undefined,
   };
 }
 

@@ -11,6 +11,7 @@ export interface WatcherMetrics {
   readonly starts: Counter<'signal'>;
   readonly signalErrors: Counter;
   readonly lag: Histogram;
+  readonly reflectLag: Histogram<'kind'>;
 }
 
 export interface Gauges {
@@ -65,6 +66,13 @@ export function createMetrics(gauges: Gauges): WatcherMetrics {
       name: 'podwire_watch_lag_seconds',
       help: 'From the receipt of an event to the acknowledgement of its signal',
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120],
+      registers,
+    }),
+    reflectLag: new Histogram({
+      name: 'podwire_reflect_signal_lag_seconds',
+      help: 'From a change of a reflected object to the acknowledgement of the signal that tells of it',
+      labelNames: ['kind'],
+      buckets: [0.1, 0.15, 0.25, 0.5, 1, 5, 30, 120],
       registers,
     }),
   };

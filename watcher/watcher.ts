@@ -9,6 +9,7 @@ import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { signalPod } from '../adapters/temporal/pod-starter.ts';
+import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
@@ -18,7 +19,9 @@ import { createMetrics, type WatcherMetrics } from './metrics.ts';
 import { PodChanges } from './pod-changes.ts';
 import { PodInputsReader } from './pod-inputs.ts';
 import { PodSignals } from './pod-signals.ts';
+import { openReflectStore } from '../adapters/etcd/reflect-store.ts';
 import { TemporalReach, watchReasons } from './readiness.ts';
+import { Reflection } from './reflection.ts';
 import { RelistCheck } from './relist-check.ts';
 
 export interface Watcher {
@@ -37,7 +40,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   const stop = new AbortController();
   const keys = podKeys(config.dialect);
   const metrics: WatcherMetrics = createMetrics({
-    cached: () => ({ pod: pods.state().size, configmap: configMaps.state().size }),
+    cached: () => ({ pod: pods.state().size, configmap: configMaps.state().size, ...reflection?.cached() }),
     pending: () => signals.pending,
     checkFailing: () => check.problem !== undefined,
   });
@@ -63,16 +66,39 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   });
 
   const timings = { relistMs: config.relistMs, stallMs: config.stallMs };
+  const reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd);
+  const reflection =
+    config.reflect === undefined || reflectStore === undefined
+      ? undefined
+      : new Reflection({
+          ...{
+            client: kube,
+            store: reflectStore,
+            settings: config.reflect.settings,
+            timings,
+            log,
+            podsElsewhere: true,
+          },
+          sendDirty: (source, names) => signalDirty(temporal.client, source, names),
+          sendResync: (source, reason) => signalResync(temporal.client, source, reason),
+          onSent: (source, lagMs) => {
+            reach.reached();
+            metrics.reflectLag.observe({ kind: source }, lagMs / 1_000);
+          },
+          observer: (kind) => observer(kind, metrics, log),
+        });
   const pods: ListWatch<PodView> = new ListWatch<PodView>({
     client: kube,
     path: '/api/v1/pods',
     map: (object) => forCache(podView(object, keys)),
     onChange: (change, _source, relist) => {
       changes.take(change, relist);
+      reflection?.podChanged(change.view, relist);
     },
     onSynced: (reason) => {
       log.info({ reason, pods: pods.state().size }, 'pods listed');
       check.request();
+      reflection?.podsListed(reason);
     },
     observer: observer('pod', metrics, log),
     timings,
@@ -133,6 +159,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
     ...definitions.notReady(),
     ...watchReasons('pods', pods.state(), config.stallMs),
     ...reach.reasons(),
+    ...(reflection?.notReady() ?? []),
   ];
   const health: HealthServer = await startHealthServer({
     bindAddress: config.bindAddress,
@@ -142,13 +169,15 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   reach.start();
   configMaps.start();
   definitions.start();
+  reflection?.start();
   return {
     address: health.address,
     notReady,
     stop: async () => {
       stop.abort();
       reach.stop();
-      await Promise.all([configMaps.stop(), definitions.stop(), pods.stop(), check.stop()]);
+      await Promise.all([configMaps.stop(), definitions.stop(), pods.stop(), check.stop(), reflection?.stop()]);
+      reflectStore?.close();
       await signals.stop();
       await Promise.all([health.stop(), temporal.close()]);
       kube.close();

@@ -1,6 +1,6 @@
 /**
  * Builds the workflow bundle ahead of time, beside what tsc made of the sources; fails when a workflow imports what it must not.
- * Also copies what tsc does not: the CRI's message definitions.
+ * Also copies what tsc does not: definitions of messages (the CRI, reflected state).
  */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -27,6 +27,7 @@ import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } fro
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
 import { connectWorker } from './native-connection.ts';
+import { createReflectionWorker } from './reflection.ts';
 import { installRuntime } from './runtime.ts';
 import { workflowCode } from './workflow-code.ts';
 
@@ -61,7 +62,12 @@ async function run(config: OrchestratorConfig): Promise<void> {
     isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod),
     removeSweepSchedule: (node: string) => removeSweepSchedule(temporal.client, node),
   };
-  const activities = { ...control, ...createSweepControlActivities({ cluster, records, signals, runs }) };
+  const reflection = createReflectionWorker(config.reflect, kube, () => log);
+  const activities = {
+    ...control,
+    ...createSweepControlActivities({ cluster, records, signals, runs }),
+    ...reflection.activities,
+  };
 
   const stopped = new AbortController();
   const stopEarly = (): void => stopped.abort();
@@ -79,7 +85,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
     // How long the tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',
-    // All of them are local activities; nothing is scheduled on this queue.
+    // Almost all of them are local activities; what is scheduled on this queue are a few resyncs.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
     shutdownGraceTime: '5s',
     shutdownForceTime: '15s',
@@ -95,6 +101,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   await Promise.all([connection.close(), temporal.close()]);
   kube.close();
   etcd.close();
+  reflection.close();
 }
 
 function logged<T extends object>(activities: T, log: Logger): T {

@@ -14,6 +14,9 @@
  * | node: stuck              | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |
  * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
  * | node: sweep              | 1 attempt, 3 min | the next sweep comes by itself; a second look may run some plugins                |
+ * | reflect: names           | 2 s, 1 attempt   | as control; the names stay with the workflow, which tries again after 1…30 s      |
+ * | reflect: resync          | 10 min, 1 attempt| hundreds of thousands of objects; killed workers are noticed in 15 s              |
+ * | reflect: lingering       | 10 s             | a run that is told of something each second is not begun anew each time           |
  */
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 
@@ -85,3 +88,25 @@ export const UNEXPECTED_PAUSE_SECONDS = 60;
 export const MESH_SIGNALS_PER_RUN = 2000;
 /** History length at which a pod's run continues as new; the server suggests it at 4,096 events. */
 export const POD_HISTORY_LIMIT = 4000;
+
+/** Some changed objects: read them, write what differs. */
+export const REFLECT_NAMES: LocalActivityOptions = {
+  scheduleToCloseTimeout: '2s',
+  retry: { maximumAttempts: 1 },
+};
+/** Objects per local activity: with their keys one transaction or two, and far less than a second of work. */
+export const REFLECT_BATCH = 64;
+
+export const REFLECT_RESYNC_PASS: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '15s',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { maximumAttempts: 1 },
+};
+
+/** Pause after something could not be read or written, in seconds; `retryNow` ends it. */
+export const REFLECT_PAUSE_SECONDS = { first: 1, longest: 30 } as const;
+/** How long a run without news stays open. */
+export const REFLECT_LINGER = '10s';
+/** Signals per run before it continues as new: each costs five events. */
+export const REFLECT_SIGNALS_PER_RUN = 600;

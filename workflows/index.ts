@@ -2,3 +2,4 @@
 export { networkMesh } from './network-mesh.ts';
 export { nodeSweep } from './node-sweep.ts';
 export { podNetwork } from './pod-network.ts';
+export { reflect } from './reflect.ts';

@@ -1,6 +1,6 @@
 /** KSR's messages, as the `.proto` files beside this one define them. */
 import { fileURLToPath } from 'node:url';
-import { Root, type Enum, type Field, type Type } from 'protobufjs';
+import protobuf, { type Enum, type Field, type Type } from 'protobufjs';
 import type { RecordKind } from '../../domain/reflect/kinds.ts';
 
 const MESSAGES: Readonly<Record<RecordKind, readonly [file: string, message: string]>> = {
@@ -65,7 +65,7 @@ export interface RecordShape extends MessageShape {
 
 /** Loads the `.proto` files: a few milliseconds, once for each process. */
 export function loadShapes(): Readonly<Record<RecordKind, RecordShape>> {
-  const root = new Root();
+  const root = new protobuf.Root();
   for (const [file] of Object.values(MESSAGES)) {
     root.loadSync(fileURLToPath(new URL(`proto/${file}`, import.meta.url)), { keepCase: true });
   }

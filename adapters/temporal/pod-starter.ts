@@ -70,12 +70,13 @@ export async function signalMesh(client: Client, network: NetworkRef, hint: Hint
   });
 }
 
-interface Start {
+/** A run, and the signal that starts it if none is open. */
+export interface Start {
   readonly type: string;
   readonly workflowId: string;
   readonly input: object;
   readonly signal: string;
-  readonly hint: Hint;
+  readonly hint: object;
   readonly attributes: SearchAttributePair[];
   readonly summary: string;
 }
@@ -89,7 +90,8 @@ const whenClosed = retry(
   { maxAttempts: 6, backoff: new ExponentialBackoff({ initialDelay: 10, maxDelay: 200 }) },
 );
 
-async function signalWithStart(client: Client, start: Start): Promise<string> {
+/** @returns id of the run that has the signal. @throws PodwireError `TemporalUnavailable` */
+export async function signalWithStart(client: Client, start: Start): Promise<string> {
   try {
     const handle = await client.withDeadline(Date.now() + DEADLINE_MS, () =>
       whenClosed.execute(() =>

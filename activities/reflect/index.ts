@@ -1,0 +1,62 @@
+/** The reflection's activities, with everything they need injected. */
+import { Context } from '@temporalio/activity';
+import type { ReflectSource, ResyncProgress } from '../../domain/reflection/messages.ts';
+import { kindsOf } from '../../domain/reflection/derive.ts';
+import type { ReflectDeps } from './deps.ts';
+import { findGoneNodes, removeGoneNodes } from './gone-nodes.ts';
+import type { ReflectActivities, ReflectLocalActivities } from './inputs.ts';
+import { reflectNames } from './names.ts';
+import { resync } from './resync.ts';
+
+/** A local activity is given up after 2 s; a call to etcd that was begun before this ends before that. */
+const WRITE_UNTIL_MS = 1_000;
+const HEARTBEAT_MS = 1_000;
+
+export function createReflectActivities(deps: ReflectDeps): ReflectLocalActivities & ReflectActivities {
+  return {
+    reflectNames: ({ source, names }) =>
+      judged(deps, source, () => reflectNames(deps, source, names, { writeUntil: performance.now() + WRITE_UNTIL_MS })),
+    reflectResync: (input) =>
+      withProgress(async (tell, signal) => {
+        const kinds = kindsOf(input.source);
+        for (const kind of kinds) deps.ledger.count(kind, 'resyncs');
+        try {
+          const counts = await judged(deps, input.source, () => resync(deps, input, tell, signal));
+          deps.ledger.synced(input.source);
+          return counts;
+        } catch (error) {
+          for (const kind of kinds) deps.ledger.count(kind, 'resErrors');
+          throw error;
+        }
+      }),
+    findGoneNodes: () => withProgress(() => findGoneNodes(deps)),
+    removeGoneNodes: ({ nodes }) => withProgress(() => removeGoneNodes(deps, nodes)),
+  };
+}
+
+/** Notes whether the source gets on. */
+async function judged<T>(deps: ReflectDeps, source: ReflectSource, work: () => Promise<T>): Promise<T> {
+  try {
+    const result = await work();
+    deps.ledger.unblocked(source);
+    return result;
+  } catch (error) {
+    deps.ledger.blocked(source, error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+async function withProgress<T>(
+  work: (tell: (progress: ResyncProgress) => void, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const context = Context.current();
+  let last: ResyncProgress | undefined;
+  const timer = setInterval(() => context.heartbeat(last), HEARTBEAT_MS);
+  try {
+    return await work((progress) => {
+      last = progress;
+    }, context.cancellationSignal);
+  } finally {
+    clearInterval(timer);
+  }
+}

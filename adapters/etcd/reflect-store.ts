@@ -1,0 +1,184 @@
+/**
+ * `ReflectStore` on etcd, which may be another one than podwire's own.
+ *
+ * No watch is used here: etcd3's watches end for good when somebody compacts what they have not read, and say so only by an `error`
+ * event. What would be watched for, an etcd that lost data, is asked for instead (`look`).
+ */
+import { noop } from 'cockatiel';
+import { Etcd3 } from 'etcd3';
+import { PodwireError } from '../../domain/failures.ts';
+import {
+  MAX_STORE_OPERATIONS,
+  type ReflectStore,
+  type StoreChange,
+  type StoredValue,
+} from '../../domain/ports/reflect-store.ts';
+import type { EtcdOptions } from './client.ts';
+
+const PAGE = 1_000;
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** Opens a client; connections are made on first use. */
+export function openReflectStore(options: EtcdOptions): ReflectStore & { close(): void } {
+  const client = createClient(options);
+  return { ...createReflectStore(client), close: () => client.close() };
+}
+
+function createClient(options: EtcdOptions): Etcd3 {
+  const { tls } = options;
+  const scheme = tls === undefined ? 'http' : 'https';
+  return new Etcd3({
+    hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
+    // Its retries turn a 2 s deadline into 8 s; whoever calls has retries of its own.
+    faultHandling: { global: noop, host: () => noop },
+    dialTimeout: options.timeoutMs,
+    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
+    grpcOptions: {
+      'grpc.initial_reconnect_backoff_ms': 200,
+      'grpc.max_reconnect_backoff_ms': 1000,
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    },
+    ...(tls === undefined
+      ? {}
+      : {
+          credentials: {
+            rootCertificate: tls.ca,
+            ...(tls.key === undefined ? {} : { privateKey: tls.key }),
+            ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
+          },
+        }),
+    ...(options.auth === undefined ? {} : { auth: options.auth }),
+  });
+}
+
+function createReflectStore(client: Etcd3): ReflectStore {
+  return {
+    read: (keys) => bounded('read', () => readKeys(client, keys)),
+    pages: (prefix) => readPages(client, prefix),
+    write: (changes) => bounded('write', () => writeAll(client, changes)),
+    removeTree: (prefix, because) =>
+      bounded(`remove everything below ${prefix}`, async () => {
+        const response = await client
+          .if(because.key, 'Mod', '==', because.modRevision)
+          .then(client.delete().prefix(prefix), client.delete().key(because.key))
+          .commit();
+        return response.succeeded;
+      }),
+    look: (keys) =>
+      bounded('look', async () => {
+        const [first = '/', ...others] = keys;
+        const response = await client
+          .if(first, 'Version', '>', -1)
+          .then(...[first, ...others].map((key) => client.get(key)))
+          .commit();
+        const found = response.responses.flatMap((each) => each.response_range?.kvs ?? []);
+        return {
+          clusterId: String(response.header.cluster_id),
+          revision: String(response.header.revision),
+          modRevisions: new Map(found.map((kv) => [kv.key.toString('utf8'), String(kv.mod_revision)])),
+        };
+      }),
+  };
+}
+
+async function readKeys(client: Etcd3, keys: readonly string[]): Promise<ReadonlyMap<string, StoredValue>> {
+  const [first] = keys;
+  if (first === undefined) return new Map();
+  checkCount(keys.length);
+  const response = await client
+    .if(first, 'Version', '>', -1)
+    .then(...keys.map((key) => client.get(key)))
+    .commit();
+  const found = response.responses.flatMap((each) => each.response_range?.kvs ?? []);
+  return new Map(
+    found.map((kv) => [kv.key.toString('utf8'), { value: kv.value, modRevision: String(kv.mod_revision) }]),
+  );
+}
+
+/** Each page at the revision of its moment: a fixed one could be compacted by others before the last page is read. */
+async function* readPages(client: Etcd3, prefix: string) {
+  const end = endOf(prefix);
+  let start = Buffer.from(prefix);
+  for (;;) {
+    const from = start;
+    const response = await bounded(`list ${prefix}`, () =>
+      client.getAll().inRange({ start: from, end }).limit(PAGE).exec(),
+    );
+    const page = response.kvs.map((kv) => ({
+      key: kv.key.toString('utf8'),
+      value: kv.value,
+      modRevision: String(kv.mod_revision),
+    }));
+    if (page.length > 0) yield page;
+    const last = response.kvs.at(-1);
+    if (!response.more || last === undefined) return;
+    start = Buffer.concat([last.key, Buffer.from([0])]);
+  }
+}
+
+/** The first key after all that begin with a prefix (etcd's clientv3.GetPrefixRangeEnd); prefixes here are text, never all 0xff. */
+function endOf(prefix: string): Buffer {
+  const end = Buffer.from(prefix);
+  const last = end.length - 1;
+  end[last] = (end[last] ?? 0) + 1;
+  return end;
+}
+
+async function writeAll(client: Etcd3, changes: readonly StoreChange[]): Promise<boolean> {
+  const [first, ...others] = changes;
+  if (first === undefined) return true;
+  checkCount(changes.length);
+  const begun =
+    first.was === undefined ? client.if(first.key, 'Create', '==', 0) : client.if(first.key, 'Mod', '==', first.was);
+  const conditions = others.reduce(
+    (transaction, { key, was }) =>
+      was === undefined ? transaction.and(key, 'Create', '==', 0) : transaction.and(key, 'Mod', '==', was),
+    begun,
+  );
+  const response = await conditions
+    .then(
+      ...changes.map(({ key, value }) =>
+        value === undefined ? client.delete().key(key) : client.put(key).value(asBuffer(value)),
+      ),
+    )
+    .commit();
+  return response.succeeded;
+}
+
+const asBuffer = (value: Uint8Array): Buffer =>
+  Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+
+function checkCount(count: number): void {
+  if (count > MAX_STORE_OPERATIONS)
+    throw new RangeError(`${count} operations in one transaction; at most ${MAX_STORE_OPERATIONS}`);
+}
+
+/** What a person can do about it, by what etcd says (etcd's api/v3rpc/rpctypes/error.go). */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /database space exceeded/,
+    'its NOSPACE alarm is raised: compact and defragment it, then run `etcdctl alarm disarm`; writing is tried again by itself',
+  ],
+  [
+    /request is too large|too many operations/,
+    'its limits are lower than the usual ones: raise --max-request-bytes and --max-txn-ops',
+  ],
+  [/permission denied/, 'grant the user read and write on the reflected prefixes'],
+  [/authentication failed|invalid auth token|user name is empty/, 'check user name and password'],
+  [/certificate|self.signed|SSL|TLS/i, 'check the CA, the certificate and its validity'],
+];
+
+async function bounded<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const hint = HINTS.find(([pattern]) => pattern.test(reason))?.[1];
+    throw new PodwireError(
+      'EtcdUnavailable',
+      `etcd of the reflected state (${what}): ${reason}${hint === undefined ? '' : `; ${hint}`}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,76 @@
+/** Starts and signals the reflection's runs, and looks at them for people. */
+import type { Client } from '@temporalio/client';
+import { MESSAGE_VERSION } from '../../domain/messages.ts';
+import {
+  REFLECT,
+  REFLECT_DIRTY,
+  REFLECT_RESYNC,
+  REFLECT_VIEW,
+  reflectWorkflowId,
+  type DirtyHint,
+  type ReflectInput,
+  type ReflectSource,
+  type ReflectView,
+  type ResyncHint,
+  type ResyncProgress,
+} from '../../domain/reflection/messages.ts';
+import { temporalUnavailable } from './connection.ts';
+import { signalWithStart } from './pod-starter.ts';
+
+const DEADLINE_MS = 5_000;
+
+/** @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same */
+export async function signalDirty(client: Client, source: ReflectSource, names: readonly string[]): Promise<string> {
+  const hint: DirtyHint = { v: MESSAGE_VERSION, names };
+  return signal(client, source, REFLECT_DIRTY, hint);
+}
+
+/** @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same */
+export async function signalResync(client: Client, source: ReflectSource, reason: string): Promise<string> {
+  const hint: ResyncHint = { v: MESSAGE_VERSION, reason };
+  return signal(client, source, REFLECT_RESYNC, hint);
+}
+
+function signal(client: Client, source: ReflectSource, name: string, hint: object): Promise<string> {
+  const input: ReflectInput = { v: MESSAGE_VERSION, source };
+  return signalWithStart(client, {
+    ...{ type: REFLECT, workflowId: reflectWorkflowId(source), input, signal: name, hint },
+    ...{ attributes: [], summary: `${source} objects to etcd` },
+  });
+}
+
+export interface SeenReflection {
+  /** Undefined: no run is open, nothing is to be done. */
+  readonly view: ReflectView | undefined;
+  /** Of the resync that is under way. */
+  readonly progress: ResyncProgress | undefined;
+}
+
+/** The run as it is now. @throws PodwireError `TemporalUnavailable`, also when no orchestrator answers the query */
+export async function seeReflection(client: Client, source: ReflectSource): Promise<SeenReflection> {
+  const handle = client.workflow.getHandle(reflectWorkflowId(source));
+  try {
+    return await client.withDeadline(Date.now() + DEADLINE_MS, async () => {
+      const described = await handle.describe();
+      if (described.status.name !== 'RUNNING') return { view: undefined, progress: undefined };
+      const view = await handle.query<ReflectView>(REFLECT_VIEW);
+      const pending = described.raw.pendingActivities?.find(({ activityId }) => activityId === `resync-${source}`);
+      const data = pending?.heartbeatDetails?.payloads?.[0]?.data;
+      return { view, progress: data === null || data === undefined ? undefined : progressOf(data) };
+    });
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowNotFoundError')
+      return { view: undefined, progress: undefined };
+    throw temporalUnavailable(`look at ${reflectWorkflowId(source)} (is an orchestrator running?)`, error);
+  }
+}
+
+/** Undefined when the heartbeat says nothing yet. */
+function progressOf(data: Uint8Array): ResyncProgress | undefined {
+  try {
+    const progress = JSON.parse(Buffer.from(data).toString('utf8')) as ResyncProgress | null;
+    return typeof progress?.phase === 'string' ? progress : undefined;
+  } catch {
+    return undefined;
+  }
+}
