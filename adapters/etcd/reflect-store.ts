@@ -4,8 +4,7 @@
  * No watch is used here: etcd3's watches end for good when somebody compacts what they have not read, and say so only by an `error`
  * event. What would be watched for, an etcd that lost data, is asked for instead (`look`).
  */
-import { noop } from 'cockatiel';
-import { Etcd3 } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import {
   MAX_STORE_OPERATIONS,
@@ -13,42 +12,14 @@ import {
   type StoreChange,
   type StoredValue,
 } from '../../domain/ports/reflect-store.ts';
-import type { EtcdOptions } from './client.ts';
+import { openEtcd, type EtcdOptions } from './open.ts';
 
 const PAGE = 1_000;
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /** Opens a client; connections are made on first use. */
 export function openReflectStore(options: EtcdOptions): ReflectStore & { close(): void } {
-  const client = createClient(options);
+  const client = openEtcd(options);
   return { ...createReflectStore(client), close: () => client.close() };
-}
-
-function createClient(options: EtcdOptions): Etcd3 {
-  const { tls } = options;
-  const scheme = tls === undefined ? 'http' : 'https';
-  return new Etcd3({
-    hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
-    // Its retries turn a 2 s deadline into 8 s; whoever calls has retries of its own.
-    faultHandling: { global: noop, host: () => noop },
-    dialTimeout: options.timeoutMs,
-    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
-    grpcOptions: {
-      'grpc.initial_reconnect_backoff_ms': 200,
-      'grpc.max_reconnect_backoff_ms': 1000,
-      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    },
-    ...(tls === undefined
-      ? {}
-      : {
-          credentials: {
-            rootCertificate: tls.ca,
-            ...(tls.key === undefined ? {} : { privateKey: tls.key }),
-            ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
-          },
-        }),
-    ...(options.auth === undefined ? {} : { auth: options.auth }),
-  });
 }
 
 function createReflectStore(client: Etcd3): ReflectStore {
