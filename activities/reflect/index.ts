@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { ReflectSource, ResyncProgress } from '../../domain/reflection/messages.ts';
 import { kindsOf } from '../../domain/reflection/derive.ts';
 import type { ReflectDeps } from './deps.ts';
+import { toApplicationFailure } from '../failure-mapping.ts';
 import { findGoneNodes, removeGoneNodes } from './gone-nodes.ts';
 import type { ReflectActivities, ReflectLocalActivities } from './inputs.ts';
 import { reflectNames } from './names.ts';
@@ -42,7 +43,7 @@ async function judged<T>(deps: ReflectDeps, source: ReflectSource, work: () => P
     return result;
   } catch (error) {
     deps.ledger.blocked(source, error instanceof Error ? error.message : String(error));
-    throw error;
+    throw toApplicationFailure(error);
   }
 }
 
@@ -56,6 +57,8 @@ async function withProgress<T>(
     return await work((progress) => {
       last = progress;
     }, context.cancellationSignal);
+  } catch (error) {
+    throw toApplicationFailure(error);
   } finally {
     clearInterval(timer);
   }

@@ -6,7 +6,7 @@
  */
 import { rootCertificates } from 'node:tls';
 import { noop } from 'cockatiel';
-import { Etcd3 } from 'etcd3';
+import { Etcd3, type IOptions } from 'etcd3';
 
 export interface EtcdOptions {
   /** `host:port`, with or without a scheme. */
@@ -20,12 +20,14 @@ export interface EtcdOptions {
 
 const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 
+const NO_RETRIES: NonNullable<IOptions['faultHandling']> = { global: noop, host: () => noop };
+
 /** Connections are made on first use. */
-export function openEtcd(options: EtcdOptions): Etcd3 {
+export function openEtcd(options: EtcdOptions, faultHandling: IOptions['faultHandling'] = NO_RETRIES): Etcd3 {
   const scheme = options.tls === undefined ? 'http' : 'https';
   return new Etcd3({
     hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
-    faultHandling: { global: noop, host: () => noop },
+    faultHandling,
     dialTimeout: options.timeoutMs,
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
     // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.

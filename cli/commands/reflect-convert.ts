@@ -11,6 +11,7 @@ import { MAX_VALUE_BYTES, type ReflectSettings } from '../../domain/reflect/sett
 import { isDnsLabel } from '../../domain/openvnf/names.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { readManifests, type ManifestObject } from '../manifest-objects.ts';
+import { nameOf } from '../text-source.ts';
 import { UsageError } from '../usage-error.ts';
 
 const EXIT_PROBLEMS = 2;
@@ -78,7 +79,8 @@ async function convertFile(file: string, options: ConvertOptions, command: Comma
   const objects = await readManifests(file);
   const outcomes = [...convertObjects(objects, options.namespace), ...convertAllSlices(objects, options.namespace)];
   if (outcomes.length === 0) {
-    throw new UsageError(`nothing in it is reflected; these are: ${[...Object.keys(KINDS), SLICE].join(', ')}`);
+    const kinds = [...Object.keys(KINDS), SLICE].map((kind) => kind.replace(/^\//, ''));
+    throw new UsageError(`nothing in ${nameOf(file)} is reflected; these are: ${kinds.join(', ')}`);
   }
   // Loaded only here, for the sake of the other commands.
   const { createReflectCodec } = await import('../../adapters/reflect/codec.ts');

@@ -222,9 +222,6 @@ export interface PodNetwork {
   readonly ip_addresses?: readonly string[];
   /** VXLAN only. */
   readonly vni?: number;
-  /** VXLAN only: address of the tunnel's end. */
-  readonly vtep?: string;
-  readonly gateways?: readonly string[];
 }
 
 /** The records of the reflected kinds. */

@@ -13,4 +13,6 @@ export function compareTexts(a: string, b: string): number {
 const weight = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
 
 /** With lone surrogates replaced by U+FFFD, as Go reads them: such a text has no UTF-8. */
-export const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd');
+export const wellFormed = (text: string): string =>
+  // The first look is cheap, and enough for nearly every text.
+  /[\ud800-\udfff]/.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text;

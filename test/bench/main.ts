@@ -14,6 +14,7 @@ import { loadLine, machineLoad, type MachineLoad } from './load.ts';
 import { endMeasurement, startMeasuredPodwire } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
+import { reflectBench } from './reflect.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 
 /** How often and how much; each bench has its own defaults. */
@@ -21,6 +22,9 @@ interface Counts {
   readonly cycles?: number;
   readonly repeats?: number;
   readonly pods?: number;
+  readonly services?: number;
+  readonly policies?: number;
+  readonly seconds?: number;
 }
 
 const OWN_LAB = 'bench';
@@ -29,6 +33,7 @@ const CYCLES = 300;
 const MANY_CYCLES = 1_000;
 const REPEATS = 5;
 const PODS = 40;
+const REFLECTED = { pods: 20_000, services: 2_000, policies: 500, seconds: 120 };
 
 const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Promise<BenchResult>>> = {
   attach: (bench, { cycles = CYCLES }) => attachBench(bench, cycles),
@@ -39,6 +44,13 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
   // Their many pods would only be in the way of the others.
   burst: (bench) => burstBench(bench),
   'cni-burst': (bench, { pods = PODS, repeats = REPEATS }) => cniBurstBench(bench, { pods, repeats }),
+  reflect: (bench, { pods, services, policies, seconds }) =>
+    reflectBench(bench, {
+      pods: pods ?? REFLECTED.pods,
+      services: services ?? REFLECTED.services,
+      policies: policies ?? REFLECTED.policies,
+      seconds: seconds ?? REFLECTED.seconds,
+    }),
 };
 
 interface Flags extends Counts {
@@ -59,11 +71,18 @@ const program = new Command('bench')
     Number,
   )
   .option('--repeats <n>', `bursts of cni-burst (${REPEATS})`, Number)
-  .option('--pods <n>', `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many`, Number)
+  .option(
+    '--pods <n>',
+    `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of reflect: ${REFLECTED.pods}`,
+    Number,
+  )
+  .option('--services <n>', `services of reflect (${REFLECTED.services})`, Number)
+  .option('--policies <n>', `network policies of reflect (${REFLECTED.policies})`, Number)
+  .option('--seconds <n>', `steady changes of reflect (${REFLECTED.seconds})`, Number)
   .action((names: string[], flags: Flags) => main(names, flags));
 
 async function main(names: readonly string[], flags: Flags): Promise<void> {
-  for (const name of ['cycles', 'repeats', 'pods'] as const) {
+  for (const name of ['cycles', 'repeats', 'pods', 'services', 'policies', 'seconds'] as const) {
     const count = flags[name];
     if (count === undefined || (Number.isInteger(count) && count >= 1)) continue;
     process.stderr.write(`bench: --${name} must be a whole number from 1\n`);

@@ -16,7 +16,8 @@ export interface EtcdServer {
   stop(): Promise<void>;
 }
 
-export async function startEtcd(): Promise<EtcdServer> {
+/** @param extra more of etcd's own options */
+export async function startEtcd(extra: readonly string[] = []): Promise<EtcdServer> {
   const file = findProgram('etcd');
   if (file === undefined) throw new Error('etcd is not installed: apt-get install etcd-server');
   const dir = mkdtempSync(join(tmpdir(), 'podwire-test-etcd-'));
@@ -29,6 +30,7 @@ export async function startEtcd(): Promise<EtcdServer> {
       ...['--pdeathsig', 'KILL', '--', file, '--name', 'test', '--data-dir', join(dir, 'data')],
       ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
       ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`, '--log-level', 'error'],
+      ...extra,
     ],
     env: { HOME: dir },
     logFile: join(dir, 'log'),

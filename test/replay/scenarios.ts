@@ -1,11 +1,16 @@
 /** The lives of runs whose histories are kept: each brings one run to a point, and the run may still be open there. */
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
+import { signalDirty, signalResync } from '../../adapters/temporal/reflect-starter.ts';
+import { PodwireError } from '../../domain/failures.ts';
 import { memberKey } from '../../domain/keys.ts';
 import { MESSAGE_VERSION, meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
+import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
+import { REFLECT_VIEW, reflectWorkflowId, type ReflectView } from '../../domain/reflection/messages.ts';
+import { markerKey } from '../../domain/reflection/pod-networks.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION as NPWG } from '../../domain/settings.ts';
 import type { Harness } from '../workflows/harness.ts';
-import { until } from '../workflows/limits.ts';
+import { until, untilAsked } from '../workflows/limits.ts';
 import type { TestPod } from '../workflows/test-pod.ts';
 
 const VXLAN = DEFAULT_DIALECT_SETTINGS.annotation;
@@ -177,6 +182,39 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.annotate(`held id=${vni}`);
     await pod.ended();
     return pod.id;
+  },
+  'reflect-resync': async (lab) => {
+    const { cluster, store } = lab.reflection;
+    for (let i = 0; i < 30; i += 1) cluster.put('namespace', `ns${i}`);
+    await signalResync(lab.client, 'namespace', 'start');
+    await until('the marker is there', () => store.keys(markerKey('namespace', DEFAULT_REFLECT_SETTINGS)).length === 1);
+    cluster.remove('namespace', 'ns1');
+    await signalDirty(lab.client, 'namespace', ['ns1', 'ns2']);
+    const id = reflectWorkflowId('namespace');
+    await lab.client.workflow.getHandle(id).result();
+    return id;
+  },
+  'reflect-stuck-open': async (lab) => {
+    lab.reflection.cluster.before = (_call, source) => {
+      if (source === 'service') throw new PodwireError('ApiUnavailable', 'services is forbidden');
+    };
+    await signalDirty(lab.client, 'service', ['n/s']);
+    await signalResync(lab.client, 'service', 'start');
+    const id = reflectWorkflowId('service');
+    await untilAsked('the run says why', async () => {
+      const view = await lab.client.workflow.getHandle(id).query<ReflectView>(REFLECT_VIEW);
+      return view.state === 'ApiUnavailable' && view.dirty === 1 && view.resync !== undefined;
+    });
+    return id;
+  },
+  'reflect-node-gone': async (lab) => {
+    const { store } = lab.reflection;
+    const key = '/vnf-agent/contiv-ksr/allocatedIDs/1';
+    await store.write([{ key, value: Buffer.from('{"id":1,"name":"gone"}'), was: undefined }]);
+    await signalResync(lab.client, 'node', 'start');
+    const id = reflectWorkflowId('node');
+    await lab.client.workflow.getHandle(id).result();
+    return id;
   },
   mesh: (lab) => mesh(lab, 'whole', ['n1']),
   'mesh-with-a-node-behind': (lab) => mesh(lab, 'half', ['away', 'n1']),

@@ -6,6 +6,7 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
 import { createControlActivities } from '../../activities/control/index.ts';
+import { createReflectActivities } from '../../activities/reflect/index.ts';
 import { createNodeActivities } from '../../activities/node/index.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
@@ -16,6 +17,7 @@ import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages
 import type { Observation } from '../../domain/observation.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { ControlFaults } from './control-faults.ts';
 import { startDevServer } from './dev-server.ts';
@@ -31,6 +33,8 @@ export interface Harness {
   readonly records: RecordStore;
   readonly nodes: ScriptedNodes;
   readonly faults: ControlFaults;
+  /** What the reflection reads and writes. */
+  readonly reflection: { readonly cluster: FakeReflectCluster; readonly store: MemoryReflectStore };
   /** `scope/name` of networks whose mesh run was told of a change, in order. */
   readonly meshSignals: string[];
   /** A running pod with that annotation on a node. */
@@ -62,6 +66,7 @@ export async function startHarness(): Promise<Harness> {
   const nodes = new ScriptedNodes(records);
   const faults = new ControlFaults();
   const meshSignals: string[] = [];
+  const reflection = { cluster: new FakeReflectCluster(), store: new MemoryReflectStore() };
   const running: { worker: Worker; ended: Promise<void> }[] = [];
 
   const startWorker = async (options: WorkerOptions): Promise<() => Promise<void>> => {
@@ -89,14 +94,19 @@ export async function startHarness(): Promise<Harness> {
       podChanged: async () => undefined,
     },
   });
-  await startWorker({ taskQueue: CONTROL_QUEUE, ...workflowCode(), activities: faults.around(control) });
+  const reflecting = createReflectActivities(fakeReflectDeps(reflection.cluster, reflection.store));
+  await startWorker({
+    taskQueue: CONTROL_QUEUE,
+    ...workflowCode(),
+    activities: { ...faults.around(control), ...reflecting },
+  });
   await startNode('n1');
 
   const world = { client: temporal.client, cluster, records, nodes };
   let pods = 0;
   let vnis = 100;
   return {
-    ...{ ...world, etcd, faults, meshSignals, startNode },
+    ...{ ...world, etcd, faults, meshSignals, reflection, startNode },
     observe: ({ uid, namespace, name }) => control.observePod({ v: MESSAGE_VERSION, uid, namespace, name }),
     vni: () => (vnis += 1),
     pod: async (annotation, node = 'n1') => {
