@@ -4,6 +4,7 @@ import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerInspect } from './commands/inspect.ts';
+import { register as registerKsr } from './commands/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
@@ -26,6 +27,7 @@ registerRetry(program);
 registerForget(program);
 registerSweep(program);
 registerReflect(program);
+registerKsr(program);
 
 try {
   await program.parseAsync();

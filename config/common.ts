@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../adapters/log/logger.ts';
-import { splitAddress } from '../adapters/http/health-server.ts';
+import { splitAddress } from '../adapters/http/web-server.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import { HOST_KEYS } from '../domain/cni/policy.ts';

@@ -3,6 +3,7 @@ import type { KubeClient } from '../adapters/kubernetes/client.ts';
 import {
   ListWatch,
   type ListWatchObserver,
+  type ListWatchState,
   type ListWatchTimings,
   type RelistReason,
 } from '../adapters/kubernetes/list-watch.ts';
@@ -103,6 +104,17 @@ export class Reflection {
         return reason === undefined ? [] : [[kind, reason] as const];
       }),
     );
+  }
+
+  /** Of the watches that tell of a source: two for endpoints, none for pods that are watched elsewhere. */
+  watchStates(source: ReflectSource): ListWatchState[] {
+    const kinds = source === 'endpoints' ? [source, SLICES] : [source];
+    return kinds.flatMap((kind) => this.#watches.get(kind)?.state() ?? []);
+  }
+
+  /** Why etcd cannot be used; undefined when it answers. */
+  get etcdProblem(): string | undefined {
+    return this.#monitor.problem;
   }
 
   /** Objects that are kept, by kind. */

@@ -6,7 +6,6 @@ import { Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createControlActivities } from '../activities/control/index.ts';
 import { createSweepControlActivities } from '../activities/control/sweep.ts';
-import { toApplicationFailure } from '../activities/failure-mapping.ts';
 import { withFailpoints } from '../activities/with-failpoints.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createRecordStore } from '../adapters/etcd/record-store.ts';
@@ -18,7 +17,7 @@ import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient } from '../adapters/kubernetes/client.ts';
 import { createCluster } from '../adapters/kubernetes/cluster.ts';
 import { podKeys } from '../adapters/kubernetes/pod-view.ts';
-import { createLogger, type Logger } from '../adapters/log/logger.ts';
+import { createLogger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { podRunIsOpen, removeSweepSchedule } from '../adapters/temporal/sweeps.ts';
@@ -28,6 +27,7 @@ import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } fro
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
 import { createExecBackend } from './exec-backend.ts';
+import { loggedActivities } from './logged-activities.ts';
 import { connectWorker } from './native-connection.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
 import { createReflectionWorker } from './reflection.ts';
@@ -83,7 +83,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
     ...workflowCode(),
-    activities: logged(withFailpoints(activities, failpoints), log),
+    activities: loggedActivities(withFailpoints(activities, failpoints), log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
     tuner: {
       workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),
@@ -120,21 +120,6 @@ async function run(config: OrchestratorConfig): Promise<void> {
   kube.close();
   etcd.close();
   reflection.close();
-}
-
-function logged<T extends object>(activities: T, log: Logger): T {
-  const wrapped = Object.entries(activities).map(([name, activity]) => [
-    name,
-    async (...input: unknown[]): Promise<unknown> => {
-      try {
-        return await (activity as (...input: unknown[]) => Promise<unknown>)(...input);
-      } catch (error) {
-        log.warn({ err: error, activity: name }, 'activity failed');
-        throw toApplicationFailure(error);
-      }
-    },
-  ]);
-  return Object.fromEntries(wrapped) as T;
 }
 
 try {

@@ -1,12 +1,9 @@
-/**
- * etcd as podwire uses it: linearizable reads, transactions on mod-revisions, bounded calls.
- *
- * etcd3's own fault handling is off: its retries turn a 2 s deadline into 8 s, and the callers have retries of their own.
- * Deadlines are set per call and never on streams, where one would end the watch.
- */
-import { noop } from 'cockatiel';
-import { Etcd3, type IOperation } from 'etcd3';
+/** etcd as podwire uses it: linearizable reads, transactions on mod-revisions, bounded calls without retries. */
+import type { Etcd3, IOperation } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
+import { openEtcd, type EtcdOptions } from './open.ts';
+
+export type { EtcdOptions } from './open.ts';
 
 export interface Entry {
   readonly key: string;
@@ -41,38 +38,12 @@ export interface Etcd {
   close(): void;
 }
 
-export interface EtcdOptions {
-  /** `host:port`, with or without a scheme. */
-  readonly endpoints: readonly string[];
-  /** Deadline of each call, in milliseconds. */
-  readonly timeoutMs: number;
-  /** PEM texts; their presence turns TLS on. */
-  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
-  readonly auth?: { readonly username: string; readonly password: string };
-}
-
-const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 /** Largest transaction podwire sends; etcd refuses more than 128 operations. */
 export const MAX_OPERATIONS = 128;
 
 /** Opens a client; connections are made on first use. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
 export function createEtcd(options: EtcdOptions): Etcd {
-  const scheme = options.tls === undefined ? 'http' : 'https';
-  const client = new Etcd3({
-    hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
-    faultHandling: { global: noop, host: () => noop },
-    dialTimeout: options.timeoutMs,
-    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
-    // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.
-    grpcOptions: {
-      'grpc.initial_reconnect_backoff_ms': 200,
-      'grpc.max_reconnect_backoff_ms': 1000,
-      // gRPC's default of 4 MB is less than a listing of 20,000 pods' marks.
-      'grpc.max_receive_message_length': MAX_LISTING_BYTES,
-    },
-    ...(options.tls === undefined ? {} : { credentials: tlsCredentials(options.tls) }),
-    ...(options.auth === undefined ? {} : { auth: options.auth }),
-  });
+  const client = openEtcd(options);
   return {
     get: (key) =>
       bounded(`get ${key}`, async () => {
@@ -120,14 +91,6 @@ function toOperation(client: Etcd3, operation: Operation): IOperation {
 
 function entry(kv: { key: Buffer; value: Buffer; mod_revision: string }): Entry {
   return { key: kv.key.toString('utf8'), value: kv.value.toString('utf8'), modRevision: String(kv.mod_revision) };
-}
-
-function tlsCredentials(tls: NonNullable<EtcdOptions['tls']>) {
-  return {
-    rootCertificate: tls.ca,
-    ...(tls.key === undefined ? {} : { privateKey: tls.key }),
-    ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
-  };
 }
 
 async function bounded<T>(what: string, call: () => Promise<T>): Promise<T> {

@@ -4,8 +4,8 @@
  * No watch is used here: etcd3's watches end for good when somebody compacts what they have not read, and say so only by an `error`
  * event. What would be watched for, an etcd that lost data, is asked for instead (`look`).
  */
-import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'cockatiel';
-import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
+import { circuitBreaker, ConsecutiveBreaker, handleType, retry } from 'cockatiel';
+import { GRPCDeadlineExceededError, GRPCUnavailableError, type Etcd3, type IOptions } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import {
   MAX_STORE_OPERATIONS,
@@ -13,41 +13,14 @@ import {
   type StoreChange,
   type StoredValue,
 } from '../../domain/ports/reflect-store.ts';
-import type { EtcdOptions } from './client.ts';
+import { openEtcd, type EtcdOptions } from './open.ts';
 
 const PAGE = 1_000;
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /** Opens a client; connections are made on first use. */
 export function openReflectStore(options: EtcdOptions): ReflectStore & { close(): void } {
-  const client = createClient(options);
+  const client = openEtcd(options, faultHandling(options.endpoints.length));
   return { ...createReflectStore(client), close: () => client.close() };
-}
-
-function createClient(options: EtcdOptions): Etcd3 {
-  const { tls } = options;
-  const scheme = tls === undefined ? 'http' : 'https';
-  return new Etcd3({
-    hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
-    faultHandling: faultHandling(options.endpoints.length),
-    dialTimeout: options.timeoutMs,
-    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
-    grpcOptions: {
-      'grpc.initial_reconnect_backoff_ms': 200,
-      'grpc.max_reconnect_backoff_ms': 1000,
-      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    },
-    ...(tls === undefined
-      ? {}
-      : {
-          credentials: {
-            rootCertificate: tls.ca,
-            ...(tls.key === undefined ? {} : { privateKey: tls.key }),
-            ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
-          },
-        }),
-    ...(options.auth === undefined ? {} : { auth: options.auth }),
-  });
 }
 
 /** How long a member that failed is passed over when there are others. */
@@ -57,8 +30,8 @@ const PASSED_OVER_MS = 1_000;
  * etcd3's own retries turn a 2 s deadline into 8 s, and whoever calls has retries of its own. Without any, one dead member of three would
  * fail every third call: what never reached a member goes to the next one at once, and one that does not answer is not asked for a second.
  */
-function faultHandling(endpoints: number): NonNullable<IOptions['faultHandling']> {
-  if (endpoints === 1) return { global: noop, host: () => noop };
+function faultHandling(endpoints: number): IOptions['faultHandling'] {
+  if (endpoints === 1) return undefined;
   return {
     global: retry(handleType(GRPCUnavailableError), { maxAttempts: endpoints - 1 }),
     host: () =>

@@ -85,6 +85,8 @@ export interface Start {
   readonly hint: object;
   readonly attributes: SearchAttributePair[];
   readonly summary: string;
+  /** Of a run that is started; the orchestrators' when left out. */
+  readonly taskQueue?: string;
 }
 
 /** A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds. */
@@ -103,7 +105,7 @@ export async function signalWithStart(client: Client, start: Start): Promise<str
       whenClosed.execute(() =>
         client.workflow.signalWithStart(start.type, {
           workflowId: start.workflowId,
-          taskQueue: CONTROL_QUEUE,
+          taskQueue: start.taskQueue ?? CONTROL_QUEUE,
           args: [start.input],
           signal: start.signal,
           signalArgs: [start.hint],

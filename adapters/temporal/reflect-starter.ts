@@ -19,23 +19,46 @@ import { signalWithStart } from './pod-starter.ts';
 
 const DEADLINE_MS = 5_000;
 
-/** @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same */
-export async function signalDirty(client: Client, source: ReflectSource, names: readonly string[]): Promise<string> {
+/**
+ * @param taskQueue whose workers take a run that is started; the orchestrators' when left out
+ * @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same
+ */
+export async function signalDirty(
+  client: Client,
+  source: ReflectSource,
+  names: readonly string[],
+  taskQueue?: string,
+): Promise<string> {
   const hint: DirtyHint = { v: MESSAGE_VERSION, names };
-  return signal(client, source, REFLECT_DIRTY, hint);
+  return signal(client, source, { name: REFLECT_DIRTY, hint, taskQueue });
 }
 
-/** @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same */
-export async function signalResync(client: Client, source: ReflectSource, reason: string): Promise<string> {
+/**
+ * @param taskQueue whose workers take a run that is started; the orchestrators' when left out
+ * @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same
+ */
+export async function signalResync(
+  client: Client,
+  source: ReflectSource,
+  reason: string,
+  taskQueue?: string,
+): Promise<string> {
   const hint: ResyncHint = { v: MESSAGE_VERSION, reason };
-  return signal(client, source, REFLECT_RESYNC, hint);
+  return signal(client, source, { name: REFLECT_RESYNC, hint, taskQueue });
 }
 
-function signal(client: Client, source: ReflectSource, name: string, hint: object): Promise<string> {
+interface ReflectSignal {
+  readonly name: string;
+  readonly hint: object;
+  readonly taskQueue: string | undefined;
+}
+
+function signal(client: Client, source: ReflectSource, { name, hint, taskQueue }: ReflectSignal): Promise<string> {
   const input: ReflectInput = { v: MESSAGE_VERSION, source };
   return signalWithStart(client, {
     ...{ type: REFLECT, workflowId: reflectWorkflowId(source), input, signal: name, hint },
     ...{ attributes: [], summary: `${source} objects to etcd` },
+    ...(taskQueue === undefined ? {} : { taskQueue }),
   });
 }
 

@@ -6,6 +6,8 @@ export const REFLECT_SOURCES = ['namespace', 'pod', 'policy', 'service', 'endpoi
 export type ReflectSource = (typeof REFLECT_SOURCES)[number];
 
 export const REFLECT = 'reflect';
+/** Task queue of a reflector that runs by itself (`podwire ksr`); without one, the orchestrators do its work. */
+export const REFLECT_QUEUE = 'podwire-ksr';
 export const reflectWorkflowId = (source: ReflectSource): string => `reflect/${source}`;
 
 /** Objects changed, came or went; hints, each is read anew. */
