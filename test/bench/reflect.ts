@@ -43,6 +43,7 @@ export interface ReflectCounts extends ObjectCounts {
 type Sides = DifferencesDeps & { readonly store: ReflectStore };
 
 const CHANGES_A_SECOND = 100;
+const PATCHES_AT_ONCE = 16;
 const RESYNC_LIMIT_MS = 600_000;
 const WATCHER_MIB = 300;
 const LAG_MS = 1_000;
@@ -107,10 +108,9 @@ async function wholeCluster({ cluster, codec }: Sides): Promise<{ values: KeyVal
     let startedAt = performance.now();
     for await (const page of cluster.pages(source)) {
       listMs += performance.now() - startedAt;
-      for (const { name, object } of page) {
-        for (const { key, kind, record } of derive(source, name, object, settings))
-          if (record !== undefined) values.push({ key, value: codec.encode(kind, record) });
-      }
+      const derived = page.flatMap(({ name, object }) => derive(source, name, object, settings));
+      for (const { key, kind, record } of derived)
+        if (record !== undefined) values.push({ key, value: codec.encode(kind, record) });
       startedAt = performance.now();
     }
     listMs += performance.now() - startedAt;
@@ -158,6 +158,8 @@ interface Steady {
   readonly rows: readonly (readonly string[])[];
   readonly watcherMiB: number;
   readonly workflowTasks: number;
+  /** Changes of which neither the value nor a newer one of the same pod came. */
+  readonly unseen: number;
 }
 
 /** One label of one pod after the other, at an even pace; seen by a watch of etcd. */
@@ -166,6 +168,7 @@ async function steadyChanges(bench: BenchLab, kube: KubeClient, counts: ReflectC
   const waiting = new Map<string, number>();
   const lags: number[] = [];
   const client = new Etcd3({ hosts: `http://${lab.etcd.host}` });
+  const run = String(Date.now());
   const watcher = await client.watch().prefix(listPrefix('pod', settings)).create();
   const stampOf = new RegExp(`"${STAMP}","value":"(\\d+-\\d+)"`);
   watcher.on('put', ({ value }) => {
@@ -174,16 +177,20 @@ async function steadyChanges(bench: BenchLab, kube: KubeClient, counts: ReflectC
     if (since === undefined) return;
     waiting.delete(stamp);
     lags.push(performance.now() - since);
+    // Older values of the same pod never come any more.
+    for (let older = Number(stamp.split('-')[1]) - counts.pods; older >= 0; older -= counts.pods)
+      waiting.delete(`${run}-${older}`);
   });
   const before = new Map(PARTS.map((part) => [part, usageOf(lab, part)]));
   const tasksBefore = await workflowTasks(bench);
   const startedAt = performance.now();
   const total = counts.seconds * CHANGES_A_SECOND;
-  const run = String(Date.now());
   const sending = new Set<Promise<void>>();
   const peak = new Map(PARTS.map((part) => [part, 0]));
   for (let i = 0; i < total; i += 1) {
     const stamp = `${run}-${i}`;
+    // An API server that cannot keep the pace sets it; the report says which it was.
+    while (sending.size >= PATCHES_AT_ONCE) await Promise.race(sending);
     const call = stampPod(kube, podName(i % counts.pods), stamp).then(() => void 0);
     // From the moment it is asked for: what the API server needs is in the lag as well.
     waiting.set(stamp, performance.now());
@@ -212,7 +219,15 @@ async function steadyChanges(bench: BenchLab, kube: KubeClient, counts: ReflectC
     return [part, number(peak.get(part) ?? 0), number(cpuMs / (tookMs / 1_000))];
   });
   const tasks = (await workflowTasks(bench)) - tasksBefore;
-  return { lags, asked: total, tookMs, rows, watcherMiB: peak.get(WATCHER_PART) ?? 0, workflowTasks: tasks };
+  return {
+    lags,
+    asked: total,
+    tookMs,
+    rows,
+    watcherMiB: peak.get(WATCHER_PART) ?? 0,
+    workflowTasks: tasks,
+    unseen: waiting.size,
+  };
 }
 
 /** Workflow tasks of all runs of the reflection so far. */
@@ -279,7 +294,7 @@ function resultOf({ pods, services, policies, seconds }: ReflectCounts, m: Measu
     ],
     tables: [
       {
-        title: `steady state: ${number((steady.asked * 1_000) / steady.tookMs)} changes a second asked for, ${number((steady.workflowTasks * 1_000) / steady.tookMs)} workflow tasks a second`,
+        title: `steady state: ${number((steady.asked * 1_000) / steady.tookMs)} changes a second (${CHANGES_A_SECOND} wanted), ${number((steady.workflowTasks * 1_000) / steady.tookMs)} workflow tasks a second`,
         columns: ['part', 'peak MiB', 'CPU ms a second'],
         rows: steady.rows,
       },
@@ -291,10 +306,7 @@ function resultOf({ pods, services, policies, seconds }: ReflectCounts, m: Measu
     ],
     checks: [
       { says: `${m.differences} differences at the end`, holds: m.differences === 0 },
-      {
-        says: `${steady.lags.length} of ${steady.asked} changes seen in etcd`,
-        holds: steady.lags.length >= steady.asked * 0.95,
-      },
+      { says: `${steady.lags.length} values seen in etcd of ${steady.asked} changes`, holds: steady.unseen === 0 },
     ],
   };
 }
