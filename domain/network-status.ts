@@ -29,12 +29,16 @@ export interface Refusal extends StepFailure {
   readonly network: NetworkRef;
 }
 
-/** Builds the status list; records come in the order in which the caller wants them shown. */
+/**
+ * Builds the status list; records come in the order in which the caller wants them shown.
+ * @param waiting what is asked for and cannot be begun yet, with the reason
+ */
 export function networkStatus(
   records: readonly AttachmentRecord[],
   failures: readonly FailureRecord[],
   refusals: readonly Refusal[],
   problems: readonly SelectionProblem[],
+  waiting: readonly Refusal[] = [],
 ): NetworkStatus[] {
   return [
     ...records.map((record) =>
@@ -43,13 +47,8 @@ export function networkStatus(
         failures.find((failure) => failure.interfaceName === record.interfaceName),
       ),
     ),
-    ...refusals.map((refusal): NetworkStatus => ({
-      name: networkKey(refusal.network),
-      interface: refusal.interfaceName,
-      state: 'Refused',
-      code: refusal.code,
-      message: refusal.message,
-    })),
+    ...waiting.map((wish) => unattached(wish, 'Failing')),
+    ...refusals.map((refusal) => unattached(refusal, 'Refused')),
     ...problems.map((problem): NetworkStatus => ({
       name: problem.network ?? '',
       state: 'Refused',
@@ -59,6 +58,11 @@ export function networkStatus(
     })),
   ];
 }
+
+const unattached = (
+  { network, interfaceName, code, message }: Refusal,
+  state: 'Failing' | 'Refused',
+): NetworkStatus => ({ name: networkKey(network), interface: interfaceName, state, code, message });
 
 /** Interfaces that a published status lists as podwire's own; what was refused belongs to somebody else. Total. */
 export function ownInterfaces(status: string | undefined): ReadonlySet<string> {

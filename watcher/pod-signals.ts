@@ -2,10 +2,11 @@
  * From "the inputs of this pod are now X" to signals in Temporal (decision 5).
  *
  * A slot per UID, with at most one signal in flight and one waiting: that is the whole queue. Every change of the inputs since the last one
- * observed is signalled, also A → B → A: a run that was started by the first A may have read B in between.
+ * observed is signalled, also A → B → A: a run that was started by the first A may have read B in between. The first is sent at once, the next
+ * not before `spacingMs` have passed.
  */
 import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
-import type { SignalledPod } from '../adapters/temporal/pod-starter.ts';
+import { SIGNAL_SPACING_MS, type SignalledPod } from '../adapters/temporal/pod-starter.ts';
 import { DESIRED_CHANGED, POD_DELETED } from '../domain/messages.ts';
 
 export interface PodSignalsOptions {
@@ -13,6 +14,8 @@ export interface PodSignalsOptions {
   readonly send: (pod: SignalledPod, signal: string, reason: string, unlessInputs?: string) => Promise<void>;
   readonly concurrency?: number;
   readonly backOff?: BackOff;
+  /** Least time between two signals of one pod, in milliseconds. */
+  readonly spacingMs?: number;
   /** @param lagMs from the observation to the acknowledgement */
   readonly onSent: (signal: string, lagMs: number, pod: SignalledPod) => void;
   readonly onFailed: (signal: string, error: unknown, retryInMs: number, pod: SignalledPod) => void;
@@ -35,6 +38,8 @@ interface Slot {
   wanted: Wanted | undefined;
   running: boolean;
   failures: number;
+  /** When the last signal was sent, by the monotonic clock. */
+  sentAt: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -43,6 +48,7 @@ const DEFAULT_BACK_OFF: BackOff = { minMs: 200, maxMs: 5_000 };
 export class PodSignals {
   readonly #options: PodSignalsOptions;
   readonly #backOff: BackOff;
+  readonly #spacingMs: number;
   readonly #slots = new Map<string, Slot>();
   /** UIDs whose signal may be sent now, oldest first. */
   readonly #ready = new Set<string>();
@@ -54,6 +60,7 @@ export class PodSignals {
   constructor(options: PodSignalsOptions) {
     this.#options = options;
     this.#backOff = options.backOff ?? DEFAULT_BACK_OFF;
+    this.#spacingMs = options.spacingMs ?? SIGNAL_SPACING_MS;
   }
 
   /** Signals that wait or are under way. */
@@ -137,6 +144,7 @@ export class PodSignals {
         wanted: undefined,
         running: false,
         failures: 0,
+        sentAt: -Infinity,
         timer: undefined,
       };
       this.#slots.set(pod.uid, slot);
@@ -158,8 +166,21 @@ export class PodSignals {
   }
 
   #enqueue(slot: Slot): void {
+    const early = slot.sentAt + this.#spacingMs - performance.now();
+    if (early > 0) {
+      this.#enqueueIn(slot, early);
+      return;
+    }
     this.#ready.add(slot.pod.uid);
     this.#pump();
+  }
+
+  #enqueueIn(slot: Slot, delayMs: number): void {
+    if (this.#stopped) return;
+    slot.timer = setTimeout(() => {
+      slot.timer = undefined;
+      this.#enqueue(slot);
+    }, delayMs);
   }
 
   #pump(): void {
@@ -180,6 +201,7 @@ export class PodSignals {
 
   async #send(slot: Slot, wanted: Wanted): Promise<void> {
     slot.running = true;
+    slot.sentAt = performance.now();
     slot.wanted = undefined;
     try {
       await this.#options.send(slot.pod, wanted.signal, wanted.reason, wanted.unlessInputs);
@@ -193,12 +215,7 @@ export class PodSignals {
       slot.wanted ??= wanted;
       const delay = backOffDelay(this.#backOff, slot.failures);
       this.#options.onFailed(wanted.signal, error, delay, slot.pod);
-      if (!this.#stopped) {
-        slot.timer = setTimeout(() => {
-          slot.timer = undefined;
-          this.#enqueue(slot);
-        }, delay);
-      }
+      this.#enqueueIn(slot, delay);
     }
     slot.running = false;
     if (slot.wanted === undefined) {

@@ -28,6 +28,7 @@ import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { connectWorker } from './native-connection.ts';
+import { LinkFirstSlots } from './link-first-slots.ts';
 import { installRuntime } from './runtime.ts';
 import { workflowCode } from './workflow-code.ts';
 
@@ -38,12 +39,10 @@ const CACHED_WORKFLOWS = 500;
  * A workflow task holds its slot while its local activities run, and those have 2 s: with the SDK's forty at once a burst of forty pods
  * starved them all of CPU until each timed out.
  */
-const WORKFLOW_TASKS_AT_ONCE = 20;
-/**
- * Runs that begin come before what others still have to write down: in a burst of forty the last link was up after about a quarter
- * less CPU time than with the SDK's 0.2 and ten slots (three warm repeats each, on a busy machine).
- */
-const SHARE_OF_NEW_RUNS = 0.8;
+const WORKFLOW_TASKS = { total: 20, later: 4 };
+/** Half of the polls each for runs that begin and for their later tasks; who gets a slot first is `LinkFirstSlots`' business. */
+const SHARE_OF_NEW_RUNS = 0.5;
+const LOCAL_ACTIVITIES_AT_ONCE = 100;
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
@@ -77,7 +76,12 @@ async function run(config: OrchestratorConfig): Promise<void> {
     ...workflowCode(),
     activities: logged(withFailpoints(activities, failpoints), log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
-    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
+    tuner: {
+      workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),
+      localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: LOCAL_ACTIVITIES_AT_ONCE },
+      activityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+      nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+    },
     nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
     // How long the tasks of a killed worker wait for it before another one gets them.
     stickyQueueScheduleToStartTimeout: '2s',

@@ -1,5 +1,5 @@
 /** One lane: everything to be done for one interface of the pod, in order. The undo of a step is pushed before the step. */
-import { workflowInfo } from '@temporalio/workflow';
+import { patched, workflowInfo } from '@temporalio/workflow';
 import type { RecordInput } from '../activities/control/inputs.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
@@ -149,17 +149,23 @@ export class LaneRun {
     const context = this.#context;
     const { kind = 'vxlan', node, sandboxId, interfaceName, network } = record;
     const input: RecordInput = { ...context.pod, node, sandboxId, interfaceName, modRevision: '' };
-    this.#show(kind === 'vxlan' ? 'leave-mesh' : 'begin-removal', '', 'Detaching', network);
+    this.#show('begin-removal', '', 'Detaching', network);
     const token = await controlStep(context, () =>
       control.beginRemoval.executeWithOptions({ summary: `begin removal: ${interfaceName}` }, [input]),
     );
     // Nothing recorded, nothing made: the intent comes first.
     if (token === undefined) return undefined;
-    if (kind === 'vxlan') {
+    // The members know it from etcd already; their nodes are told while nobody waits for it, or when the removal takes long.
+    let peersKnow = kind !== 'vxlan';
+    const later = peersKnow || patched('peers-are-told-after-the-removal');
+    const tellPeers = async (): Promise<void> => {
+      if (peersKnow) return;
+      peersKnow = true;
       await controlStep(context, () =>
         control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
       );
-    }
+    };
+    if (!later) await tellPeers();
 
     const step = detachStep(kind, interfaceName, networkKey(network), node);
     this.#show(step.step, `removing ${interfaceName}`, 'Detaching', network);
@@ -176,7 +182,10 @@ export class LaneRun {
           ...token,
           ...(kind === 'vxlan' ? { unadopt: !completed } : {}),
         }),
-        onTrouble: (trouble) => this.#trouble(step.step, network, token.generation, trouble),
+        onTrouble: async (trouble) => {
+          await tellPeers();
+          await this.#trouble(step.step, network, token.generation, trouble);
+        },
       });
     try {
       const circumstances = {
@@ -186,10 +195,12 @@ export class LaneRun {
       const entombed = await entombWhenNodeIsGone(context, input, circumstances, remove);
       if (entombed) return undefined;
     } catch (error) {
-      if (error instanceof Refused) return error.failure;
-      throw error;
+      if (!(error instanceof Refused)) throw error;
+      await tellPeers();
+      return error.failure;
     }
 
+    await tellPeers();
     this.#show('forget', '', 'Detaching', network);
     const forgotten = await controlStep(context, () =>
       control.forgetAttachment.executeWithOptions({ summary: `forget ${interfaceName}` }, [

@@ -27,6 +27,7 @@ import {
 import type { Observation } from '../domain/observation.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { plan, type Plan } from '../domain/plan.ts';
+import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
 import { GateKeeper } from './gate.ts';
@@ -167,6 +168,9 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
             { v: context.pod.v, podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
           ]),
         onTrouble: async ({ state, failure }) => {
+          if (state !== undefined && patched('lookup-trouble-is-published')) {
+            await publishLookupFailure(context, observation, failure);
+          }
           context.progress.control(state, `lookup-sandbox: ${failure.code}: ${failure.message}`);
         },
       }),
@@ -176,10 +180,32 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
     return 'stale';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (patched('lookup-trouble-is-published')) await publishLookupFailure(context, observation, error.failure);
     context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
   }
+}
+
+/** No wish of the pod can be carried out as long as its sandbox is not known; its owner is to see why. */
+async function publishLookupFailure(
+  context: RunContext,
+  observation: Observation,
+  failure: StepFailure,
+): Promise<void> {
+  for (const { interfaceName, refused } of observation.wished) {
+    if (refused !== undefined) continue;
+    await controlStep(context, () =>
+      control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
+        { ...context.pod, interfaceName, generation: 0, failure },
+      ]),
+    );
+  }
+  await controlStep(context, () =>
+    control.publishStatus.executeWithOptions({ summary: 'publish status and events' }, [
+      { ...context.pod, attached: [], detached: [] },
+    ]),
+  );
 }
 
 async function pauseAfterStale(context: RunContext, rounds: number): Promise<void> {

@@ -40,7 +40,7 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
       const desired = ofRun?.inputsHash === input.inputsHash ? ofRun : await readDesired(deps, input);
       // No pod: nothing to compare with later, so nothing to keep.
       if (desired === undefined) {
-        await records.deleteRefusals(input.uid);
+        await Promise.all([records.deleteRefusals(input.uid), records.deleteFailures(input.uid)]);
         return input.inputsHash === '';
       }
       if (desired.inputsHash !== input.inputsHash) return false;
@@ -86,7 +86,8 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<voi
     ]);
     const known = stored.map(({ value }) => value);
     const wishes = wishesOf(deps.hash, desired, known);
-    const facts = { input, desired, known, refusals: [...recorded, ...conflictsOf(wishes)], failures };
+    const refusals = [...recorded, ...conflictsOf(wishes)];
+    const facts = { input, desired, known, refusals, failures, waiting: waitingOf(wishes, known, refusals, failures) };
     const written = await writeAnnotations(deps, inAnnotationOrder(known, wishes), facts);
     if (written === 'gone') return;
     // To find nothing to write takes the pod as it is now.
@@ -108,10 +109,10 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<voi
 async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
-  { input, desired, failures, refusals }: Facts,
+  { input, desired, failures, refusals, waiting }: Facts,
 ): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
   const { pod, parsed } = desired;
-  const status = networkStatus(ordered, failures, refusals, parsed.problems);
+  const status = networkStatus(ordered, failures, refusals, parsed.problems, waiting);
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
   const npwg = mergedNpwgStatus(pod.npwgStatus, ownInterfaces(pod.publishedStatus), ordered);
@@ -130,6 +131,21 @@ const conflictsOf = (wishes: readonly Wish[]): Refusal[] =>
     conflict === undefined ? [] : [{ ...conflict, interfaceName, network }],
   );
 
+/** Wishes that nothing was recorded for yet, with the reason: the pod's sandbox is not known. */
+function waitingOf(
+  wishes: readonly Wish[],
+  known: readonly AttachmentRecord[],
+  refusals: readonly Refusal[],
+  failures: readonly FailureRecord[],
+): Refusal[] {
+  const settled = new Set([...known, ...refusals].map(({ interfaceName }) => interfaceName));
+  return wishes.flatMap(({ interfaceName, selection: { network } }) => {
+    const failure = failures.find((candidate) => candidate.interfaceName === interfaceName);
+    if (failure === undefined || settled.has(interfaceName)) return [];
+    return [{ interfaceName, network, code: failure.code, message: failure.message }];
+  });
+}
+
 function inAnnotationOrder(records: readonly AttachmentRecord[], wishes: readonly Wish[]): AttachmentRecord[] {
   const order = wishes.map(({ interfaceName }) => interfaceName);
   const position = (record: AttachmentRecord): number => {
@@ -145,9 +161,10 @@ interface Facts {
   readonly known: readonly AttachmentRecord[];
   readonly refusals: readonly Refusal[];
   readonly failures: readonly FailureRecord[];
+  readonly waiting: readonly Refusal[];
 }
 
-function eventsOf({ input, desired, known, refusals, failures }: Facts): PodEvent[] {
+function eventsOf({ input, desired, known, refusals, failures, waiting }: Facts): PodEvent[] {
   const { inputsHash, parsed } = desired;
   return [
     ...parsed.problems.map((problem) => problemEvent(problem, 'Warning', inputsHash)),
@@ -163,6 +180,12 @@ function eventsOf({ input, desired, known, refusals, failures }: Facts): PodEven
         .filter((failure) => failure.interfaceName === record.interfaceName)
         .map((failure) => failureEvent(record, failure)),
     ),
+    ...waiting.map(({ interfaceName, network, code, message }): PodEvent => ({
+      type: 'Warning',
+      reason: 'NetworkAttachFailing',
+      message: `cannot attach ${interfaceName} (network ${networkKey(network)}): ${code}: ${message}; retrying`,
+      key: `waiting/${interfaceName}/${code}/${inputsHash}`,
+    })),
     ...known.filter((record) => wasAttached(record, input)).map(attachedEvent),
     ...input.detached.map(({ interfaceName, network, generation }): PodEvent => ({
       type: 'Normal',

@@ -43,9 +43,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       return entries.map((entry) => parseEntry(refusalSchema, entry));
     },
     putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),
-    deleteRefusals: async (podUid) => {
-      for (const key of await etcd.keys(keys.podRefusalsPrefix(podUid))) await etcd.transact([], [{ remove: key }]);
-    },
+    deleteRefusals: (podUid) => removeAll(etcd, keys.podRefusalsPrefix(podUid)),
 
     recordIntent: (record, previous) => recordIntent(etcd, record, previous),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
@@ -56,6 +54,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       const { entries } = await etcd.list(keys.podFailuresPrefix(podUid));
       return entries.map((entry) => parseEntry(failureSchema, entry));
     },
+    deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
     vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
     takeWaitingForVni: (dstPort, vni) => takeWaitingForVni(etcd, `${dstPort}/${vni}`),
@@ -100,6 +99,10 @@ function storedAttachment(entry: Entry): Stored<AttachmentRecord> {
 /** A read costs no disk write, a delete does; most keys asked for are absent. */
 async function removeIfPresent(etcd: Etcd, key: string): Promise<void> {
   if ((await etcd.get(key)) !== undefined) await etcd.transact([], [{ remove: key }]);
+}
+
+async function removeAll(etcd: Etcd, prefix: string): Promise<void> {
+  for (const key of await etcd.keys(prefix)) await etcd.transact([], [{ remove: key }]);
 }
 
 async function podAttachments(etcd: Etcd, podUid: string, node?: string): Promise<Stored<AttachmentRecord>[]> {

@@ -1,7 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Calls that say the same: while one is under way, all that come share the one after it. */
 export class Joined {
+  readonly #spacingMs: number;
   readonly #running = new Map<string, Promise<void>>();
   readonly #next = new Map<string, Promise<void>>();
+
+  /** @param spacingMs least time from the begin of a call to that of the one after it */
+  constructor(spacingMs = 0) {
+    this.#spacingMs = spacingMs;
+  }
 
   /**
    * Resolves when a call for the key that began after this moment has succeeded. `call` of the first who waits is made.
@@ -12,8 +20,10 @@ export class Joined {
     if (running === undefined) return this.#start(key, call);
     const waiting = this.#next.get(key);
     if (waiting !== undefined) return waiting;
+    const notBefore = sleep(this.#spacingMs);
     const next = running
       .catch(() => undefined)
+      .then(() => notBefore)
       .then(() => {
         this.#next.delete(key);
         return this.#start(key, call);

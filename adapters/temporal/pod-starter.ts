@@ -27,6 +27,12 @@ export interface SignalledPod extends PodIdentity {
   readonly nodeName?: string;
 }
 
+/**
+ * Least time between two signals of one sender to one run. A workflow task may last as long as a local activity (2 s), and the server fails a
+ * task during which more than a hundred signals came in (`history.maximumBufferedEventsBatch`); see ADR 9 for what follows from that.
+ */
+export const SIGNAL_SPACING_MS = 50;
+
 const DEADLINE_MS = 5_000;
 /** The server refuses a start with a summary of more than 400 bytes; names are ASCII, and a pod's and a node's alone may have 506. */
 const MAX_SUMMARY = 400;

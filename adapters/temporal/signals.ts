@@ -4,10 +4,10 @@ import { DESIRED_CHANGED, MESSAGE_VERSION } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import { Joined } from './joined.ts';
-import { signalMesh, signalPod } from './pod-starter.ts';
+import { SIGNAL_SPACING_MS, signalMesh, signalPod } from './pod-starter.ts';
 
 export function createSignals(client: Client): Signals {
-  const joined = new Joined();
+  const joined = new Joined(SIGNAL_SPACING_MS);
   return {
     membersChanged: (network, reason) =>
       joined.run(networkKey(network), async () => {

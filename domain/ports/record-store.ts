@@ -52,6 +52,7 @@ export interface RecordStore {
   /** Notes why a step keeps failing; forgotten with the next result or removal. */
   readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
   readonly failures: (podUid: string) => Promise<FailureRecord[]>;
+  readonly deleteFailures: (podUid: string) => Promise<void>;
   /**
    * Forgets an attachment after its last undo, and frees its network's VNI when nobody else uses it, in one transaction.
    * False: the record was changed by somebody else.

@@ -27,7 +27,22 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.converge();
     return pod.id;
   },
+  'lookup-stuck-open': async (lab) => {
+    const pod = await red(lab);
+    await lab.etcd.transact([], [{ remove: `/podwire/sandboxes/n1/${pod.uid}` }]);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'CriUnavailable');
+    await pod.signal();
+    await pod.shows('Stuck');
+    return pod.id;
+  },
   detach: async (lab) => {
+    const pod = await red(lab);
+    await pod.converge();
+    await pod.annotate('');
+    await pod.ended();
+    return pod.id;
+  },
+  'detach-with-peers-told-later': async (lab) => {
     const pod = await red(lab);
     await pod.converge();
     await pod.annotate('');

@@ -80,6 +80,21 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.equal((await pod.records())[0]?.sandboxId, `found-${pod.uid}`);
   });
 
+  it('says on the pod why its networks wait when the sandbox cannot be looked up', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await lab.etcd.transact([], [{ remove: `/podwire/sandboxes/n1/${pod.uid}` }]);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'CriUnavailable');
+    await pod.signal();
+    await pod.shows('Stuck');
+    await until('the status says so', () => pod.status.includes('red Failing'));
+    assert.match(pod.events.join('\n'), /NetworkAttachFailing: cannot attach red .*CriUnavailable/);
+    lab.nodes.script(pod.uid, 'lookupSandbox', () => 'ok');
+    await pod.signal();
+    await pod.ended();
+    assert.deepEqual(pod.status, ['red Attached']);
+    assert.deepEqual(await lab.records.failures(pod.uid), []);
+  });
+
   it('does not run hot when a sandbox that was found is never published', async () => {
     const pod = await lab.pod(`red id=${lab.vni()}`);
     const key = `/podwire/sandboxes/n1/${pod.uid}`;
@@ -191,7 +206,10 @@ describe('the run of a pod', { concurrency: true }, () => {
     const pod = await lab.pod(`a id=${a}`);
     for (let batch = 0; batch < 20; batch += 1) {
       pod.change({ annotations: { 'vxlan.openvnf.org/networks': batch % 2 === 0 ? `b id=${b}` : `a id=${a}` } });
+      const seen = lab.faults.count(pod.uid, 'observePod');
       await Promise.all(Array.from({ length: 50 }, () => pod.signal(DESIRED_CHANGED)));
+      // The server takes a hundred signals per workflow task and no more (ADR 9), and podwire's own senders stay below that.
+      await until('the run has taken some of them', () => lab.faults.count(pod.uid, 'observePod') > seen);
     }
     await pod.ended();
     assert.deepEqual(pod.links, ['a']);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { until } from '../../watcher/until.ts';
 import { Joined } from '../../../adapters/temporal/joined.ts';
 
 /** Calls that end when they are told to. */
@@ -9,7 +10,6 @@ function heldCalls(): { call: () => Promise<void>; ends: ((error?: Error) => voi
     new Promise((resolve, reject) => ends.push((error) => (error === undefined ? resolve() : reject(error))));
   return { call, ends };
 }
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('calls that say the same', () => {
   it('share the one that begins after those who came while another was under way', async () => {
@@ -19,7 +19,7 @@ describe('calls that say the same', () => {
     assert.equal(ends.length, 1);
     ends[0]?.();
     await all[0];
-    await turn();
+    await until('the next begins', () => ends.length === 2);
     assert.equal(ends.length, 2);
     ends[1]?.();
     await Promise.all(all);
@@ -33,9 +33,17 @@ describe('calls that say the same', () => {
     const second = joined.run('a', call);
     ends[0]?.(new Error('no answer'));
     await assert.rejects(first, /no answer/);
-    await turn();
+    await until('the next begins', () => ends.length === 2);
     ends[1]?.();
     await second;
+  });
+
+  it('begin no sooner after each other than asked', async () => {
+    const joined = new Joined(30);
+    const began: number[] = [];
+    const call = async (): Promise<void> => void began.push(performance.now());
+    await Promise.all([joined.run('a', call), joined.run('a', call)]);
+    assert.ok((began[1] ?? 0) - (began[0] ?? 0) >= 29);
   });
 
   it('do not wait for those of another key', () => {

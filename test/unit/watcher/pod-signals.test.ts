@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SIGNAL_SPACING_MS } from '../../../adapters/temporal/pod-starter.ts';
 import { DESIRED_CHANGED, POD_DELETED } from '../../../domain/messages.ts';
 import { PodSignals } from '../../../watcher/pod-signals.ts';
 import { until } from '../../watcher/until.ts';
@@ -57,6 +58,16 @@ test('one signal is in flight and one waits, however many changes there are', as
   assert.equal(calls.length, 2);
 });
 
+test('the next signal of a pod waits until some time has passed since the one before it began', async () => {
+  const { signals, calls } = harness();
+  signals.observe(pod('u'), 'A', true, '');
+  const began = performance.now();
+  calls[0]?.answer();
+  signals.observe(pod('u'), 'B', true, '');
+  await until('the second is sent', () => calls.length === 2);
+  assert.ok(performance.now() - began >= SIGNAL_SPACING_MS - 1);
+});
+
 test('A, B and A again is signalled, also when B was never sent', async () => {
   const { signals, calls } = harness();
   signals.observe(pod('u'), 'A', true, '');
@@ -81,7 +92,7 @@ test('a pod that asks for nothing any more is signalled', async () => {
   calls[0]?.answer();
   await until('acknowledged', () => signals.pending === 0);
   signals.observe(pod('u'), 'nothing', false, '');
-  assert.equal(calls.length, 2);
+  await until('it is signalled', () => calls.length === 2);
 });
 
 test('a deletion takes the place of a change that waits, and the pod is forgotten afterwards', async () => {
@@ -134,6 +145,7 @@ test('whatever fails and whenever, the last signal of a pod is later than its la
       const signals = new PodSignals({
         concurrency: 2,
         backOff: { minMs: 0.1, maxMs: 0.2 },
+        spacingMs: 0.1,
         send: async ({ uid }, signal) => {
           assert.equal(signal, DESIRED_CHANGED);
           assert.ok(!inFlight.has(uid), 'one in flight per pod');
