@@ -1,5 +1,6 @@
 /** One look at everything on the node that could be left over or changed. Reads only; CHECK is a read, too. */
 import { PodwireError } from '../../domain/failures.ts';
+import { execPlace } from '../../domain/place.ts';
 import type { CniLeftovers } from '../../domain/ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
@@ -84,11 +85,15 @@ async function snapshotOf(deps: SweepDeps, signal: AbortSignal): Promise<NodeSna
     deps.leftovers.cacheFiles(),
   ]);
   const ready = await deps.runtime.listReady();
-  const sandboxes = await observed(deps, new Set(ready.map(({ id }) => id)), signal);
-  const [records, tombstones] = await Promise.all([
+  const seen = await observed(deps, new Set(ready.map(({ id }) => id)), signal);
+  const [records, tombstones, byExec] = await Promise.all([
     deps.store.listNodeAttachments(node),
     deps.store.listTombstones(node),
+    deps.store.listNodeAttachments(execPlace(node)),
   ]);
+  // Links that the exec backend made in pods of this node are its own to look after.
+  const othersPods = new Set(byExec.map(({ value }) => value.podUid));
+  const sandboxes = seen.filter(({ pod }) => !othersPods.has(pod.uid));
   const runtime = new Map<string, 'ready' | 'not-ready'>(ready.map(({ id }) => [id, 'ready']));
   const named = [
     ...records.map(({ value }) => value.sandboxId),

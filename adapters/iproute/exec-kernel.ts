@@ -6,6 +6,8 @@ import type { ExecOptions, ExecResult, PodExec } from '../kubernetes/pod-exec.ts
 import { notStarted, type RunResult } from '../process/run.ts';
 import { createNetnsKernel, type InsideCall } from './kernel.ts';
 
+/** What kubelet and container runtimes say of one that ended between the look at it and the call. */
+const CONTAINER_ENDED = /container not found|container is not running|CONTAINER_EXITED|cannot exec in a stopped/i;
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
 interface OpenAgent extends OpenNetns {
@@ -49,14 +51,25 @@ export function createExecKernel(exec: PodExec, timeoutMs: number): AgentKernel 
     ignoreRouterAdvertisements: async () => undefined,
     openAgent: (agent): OpenAgent => ({ agent, close: async () => undefined }),
     runInAgent: async (agent, argv) => {
-      const { code, stderr } = await single(agent, argv);
-      return { code, stderr };
+      try {
+        const { code, stderr } = await single(agent, argv);
+        return { code, stderr };
+      } catch (error) {
+        if (error instanceof PodwireError && error.code === 'SandboxChanged') return { code: undefined, stderr: '' };
+        throw error;
+      }
     },
   };
 }
 
 function ranOrThrow(agent: AgentPlace, outcome: ExecResult): RunResult {
-  if (outcome.kind === 'ran') return outcome.result;
+  if (outcome.kind === 'ran') {
+    const { code, stderr } = outcome.result;
+    if (code === undefined && CONTAINER_ENDED.test(stderr)) {
+      throw new PodwireError('SandboxChanged', `${agent.container} of pod ${agent.namespace}/${agent.pod} has ended`);
+    }
+    return outcome.result;
+  }
   const what = `exec in container ${agent.container} of pod ${agent.namespace}/${agent.pod}`;
   if (outcome.kind === 'no-input')
     throw new PodwireError('ExecUnavailable', `${what}: standard input cannot be closed`);

@@ -1,7 +1,8 @@
 /** IntentFirst: there is no link of ours without a record, at any moment. */
-import { linksIn } from '../../deploy/demo/kernel-look.ts';
+import { linksIn, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
+import { ownerOf } from '../../domain/link-alias.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys } from './records.ts';
@@ -20,15 +21,23 @@ export async function intentFirst(lab: Lab): Promise<void> {
   const known = new Set([...before, ...(await recordedLinks(lab))]);
   const orphans = seen.flatMap(({ netns, links }) =>
     links
-      .filter((link) => link.kind === 'vxlan' && !known.has(`${netns} ${link.name}`))
+      .filter((link) => link.kind === 'vxlan' && !keysOf(netns, link).some((key) => known.has(key)))
       .map((link) => `  - ${netns}: ${link.name} (alias ${link.alias ?? 'none'}) has no record`),
   );
   if (orphans.length > 0) throw new Error(`IntentFirst does not hold:\n${orphans.join('\n')}`);
 }
 
+/** The exec backend's records name no netns; its links say whose they are, by their alias or by a name made for one pod. */
+const keysOf = (netns: string, { name, alias }: SeenLink): string[] => [
+  `${netns} ${name}`,
+  `${ownerOf(alias)?.podUid ?? ''} ${name}`,
+  name,
+];
+
 async function recordedLinks(lab: Lab): Promise<string[]> {
   const records = (await readKeys(lab, '/podwire/attachments/')).map(({ value }) => value as AttachmentRecord);
-  return records.flatMap(({ netns, podUid, interfaceName }) => [
+  return records.flatMap(({ netns, podUid, interfaceName, agent }) => [
+    ...(agent === undefined ? [] : [`${podUid} ${interfaceName}`, temporaryName(podUid, interfaceName)]),
     `${netns.path} ${interfaceName}`,
     `${netns.path} ${temporaryName(podUid, interfaceName)}`,
   ]);

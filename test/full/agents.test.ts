@@ -1,0 +1,134 @@
+/** What happens to pods with agent containers while they live, with either backend; the mesh is right afterwards. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { apply, declareNetworks, field, waitRunning } from '../../deploy/demo/cluster.ts';
+import type { PodRef } from '../../deploy/demo/kernel-look.ts';
+import { waitReachable } from '../../deploy/demo/ping.ts';
+import { kubectl, restartPart, stopPart } from '../../deploy/lab/lab.ts';
+import { EXEC_NAMESPACE } from '../../deploy/lab/podwire.ts';
+import { AGENT, agentPod, createAgentPods, execIn } from '../lab/agent-pods.ts';
+import { labTest, waitFor, type LabTest } from '../lab/harness.ts';
+import { exactlyOne, meshComplete, nothingLeaked, statusTruth } from '../lab/invariants.ts';
+import { readKeys } from '../lab/records.ts';
+
+const MESH = 'cluster/agentnet';
+
+for (const backend of ['node', 'exec'] as const) {
+  describe(`a living pod with agent containers, backend ${backend}`, () => {
+    const t = backend === 'exec' ? labTest('agents', EXEC_NAMESPACE) : labTest('agents');
+    livingPods(t);
+    if (backend === 'exec') lostNode(t);
+  });
+}
+
+function livingPods(t: LabTest): void {
+  let anchor: PodRef;
+
+  before(async () => {
+    await declareNetworks(t.lab, { agentnet: 'id=3801 up' });
+    [anchor] = (await createAgentPods(t.lab, [
+      agentPod(t.lab, t.pod('anchor'), { node: t.node(0), networks: 'agentnet ip=10.81.0.1/24' }),
+    ])) as [PodRef];
+    await waitRunning(t.lab, [anchor]);
+  });
+  after(async () => {
+    await t.deletePods([anchor]);
+    await nothingLeaked(t.lab);
+  });
+
+  const restarts = (pod: PodRef): Promise<string> =>
+    field(t.lab, pod, `{.status.containerStatuses[?(@.name=="${AGENT}")].restartCount}`);
+
+  test('whose agent container is started anew keeps its links and learns of members that came meanwhile', async () => {
+    const [pod] = (await createAgentPods(t.lab, [
+      agentPod(t.lab, t.pod('restarted'), { node: t.node(1), networks: 'agentnet ip=10.81.0.2/24' }),
+    ])) as [PodRef];
+    await waitRunning(t.lab, [pod]);
+    await exactlyOne(t.lab, [anchor, pod]);
+    await execIn(t.lab, pod, AGENT, ['kill', '-TERM', '1']);
+    const newcomer = agentPod(t.lab, t.pod('newcomer'), { node: t.node(0), networks: 'agentnet ip=10.81.0.3/24' });
+    const [other] = (await createAgentPods(t.lab, [newcomer])) as [PodRef];
+    await waitRunning(t.lab, [other]);
+    await waitFor('the agent to run again', async () => ((await restarts(pod)) === '1' ? true : undefined), {
+      limitMs: 60_000,
+    });
+    await exactlyOne(t.lab, [anchor, pod, other]);
+    await meshComplete(t.lab, MESH, { limitMs: 60_000 });
+    await waitReachable(t.lab, other, '10.81.0.2');
+    await statusTruth(t.lab, [anchor, pod, other]);
+    await t.deletePods([pod, other]);
+    await meshComplete(t.lab, MESH);
+  });
+
+  test('that is deleted by force is forgotten by the others', async () => {
+    const [pod] = (await createAgentPods(t.lab, [
+      agentPod(t.lab, t.pod('forced'), { node: t.node(1), networks: 'agentnet ip=10.81.0.4/24' }),
+    ])) as [PodRef];
+    await waitRunning(t.lab, [pod]);
+    await meshComplete(t.lab, MESH);
+    await kubectl(t.lab, ['-n', pod.namespace, 'delete', 'pod', pod.name, '--force', '--grace-period=0']);
+    await meshComplete(t.lab, MESH);
+  });
+
+  test('of a StatefulSet comes back under its name with its network', async () => {
+    const { metadata, spec } = agentPod(t.lab, t.pod('set'), { node: t.node(1), networks: 'agentnet' });
+    const labels = { ...metadata.labels, app: 'set' };
+    const template = { metadata: { labels, annotations: metadata.annotations }, spec };
+    await apply(t.lab, [
+      {
+        ...{ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'set', namespace: t.namespace } },
+        spec: { serviceName: 'set', replicas: 1, selector: { matchLabels: { app: 'set' } }, template },
+      },
+    ]);
+    const pod = t.pod('set-0');
+    try {
+      await waitRunning(t.lab, [pod]);
+      for (let round = 0; round < 2; round += 1) {
+        const old = await field(t.lab, pod, '{.metadata.uid}');
+        await kubectl(t.lab, ['-n', pod.namespace, 'delete', 'pod', pod.name, '--wait=false']);
+        await waitFor(
+          'the pod to come back',
+          async () => ((await field(t.lab, pod, '{.metadata.uid}')) === old ? undefined : true),
+          { limitMs: 30_000 },
+        );
+        await waitRunning(t.lab, [pod]);
+        await exactlyOne(t.lab, [anchor, pod]);
+        await meshComplete(t.lab, MESH);
+      }
+    } finally {
+      await kubectl(t.lab, ['-n', t.namespace, 'delete', 'statefulset', 'set']);
+      await t.deletePods([pod]);
+    }
+    await meshComplete(t.lab, MESH);
+  });
+}
+
+function lostNode(t: LabTest): void {
+  test('on a node that is lost is forgotten without an answer from that node, and nobody waits for it', async () => {
+    const [pod, stays] = (await createAgentPods(t.lab, [
+      agentPod(t.lab, t.pod('lost'), { node: t.node(1), networks: 'agentnet ip=10.81.0.5/24' }),
+      agentPod(t.lab, t.pod('stays'), { node: t.node(0), networks: 'agentnet ip=10.81.0.6/24' }),
+    ])) as [PodRef, PodRef];
+    await waitRunning(t.lab, [pod, stays]);
+    await meshComplete(t.lab, MESH);
+    const uid = await field(t.lab, pod, '{.metadata.uid}');
+    const kubelet = `kubelet-${t.node(1)}`;
+    await stopPart(t.lab, kubelet);
+    try {
+      await kubectl(t.lab, ['-n', pod.namespace, 'delete', 'pod', pod.name, '--force', '--grace-period=0']);
+      await waitFor(
+        'its records to be gone',
+        async () => {
+          const keys = await readKeys(t.lab, '/podwire/attachments/');
+          return keys.some(({ key }) => key.includes(`/${uid}/`)) ? undefined : true;
+        },
+        { limitMs: 20_000 },
+      );
+      await meshComplete(t.lab, MESH);
+    } finally {
+      await restartPart(t.lab, kubelet);
+    }
+    assert.ok(await field(t.lab, stays, '{.status.podIP}'));
+    await t.deletePods([stays]);
+  });
+}
