@@ -152,12 +152,11 @@ function mustGo(
   if (wish === undefined) return true;
   // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;
+  const stays = swap && staysForSwap(record, wish, observation);
   // A network whose new tunnel is refused keeps the old one.
-  if (swap && record.phase === 'attached' && staysForSwap(record, wish, observation)) return false;
-  if (wish.refused !== undefined) return true;
-  if (swap && staysForSwap(record, wish, observation)) return false;
-  // The same tunnel with other addresses is changed in place; another tunnel cannot be.
-  return !isSameTunnel(record, wish);
+  if (wish.refused !== undefined) return !(stays && record.phase === 'attached');
+  // The same tunnel with other addresses is changed in place; another one takes its place later.
+  return !stays && !isSameTunnel(record, wish);
 }
 
 /** The ConfigMap entry vanished while the pod names the same id itself: what is attached stays in the cluster's network (decision 10). */

@@ -204,8 +204,8 @@ async function recordResult(
 }
 
 function withoutReplaced(record: AttachmentRecord): AttachmentRecord {
-  if (record.kind === 'cni') return record;
-  const { replaces: _replaced, ...rest } = record;
+  const rest: { replaces?: readonly string[] } & AttachmentRecord = { ...record };
+  delete rest.replaces;
   return rest;
 }
 

@@ -16,7 +16,7 @@ export interface Inspection {
   readonly pods: readonly PodWithNetworks[];
   readonly settings: DialectSettings;
   /** Looks into pods; Temporal is not needed when there is nothing to ask. */
-  look(asked: readonly Asked[]): Promise<Said>;
+  readonly look: (asked: readonly Asked[]) => Promise<Said>;
 }
 
 export async function inspecting(command: Command, work: (inspection: Inspection) => Promise<void>): Promise<void> {

@@ -5,7 +5,7 @@ import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { planLink, type LinkWish } from '../../domain/link-plan.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
-import { cidrs, createNode, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { cidrs, createNode, destinations, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
 before(() => {
@@ -169,6 +169,35 @@ test('a changed VNI, port or parent of ours is a new link under the old name', a
 });
 
 const FOREIGN = ['link', 'add', 'name', 'green', 'type', 'vxlan', 'id', '4711', 'dstport', '8472', 'dev', 'eth0'];
+
+test('a link with a changed VNI is made beside the old one and filled before it takes its place', async () => {
+  const pod = await node.pod();
+  const first = await node.ensure(await pod.intend());
+  node.store.members.push({
+    ...{ v: 1, podUid: 'x', node: 'n2', sandboxId: 's', interfaceName: 'green', generation: 1, mac: '', addresses: [] },
+    ...{ vtep: '10.244.2.7', network: 'cluster/green' },
+  });
+  const seen: string[] = [];
+  const { failpoints } = node.deps;
+  failpoints.hit = async (name) => {
+    if (name !== 'ensureVxlanLink:before-up') return;
+    const { links } = await pod.view();
+    for (const { name: link, ifindex, up, vxlan } of links.filter(({ kind }) => kind === 'vxlan')) {
+      const targets = destinations(await pod.fdb(link));
+      seen.push(
+        `${ifindex === first.ifindex ? 'old' : 'new'} ${vxlan?.vni} ${up ? 'up' : 'down'} ${targets.join(' ')}`,
+      );
+    }
+  };
+  const second = await node.ensure(await pod.intend({ vni: 4712 }, { generation: 2 }));
+  failpoints.hit = async () => undefined;
+  node.store.members = [];
+  assert.deepEqual(seen, ['old 4711 up ', 'new 4712 down 10.244.2.7']);
+  assert.deepEqual(await vxlans(pod), ['green']);
+  assert.equal((await pod.link())?.ifindex, second.ifindex);
+  assert.deepEqual(cidrs(await pod.link()), ['192.168.11.2/29']);
+  assert.equal((await pod.view()).routes.length, 1);
+});
 
 test("a link that is the same but nobody's is adopted, keeps what it had, and goes when the network is no longer wanted", async () => {
   const pod = await node.pod();

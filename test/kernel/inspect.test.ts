@@ -118,46 +118,51 @@ async function asOriginal(netns: TestNetns, command: string): Promise<string> {
 }
 
 /** The original's formats once more, in the manner of its source: lexemes, joins, fixed indents. */
+async function originalField(
+  { each, netns }: TestPod,
+  options: ReadonlyMap<string, string>,
+  field: string,
+): Promise<string> {
+  const dev = options.get('name') ?? '';
+  const lexemes = async (command: string): Promise<string[]> =>
+    (await asOriginal(netns, command)).split('\n').filter((line) => line.length > 0);
+  const joined = (lines: readonly string[], indent: string): string =>
+    lines
+      .map((line) => indent + line)
+      .join('\n')
+      .trim();
+  switch (field) {
+    case 'pod':
+      return ` pod: ${each.pod.namespace}/${each.pod.name} ${each.pod.podIPs[0] ?? ''}\n`;
+    case 'net': {
+      let text = '';
+      for (const key of [...options.keys()].sort()) text += `${key}:${options.get(key) ?? ''} `;
+      return ` net: ${text.trim()}\n`;
+    }
+    case 'fdb':
+      return ` fdb: ${joined(await lexemes(`bridge fdb show dev ${dev}`), '      ')}\n`;
+    case 'dev': {
+      const lines = (await lexemes(`ip -d addr show dev ${dev}`)).filter((line) => line.length >= 3);
+      return ` dev: ${joined(
+        lines.map((line) => line.substring(3)),
+        '      ',
+      )}\n`;
+    }
+    case 'route':
+      return ` route: ${joined(await lexemes(`ip route show dev ${dev}`), '        ')}\n`;
+    default:
+      return '';
+  }
+}
+
 async function originalInspect(names: readonly string[], fields: readonly string[]): Promise<string> {
-  const lexemes = (text: string): string[] => text.split('\n').filter((line) => line.length > 0);
   let out = '';
   for (const net of names) {
     out += `[${net}]\n`;
-    for (const { each, netns } of pods) {
-      const options = each.networks.find(({ name }) => name === net)?.options;
+    for (const pod of pods) {
+      const options = pod.each.networks.find(({ name }) => name === net)?.options;
       if (options === undefined) continue;
-      const dev = options.get('name') ?? '';
-      for (const field of fields) {
-        if (field === 'pod') out += ` pod: ${each.pod.namespace}/${each.pod.name} ${each.pod.podIPs[0] ?? ''}\n`;
-        if (field === 'net') {
-          let text = '';
-          for (const key of [...options.keys()].sort()) text += `${key}:${options.get(key) ?? ''} `;
-          out += ` net: ${text.trim()}\n`;
-        }
-        if (field === 'fdb') {
-          const lines = lexemes(await asOriginal(netns, `bridge fdb show dev ${dev}`));
-          out += ` fdb: ${lines
-            .map((line) => `      ${line}`)
-            .join('\n')
-            .trim()}\n`;
-        }
-        if (field === 'dev') {
-          const lines = lexemes(await asOriginal(netns, `ip -d addr show dev ${dev}`)).filter(
-            (line) => line.length >= 3,
-          );
-          out += ` dev: ${lines
-            .map((line) => `      ${line.substring(3)}`)
-            .join('\n')
-            .trim()}\n`;
-        }
-        if (field === 'route') {
-          const lines = lexemes(await asOriginal(netns, `ip route show dev ${dev}`));
-          out += ` route: ${lines
-            .map((line) => `        ${line}`)
-            .join('\n')
-            .trim()}\n`;
-        }
-      }
+      for (const field of fields) out += await originalField(pod, options, field);
       out += '\n';
     }
   }
