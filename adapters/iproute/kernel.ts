@@ -96,7 +96,7 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
 
   return {
     // Async: a refusal is a rejection.
-    // eslint-disable-next-line @typescript-eslint/require-await
+     
     async open(path, signal): Promise<OpenNetns> {
       const file = openNetns(path, options.netnsRoots);
       const entered: Entered = { identity: file.identity, close: async () => file.close(), file, signal };
