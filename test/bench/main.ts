@@ -14,6 +14,7 @@ import { loadLine, machineLoad, type MachineLoad } from './load.ts';
 import { endMeasurement, startMeasuredPodwire } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
+import { meshScaleBench } from './mesh-scale.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 
 /** How often and how much; each bench has its own defaults. */
@@ -38,6 +39,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
   'cni-cycles': (bench, { cycles = MANY_CYCLES }) => cniCyclesBench(bench, cycles),
   // Their many pods would only be in the way of the others.
   burst: (bench) => burstBench(bench),
+  'mesh-scale': (bench) => meshScaleBench(bench),
   'cni-burst': (bench, { pods = PODS, repeats = REPEATS }) => cniBurstBench(bench, { pods, repeats }),
 };
 
