@@ -1,6 +1,6 @@
 /**
  * Sends a numbered UDP datagram every millisecond and counts the answers. Arguments: address, port. Prints ten times a second
- * `{"sent": …, "judged": …, "lost": …}`: judged are those that were answered, or not within five seconds (lost). Ends after two
+ * `{"sent": …, "judged": …, "lost": …}`: judged are those that were answered, or not within five seconds (lost). Ends after five
  * minutes by itself.
  */
 import { Buffer } from 'node:buffer';
@@ -10,7 +10,7 @@ import process from 'node:process';
 import { setInterval } from 'node:timers';
 
 const LOST_AFTER_MS = 5_000;
-const LONGEST_MS = 120_000;
+const LONGEST_MS = 300_000;
 /** After a pause of this program not more than this many at once. */
 const MOST_AT_ONCE = 20;
 
