@@ -7,6 +7,7 @@
  * | control: pause           | 1…15 s           | the workflow waits, not the activity: a signal is acted on at once                |
  * | node: schedule to start  | 10 s             | the only way to notice a node without a worker (decision 16)                      |
  * | node: start to close     | 15 s             | a link takes 20 ms; lookupSandbox waits up to 10 s for a sandbox that is starting |
+ * | node: mesh start to close| 60 s             | hundreds of devices with a thousand entries each, on a busy node                  |
  * | node: CNI start to close | 60 s           | plugins wait for locks, DHCP and allocators of their own (decision 14)            |
  * | node: heartbeat          | 3 s              | workers beat every 250 ms: a killed one is noticed in 3 s, a cancel in 1 s        |
  * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
@@ -66,6 +67,8 @@ export const NODE_AWAY: ActivityOptions = {
 /** One look of a mesh run at one node; a node that misses it resyncs by itself when it is back (decision 22). */
 export const MESH_SYNC: ActivityOptions = {
   ...NODE,
+  // Filling a thousand empty devices takes longer than making a link; a dead worker is noticed by its heartbeats.
+  startToCloseTimeout: '60s',
   scheduleToStartTimeout: '10s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
 };

@@ -88,8 +88,10 @@ interface FdbSyncParts {
 const AT_ONCE = 8;
 /** Devices that are locked, open and written together: bounds the open descriptors, and how long an attach waits for a device. */
 const WRITTEN_TOGETHER = 64;
-/** A sync of a node full of members takes well under a second; whoever waits longer comes again. */
+/** Whoever waits longer for one device comes again. */
 const LOCK_WAIT_MS = 5_000;
+/** Comparing hundreds of devices with a thousand entries each takes this long on a busy node; a repetition would begin anew. */
+const NETWORK_WAIT_MS = 30_000;
 const NOTHING: Written = { written: 0, removed: 0 };
 const GONE = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused']);
 
@@ -139,7 +141,7 @@ export class FdbSync {
     const { store, node } = this.#parts;
     const key = networkKey(network);
     await this.#pace.rest(key, signal);
-    return this.#networkLocks.run(key, LOCK_WAIT_MS, busy(key), async () => {
+    return this.#networkLocks.run(key, NETWORK_WAIT_MS, busy(key), async () => {
       const startedAt = performance.now();
       // Read under the lock: whoever comes later reads later.
       const ticket = ++this.#tickets;

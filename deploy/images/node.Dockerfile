@@ -1,4 +1,4 @@
-# Node worker: the same build with the programs it runs (ip, bridge; nsenter and setpriv are in the base image; sysctl).
+# Node worker: the same build with the programs it runs (ip, bridge; nsenter, setpriv, unshare and xargs are in the base image; sysctl).
 FROM node:20-bookworm-slim AS build
 WORKDIR /podwire
 COPY package.json package-lock.json .npmrc ./

@@ -15,6 +15,7 @@ import { endMeasurement, startMeasuredPodwire } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
 import { reflectBench } from './reflect.ts';
+import { meshScaleBench } from './mesh-scale.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 
 /** How often and how much; each bench has its own defaults. */
@@ -43,6 +44,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
   'cni-cycles': (bench, { cycles = MANY_CYCLES }) => cniCyclesBench(bench, cycles),
   // Their many pods would only be in the way of the others.
   burst: (bench) => burstBench(bench),
+  'mesh-scale': (bench) => meshScaleBench(bench),
   'cni-burst': (bench, { pods = PODS, repeats = REPEATS }) => cniBurstBench(bench, { pods, repeats }),
   reflect: (bench, { pods, services, policies, seconds }) =>
     reflectBench(bench, {

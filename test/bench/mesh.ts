@@ -37,6 +37,8 @@ const MEMBERS = 200;
 const ROUNDS = 10;
 /** As many processes at once on a node as podwire's node worker starts. */
 const AT_ONCE = 8;
+/** Destination of the floor's entries. */
+const BY_HAND = '10.251.0.1';
 
 export async function meshBench(bench: BenchLab): Promise<BenchResult> {
   const { nodes } = bench.lab;
@@ -184,7 +186,10 @@ async function once(bench: BenchLab, watched: WatchedPod, members: Members, netw
   const { sentAt } = await change(bench, watched, LINK, networks);
   await quiet(bench, [watched.pod], LINK);
   const steps = await runSteps(bench, runOfMesh(LINK), await newestRun(bench, runOfMesh(LINK)));
-  const events = await eventsSince(members.monitors, marks, watched.pod);
+  // On a busy machine the monitors tell late that the floor's entries went.
+  const events = (await eventsSince(members.monitors, marks, watched.pod)).filter(
+    ({ destination }) => destination !== BY_HAND,
+  );
   const after = cpuTimes(bench.lab);
   const lastAt = Math.max(...events.map(({ at }) => at));
   const startedAt = steps.find(({ kind }) => kind === 'start')?.endedAt ?? Number.NaN;
@@ -207,7 +212,7 @@ async function once(bench: BenchLab, watched: WatchedPod, members: Members, netw
 /** Writes the entry of a member that does not exist into every device, as fast as plain tools do, and removes it again. */
 async function byHand({ standIns, monitors }: Members): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-bench-'));
-  const destination = '10.251.0.1';
+  const destination = BY_HAND;
   const batchOf = (verb: string): string => {
     const file = join(folder, verb);
     writeFileSync(file, `fdb ${verb} 00:00:00:00:00:00 dev ${LINK} dst ${destination} self permanent\n`);

@@ -25,10 +25,20 @@ export interface StandInNetwork {
   readonly ref: NetworkRef;
   readonly link: string;
   readonly vni: number;
+  /** False: entries for MACs instead of flooding. */
+  readonly flood?: false;
 }
 
 const PORT = 8472;
-const MAC = '02:00:00:00:00:01';
+
+/** Each member's own: a MAC has one destination. */
+const macOf = (vtep: string): string =>
+  `02:00:${vtep
+    .split('.')
+    .map((part) => Number(part).toString(16).padStart(2, '0'))
+    .join(':')}`;
+/** In the overlay. */
+const addressOf = (vtep: string): string => `${vtep.replace(/^10\.250\./, '10.76.')}/16`;
 
 /** Makes the namespace and the device of one member. @param index from 0; gives it its address */
 export async function makeStandIn(node: LabNode, network: StandInNetwork, index: number): Promise<StandIn> {
@@ -82,11 +92,12 @@ function recordOf({ node, network, netnsPath, podUid, vtep, index }: Parts): Vxl
     interfaceName: network.link,
     link: {
       ...{ kind: 'vxlan', interfaceName: network.link, vni: network.vni, dstPort: PORT, parent: 'eth0', up: true },
-      ...{ addresses: [], routes: [], peers: [] },
+      ...{ addresses: [addressOf(vtep)], routes: [], peers: [] },
+      ...(network.flood === undefined ? {} : { flood: network.flood }),
     },
     vtep,
     phase: 'attached',
-    result: { ifindex: 4, mac: MAC, mtu: 1450, addresses: [], adopted: false, before: 'absent' },
+    result: { ifindex: 4, mac: macOf(vtep), mtu: 1450, addresses: [addressOf(vtep)], adopted: false, before: 'absent' },
   };
 }
 
@@ -97,7 +108,16 @@ export async function recordStandIns(etcd: Etcd, network: StandInNetwork, standI
     const { sandboxId, node, vtep } = record;
     const interfaceName = network.link;
     const member: MemberRecord = {
-      ...{ v: RECORD_VERSION, node, sandboxId, interfaceName, generation: 1, vtep, mac: MAC, addresses: [] },
+      ...{
+        v: RECORD_VERSION,
+        node,
+        sandboxId,
+        interfaceName,
+        generation: 1,
+        vtep,
+        mac: macOf(vtep),
+        addresses: [addressOf(vtep)],
+      },
     };
     const [attachment = '', membership = '', user = '', podNode = ''] = keysOf(network, record);
     await etcd.transact(
@@ -120,12 +140,17 @@ const keysOf = (network: StandInNetwork, { podUid, sandboxId, node }: VxlanAttac
 ];
 
 /** Removes records and namespaces; what is not there is fine. */
-export async function removeStandIns(etcd: Etcd, network: StandInNetwork, standIns: readonly StandIn[]): Promise<void> {
+export async function removeStandIns(
+  etcd: Etcd,
+  network: StandInNetwork,
+  standIns: readonly StandIn[],
+  options: { readonly keepVni?: boolean } = {},
+): Promise<void> {
   for (const { record } of standIns) {
     const operations = keysOf(network, record).map((remove): Operation => ({ remove }));
     await etcd.transact([], operations);
   }
-  await etcd.transact([], [{ remove: vniKey(PORT, network.vni) }]);
+  if (options.keepVni !== true) await etcd.transact([], [{ remove: vniKey(PORT, network.vni) }]);
   for (const { netnsPath } of standIns) {
     await attempt('umount', [netnsPath]);
     rmSync(netnsPath, { force: true });
