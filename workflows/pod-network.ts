@@ -31,6 +31,7 @@ import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
 import { GateKeeper } from './gate.ts';
+import type { LaneEnd } from './lane.ts';
 import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
@@ -113,10 +114,8 @@ async function observeAndAct(context: RunContext): Promise<Round> {
   const held = await refuseHeld(context, observation, decided.held);
   const gate = new GateKeeper(context, observation);
   const ends = await runLanes(context, observation, decided.lanes, gate);
-  if (ends.includes('interrupted')) return 'again';
-  if (ends.includes('stale')) return 'stale';
-  if (context.wake.raised) return 'again';
-  if (decided.more && !ends.includes('refused')) return 'again';
+  const unsettled = anotherRound(ends, context.wake.raised, decided.more);
+  if (unsettled !== undefined) return unsettled;
   const refused =
     held || observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
   if (observation.gate !== undefined) await untilNews(context, () => gate.open(refused === true));
@@ -129,6 +128,12 @@ async function observeAndAct(context: RunContext): Promise<Round> {
   );
   if (!marked) return 'again';
   return refused ? 'refused' : 'converged';
+}
+
+function anotherRound(ends: readonly LaneEnd[], news: boolean, more: boolean): Round | undefined {
+  if (ends.includes('interrupted')) return 'again';
+  if (ends.includes('stale')) return 'stale';
+  return news || (more && !ends.includes('refused')) ? 'again' : undefined;
 }
 
 /** Records that an interface is not free, so that the pod's owner sees why a wish is not carried out. */

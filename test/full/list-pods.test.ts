@@ -15,8 +15,8 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createLookBatch } from '../../activities/look/look-batch.ts';
 import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
 import { withHeartbeat } from '../../activities/node/with-heartbeat.ts';
-import { createIprouteKernel } from '../../adapters/iproute/kernel.ts';
-import { createIproutePrinter } from '../../adapters/iproute/printer.ts';
+import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
+import { createNodeDoor } from '../../activities/node/sandbox-netns.ts';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
 import { run, type RunResult } from '../../adapters/process/run.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
@@ -91,8 +91,8 @@ before(async () => {
   connection = await NativeConnection.connect({ address: server.address });
   await work({ taskQueue: CONTROL_QUEUE, ...workflowCode() });
   for (const [node, runtime] of runtimes) {
-    const options = { netnsRoots: [NETNS_ROOT], run: launcher.run };
-    const deps = { runtime, kernel: createIprouteKernel(options), printer: createIproutePrinter(options) };
+    const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], run: launcher.run });
+    const deps = { kernel, door: createNodeDoor({ kernel, runtime, bootId: 'boot' }) };
     const batch = createLookBatch((input, signal) => lookIntoPod(deps, input, signal), 4);
     await work({ taskQueue: nodeQueue(node), activities: { lookIntoPods: withHeartbeat(batch) } });
   }

@@ -86,6 +86,5 @@ export class UdpTraffic {
 }
 
 const soon = async (what: string, holds: () => boolean): Promise<void> => {
-   
   await waitFor(what, async () => (holds() ? true : undefined), { limitMs: LIMIT_MS, everyMs: 50 });
 };

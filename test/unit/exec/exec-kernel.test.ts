@@ -86,10 +86,8 @@ describe('the kernel behind an agent container', () => {
       // What is so already is done; it goes on behind it.
       'ip -d -j link set dev green alias ',
     ]);
-    await kernel.changeFdb(netns, 'green', {
-      add: [{ mac: '00:00:00:00:00:00', destination: '10.0.0.7' }],
-      remove: [],
-    });
+    const change = { add: [{ mac: '00:00:00:00:00:00', destination: '10.0.0.7' }], remove: [] };
+    await kernel.changeFdbs([{ netns, link: 'green', change }]);
     assert.equal(calls[3], 'bridge fdb append 00:00:00:00:00:00 dev green dst 10.0.0.7 self permanent');
   });
 
@@ -131,9 +129,9 @@ describe('the kernel behind an agent container', () => {
     const { kernel, netns, calls } = kernelOver((argv) =>
       argv[0] === 'bridge' ? ran(0, 'some text\n') : ran(1, '', 'Device "green" does not exist.\n'),
     );
-    assert.equal(await kernel.look(netns, { about: 'fdb', link: 'green' }), 'some text\n');
-    assert.equal(await kernel.look(netns, { about: 'details', link: 'green' }), undefined);
-    assert.deepEqual(calls, ['bridge fdb show dev green', 'ip -d addr show dev green']);
-    await assert.rejects(kernel.look(netns, { about: 'fdb', link: '-x' }), fails('InvalidLink', /interface name/));
+    assert.deepEqual(await kernel.print(netns, [{ about: 'fdb', link: 'green' }]), ['some text\n']);
+    assert.deepEqual(await kernel.print(netns, [{ about: 'details', link: 'green' }]), [undefined]);
+    assert.deepEqual(calls, ['bridge fdb show dev green', 'ip -d -force -batch -']);
+    await assert.rejects(kernel.print(netns, [{ about: 'fdb', link: '-x' }]), fails('InvalidLink', /interface name/));
   });
 });
