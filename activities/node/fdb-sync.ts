@@ -5,13 +5,13 @@
  * device and none where nothing differs; `forget` makes the next sync look at the kernel again. Every reading of the
  * membership has a ticket: a device never goes back to an older reading than it had.
  */
-import { fdbDifference, strangersIn, type FdbEntry } from '../../domain/fdb.ts';
+import type { FdbEntry } from '../../domain/fdb.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { ForwardingOutcome, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
-import type { AttachmentRecord, Member, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
+import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { eachWithLimit } from './each-with-limit.ts';
 import {
   changeTo,
@@ -156,54 +156,6 @@ export class FdbSync {
       }
       this.#pace.worked(key, performance.now() - startedAt);
       return summary(outcomes);
-    });
-  }
-
-  /**
-   * Destinations of an adopted device's entries that the membership does not ask for. A look: whoever acts on it looks again.
-   * Nothing when the device is not there.
-   */
-  async strangersOf(
-    record: VxlanAttachmentRecord,
-    members: readonly Member[],
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    const netns = await this.#parts.open(record, signal);
-    try {
-      const present = await this.#parts.kernel.readFdb(netns, record.interfaceName);
-      return present === undefined ? [] : strangersIn(present, wishedForwarding(record, membershipOf(0, members)).fdb);
-    } finally {
-      await netns.close();
-    }
-  }
-
-  /** Removes entries to these destinations from an adopted device, as far as the membership read now still does not ask for them. */
-  removeStrangers(
-    record: VxlanAttachmentRecord,
-    destinations: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): Promise<Written> {
-    const { kernel, store } = this.#parts;
-    const key = deviceKey(record);
-    return this.#deviceLocks.run(key, LOCK_WAIT_MS, busy(key), async () => {
-      const netns = await this.#parts.open(record, signal);
-      try {
-        const link = record.interfaceName;
-        const members = await store.listMembers(record.network);
-        const present = await kernel.readFdb(netns, link);
-        if (present === undefined) return NOTHING;
-        const wished = wishedForwarding(record, membershipOf(0, members));
-        const { remove } = fdbDifference(present, wished.fdb);
-        const strangers = remove.filter(({ destination = '' }) => destinations.has(destination));
-        if (strangers.length === 0) return NOTHING;
-        const device = this.#devices.get(key);
-        if (device !== undefined) this.#devices.set(key, { ...device, known: undefined });
-        const [outcome] = await kernel.changeFdbs([{ netns, link, change: { add: [], remove: strangers } }]);
-        if (outcome?.status === 'rejected') throw outcome.reason;
-        return { written: 0, removed: strangers.length };
-      } finally {
-        await netns.close();
-      }
     });
   }
 

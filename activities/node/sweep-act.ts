@@ -8,6 +8,7 @@ import type { SandboxRecord } from '../../domain/records.ts';
 import { driftOf, renamedLink } from '../../domain/sweep/drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import type { SweepOutcome, SweepRow } from '../../domain/sweep/messages.ts';
+import { removeStrangers } from './fdb-strangers.ts';
 import { openRecorded } from './sandbox-netns.ts';
 import type { SweepActInput, SweepActResult } from './sweep-inputs.ts';
 import { look, type Look, type SweepDeps } from './sweep-look.ts';
@@ -106,7 +107,7 @@ async function settleStranger(
   const destinations = new Set((finding.addresses ?? []).filter((address) => !spare.includes(address)));
   if (destinations.size === 0) return 'reported';
   if (record?.kind !== 'vxlan') return 'gone';
-  const { removed } = await deps.fdb.removeStrangers(record, destinations, signal);
+  const { removed } = await removeStrangers(deps, record, destinations, signal);
   return removed === 0 ? 'gone' : 'removed';
 }
 

@@ -18,6 +18,7 @@ import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import { callOf } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { eachWithLimit } from './each-with-limit.ts';
+import { strangersOf } from './fdb-strangers.ts';
 import { openRecorded } from './sandbox-netns.ts';
 import type { SweepLookInput, SweepLookResult } from './sweep-inputs.ts';
 import type { SweepMemory, SweepObserver } from './sweep-memory.ts';
@@ -105,7 +106,7 @@ async function snapshotOf(deps: SweepDeps, signal: AbortSignal): Promise<NodeSna
     if (found !== undefined) runtime.set(id, found.ready ? 'ready' : 'not-ready');
   }
   const checks = await checked(deps, records, sandboxes, entries, signal);
-  const strangers = await strangersOf(deps, records, sandboxes, signal);
+  const strangers = await strangersOnLinks(deps, records, sandboxes, signal);
   return {
     ...{ node, bootId, journal: entries, unreadable, reservations, cacheFiles, sandboxes, records, tombstones },
     ...{ runtime, checks, strangers, temporaryName },
@@ -138,7 +139,7 @@ async function observe(deps: SweepDeps, sandbox: SandboxRecord, signal: AbortSig
 }
 
 /** Forwarding entries of adopted links that the membership does not ask for (decision 24). */
-async function strangersOf(
+async function strangersOnLinks(
   deps: SweepDeps,
   records: readonly Stored<AttachmentRecord>[],
   sandboxes: readonly ObservedSandbox[],
@@ -157,7 +158,7 @@ async function strangersOf(
     const network = networkKey(record.network);
     const reading = members.get(network) ?? deps.store.listMembers(record.network);
     members.set(network, reading);
-    const addresses = await deps.fdb.strangersOf(record, await reading, signal);
+    const addresses = await strangersOf(deps, record, await reading, signal);
     const { sandboxId, interfaceName } = record;
     const strangers = deps.memory.strangers(sandboxId, interfaceName, addresses);
     if (addresses.length > 0) found.set(checkKey(sandboxId, interfaceName), strangers);

@@ -1,12 +1,11 @@
 /**
  * The one way in which a client of etcd is made.
  *
- * etcd3's own fault handling is off: its retries turn a 2 s deadline into 8 s, and the callers have retries of their own.
- * Deadlines are set per call and never on streams, where one would end the watch.
+ * etcd3's own retries are off: they turn a 2 s deadline into 8 s, and the callers have retries of their own. Deadlines are set per call and never on streams, where one would end the watch.
  */
 import { rootCertificates } from 'node:tls';
-import { noop } from 'cockatiel';
-import { Etcd3, type IOptions } from 'etcd3';
+import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'cockatiel';
+import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
 
 export interface EtcdOptions {
   /** `host:port`, with or without a scheme. */
@@ -20,14 +19,15 @@ export interface EtcdOptions {
 
 const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 
-const NO_RETRIES: NonNullable<IOptions['faultHandling']> = { global: noop, host: () => noop };
+/** How long a member that failed is passed over when there are others. */
+const PASSED_OVER_MS = 1_000;
 
 /** Connections are made on first use. */
-export function openEtcd(options: EtcdOptions, faultHandling: IOptions['faultHandling'] = NO_RETRIES): Etcd3 {
+export function openEtcd(options: EtcdOptions): Etcd3 {
   const scheme = options.tls === undefined ? 'http' : 'https';
   return new Etcd3({
     hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
-    faultHandling,
+    faultHandling: faultHandling(options.endpoints.length),
     dialTimeout: options.timeoutMs,
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
     // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.
@@ -40,6 +40,19 @@ export function openEtcd(options: EtcdOptions, faultHandling: IOptions['faultHan
     ...(options.tls === undefined ? {} : { credentials: tlsCredentials(options.tls) }),
     ...(options.auth === undefined ? {} : { auth: options.auth }),
   });
+}
+
+/** With one dead member of three, every third call would fail: what a member did not take goes to the next one at once. */
+function faultHandling(endpoints: number): NonNullable<IOptions['faultHandling']> {
+  if (endpoints === 1) return { global: noop, host: () => noop };
+  return {
+    global: retry(handleType(GRPCUnavailableError), { maxAttempts: endpoints - 1 }),
+    host: () =>
+      circuitBreaker(handleType(GRPCUnavailableError).orType(GRPCDeadlineExceededError), {
+        halfOpenAfter: PASSED_OVER_MS,
+        breaker: new ConsecutiveBreaker(1),
+      }),
+  };
 }
 
 function tlsCredentials(tls: NonNullable<EtcdOptions['tls']>) {

@@ -4,8 +4,7 @@
  * No watch is used here: etcd3's watches end for good when somebody compacts what they have not read, and say so only by an `error`
  * event. What would be watched for, an etcd that lost data, is asked for instead (`look`).
  */
-import { circuitBreaker, ConsecutiveBreaker, handleType, retry } from 'cockatiel';
-import { GRPCDeadlineExceededError, GRPCUnavailableError, type Etcd3, type IOptions } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import {
   MAX_STORE_OPERATIONS,
@@ -19,27 +18,8 @@ const PAGE = 1_000;
 
 /** Opens a client; connections are made on first use. */
 export function openReflectStore(options: EtcdOptions): ReflectStore & { close(): void } {
-  const client = openEtcd(options, faultHandling(options.endpoints.length));
+  const client = openEtcd(options);
   return { ...createReflectStore(client), close: () => client.close() };
-}
-
-/** How long a member that failed is passed over when there are others. */
-const PASSED_OVER_MS = 1_000;
-
-/**
- * etcd3's own retries turn a 2 s deadline into 8 s, and whoever calls has retries of its own. Without any, one dead member of three would
- * fail every third call: what never reached a member goes to the next one at once, and one that does not answer is not asked for a second.
- */
-function faultHandling(endpoints: number): IOptions['faultHandling'] {
-  if (endpoints === 1) return undefined;
-  return {
-    global: retry(handleType(GRPCUnavailableError), { maxAttempts: endpoints - 1 }),
-    host: () =>
-      circuitBreaker(handleType(GRPCUnavailableError).orType(GRPCDeadlineExceededError), {
-        halfOpenAfter: PASSED_OVER_MS,
-        breaker: new ConsecutiveBreaker(1),
-      }),
-  };
 }
 
 function createReflectStore(client: Etcd3): ReflectStore {

@@ -1,0 +1,53 @@
+/**
+ * Entries of adopted devices that the membership does not ask for (decision 24): somebody else's, or left over from whoever made the device.
+ * They are looked at in one sweep and removed in a later one.
+ */
+import { fdbDifference, strangersIn } from '../../domain/fdb.ts';
+import type { Member, VxlanAttachmentRecord } from '../../domain/records.ts';
+import type { NodeDeps } from './deps.ts';
+import type { Written } from './fdb-sync.ts';
+import { membershipOf, wishedForwarding } from './forwarding.ts';
+import { openRecorded } from './sandbox-netns.ts';
+
+/** Their destinations. A look: whoever acts on it looks again. Nothing when the device is not there. */
+export async function strangersOf(
+  { kernel }: Pick<NodeDeps, 'kernel'>,
+  record: VxlanAttachmentRecord,
+  members: readonly Member[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const netns = await openRecorded({ kernel }, record, signal);
+  try {
+    const present = await kernel.readFdb(netns, record.interfaceName);
+    return present === undefined ? [] : strangersIn(present, wishedForwarding(record, membershipOf(0, members)).fdb);
+  } finally {
+    await netns.close();
+  }
+}
+
+/** Removes those to these destinations, as far as the membership read now still does not ask for them. */
+export function removeStrangers(
+  { kernel, store, fdb }: Pick<NodeDeps, 'kernel' | 'store' | 'fdb'>,
+  record: VxlanAttachmentRecord,
+  destinations: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Written> {
+  return fdb.withDevice(record, async (device) => {
+    const netns = await openRecorded({ kernel }, record, signal);
+    try {
+      const link = record.interfaceName;
+      const members = await store.listMembers(record.network);
+      const present = await kernel.readFdb(netns, link);
+      const wished = wishedForwarding(record, membershipOf(0, members));
+      const unwished = present === undefined ? [] : fdbDifference(present, wished.fdb).remove;
+      const remove = unwished.filter(({ destination = '' }) => destinations.has(destination));
+      if (remove.length === 0) return { written: 0, removed: 0 };
+      device.forget();
+      const [outcome] = await kernel.changeFdbs([{ netns, link, change: { add: [], remove } }]);
+      if (outcome?.status === 'rejected') throw outcome.reason;
+      return { written: 0, removed: remove.length };
+    } finally {
+      await netns.close();
+    }
+  });
+}
