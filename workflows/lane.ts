@@ -157,9 +157,11 @@ export class LaneRun {
     );
     // Nothing recorded, nothing made: the intent comes first.
     if (token === undefined) return undefined;
-    // The members know it from etcd already; their nodes are told while nobody waits for it, or when the removal takes long.
+    // A pod that has ended leaves its mesh at once, whatever its node does. Of a network that a living pod gives up the other nodes are
+    // told when nobody waits for it any more, or when the removal takes long.
     let peersKnow = kind !== 'vxlan';
-    const later = peersKnow || patched('peers-are-told-after-the-removal');
+    const isLive = this.#observation.presence === 'live';
+    const later = peersKnow || (isLive && patched('peers-are-told-after-the-removal'));
     const tellPeers = async (): Promise<void> => {
       if (peersKnow) return;
       peersKnow = true;
@@ -191,7 +193,7 @@ export class LaneRun {
       });
     try {
       const circumstances = {
-        podIsLive: this.#observation.presence === 'live',
+        podIsLive: isLive,
         nodeIsAway: (): boolean => this.#nodeIsAway,
       };
       const entombed = await entombWhenNodeIsGone(context, input, circumstances, remove);
