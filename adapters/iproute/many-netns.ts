@@ -43,6 +43,7 @@ export function createManyNetns(run: (options: RunOptions) => Promise<RunResult>
   const emptied = (): void => {
     rmSync(scratchDir, { recursive: true, force: true });
     mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
+    process.once('exit', () => rmSync(scratchDir, { recursive: true, force: true }));
     ready = true;
   };
   return {
