@@ -24,6 +24,7 @@ import {
 } from '../node/forwarding.ts';
 import type { SyncFdbResult } from '../node/inputs.ts';
 import { KeyedMutex } from '../node/keyed-mutex.ts';
+import { deviceKey, vxlanOnly } from '../node/vxlan-records.ts';
 
 export interface AgentEntriesParts {
   readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments' | 'readAttachment'>;
@@ -99,7 +100,7 @@ export class AgentEntries {
     let behind = 0;
     await eachWithLimit(records, AT_ONCE, async (record) => {
       // Those that are behind already have their own next try.
-      if (this.#behind.has(keyOf(record))) {
+      if (this.#behind.has(deviceKey(record))) {
         behind += 1;
         return;
       }
@@ -117,7 +118,7 @@ export class AgentEntries {
     } catch (error) {
       // A pod that is gone needs no entries; one whose agent is away gets them when that is back, with the link's own look.
       if (error instanceof PodwireError && GONE.has(error.code)) return NOTHING;
-      this.#behind.set(keyOf(record), record);
+      this.#behind.set(deviceKey(record), record);
       this.#parts.onBehind(record, error);
       return undefined;
     }
@@ -154,17 +155,11 @@ export class AgentEntries {
   }
 
   #locked<T>(record: VxlanAttachmentRecord, work: () => Promise<T>): Promise<T> {
-    const key = keyOf(record);
+    const key = deviceKey(record);
     const busy = (): Error => new PodwireError('KernelBusy', `${key} is being worked on by another operation`);
     return this.#locks.run(key, LOCK_WAIT_MS, busy, work);
   }
 }
-
-const keyOf = ({ podUid, sandboxId, interfaceName }: VxlanAttachmentRecord): string =>
-  `${podUid}/${sandboxId}/${interfaceName}`;
-
-const vxlanOnly = (attachments: readonly Stored<AttachmentRecord>[]): VxlanAttachmentRecord[] =>
-  attachments.flatMap(({ value }) => (value.kind === 'vxlan' ? [value] : []));
 
 async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;

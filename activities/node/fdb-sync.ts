@@ -28,6 +28,7 @@ import {
 import type { SyncFdbResult } from './inputs.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { SyncPace } from './sync-pace.ts';
+import { deviceKey, vxlanOnly } from './vxlan-records.ts';
 
 interface Device {
   /** Newest reading of the membership that was written. */
@@ -339,9 +340,3 @@ function summary(outcomes: readonly SyncOutcome[]): SyncFdbResult {
 
 const busy = (key: string) => (): Error =>
   new PodwireError('KernelBusy', `forwarding entries of ${key} are being written by another operation`);
-
-const vxlanOnly = (attachments: readonly Stored<AttachmentRecord>[]): VxlanAttachmentRecord[] =>
-  attachments.flatMap(({ value }) => (value.kind === 'vxlan' ? [value] : []));
-
-const deviceKey = (record: VxlanAttachmentRecord): string =>
-  `${record.podUid}/${record.sandboxId}/${record.interfaceName}`;

@@ -1,7 +1,7 @@
 /** Containers of pods as the container runtime tells them, and programs run inside. */
 import { z } from 'zod';
-import { PodwireError } from '../../domain/failures.ts';
 import type { ContainerRuntime } from '../../domain/ports/sandbox-runtime.ts';
+import { checked } from './checked.ts';
 import type { CriClient } from './client.ts';
 
 /** Kubelet sets them on every container (k8s.io/kubelet/pkg/types). */
@@ -35,14 +35,4 @@ export function createContainerRuntime(cri: CriClient): ContainerRuntime {
       return { code, stderr: Buffer.from(stderr).toString('utf8') };
     },
   };
-}
-
-function checked<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new PodwireError(
-    'CriUnavailable',
-    `container runtime answered ${what} in another form: ${issue?.path.join('.') ?? ''} ${issue?.code ?? ''}; containerd 1.6 or newer is needed`,
-  );
 }

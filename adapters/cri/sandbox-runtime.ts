@@ -1,7 +1,7 @@
 /** Pod sandboxes as the container runtime tells them. What it tells beyond the named fields is never kept or logged. */
 import { z } from 'zod';
-import { PodwireError } from '../../domain/failures.ts';
 import type { SandboxDetails, SandboxRuntime, SandboxSummary } from '../../domain/ports/sandbox-runtime.ts';
+import { checked } from './checked.ts';
 import type { CriClient } from './client.ts';
 
 /** Kubelet sets it on every sandbox (k8s.io/kubelet/pkg/types). */
@@ -83,15 +83,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The value itself stays out of the message: the runtime's JSON holds the pod's annotations and environment. */
-function checked<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new PodwireError(
-    'CriUnavailable',
-    `container runtime answered ${what} in another form: ${issue?.path.join('.') ?? ''} ${issue?.code ?? ''}; containerd 1.6 or newer is needed`,
-  );
 }
