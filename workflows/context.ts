@@ -12,6 +12,7 @@ import type { NodeActivities } from '../activities/node/inputs.ts';
 import { nodeQueue, type PodNetworkInput, type ProvisioningState } from '../domain/messages.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
+import type { OneByOne } from './one-by-one.ts';
 import { classify, Interrupted, Refused, Stale } from './outcome.ts';
 import type { Progress } from './progress.ts';
 import type { Wake } from './wake.ts';
@@ -20,6 +21,8 @@ export interface RunContext {
   readonly pod: PodNetworkInput;
   readonly wake: Wake;
   readonly progress: Progress;
+  /** Control activities go through it. */
+  readonly steps: OneByOne;
 }
 
 export const control = proxyLocalActivities<ControlActivities>(options.CONTROL);
@@ -32,7 +35,7 @@ export async function controlStep<T>(context: RunContext, call: () => Promise<T>
   let pause: number = options.CONTROL_PAUSE_SECONDS.first;
   for (;;) {
     try {
-      const result = await CancellationScope.nonCancellable(call);
+      const result = await CancellationScope.nonCancellable(() => context.steps.run(call));
       context.progress.control(undefined, '');
       return result;
     } catch (error) {

@@ -34,6 +34,7 @@ import { GateKeeper } from './gate.ts';
 import type { LaneEnd } from './lane.ts';
 import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
+import { OneByOne } from './one-by-one.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
 import { Wake } from './wake.ts';
 
@@ -56,7 +57,7 @@ export async function podNetwork(input: PodNetworkInput): Promise<void> {
   setHandler(view, () => progress.view());
   // Whoever cancels the run in the UI gets a clean end, not half an attach: the run itself goes on outside the cancelled scope.
   CancellationScope.current().cancelRequested.catch(() => wake.cancel());
-  await CancellationScope.nonCancellable(() => converge({ pod: input, wake, progress }));
+  await CancellationScope.nonCancellable(() => converge({ pod: input, wake, progress, steps: new OneByOne() }));
 }
 
 async function converge(context: RunContext): Promise<void> {
