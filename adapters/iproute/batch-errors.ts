@@ -94,3 +94,6 @@ export function unknownOutcome(what: string, result: RunResult): PodwireError {
   const said = result.stderr.trim().slice(0, 200);
   return new PodwireError('CommandFailed', `${what} ended with ${result.code ?? result.signal ?? 'nothing'}: ${said}`);
 }
+
+/** A link that is not there: `Cannot find device` (bridge, ip route), `Device "x" does not exist.` (ip address). */
+export const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;

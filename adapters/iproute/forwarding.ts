@@ -4,7 +4,7 @@ import type { FdbChange } from '../../domain/fdb.ts';
 import { neighbourDifference, type Neighbour, type NeighbourChange } from '../../domain/neighbours.ts';
 import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/run.ts';
-import { failedLines, unknownOutcome } from './batch-errors.ts';
+import { ABSENT_LINK, failedLines, unknownOutcome } from './batch-errors.ts';
 import type { RunInMany, RunInside } from './kernel.ts';
 import { fdbLine, fdbVerb, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';
 import { NETNS_PER_CALL } from './many-netns.ts';
@@ -15,7 +15,6 @@ const TIMEOUT_MS = 8_000;
 const MANY_TIMEOUT_MS = 20_000;
 /** Namespaces at once where each is a call of its own. */
 const AT_ONCE = 8;
-const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;
 const ABSENT = /No such (file|process)/i;
 /** Somebody in the pod removes neighbours while we do: looked at again this often. */
 const NEIGHBOUR_ROUNDS = 3;

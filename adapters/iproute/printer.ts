@@ -1,13 +1,11 @@
 /** What iproute2 prints about links: the very commands that kube-vxlan-controller ran, those of one kind in one process where that can be told apart. */
 import type { NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { LookQuestion } from '../../domain/ports/pod-look.ts';
-import { unknownOutcome } from './batch-errors.ts';
+import { ABSENT_LINK, unknownOutcome } from './batch-errors.ts';
 import type { RunInside } from './kernel.ts';
 import { linkName } from './lines.ts';
 
 const TIMEOUT_MS = 8_000;
-/** `Cannot find device` (bridge, ip route), `Device "x" does not exist.` (ip address). */
-const ABSENT_LINK = /Cannot find device|Device "[^"]*" does not exist/i;
 
 export function createPrinter(inside: RunInside): NetnsKernel['print'] {
   return async (netns, questions) => {
