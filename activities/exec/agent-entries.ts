@@ -47,7 +47,7 @@ export class AgentEntries {
         work({
           made: () => undefined,
           forget: () => undefined,
-          sync: (netns, adopted) => this.#write(record, netns, adopted),
+          sync: (netns, adopted, link) => this.#write(record, netns, adopted, link),
         }),
       ),
   };
@@ -134,9 +134,14 @@ export class AgentEntries {
     }
   }
 
-  async #write(record: VxlanAttachmentRecord, netns: OpenNetns, adopted: boolean): Promise<Written> {
+  async #write(
+    record: VxlanAttachmentRecord,
+    netns: OpenNetns,
+    adopted: boolean,
+    link = record.interfaceName,
+  ): Promise<Written> {
     const { kernel, store } = this.#parts;
-    const { interfaceName: link, network } = record;
+    const { network } = record;
     const present = await readForwarding(kernel, netns, link);
     if (present === undefined) return NOTHING;
     // One reading each: nothing is remembered that a ticket could order.
