@@ -16,6 +16,8 @@ export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKe
 
 export interface PodNetworkInput extends PodIdentity {
   readonly v: number;
+  /** The pod's node as the starter saw it, if it did: where its records are looked for at once. A hint, the pod has the last word. */
+  readonly node?: string;
 }
 
 export interface NetworkMeshInput extends NetworkRef {

@@ -111,11 +111,32 @@ const tunnelsOf = (record: AttachmentRecord): string[] =>
 
 async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
+  const observed = deps.recent.get(input.uid, input.inputsHash);
+  // A first intent is written if there is still none: what the observation saw is enough to try it.
+  if (observed !== undefined && !observed.recorded.known.some((stored) => stored.key === key)) {
+    const { desired, recorded } = observed;
+    const result = await intentFrom(deps, input, { desired, published: recorded.sandbox, previous: undefined });
+    if (result.kind !== 'stale') return result;
+  }
   const [desired, published, previous] = await Promise.all([
-    deps.recent.get(input.uid, input.inputsHash) ?? readDesired(deps, input),
+    observed?.desired ?? readDesired(deps, input),
     isExecPlace(input.node) ? undefined : deps.records.sandbox(input.node, input.uid),
     deps.records.attachment(key),
   ]);
+  return intentFrom(deps, input, { desired, published, previous });
+}
+
+interface IntentBasis {
+  readonly desired: Desired | undefined;
+  readonly published: SandboxRecord | undefined;
+  readonly previous: Stored<AttachmentRecord> | undefined;
+}
+
+async function intentFrom(
+  deps: RecordDeps,
+  input: IntentInput,
+  { desired, published, previous }: IntentBasis,
+): Promise<IntentResult> {
   if (desired === undefined || desired.inputsHash !== input.inputsHash)
     return { kind: 'stale', reason: 'the pod or its networks changed' };
   const selection = selectionOf(desired, input);

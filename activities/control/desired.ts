@@ -46,42 +46,5 @@ async function readDefinitions(cluster: Cluster, refs: readonly DefinitionRef[])
   return (ref) => byKey.get(definitionKey(ref)) ?? 'unreadable';
 }
 
-/**
- * Remembers for a moment what was read, so that the later steps of a run do not ask the API again for what its observation saw: a
- * change in between is signalled, and the next round observes anew. Only for callers that compare the inputs, or that write
- * something which is right whatever they have missed.
- */
-export class RecentDesired {
-  readonly #byPod = new Map<string, { readonly desired: Desired; readonly readAt: number }>();
-
-  put(desired: Desired): void {
-    this.#byPod.delete(desired.pod.uid);
-    this.#byPod.set(desired.pod.uid, { desired, readAt: performance.now() });
-    const oldest = this.#byPod.keys().next().value;
-    if (this.#byPod.size > RECENT_PODS && oldest !== undefined) this.#byPod.delete(oldest);
-  }
-
-  /** What was read of the pod less than a second ago, if it had these inputs. */
-  get(podUid: string, inputsHash: string): Desired | undefined {
-    const desired = this.#notOlderThan(podUid, RECENT_MS);
-    return desired?.inputsHash === inputsHash ? desired : undefined;
-  }
-
-  /** What the run that is ending now has most likely worked with. */
-  ofRun(podUid: string): Desired | undefined {
-    return this.#notOlderThan(podUid, RUN_MS);
-  }
-
-  #notOlderThan(podUid: string, ms: number): Desired | undefined {
-    const recent = this.#byPod.get(podUid);
-    return recent === undefined || performance.now() - recent.readAt > ms ? undefined : recent.desired;
-  }
-}
-
-const RECENT_MS = 1_000;
-/** In a burst of forty pods a run takes that long. */
-const RUN_MS = 5_000;
-const RECENT_PODS = 200;
-
 /** Address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
 export const vtepOf = (pod: PodView): string | undefined => pod.podIPs[0];

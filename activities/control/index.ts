@@ -1,15 +1,15 @@
 /** The orchestrator's activities, with everything they need injected. */
 import { createRecordActivities, type RecordDeps } from './attachment-records.ts';
-import { RecentDesired } from './desired.ts';
 import type { ControlActivities } from './inputs.ts';
 import { createMeshActivities } from './mesh.ts';
 import { createObservePod } from './observe-pod.ts';
 import { createStatusActivities } from './pod-status.ts';
+import { RecentlyObserved } from './recently-observed.ts';
 
 export type ControlDeps = Omit<RecordDeps, 'recent'>;
 
 export function createControlActivities(injected: ControlDeps): ControlActivities {
-  const deps = { ...injected, recent: new RecentDesired() };
+  const deps = { ...injected, recent: new RecentlyObserved() };
   return {
     observePod: createObservePod(deps),
     ...createRecordActivities(deps),

@@ -67,7 +67,7 @@ export interface MeshInput extends NetworkRef {
 
 export interface ControlActivities {
   /** Deletes the converged mark, then reads the pod, its wishes, its records. */
-  observePod(input: PodInput): Promise<Observation>;
+  observePod(input: PodInput & { readonly node?: string }): Promise<Observation>;
   /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
   /** Writes `attached`, what the kernel showed, and the membership. Undefined: somebody else wrote the record. */

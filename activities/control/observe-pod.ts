@@ -1,41 +1,43 @@
-/** observePod: deletes the converged mark, then reads everything a plan needs (decision 5: in this order). */
+/** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
-import { readDesired, vtepOf, type Desired, type DesiredDeps, type RecentDesired } from './desired.ts';
+import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
 import type { ControlActivities } from './inputs.ts';
+import type { RecentlyObserved, Recorded } from './recently-observed.ts';
 import { wishesOf } from './wishes.ts';
 
 export interface ObserveDeps extends DesiredDeps {
   readonly records: RecordStore;
-  readonly recent: RecentDesired;
+  readonly recent: RecentlyObserved;
 }
 
 export function createObservePod(deps: ObserveDeps): ControlActivities['observePod'] {
   return async (input) => {
-    const { records } = deps;
-    await records.deleteMark(input.uid);
-    const desired = await readDesired(deps, input);
-    if (desired !== undefined) deps.recent.put(desired);
     const { agents } = deps.settings;
+    const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
+    // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
+    const [desired, early] = await Promise.all([
+      deps.records.deleteMark(input.uid).then(() => readDesired(deps, input)),
+      readRecorded(deps, input.uid, expected),
+    ]);
     const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
+    const isWhereExpected = desired === undefined || node === expected;
+    const recorded = isWhereExpected ? early : await readRecorded(deps, input.uid, node);
+    const { known, refusals } = recorded;
+    if (desired !== undefined) deps.recent.put(desired, recorded);
     const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
     const problems = desired?.parsed.problems ?? [];
     // The other dialects say themselves what stays.
     const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
-    const [known, sandbox, refusals] = await Promise.all([
-      records.podAttachments(input.uid, node),
-      sandboxOf(deps, desired, node),
-      records.refusals(input.uid),
-    ]);
     return {
       presence: presenceOf(desired, isExecPlace(node)),
       node,
       inputsHash: desired?.inputsHash ?? '',
-      sandboxId: sandbox,
+      sandboxId: sandboxOf(desired, node, recorded),
       wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
       known: known.map((stored) => summary(deps, stored, agent)),
       // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
@@ -47,11 +49,21 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
   };
 }
 
+/** @param place where the pod is; empty: unknown */
+async function readRecorded({ records }: ObserveDeps, podUid: string, place: string): Promise<Recorded> {
+  const published = place === '' || isExecPlace(place) ? undefined : records.sandbox(place, podUid);
+  const [known, sandbox, refusals] = await Promise.all([
+    records.podAttachments(podUid, place),
+    published,
+    records.refusals(podUid),
+  ]);
+  return { known, sandbox, refusals };
+}
+
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
-async function sandboxOf(deps: ObserveDeps, desired: Desired | undefined, place: string): Promise<string | undefined> {
+function sandboxOf(desired: Desired | undefined, place: string, { sandbox }: Recorded): string | undefined {
   if (desired === undefined || place === '') return undefined;
-  if (isExecPlace(place)) return execSandboxId(desired.pod);
-  return (await deps.records.sandbox(place, desired.pod.uid))?.sandboxId;
+  return isExecPlace(place) ? execSandboxId(desired.pod) : sandbox?.sandboxId;
 }
 
 /** Only a pod that waits for podwire: one that asks for nothing of kube-vxlan-controller's is none of ours. */

@@ -3,7 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
-import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
 import { begun, callOf, journalEntry } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
@@ -18,7 +18,7 @@ export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Pr
       deps.runtime.describe(input.sandboxId),
     ]);
     requireSandbox(deps, record, sandbox);
-    const netns = await openRecorded(deps, record, signal);
+    const netns = await openRecorded(deps, record, signal, sandbox?.pid);
     try {
       return await deps.networkLocks.shared(record.network, () => add(deps, record, netns, signal));
     } finally {
@@ -30,7 +30,7 @@ export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Pr
 async function add(
   deps: CniDeps,
   record: CniAttachmentRecord,
-  netns: OpenNetns,
+  netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<LinkResult> {
   const call = callOf(record, record.netns.path);
@@ -68,7 +68,7 @@ async function addOrUndo(
   deps: CniDeps,
   record: CniAttachmentRecord,
   entry: CniJournalEntry,
-  netns: OpenNetns,
+  netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<CniResult> {
   try {
@@ -85,7 +85,7 @@ async function undo(
   deps: CniDeps,
   record: CniAttachmentRecord,
   earlier: CniJournalEntry | 'unreadable',
-  netns: OpenNetns,
+  netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<void> {
   const known = earlier === 'unreadable' ? undefined : earlier;
@@ -106,13 +106,18 @@ function resultOf(
   return earlier.resultText === undefined ? undefined : { text: earlier.resultText };
 }
 
-async function linkOf(deps: CniDeps, record: CniAttachmentRecord, netns: OpenNetns): Promise<LinkView | undefined> {
+async function linkOf(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  netns: IdentifiedNetns,
+): Promise<LinkView | undefined> {
+  if (deps.kernel.surelyLacks(netns, record.interfaceName)) return undefined;
   const { links } = await deps.kernel.observe(netns);
   return links.find(({ name }) => name === record.interfaceName);
 }
 
 /** NPWG's `default-route`: the pod's own one is not touched, so that nothing has to be put back when the interface goes. */
-async function preferDefaultRoutes(deps: CniDeps, { interfaceName, cni }: CniAttachmentRecord, netns: OpenNetns) {
+async function preferDefaultRoutes(deps: CniDeps, { interfaceName, cni }: CniAttachmentRecord, netns: IdentifiedNetns) {
   if (cni.defaultRoute.length === 0) return;
   const commands = cni.defaultRoute.map((gateway) => ({ op: 'prefer-default' as const, name: interfaceName, gateway }));
   await deps.kernel.execute(netns, commands);
@@ -123,7 +128,7 @@ async function finish(
   record: CniAttachmentRecord,
   { text }: Pick<CniResult, 'text'>,
   link: LinkView,
-  netns: OpenNetns,
+  netns: IdentifiedNetns,
 ): Promise<LinkResult> {
   await preferDefaultRoutes(deps, record, netns);
   await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });

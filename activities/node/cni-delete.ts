@@ -1,7 +1,7 @@
 /** Detaches one interface with the configuration of its ADD, also when its sandbox is gone: reservations outlive a netns. */
 import { PodwireError } from '../../domain/failures.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';
 import { begun, callOf } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
@@ -55,7 +55,8 @@ async function del(
   await deps.plugins.del(call, resultText, signal);
 }
 
-async function requireGone(deps: CniDeps, record: CniAttachmentRecord, netns: OpenNetns): Promise<void> {
+async function requireGone(deps: CniDeps, record: CniAttachmentRecord, netns: IdentifiedNetns): Promise<void> {
+  if (deps.kernel.surelyLacks(netns, record.interfaceName)) return;
   const { links } = await deps.kernel.observe(netns);
   if (links.every(({ name }) => name !== record.interfaceName)) return;
   throw new PodwireError(

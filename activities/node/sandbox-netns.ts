@@ -15,7 +15,7 @@ export function createNodeDoor(deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'boot
     async enter(task, reading, signal) {
       const [record, sandbox] = await Promise.all([reading, deps.runtime.describe(task.sandboxId)]);
       requireSandbox(deps, record, sandbox);
-      return openRecorded(deps, record, signal);
+      return openRecorded(deps, record, signal, sandbox?.pid);
     },
     enterIfThere: (record, signal) => openIfThere(deps, record, signal),
     async enterToLook({ podUid, namespace, name }, signal) {
@@ -58,14 +58,16 @@ export function requireSandbox(
 /**
  * Opens the record's netns and makes sure that it is the one that was recorded, not a later one under the same path.
  * The caller closes it.
+ * @param pid of a process in it, if the runtime told one
  * @throws PodwireError SandboxGone, SandboxChanged, NetnsRefused
  */
 export async function openRecorded(
   deps: Pick<NodeDeps, 'kernel'>,
   record: SandboxOfRecord,
   signal: AbortSignal,
+  pid?: number,
 ): Promise<IdentifiedNetns> {
-  const netns = await deps.kernel.open(record.netns.path, signal);
+  const netns = await deps.kernel.open(record.netns.path, signal, pid);
   if (sameNetns(netns.identity, record.netns)) return netns;
   await netns.close();
   throw changed(record, `${record.netns.path} is another network namespace now`);
@@ -82,7 +84,7 @@ export async function openIfThere(
   // The path comes from the runtime; a record alone opens nothing.
   if (sandbox?.podUid !== record.podUid || sandbox.netnsPath !== record.netns.path) return undefined;
   try {
-    return await openRecorded(deps, record, signal);
+    return await openRecorded(deps, record, signal, sandbox.pid);
   } catch (error) {
     if (error instanceof PodwireError && (error.code === 'SandboxGone' || error.code === 'SandboxChanged'))
       return undefined;

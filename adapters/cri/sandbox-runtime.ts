@@ -24,6 +24,7 @@ const statusSchema = z.object({
   info: z.record(z.string(), z.string()),
 });
 const infoSchema = z.object({
+  pid: z.number().int().positive().optional().catch(undefined),
   runtimeSpec: z
     .object({ linux: z.object({ namespaces: z.array(z.object({ type: z.string(), path: z.string().optional() })) }) })
     .optional(),
@@ -61,20 +62,22 @@ function details({ status, info }: z.infer<typeof statusSchema>): SandboxDetails
   const { network, linux } = status;
   const hostNetwork = linux?.namespaces?.options?.network === 'NODE';
   const ips = network === null ? [] : [network.ip, ...network.additional_ips.map(({ ip }) => ip)];
+  const { netnsPath, pid } = hostNetwork ? {} : ownNetns(info['info']);
   return {
     ...summary(status),
     hostNetwork,
-    netnsPath: hostNetwork ? undefined : netnsPath(info['info']),
+    netnsPath,
     podIPs: ips.filter((ip) => ip !== ''),
+    ...(pid === undefined ? {} : { pid }),
   };
 }
 
-/** containerd puts the sandbox's OCI specification into the verbose answer; the runtime has joined it to this netns. */
-function netnsPath(info: string | undefined): string | undefined {
-  if (info === undefined) return undefined;
-  const { runtimeSpec } = checked(infoSchema, parseJson(info), 'PodSandboxStatus info');
+/** containerd puts the sandbox's OCI specification and process into the verbose answer; the runtime has joined it to this netns. */
+function ownNetns(info: string | undefined): { netnsPath?: string | undefined; pid?: number | undefined } {
+  if (info === undefined) return {};
+  const { runtimeSpec, pid } = checked(infoSchema, parseJson(info), 'PodSandboxStatus info');
   const path = runtimeSpec?.linux.namespaces.find(({ type }) => type === 'network')?.path;
-  return path === '' ? undefined : path;
+  return { netnsPath: path === '' ? undefined : path, pid };
 }
 
 function parseJson(text: string): unknown {

@@ -5,6 +5,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { IdentifiedNetns, LinkKernel } from '../../domain/ports/link-kernel.ts';
+import { linkNamesOf } from '../netns/link-names.ts';
 import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
 import { run as runHere, type Run } from '../process/run.ts';
@@ -27,6 +28,7 @@ const MAX_OUTPUT = 16 * 1024 * 1024;
 interface Entered extends IdentifiedNetns {
   readonly file: NetnsFile;
   readonly signal: AbortSignal;
+  readonly pid: number | undefined;
 }
 
 /** Creates the adapter; nothing is run before its first use. */
@@ -59,10 +61,14 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
   return {
     ...createNetnsKernel(inside, inMany),
     // Async: a refusal is a rejection.
-    async open(path, signal): Promise<IdentifiedNetns> {
+    async open(path, signal, pid): Promise<IdentifiedNetns> {
       const file = openNetns(path, options.netnsRoots);
-      const entered: Entered = { identity: file.identity, close: async () => file.close(), file, signal };
+      const entered: Entered = { identity: file.identity, close: async () => file.close(), file, signal, pid };
       return entered;
+    },
+    surelyLacks(netns, link) {
+      const { pid, identity } = netns as Entered;
+      return pid !== undefined && linkNamesOf(pid, identity)?.has(link) === false;
     },
   };
 }

@@ -23,7 +23,7 @@ import type { PodIdentity } from '../../domain/pod-view.ts';
 import { temporalUnavailable } from './connection.ts';
 
 export interface SignalledPod extends PodIdentity {
-  /** Empty or absent while unknown; only for people, in the summary and the search attribute. */
+  /** Empty or absent while unknown; for the summary, the search attribute, and as a hint to the run. */
   readonly nodeName?: string;
 }
 
@@ -47,8 +47,14 @@ const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttrib
  * @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same
  */
 export async function signalPod(client: Client, pod: SignalledPod, signal: string, hint: Hint): Promise<string> {
-  const input: PodNetworkInput = { v: MESSAGE_VERSION, namespace: pod.namespace, name: pod.name, uid: pod.uid };
   const node = pod.nodeName ?? '';
+  const input: PodNetworkInput = {
+    v: MESSAGE_VERSION,
+    namespace: pod.namespace,
+    name: pod.name,
+    uid: pod.uid,
+    ...(node === '' ? {} : { node }),
+  };
   const attributes: SearchAttributePair[] = [{ key: namespaceAttribute, value: pod.namespace }];
   if (node !== '') attributes.push({ key: nodeAttribute, value: node });
   return await signalWithStart(client, {

@@ -89,6 +89,9 @@ export interface LinkKernel extends NetnsKernel {
   /**
    * Opens a netns for one operation; `signal` ends the children of everything done with the handle.
    * Fails with NetnsRefused (outside the allowed roots, no netns, the host's own) and SandboxGone (no such file).
+   * @param pid of a process that lives in it, where one is known
    */
-  open(path: string, signal: AbortSignal): Promise<IdentifiedNetns>;
+  open(path: string, signal: AbortSignal, pid?: number): Promise<IdentifiedNetns>;
+  /** Whether there is no link of that name, where that can be told at once; false: `observe`. */
+  surelyLacks(netns: IdentifiedNetns, link: string): boolean;
 }

@@ -14,6 +14,8 @@ export interface SandboxDetails extends SandboxSummary {
   /** Path of the sandbox's netns; undefined while the runtime has none for it, and for host network. */
   readonly netnsPath: string | undefined;
   readonly podIPs: readonly string[];
+  /** A process in the netns, where the runtime tells one. */
+  readonly pid?: number;
 }
 
 export interface SandboxRuntime {

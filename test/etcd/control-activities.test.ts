@@ -89,6 +89,25 @@ describe('an activity that runs twice', () => {
     assert.equal(a.presence, 'live');
   });
 
+  it('observes the same whatever node the starter of the run named', async () => {
+    const pod = await podWith();
+    await attach(pod);
+    const unnamed = await control.observePod(pod);
+    assert.equal(unnamed.known.length, 1);
+    assert.equal(unnamed.sandboxId, `${pod.uid}-sandbox`);
+    for (const node of [NODE, 'another', '']) assert.deepEqual(await control.observePod({ ...pod, node }), unnamed);
+  });
+
+  it('writes no intent beside a removal that its observation did not see', async () => {
+    const input = await intentOf(await podWith());
+    const intent = await control.recordIntent(input);
+    assert.ok(intent.kind === 'recorded');
+    await control.beginRemoval({ ...input, modRevision: intent.modRevision });
+    assert.equal((await control.recordIntent(input)).kind, 'stale');
+    await control.forgetAttachment({ ...input, modRevision: '' });
+    assert.equal((await control.recordIntent(input)).kind, 'recorded');
+  });
+
   it('writes one intent, and both know its revision', async () => {
     const input = await intentOf(await podWith());
     const first = await control.recordIntent(input);
