@@ -88,7 +88,7 @@ interface FdbSyncParts {
 /** Namespaces that are looked at at once. */
 const AT_ONCE = 8;
 /** Devices that are locked, open and written together: bounds the open descriptors, and how long an attach waits for a device. */
-const WRITTEN_TOGETHER = 64;
+const WRITTEN_TOGETHER = 128;
 /** Whoever waits longer for one device comes again. */
 const LOCK_WAIT_MS = 5_000;
 /** Comparing hundreds of devices with a thousand entries each takes this long on a busy node; a repetition would begin anew. */

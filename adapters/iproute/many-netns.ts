@@ -15,7 +15,7 @@ const NSENTER = '/usr/bin/nsenter';
 /** Programs at once. */
 const AT_ONCE = 8;
 /** Descriptors of one call; more namespaces are done by several calls. */
-export const NETNS_PER_CALL = 64;
+export const NETNS_PER_CALL = 128;
 
 export interface NetnsBatch {
   /** Open descriptor of the namespace. */

@@ -82,6 +82,18 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.shows('Stuck');
     return pod.id;
   },
+  // The status of the lane that failed takes longer to write than the next lane's intent.
+  'slow-status-beside-a-lane': async (lab) => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', (call) => (call === 1 ? 'ParentMissing' : 'ok'));
+    let published = 0;
+    lab.faults.set(pod.uid, (name) => {
+      if (name === 'publishStatus') published += 1;
+      return name === 'publishStatus' && published === 1 ? 'EtcdUnavailable' : undefined;
+    });
+    await pod.converge();
+    return pod.id;
+  },
   'interrupted-back-off': async (lab) => {
     const pod = await red(lab);
     lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', () => 'ParentMissing');

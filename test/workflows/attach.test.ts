@@ -187,6 +187,23 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.equal(await pod.mark(), undefined);
   });
 
+  // Side by side, a run that is evicted in between could never be replayed (ADR 9).
+  it('lets nothing of its own overlap: the next network waits until the status of a failed one is written', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', (call) => (call === 1 ? 'ParentMissing' : 'ok'));
+    const publishes = (): number => lab.faults.count(pod.uid, 'publishStatus');
+    lab.faults.set(pod.uid, (name) => (name === 'publishStatus' && publishes() === 1 ? 'EtcdUnavailable' : undefined));
+    await pod.converge();
+    const names = lab.faults.calls.filter(({ of }) => of === pod.uid).map(({ name }) => name);
+    const failed = names.indexOf('recordFailure');
+    assert.deepEqual(names.slice(failed, failed + 4), [
+      'recordFailure',
+      'publishStatus',
+      'publishStatus',
+      'recordIntent',
+    ]);
+  });
+
   it('observes again when a record was fenced off', async () => {
     const pod = await lab.pod(`red id=${lab.vni()}`);
     lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'Fenced' : 'ok'));
