@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { apply, declareNetworks, field, waitRunning } from '../../deploy/demo/cluster.ts';
-import type { PodRef } from '../../deploy/demo/kernel-look.ts';
+import { floodTargets, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
-import { kubectl, restartPart, stopPart } from '../../deploy/lab/lab.ts';
+import { kubectl, podNetnsPath, restartPart, stopPart } from '../../deploy/lab/lab.ts';
 import { EXEC_NAMESPACE } from '../../deploy/lab/podwire.ts';
 import { AGENT, agentPod, createAgentPods, execIn } from '../lab/agent-pods.ts';
 import { labTest, waitFor, type LabTest } from '../lab/harness.ts';
 import { exactlyOne, meshComplete, nothingLeaked, statusTruth } from '../lab/invariants.ts';
 import { readKeys } from '../lab/records.ts';
+import { endSandbox } from '../lab/sandbox.ts';
 
 const MESH = 'cluster/agentnet';
 
@@ -60,6 +61,30 @@ function livingPods(t: LabTest): void {
     await waitReachable(t.lab, other, '10.81.0.2');
     await statusTruth(t.lab, [anchor, pod, other]);
     await t.deletePods([pod, other]);
+    await meshComplete(t.lab, MESH);
+  });
+
+  test('that gets another address with a new sandbox has its link in there, and the others send to the new address', async () => {
+    const [pod] = (await createAgentPods(t.lab, [
+      agentPod(t.lab, t.pod('moved'), { node: t.node(1), networks: 'agentnet ip=10.81.0.7/24' }),
+    ])) as [PodRef];
+    await waitRunning(t.lab, [pod]);
+    await meshComplete(t.lab, MESH);
+    const address = (): Promise<string> => field(t.lab, pod, '{.status.podIP}');
+    const [uid, old] = [await field(t.lab, pod, '{.metadata.uid}'), await address()];
+    await endSandbox(t.lab, pod);
+    await waitFor('another address', async () => (['', old].includes(await address()) ? undefined : true), {
+      limitMs: 60_000,
+    });
+    await waitRunning(t.lab, [pod]);
+    assert.equal(await field(t.lab, pod, '{.metadata.uid}'), uid, 'it is still the same pod');
+    await exactlyOne(t.lab, [anchor, pod]);
+    await meshComplete(t.lab, MESH, { limitMs: 60_000 });
+    const seen = await floodTargets(await podNetnsPath(t.lab, anchor), 'agentnet');
+    assert.ok(!seen.includes(old), `${old} is still sent to`);
+    await waitReachable(t.lab, anchor, '10.81.0.7');
+    await statusTruth(t.lab, [anchor, pod]);
+    await t.deletePods([pod]);
     await meshComplete(t.lab, MESH);
   });
 
