@@ -6,6 +6,7 @@ import { whyFailed } from '../../deploy/lab/commands.ts';
 import { inNetns } from '../../deploy/lab/lab.ts';
 import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import { NAMESPACE, runEnded, runOfMesh, type BenchLab } from './bench-lab.ts';
+import { calmMachine } from './load.ts';
 import { cpuTimes } from './mesh-breakdown.ts';
 import { bar, type BenchResult, type Check } from './report.ts';
 import { newestRun, runSteps } from './run-history.ts';
@@ -22,6 +23,8 @@ const JOINS = 3;
 const AT_ONCE = 8;
 const CONVERGE_LIMIT_MS = 60_000;
 const JOIN_LIMIT_MS = 5_000;
+/** The members of the network before go in the background. */
+const CALM_LIMIT_MS = 120_000;
 
 export async function meshScaleBench(bench: BenchLab): Promise<BenchResult> {
   const etcd = createEtcd({ endpoints: [bench.lab.etcd.host], timeoutMs: 5_000 });
@@ -61,8 +64,10 @@ async function scale(bench: BenchLab, etcd: Etcd, network: StandInNetwork): Prom
     const failed = made.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     await recordStandIns(etcd, network, standIns);
+    await calmMachine(CALM_LIMIT_MS);
     bench.say(`mesh-scale, ${mode}: converging`);
     const first = await told(bench, network);
+    bench.say(`mesh-scale, ${mode}: ${MEMBERS} members after ${(first.ms / 1_000).toFixed(1)} s`);
     const checks = [await complete(network, standIns, `${mode}: after the first sync`)];
     const [joins, leaves]: [Told[], Told[]] = [[], []];
     for (let round = 0; round < JOINS; round += 1) {
@@ -70,6 +75,9 @@ async function scale(bench: BenchLab, etcd: Etcd, network: StandInNetwork): Prom
       standIns.push(one);
       await recordStandIns(etcd, network, [one]);
       joins.push(await told(bench, network));
+      bench.say(
+        `mesh-scale, ${mode}: join ${round + 1} of ${JOINS} in ${((joins.at(-1)?.ms ?? 0) / 1_000).toFixed(1)} s`,
+      );
       checks.push(await complete(network, standIns, `${mode}: after join ${round + 1}`));
       standIns.pop();
       await removeStandIns(etcd, network, [one], { keepVni: true });

@@ -152,7 +152,8 @@ export async function removeStandIns(
   }
   if (options.keepVni !== true) await etcd.transact([], [{ remove: vniKey(PORT, network.vni) }]);
   for (const { netnsPath } of standIns) {
-    await attempt('umount', [netnsPath]);
+    // A node's worker may have it open at this moment.
+    await attempt('umount', ['--lazy', netnsPath]);
     rmSync(netnsPath, { force: true });
   }
 }
