@@ -5,7 +5,6 @@
  * device and none where nothing differs; `forget` makes the next sync look at the kernel again. Every reading of the
  * membership has a ticket: a device never goes back to an older reading than it had.
  */
-import type { FdbEntry } from '../../domain/fdb.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
@@ -14,11 +13,9 @@ import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { eachWithLimit } from './each-with-limit.ts';
 import {
-  changeTo,
   isEmpty,
   membershipOf,
   readForwarding,
-  wishedForwarding,
   write,
   type Forwarding,
   type ForwardingChange,
@@ -27,6 +24,7 @@ import {
 } from './forwarding.ts';
 import type { SyncFdbResult } from './inputs.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
+import { Wished } from './known-forwarding.ts';
 import { SyncPace } from './sync-pace.ts';
 import { deviceKey, vxlanOnly } from './vxlan-records.ts';
 
@@ -34,9 +32,9 @@ interface Device {
   /** Newest reading of the membership that was written. */
   readonly ticket: number;
   /** What the device has, as far as we know; undefined: look. */
-  readonly known: Forwarding | undefined;
-  /** What podwire wished there last. */
-  readonly ours: readonly FdbEntry[];
+  readonly known: Forwarding | Wished | undefined;
+  /** What podwire wished there last; undefined: nothing yet. */
+  readonly ours: Wished | undefined;
   readonly adopted: boolean;
 }
 
@@ -62,8 +60,8 @@ export interface Written {
 interface Planned {
   readonly key: string;
   readonly device: Device;
-  readonly wished: Forwarding;
-  readonly present: Forwarding;
+  readonly wished: Wished;
+  readonly present: Forwarding | Wished;
   readonly ticket: number;
   readonly change: ForwardingChange;
 }
@@ -94,6 +92,7 @@ const LOCK_WAIT_MS = 5_000;
 /** Comparing hundreds of devices with a thousand entries each takes this long on a busy node; a repetition would begin anew. */
 const NETWORK_WAIT_MS = 30_000;
 const NOTHING: Written = { written: 0, removed: 0 };
+const EMPTY: Forwarding = { fdb: [], neighbours: [] };
 const GONE = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused']);
 
 export class FdbSync {
@@ -114,7 +113,7 @@ export class FdbSync {
     return this.#deviceLocks.run(key, LOCK_WAIT_MS, busy(key), () =>
       work({
         made: () => {
-          this.#devices.set(key, { ticket: 0, known: { fdb: [], neighbours: [] }, ours: [], adopted: false });
+          this.#devices.set(key, { ticket: 0, known: EMPTY, ours: undefined, adopted: false });
         },
         forget: () => {
           this.#devices.delete(key);
@@ -122,7 +121,7 @@ export class FdbSync {
         sync: async (netns, adopted, link) => {
           const ticket = ++this.#tickets;
           const members = membershipOf(ticket, await this.#parts.store.listMembers(record.network));
-          const device = this.#devices.get(key) ?? { ticket: 0, known: undefined, ours: [], adopted };
+          const device = this.#devices.get(key) ?? { ticket: 0, known: undefined, ours: undefined, adopted };
           this.#devices.set(key, { ...device, adopted });
           const planned = await this.#plan(record, members, async () => netns, link);
           if (planned === undefined || 'written' in planned) return planned ?? NOTHING;
@@ -254,29 +253,35 @@ export class FdbSync {
     open: () => Promise<OpenNetns>,
     link = record.interfaceName,
   ): Promise<Planned | Written | undefined> {
-    const { kernel } = this.#parts;
     const key = deviceKey(record);
     const known = this.#devices.get(key);
     // Its attach is not done, or it was taken down since the records were read.
     if (known === undefined && record.phase === 'intent') return undefined;
-    if (known !== undefined && known.ticket > membership.ticket) return NOTHING;
-    const wished = wishedForwarding(record, membership);
-    if (known?.known !== undefined && isEmpty(changeOf(known, wished, known.known))) {
-      this.#devices.set(key, { ...known, ticket: membership.ticket, ours: wished.fdb });
-      return NOTHING;
-    }
+    const wished = new Wished(record, membership);
+    if (known !== undefined && this.#isDone(key, known, wished, membership.ticket)) return NOTHING;
     const netns = await open();
     const device = known ?? (await this.#firstLook(record, netns));
     if (device === undefined) return undefined;
-    // Until the change is known to be done, nothing is known.
-    this.#devices.set(key, { ...device, known: undefined });
-    const present = device.known ?? (await readForwarding(kernel, netns, link));
-    if (present === undefined) {
-      this.#devices.delete(key);
-      return undefined;
-    }
+    const present = await this.#present(key, device, netns, link);
+    if (present === undefined) return undefined;
     const change = { netns, link, ...changeOf(device, wished, present) };
     return { key, device, wished, present, ticket: membership.ticket, change };
+  }
+
+  /** Whether a device has what is wished, as far as we know, or what a later reading asked for. */
+  #isDone(key: string, device: Device, wished: Wished, ticket: number): boolean {
+    if (device.ticket > ticket) return true;
+    if (device.known === undefined || !isEmpty(changeOf(device, wished, device.known))) return false;
+    this.#devices.set(key, { ...asWished(device, wished), ticket });
+    return true;
+  }
+
+  /** What the device has; until the change is known to be done, nothing is known. undefined: it is not there. */
+  async #present(key: string, device: Device, netns: OpenNetns, link: string): Promise<Device['known']> {
+    this.#devices.set(key, { ...device, known: undefined });
+    const present = device.known ?? (await readForwarding(this.#parts.kernel, netns, link));
+    if (present === undefined) this.#devices.delete(key);
+    return present;
   }
 
   /** First look at a device by this process: is it ours at all? */
@@ -284,7 +289,7 @@ export class FdbSync {
     const { links } = await this.#parts.kernel.observe(netns);
     const owner = ownerOf(links.find((link) => link.name === record.interfaceName)?.alias);
     if (owner?.podUid !== record.podUid) return undefined;
-    return { ticket: 0, known: undefined, ours: [], adopted: owner.adopted };
+    return { ticket: 0, known: undefined, ours: undefined, adopted: owner.adopted };
   }
 
   async #write(planned: readonly Planned[]): Promise<SyncOutcome[]> {
@@ -306,12 +311,8 @@ export class FdbSync {
       return { status: 'fulfilled', value: undefined };
     }
     const { fdb, neighbours } = change;
-    const removed = new Set(fdb.remove);
-    const known: Forwarding = {
-      fdb: device.adopted ? [...present.fdb.filter((entry) => !removed.has(entry)), ...fdb.add] : wished.fdb,
-      neighbours: wished.neighbours,
-    };
-    this.#devices.set(key, { adopted: device.adopted, ticket, known, ours: wished.fdb });
+    const known = device.adopted ? adoptedNow(present, wished, change) : wished;
+    this.#devices.set(key, { adopted: device.adopted, ticket, known, ours: wished.forgetForwarding() });
     return {
       status: 'fulfilled',
       value: {
@@ -322,8 +323,24 @@ export class FdbSync {
   }
 }
 
-const changeOf = (device: Device, wished: Forwarding, present: Forwarding): ReturnType<typeof changeTo> =>
-  changeTo(wished, present, device.adopted ? device.ours : undefined);
+const changeOf = (device: Device, wished: Wished, present: Forwarding | Wished): ReturnType<Wished['from']> =>
+  wished.from(present, device.adopted ? (device.ours?.forwarding.fdb ?? []) : undefined);
+
+/** A device that has what is wished now. */
+function asWished(device: Device, wished: Wished): Device {
+  const known = device.adopted ? device.known : wished;
+  return { ...device, known, ours: wished.forgetForwarding() };
+}
+
+/** Where others write as well, what there was, changed. */
+function adoptedNow(present: Forwarding | Wished, wished: Wished, { fdb }: ForwardingChange): Forwarding {
+  const was = present instanceof Wished ? present.forwarding : present;
+  const removed = new Set(fdb.remove);
+  return {
+    fdb: [...was.fdb.filter((entry) => !removed.has(entry)), ...fdb.add],
+    neighbours: wished.forwarding.neighbours,
+  };
+}
 
 /** @throws the first failure */
 function summary(outcomes: readonly SyncOutcome[]): SyncFdbResult {

@@ -6,7 +6,9 @@ import {
   type EntryOf,
   type FdbChange,
   type FdbEntry,
+  type ForwardingWish,
 } from '../../domain/fdb.ts';
+import { membershipChange, type MembershipChange } from '../../domain/membership-change.ts';
 import {
   neighbourDifference,
   wishedNeighbours,
@@ -27,7 +29,12 @@ export interface Membership {
   readonly ticket: number;
   readonly members: readonly Member[];
   readonly entryOf: EntryOf;
+  /** What led to it from earlier readings, by their tickets: computed once for all devices. */
+  readonly changes: Map<number, MembershipChange<Member> | undefined>;
 }
+
+/** What a device's record asks for, apart from the members. */
+export type DeviceWish = Omit<ForwardingWish, 'members'>;
 
 export interface ForwardingChange {
   readonly netns: OpenNetns;
@@ -49,13 +56,48 @@ export function membershipOf(ticket: number, members: readonly Member[]): Member
     entries.set(key, entry);
     return entry;
   };
-  return { ticket, members, entryOf };
+  return { ticket, members, entryOf, changes: new Map() };
 }
 
-export function wishedForwarding(record: VxlanAttachmentRecord, { members, entryOf }: Membership): Forwarding {
-  const { vtep, podUid, link } = record;
-  const wish = { members, vtep, podUid, peers: link.peers, flood: link.flood !== false };
+export function deviceWish({ vtep, podUid, link }: VxlanAttachmentRecord): DeviceWish {
+  return { vtep, podUid, peers: link.peers, flood: link.flood !== false };
+}
+
+export function wishedForwarding(record: VxlanAttachmentRecord, membership: Membership): Forwarding {
+  return forwardingFor(deviceWish(record), membership);
+}
+
+export function forwardingFor(device: DeviceWish, { members, entryOf }: Membership): Forwarding {
+  const wish = { ...device, members };
   return { fdb: wishedEntries(wish, entryOf), neighbours: wishedNeighbours(wish) };
+}
+
+/**
+ * As `changeTo` from what one membership asks for to what a later one does, without going through all members: a thousand members on each of
+ * hundreds of devices are many.
+ * @returns undefined when it takes a look at all of them
+ */
+export function changeSince(
+  before: Membership,
+  after: Membership,
+  device: DeviceWish,
+): ReturnType<typeof changeTo> | undefined {
+  const { changes } = after;
+  if (!changes.has(before.ticket)) changes.set(before.ticket, membershipChange(before.members, after.members));
+  const change = changes.get(before.ticket);
+  if (change === undefined) return undefined;
+  const [joined, left] = [change.joined, change.left].map((members) => ({ ...device, peers: [], members }));
+  if (joined === undefined || left === undefined) return undefined;
+  const declared = new Set(device.peers);
+  const notDeclared = (entries: readonly FdbEntry[]): FdbEntry[] =>
+    entries.filter((entry) => isUnicast(entry) || !declared.has(entry.destination ?? ''));
+  return {
+    fdb: {
+      add: notDeclared(wishedEntries(joined, after.entryOf)),
+      remove: notDeclared(wishedEntries(left, before.entryOf)),
+    },
+    neighbours: { set: wishedNeighbours(joined), remove: wishedNeighbours(left) },
+  };
 }
 
 /**

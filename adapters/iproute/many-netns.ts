@@ -49,24 +49,30 @@ export function createManyNetns(run: (options: RunOptions) => Promise<RunResult>
   return {
     async run(argv, batches, limits) {
       if (!ready) emptied();
-      const folder = join(scratchDir, String((calls += 1)));
-      mkdirSync(folder);
-      // A file has the number under which the child sees its namespace.
-      const numbers = batches.map((_, index) => String(index + 3));
+      const call = (calls += 1);
+      // The devices of a network mostly get the same lines: a file for each text, not for each namespace.
+      const files = new Map<string, string>();
+      const calledFor = batches.map(({ lines }, index) => {
+        const content = text(lines);
+        const file = files.get(content) ?? join(scratchDir, `${call}-${files.size}`);
+        files.set(content, file);
+        // The child sees its descriptors from number 3 on.
+        return [`--net=/proc/self/fd/${index + 3}`, '--', ...argv, file];
+      });
       try {
-        // At once, not by way of threads: the folder is in memory, and there are hundreds of these.
-        for (const [index, { lines }] of batches.entries()) writeFileSync(join(folder, String(index + 3)), text(lines));
-        const each = [NSENTER, '--net=/proc/self/fd/{}', '--', ...argv, join(folder, '{}')];
+        // At once, not by way of threads: the folder is in memory, and there may be hundreds of these.
+        for (const [content, file] of files) writeFileSync(file, content);
+        const each = ['-d', '\\n', '-n', String(argv.length + 3), NSENTER];
         return await run({
           file: UNSHARE,
-          args: ['--pid', '--fork', '--kill-child=KILL', '--', XARGS, '-P', String(AT_ONCE), '-I', '{}', ...each],
+          args: ['--pid', '--fork', '--kill-child=KILL', '--', XARGS, '-P', String(AT_ONCE), ...each],
           env: { LC_ALL: 'C' },
-          input: text(numbers),
+          input: text(calledFor.flat()),
           fds: batches.map(({ fd }) => fd),
           ...limits,
         });
       } finally {
-        rmSync(folder, { recursive: true, force: true });
+        for (const file of files.values()) rmSync(file, { force: true });
       }
     },
   };

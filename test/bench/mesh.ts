@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eachWithLimit } from '../../activities/node/each-with-limit.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
@@ -37,6 +38,8 @@ const MEMBERS = 200;
 const ROUNDS = 10;
 /** As many processes at once on a node as podwire's node worker starts. */
 const AT_ONCE = 8;
+/** A network that has just changed rests for up to a second (sync-pace.ts); what is measured is a change of a quiet one. */
+const REST_MS = 1_500;
 /** Destination of the floor's entries. */
 const BY_HAND = '10.251.0.1';
 
@@ -113,11 +116,13 @@ async function measure(bench: BenchLab, watched: WatchedPod, members: Members): 
   const leaves: Join[] = [];
   const floorCpu: number[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
+    await sleep(REST_MS);
     const before = cpuTimes(bench.lab);
     floors.push(await byHand(members));
     // Written and removed again.
     floorCpu.push((cpuTimes(bench.lab).here - before.here) / 2);
     joins.push(await once(bench, watched, members, NETWORKS));
+    await sleep(REST_MS);
     leaves.push(await once(bench, watched, members, undefined));
     bench.say(`mesh: round ${round} of ${ROUNDS}`);
   }
