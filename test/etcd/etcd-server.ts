@@ -1,5 +1,5 @@
 /** A real etcd for one test file: loopback, free ports, its data in a folder of its own, gone afterwards. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
@@ -16,38 +16,71 @@ export interface EtcdServer {
   stop(): Promise<void>;
 }
 
+/** PEM files of a server that wants its clients to show a certificate of the same authority. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** @param extra more of etcd's own options */
-export async function startEtcd(extra: readonly string[] = []): Promise<EtcdServer> {
+export async function startEtcd(extra: readonly string[] = [], tls?: TlsFiles): Promise<EtcdServer> {
+  const [client, peer] = await freeUrls(tls === undefined ? 'http' : 'https');
+  const server = await startMember({ name: 'test', client, peer, cluster: `test=${peer}` }, [
+    ...extra,
+    ...(tls === undefined
+      ? []
+      : ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth']),
+  ]);
+  await answering(client, tls);
+  return server;
+}
+
+/** Three members of one cluster, each of which can be frozen by itself. */
+export async function startEtcdCluster(): Promise<readonly EtcdServer[]> {
+  const urls = await Promise.all([0, 1, 2].map(() => freeUrls('http')));
+  const cluster = urls.map(([, peer], index) => `m${index}=${peer}`).join(',');
+  const members = await Promise.all(
+    urls.map(([client, peer], index) => startMember({ name: `m${index}`, client, peer, cluster }, [])),
+  );
+  await Promise.all(members.map(({ endpoint }) => answering(endpoint)));
+  return members;
+}
+
+async function freeUrls(scheme: 'http' | 'https'): Promise<[string, string]> {
+  return [`${scheme}://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+}
+
+interface MemberSpec {
+  readonly name: string;
+  readonly client: string;
+  readonly peer: string;
+  /** `NAME=PEER-URL` of all members. */
+  readonly cluster: string;
+}
+
+async function startMember({ name, client, peer, cluster }: MemberSpec, extra: readonly string[]): Promise<EtcdServer> {
   const file = findProgram('etcd');
   if (file === undefined) throw new Error('etcd is not installed: apt-get install etcd-server');
   const dir = mkdtempSync(join(tmpdir(), 'podwire-test-etcd-'));
-  const [client, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
   const noteFile = join(dir, 'pid');
   await startDaemon({
     // It ends with this process, however that ends.
     file: '/usr/bin/setpriv',
     args: [
-      ...['--pdeathsig', 'KILL', '--', file, '--name', 'test', '--data-dir', join(dir, 'data')],
+      ...['--pdeathsig', 'KILL', '--', file, '--name', name, '--data-dir', join(dir, 'data')],
       ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
-      ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`, '--log-level', 'error'],
+      ...['--initial-advertise-peer-urls', peer, '--initial-cluster', cluster, '--log-level', 'error'],
       ...extra,
     ],
     env: { HOME: dir },
     logFile: join(dir, 'log'),
     noteFile,
   });
-  const signal = (name: NodeJS.Signals): void => {
+  const signal = (signalName: NodeJS.Signals): void => {
     const pid = daemonPid(noteFile);
-    if (pid !== undefined) process.kill(pid, name);
+    if (pid !== undefined) process.kill(pid, signalName);
   };
-  const probe = createEtcd({ endpoints: [client], timeoutMs: 1_000 });
-  const isUp = (): Promise<boolean> =>
-    probe.get('/').then(
-      () => true,
-      () => false,
-    );
-  await untilAsked('etcd answers', isUp, 20_000);
-  probe.close();
   return {
     endpoint: client,
     freeze: () => signal('SIGSTOP'),
@@ -58,4 +91,21 @@ export async function startEtcd(extra: readonly string[] = []): Promise<EtcdServ
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function answering(endpoint: string, tls?: TlsFiles): Promise<void> {
+  const probe = createEtcd({
+    endpoints: [endpoint],
+    timeoutMs: 1_000,
+    ...(tls === undefined
+      ? {}
+      : { tls: { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) } }),
+  });
+  const isUp = (): Promise<boolean> =>
+    probe.get('/').then(
+      () => true,
+      () => false,
+    );
+  await untilAsked('etcd answers', isUp, 20_000);
+  probe.close();
 }

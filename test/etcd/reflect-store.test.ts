@@ -1,16 +1,21 @@
 /** The reflection's etcd for real, and beside it the one in memory that other tests use: both must behave the same. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { resync } from '../../activities/reflect/resync.ts';
 import { openReflectStore } from '../../adapters/etcd/reflect-store.ts';
+import { parseEtcdConf } from '../../config/etcd-conf.ts';
+import { must } from '../../deploy/lab/commands.ts';
 import type { PodwireError } from '../../domain/failures.ts';
 import type { ReflectStore, StoreChange } from '../../domain/ports/reflect-store.ts';
 import { lossOf, ReflectMonitor } from '../../watcher/reflect-monitor.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
 import { freePort } from '../workflows/dev-server.ts';
-import { promised, until } from '../workflows/limits.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { promised, until, untilAsked, within } from '../workflows/limits.ts';
+import { startEtcd, startEtcdCluster, type EtcdServer, type TlsFiles } from './etcd-server.ts';
 
 const value = Buffer.from('{}');
 const add = (key: string): StoreChange => ({ key, value, was: undefined });
@@ -148,4 +153,68 @@ describe('an etcd that refuses', () => {
     known.close();
     await closed.stop();
   });
+
+  it('wants TLS and a certificate: with those of etcd.conf it is used, without them it says so', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'podwire-test-tls-'));
+    const tls = await makeCertificate(dir);
+    const server = await startEtcd([], tls);
+    try {
+      const lines = [`endpoints: ["${server.endpoint}"]`, `cert-file: ${tls.cert}`, `key-file: ${tls.key}`];
+      const text = [...lines, `ca-file: ${tls.ca}`, 'insecure-transport: false', ''].join('\n');
+      const { endpoints, operationTimeoutMs: timeoutMs, tls: files } = parseEtcdConf('etcd.conf', text).value;
+      assert.ok(files !== undefined);
+      const known = openReflectStore({ endpoints, timeoutMs, tls: files });
+      assert.equal(await known.write([add('/tls')]), true);
+      assert.equal((await known.read(['/tls'])).size, 1);
+      known.close();
+      const bare = openReflectStore({
+        endpoints: [server.endpoint],
+        timeoutMs: 2_000,
+        tls: { ca: readFileSync(tls.ca) },
+      });
+      await assert.rejects(bare.read(['/tls']), (error: PodwireError) => error.code === 'EtcdUnavailable');
+      bare.close();
+    } finally {
+      await server.stop();
+      rmSync(dir, { recursive: true });
+    }
+  });
 });
+
+describe('a cluster of three members', () => {
+  it('is used while two of them answer, fails in time without a quorum, and takes what is written when it has one again', async () => {
+    const members = await startEtcdCluster();
+    const endpoints = members.map(({ endpoint }) => endpoint);
+    const store = openReflectStore({ endpoints, timeoutMs: 2_000 });
+    try {
+      assert.equal(await store.write([add('/q/1')]), true);
+      const [a, b] = members as [EtcdServer, EtcdServer];
+      a.freeze();
+      await untilAsked('a write with two members', () => store.write([add('/q/2')]).catch(() => false), 20_000);
+      b.freeze();
+      const failing = store.write([add('/q/3')]);
+      await assert.rejects(within('an answer without a quorum', failing, promised(10_000)), unavailable(/./));
+      a.thaw();
+      b.thaw();
+      const written = async (): Promise<boolean> => {
+        const done = await store.write([add('/q/3')]).catch(() => false);
+        // The write that was given up may have been made all the same.
+        return done || (await store.read(['/q/3']).catch(() => new Map())).size === 1;
+      };
+      await untilAsked('a write with a quorum again', written, 30_000);
+      assert.deepEqual([...(await store.read(['/q/1', '/q/2', '/q/3'])).keys()].sort(), ['/q/1', '/q/2', '/q/3']);
+    } finally {
+      store.close();
+      await Promise.all(members.map((member) => member.stop()));
+    }
+  });
+});
+
+/** A certificate that is its own authority, for 127.0.0.1. */
+async function makeCertificate(dir: string): Promise<TlsFiles> {
+  const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const names = ['-subj', '/CN=podwire-test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  await must('openssl', ['req', '-x509', ...kind, ...names, '-keyout', key, '-out', cert]);
+  return { ca: cert, cert, key };
+}
