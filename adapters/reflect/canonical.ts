@@ -11,12 +11,14 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  */
 export function canonical({ fields }: MessageShape, value: unknown): JsonObject {
   const object = objectOf(value);
-  const entries = fields.flatMap((field): [string, unknown][] => {
+  // Of the schema's own names, of which none is `__proto__`; a list of pairs for each message costs twice the time.
+  const record: Record<string, unknown> = {};
+  for (const field of fields) {
     const raw = Object.hasOwn(object, field.name) ? object[field.name] : undefined;
     const made = raw === undefined || raw === null ? undefined : fieldValue(field, raw);
-    return made === undefined ? [] : [[field.name, made]];
-  });
-  return Object.fromEntries(entries);
+    if (made !== undefined) record[field.name] = made;
+  }
+  return record;
 }
 
 function fieldValue({ name, list, map, value: shape }: FieldShape, raw: unknown): unknown {
