@@ -104,7 +104,12 @@ function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
     PODWIRE_KUBECONFIG: lab.kubeconfigs.orchestrator,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.orchestrator}`,
   };
-  const args = ['--import', pathToFileURL(join(build, 'workers/lean-workflow-threads.js')).href, ...spec.args];
+  const args = [
+    '--max-semi-space-size=64',
+    '--import',
+    pathToFileURL(join(build, 'workers/lean-workflow-threads.js')).href,
+    ...spec.args,
+  ];
   return { ...spec, args, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
 }
 

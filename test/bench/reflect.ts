@@ -25,6 +25,7 @@ import { usageOf } from './process-usage.ts';
 import { floors, type Floor, type KeyValue } from './reflect-floor.ts';
 import {
   createObjects,
+  objectsGone,
   openObjects,
   podName,
   REFLECT_NAMESPACE,
@@ -60,6 +61,7 @@ export async function reflectBench(bench: BenchLab, counts: ReflectCounts): Prom
   const codec = createReflectCodec(settings.encoding);
   const sides: Sides = { store, codec, settings, cluster: createReflectCluster(kube) };
   try {
+    await objectsGone(lab);
     await apply(lab, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: REFLECT_NAMESPACE } }]);
     await waitFor(
       'the service account',
