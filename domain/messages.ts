@@ -1,4 +1,5 @@
 /** Names and payloads that cross process borders: workflow ids, task queues, signals, queries. Public; changes need a version. */
+import type { DefinitionRef } from './cni/network-definition.ts';
 import { networkKey, type NetworkRef } from './network-selection.ts';
 import { EXEC_QUEUE, isExecPlace } from './place.ts';
 import type { PodIdentity } from './pod-view.ts';
@@ -18,6 +19,8 @@ export interface PodNetworkInput extends PodIdentity {
   readonly v: number;
   /** The pod's node as the starter saw it, if it did: where its records are looked for at once. A hint, the pod has the last word. */
   readonly node?: string;
+  /** CNI networks that the pod names, as the starter saw it: read at once, beside the pod. A hint as well. */
+  readonly definitions?: readonly DefinitionRef[];
 }
 
 export interface NetworkMeshInput extends NetworkRef {

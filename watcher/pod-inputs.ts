@@ -2,8 +2,8 @@
 import { shutGate } from '../domain/agents.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
-import type { DefinitionLookup } from '../domain/cni/network-definition.ts';
-import { asksForNetworks, desiredInputs } from '../domain/inputs.ts';
+import type { DefinitionLookup, DefinitionRef } from '../domain/cni/network-definition.ts';
+import { asksForNetworks, desiredInputs, referencedDefinitions } from '../domain/inputs.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
 import type { PodView } from '../domain/pod-view.ts';
 import type { IpCodec } from '../domain/ports/ip-codec.ts';
@@ -13,7 +13,11 @@ export interface PodInputs {
   readonly hash: string;
   /** The pod is on a node and asks for networks, rightly or wrongly. */
   readonly wanting: boolean;
+  /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */
+  readonly definitions: readonly DefinitionRef[];
 }
+
+const MAX_HINTED = 8;
 
 export class PodInputsReader {
   readonly #settings: DialectSettings;
@@ -43,6 +47,7 @@ export class PodInputsReader {
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
     // A pod that asks for nothing may still wait in its agent init container.
     const wants = asks || shutGate(pod) !== undefined;
-    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts' };
+    const definitions = referencedDefinitions(pod, this.#settings).slice(0, MAX_HINTED);
+    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts', definitions };
   }
 }

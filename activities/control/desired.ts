@@ -1,5 +1,10 @@
 /** Reads what a pod asks for, now: the one place where annotation, ConfigMap and settings come together for the orchestrator. */
-import { definitionKey, type DefinitionLookup, type DefinitionRef } from '../../domain/cni/network-definition.ts';
+import {
+  definitionKey,
+  type DefinitionLookup,
+  type DefinitionRef,
+  type NetworkDefinition,
+} from '../../domain/cni/network-definition.ts';
 import { desiredInputs, referencedDefinitions } from '../../domain/inputs.ts';
 import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
@@ -24,23 +29,45 @@ export interface Desired {
   readonly inputsHash: string;
 }
 
-/** The pod's wishes, or undefined when no pod of this UID exists (its name may belong to another pod by now). */
-export async function readDesired(deps: DesiredDeps, identity: PodIdentity): Promise<Desired | undefined> {
+/**
+ * The pod's wishes, or undefined when no pod of this UID exists (its name may belong to another pod by now).
+ * @param expected CNI networks that it most likely names: they are read beside it
+ */
+export async function readDesired(
+  deps: DesiredDeps,
+  identity: PodIdentity,
+  expected: readonly DefinitionRef[] = [],
+): Promise<Desired | undefined> {
   const { cluster, settings, ip } = deps;
+  const early = new Map(expected.map((ref) => [definitionKey(ref), readDefinition(cluster, ref)]));
+  // Nobody waits for those that the pod does not name.
+  for (const reading of early.values()) reading.catch(() => undefined);
   const [pod, data] = await Promise.all([
     cluster.pod(identity.namespace, identity.name),
     cluster.configMap(settings.configMapNamespace, settings.configMapName),
   ]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
-  const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings));
+  const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings), early);
   const { parsed, canonical } = desiredInputs(pod, { declared, definitions, md5: deps.md5 }, settings, ip);
   return { pod, parsed, inputsHash: deps.hash(canonical) };
 }
 
-async function readDefinitions(cluster: Cluster, refs: readonly DefinitionRef[]): Promise<DefinitionLookup> {
+type Definition = NetworkDefinition | 'absent';
+
+const readDefinition = async (cluster: Cluster, ref: DefinitionRef): Promise<Definition> =>
+  (await cluster.definition(ref)) ?? 'absent';
+
+async function readDefinitions(
+  cluster: Cluster,
+  refs: readonly DefinitionRef[],
+  early: ReadonlyMap<string, Promise<Definition>>,
+): Promise<DefinitionLookup> {
   const found = await Promise.all(
-    refs.map(async (ref) => [definitionKey(ref), (await cluster.definition(ref)) ?? 'absent'] as const),
+    refs.map(async (ref) => {
+      const key = definitionKey(ref);
+      return [key, await (early.get(key) ?? readDefinition(cluster, ref))] as const;
+    }),
   );
   const byKey = new Map(found);
   return (ref) => byKey.get(definitionKey(ref)) ?? 'unreadable';

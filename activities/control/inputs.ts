@@ -1,4 +1,5 @@
 /** Contract of the orchestrator's local activities: identity and expectation in, little out. Types only. */
+import type { PodNetworkInput } from '../../domain/messages.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { Observation } from '../../domain/observation.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
@@ -67,7 +68,7 @@ export interface MeshInput extends NetworkRef {
 
 export interface ControlActivities {
   /** Deletes the converged mark, then reads the pod, its wishes, its records. */
-  observePod(input: PodInput & { readonly node?: string }): Promise<Observation>;
+  observePod(input: PodNetworkInput): Promise<Observation>;
   /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
   /** Writes `attached`, what the kernel showed, and the membership. Undefined: somebody else wrote the record. */

@@ -21,7 +21,7 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
     const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
     // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
     const [desired, early] = await Promise.all([
-      deps.records.deleteMark(input.uid).then(() => readDesired(deps, input)),
+      deps.records.deleteMark(input.uid).then(() => readDesired(deps, input, input.definitions)),
       readRecorded(deps, input.uid, expected),
     ]);
     const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);

@@ -18,6 +18,7 @@ import {
   type NetworkMeshInput,
   type PodNetworkInput,
 } from '../../domain/messages.ts';
+import type { DefinitionRef } from '../../domain/cni/network-definition.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import { temporalUnavailable } from './connection.ts';
@@ -25,6 +26,8 @@ import { temporalUnavailable } from './connection.ts';
 export interface SignalledPod extends PodIdentity {
   /** Empty or absent while unknown; for the summary, the search attribute, and as a hint to the run. */
   readonly nodeName?: string;
+  /** CNI networks that it names, a few at most; a hint to the run. */
+  readonly definitions?: readonly DefinitionRef[];
 }
 
 /**
@@ -47,13 +50,14 @@ const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttrib
  * @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same
  */
 export async function signalPod(client: Client, pod: SignalledPod, signal: string, hint: Hint): Promise<string> {
-  const node = pod.nodeName ?? '';
+  const { nodeName: node = '', definitions = [] } = pod;
   const input: PodNetworkInput = {
     v: MESSAGE_VERSION,
     namespace: pod.namespace,
     name: pod.name,
     uid: pod.uid,
     ...(node === '' ? {} : { node }),
+    ...(definitions.length === 0 ? {} : { definitions }),
   };
   const attributes: SearchAttributePair[] = [{ key: namespaceAttribute, value: pod.namespace }];
   if (node !== '') attributes.push({ key: nodeAttribute, value: node });

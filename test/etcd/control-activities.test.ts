@@ -89,13 +89,15 @@ describe('an activity that runs twice', () => {
     assert.equal(a.presence, 'live');
   });
 
-  it('observes the same whatever node the starter of the run named', async () => {
+  it('observes the same whatever node and networks the starter of the run named', async () => {
     const pod = await podWith();
     await attach(pod);
     const unnamed = await control.observePod(pod);
     assert.equal(unnamed.known.length, 1);
     assert.equal(unnamed.sandboxId, `${pod.uid}-sandbox`);
     for (const node of [NODE, 'another', '']) assert.deepEqual(await control.observePod({ ...pod, node }), unnamed);
+    const definitions = [{ kind: 'nad' as const, namespace: pod.namespace, name: 'that-it-does-not-name' }];
+    assert.deepEqual(await control.observePod({ ...pod, node: NODE, definitions }), unnamed);
   });
 
   it('writes no intent beside a removal that its observation did not see', async () => {
