@@ -3,6 +3,7 @@
  * Exit codes: 0 = measured, missed bars are said in the report; 1 = a check failed or a bench could not be carried out; 2 = usage.
  */
 import { Command } from 'commander';
+import { buildPodwire } from '../../deploy/demo/build.ts';
 import { labDown, labUp, lineProgress, openLab, type Lab, type Progress } from '../../deploy/lab/lab.ts';
 import { attachBench } from './attach.ts';
 import { makeNamespace, openBenchLab, removeNamespace, type BenchLab } from './bench-lab.ts';
@@ -99,6 +100,8 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
   }
   const chosen = names.length === 0 ? Object.keys(BENCHES) : names;
   const progress = lineProgress((line) => void process.stderr.write(`${line}\n`));
+  // What an older build does is no figure of this one.
+  await progress.task('tsc and the workflow bundle', buildPodwire);
   const lab =
     flags.lab === undefined ? await labUp({ name: OWN_LAB, nodes: NODES, progress }) : await openLab(flags.lab);
   try {
