@@ -2,7 +2,7 @@
 import { PodwireError } from '../../domain/failures.ts';
 import type { NamedObject, ReflectCluster } from '../../domain/ports/reflect-cluster.ts';
 import type { ReflectSource } from '../../domain/reflection/messages.ts';
-import { SlicesOnly } from '../../domain/reflection/slices-only.ts';
+import { firstFamilyOf, isDualStack, SlicesOnly } from '../../domain/reflection/slices-only.ts';
 import { bodyOf, type KubeClient } from './client.ts';
 
 /** Where a resource is: `/api/v1`, its plural name, and whether its objects live in namespaces. */
@@ -39,7 +39,7 @@ export function createReflectCluster(client: KubeClient): ReflectCluster {
     const object = await getObject(client, source, name);
     if (object !== undefined || source !== 'endpoints') return object;
     const slices = await slicesOf(client, name);
-    return slices.length === 0 ? undefined : new SlicesOnly(slices);
+    return slices.length === 0 ? undefined : slicesOnly(client, name, slices);
   };
   return {
     get,
@@ -76,6 +76,16 @@ async function slicesOf(client: KubeClient, name: string): Promise<readonly unkn
   return body === undefined ? [] : itemsOf(body, path).items;
 }
 
+/** Only for a service of two families it takes a look at the service; who may not see it gets IPv4, as without one. */
+async function slicesOnly(client: KubeClient, name: string, slices: readonly unknown[]): Promise<SlicesOnly> {
+  if (!isDualStack(slices)) return new SlicesOnly(slices);
+  const [namespace = '', service = ''] = name.split('/');
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(service)}`;
+  const answer = await client.call({ method: 'GET', path, deadlineMs: GET_DEADLINE_MS });
+  const found = [403, 404].includes(answer.status) ? undefined : bodyOf(answer, `read service ${name}`);
+  return new SlicesOnly(slices, firstFamilyOf(found));
+}
+
 /** Endpoints, then what only slices tell of. */
 async function* endpointsPages(
   client: KubeClient,
@@ -96,7 +106,9 @@ async function* endpointsPages(
       else others.push(object);
     }
   }
-  if (slices.size > 0) yield [...slices].map(([name, all]) => ({ name, object: new SlicesOnly(all) }));
+  const named: NamedObject[] = [];
+  for (const [name, all] of slices) named.push({ name, object: await slicesOnly(client, name, all) });
+  if (named.length > 0) yield named;
 }
 
 /** `namespace/name` of the service a slice belongs to; undefined for one that belongs to none. */

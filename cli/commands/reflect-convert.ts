@@ -7,6 +7,7 @@ import { convert, convertSlices, type Conversion } from '../../domain/reflect/co
 import { keyOf } from '../../domain/reflect/keys.ts';
 import { isNamespaced, type ReflectKind } from '../../domain/reflect/kinds.ts';
 import { serviceOfSlice } from '../../domain/reflect/mapping/slices.ts';
+import { firstFamilyOf } from '../../domain/reflection/slices-only.ts';
 import { MAX_VALUE_BYTES, type ReflectSettings } from '../../domain/reflect/settings.ts';
 import { isDnsLabel } from '../../domain/openvnf/names.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
@@ -34,6 +35,7 @@ const KINDS: Readonly<Record<string, readonly ReflectKind[]>> = {
   '/Node': ['node'],
 };
 const SLICE = 'discovery.k8s.io/EndpointSlice';
+const SERVICE = '/Service';
 
 interface ConvertOptions {
   readonly namespace: string;
@@ -107,6 +109,11 @@ function convertAllSlices(objects: readonly ManifestObject[], namespace: string)
   const known = new Set(
     objects.filter(({ kind }) => kind === 'Endpoints').map(({ object }) => idOf(inNamespace(object, namespace))),
   );
+  const families = new Map(
+    objects
+      .filter(({ group, kind }) => `${group}/${kind}` === SERVICE)
+      .map(({ object }) => [idOf(inNamespace(object, namespace)), firstFamilyOf(object)]),
+  );
   const services = new Map<string, unknown[]>();
   for (const one of objects.filter(({ group, kind }) => `${group}/${kind}` === SLICE)) {
     const slice = inNamespace(one.object, namespace);
@@ -117,7 +124,7 @@ function convertAllSlices(objects: readonly ManifestObject[], namespace: string)
   return [...services].map(([source, slices]) => ({
     kind: 'endpoints',
     source: `${source} (from EndpointSlices)`,
-    conversion: convertSlices(slices),
+    conversion: convertSlices(slices, families.get(source)),
   }));
 }
 

@@ -71,7 +71,8 @@ export function derive(source: ReflectSource, name: string, object: unknown, set
   const derived = KINDS[source].map((kind): Derived => {
     const key = keyOf(kind, id, settings);
     if (object === undefined || (kind === 'sfcPod' && !isSfc(object))) return { key, kind, record: undefined };
-    const conversion = object instanceof SlicesOnly ? convertSlices(object.slices) : convert(kind, object);
+    const conversion =
+      object instanceof SlicesOnly ? convertSlices(object.slices, object.family) : convert(kind, object);
     if (conversion.ok) return { key, kind, record: conversion.record };
     return { key, kind, record: undefined, ...(conversion.byRule ? {} : { skipped: conversion.reason }) };
   });
