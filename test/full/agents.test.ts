@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { apply, declareNetworks, field, waitRunning } from '../../deploy/demo/cluster.ts';
-import { floodTargets, type PodRef } from '../../deploy/demo/kernel-look.ts';
+import { floodTargets, linksIn, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
 import { kubectl, podNetnsPath, restartPart, stopPart } from '../../deploy/lab/lab.ts';
 import { EXEC_NAMESPACE } from '../../deploy/lab/podwire.ts';
@@ -86,6 +86,36 @@ function livingPods(t: LabTest): void {
     await statusTruth(t.lab, [anchor, pod]);
     await t.deletePods([pod]);
     await meshComplete(t.lab, MESH);
+  });
+
+  test('whose network gets another id has a link of the new id, and only that, and reaches the others by it', async () => {
+    await declareNetworks(t.lab, { agentswap: 'id=3802 up' });
+    const pods = (await createAgentPods(
+      t.lab,
+      [0, 1].map((n) =>
+        agentPod(t.lab, t.pod(`swapped-${n}`), { node: t.node(n), networks: `agentswap ip=10.82.0.${n + 1}/24` }),
+      ),
+    )) as [PodRef, PodRef];
+    await waitRunning(t.lab, pods);
+    await waitReachable(t.lab, pods[0], '10.82.0.2');
+    await declareNetworks(t.lab, { agentswap: 'id=3803 up' });
+    for (const pod of pods) {
+      const netns = await podNetnsPath(t.lab, pod);
+      await waitFor(
+        `${pod.name} to have a link of the new id alone`,
+        async () => {
+          const ids = (await linksIn(netns)).flatMap(({ vni }) => vni ?? []);
+          return ids.join() === '3803' ? true : undefined;
+        },
+        { limitMs: 30_000 },
+      );
+    }
+    await waitReachable(t.lab, pods[0], '10.82.0.2');
+    await exactlyOne(t.lab, pods);
+    await meshComplete(t.lab, 'cluster/agentswap');
+    await statusTruth(t.lab, pods);
+    await t.deletePods(pods);
+    await declareNetworks(t.lab, { agentswap: null });
   });
 
   test('that is deleted by force is forgotten by the others', async () => {
