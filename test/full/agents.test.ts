@@ -4,8 +4,9 @@ import { after, before, describe, test } from 'node:test';
 import { apply, declareNetworks, field, waitRunning } from '../../deploy/demo/cluster.ts';
 import { floodTargets, linksIn, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
-import { kubectl, podNetnsPath, restartPart, stopPart } from '../../deploy/lab/lab.ts';
+import { inNetns, kubectl, podNetnsPath, restartPart, stopPart } from '../../deploy/lab/lab.ts';
 import { EXEC_NAMESPACE } from '../../deploy/lab/podwire.ts';
+import { podwire } from '../cli/podwire-command.ts';
 import { AGENT, agentPod, createAgentPods, execIn } from '../lab/agent-pods.ts';
 import { labTest, waitFor, type LabTest } from '../lab/harness.ts';
 import { exactlyOne, meshComplete, nothingLeaked, statusTruth } from '../lab/invariants.ts';
@@ -86,6 +87,35 @@ function livingPods(t: LabTest): void {
     await statusTruth(t.lab, [anchor, pod]);
     await t.deletePods([pod]);
     await meshComplete(t.lab, MESH);
+  });
+
+  test('is shown by inspect and list as bridge and ip show it', async () => {
+    const [pod] = (await createAgentPods(t.lab, [
+      agentPod(t.lab, t.pod('inspected'), { node: t.node(1), networks: 'agentnet ip=10.81.0.8/24' }),
+    ])) as [PodRef];
+    await waitRunning(t.lab, [pod]);
+    await meshComplete(t.lab, MESH);
+    const env = {
+      PODWIRE_KUBECONFIG: t.lab.kubeconfigs.admin,
+      PODWIRE_BACKEND_BY_NAMESPACE: `${EXEC_NAMESPACE}=exec`,
+    };
+    const inspected = await podwire(t.lab, ['inspect', 'nets', 'agentnet', '--fields=pod,fdb,route'], env);
+    assert.equal(inspected.code, 0, inspected.stderr);
+    for (const each of [anchor, pod]) {
+      const netns = await podNetnsPath(t.lab, each);
+      const said = async (tool: string, args: string[], indent: string): Promise<string> =>
+        (await inNetns(netns, tool, args)).stdout.trimEnd().split('\n').join(`\n${indent}`).trim();
+      const shown = [
+        ` pod: ${each.namespace}/${each.name} ${await field(t.lab, each, '{.status.podIP}')}`,
+        ` fdb: ${await said('bridge', ['fdb', 'show', 'dev', 'agentnet'], '      ')}`,
+        ` route: ${await said('ip', ['route', 'show', 'dev', 'agentnet'], '        ')}`,
+      ].join('\n');
+      assert.ok(inspected.stdout.includes(shown), `${inspected.stdout}\nhas not\n${shown}`);
+    }
+    const listed = await podwire(t.lab, ['list', 'pods', 'inspected'], env);
+    assert.equal(listed.code, 0, listed.stderr);
+    assert.equal(listed.stdout, `${pod.namespace}/inspected agentnet 10.81.0.8/24\n`);
+    await t.deletePods([pod]);
   });
 
   test('whose network gets another id has a link of the new id, and only that, and reaches the others by it', async () => {
