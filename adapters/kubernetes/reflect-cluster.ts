@@ -39,7 +39,7 @@ export function createReflectCluster(client: KubeClient): ReflectCluster {
     const object = await getObject(client, source, name);
     if (object !== undefined || source !== 'endpoints') return object;
     const slices = await slicesOf(client, name);
-    return slices.length === 0 ? undefined : slicesOnly(client, name, slices);
+    return slices.length === 0 ? undefined : slicesOnly(client, name, slices, undefined);
   };
   return {
     get,
@@ -77,11 +77,17 @@ async function slicesOf(client: KubeClient, name: string): Promise<readonly unkn
 }
 
 /** Only for a service of two families it takes a look at the service; who may not see it gets IPv4, as without one. */
-async function slicesOnly(client: KubeClient, name: string, slices: readonly unknown[]): Promise<SlicesOnly> {
+async function slicesOnly(
+  client: KubeClient,
+  name: string,
+  slices: readonly unknown[],
+  signal: AbortSignal | undefined,
+): Promise<SlicesOnly> {
   if (!isDualStack(slices)) return new SlicesOnly(slices);
   const [namespace = '', service = ''] = name.split('/');
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(service)}`;
-  const answer = await client.call({ method: 'GET', path, deadlineMs: GET_DEADLINE_MS });
+  const stop = signal === undefined ? {} : { signal };
+  const answer = await client.call({ method: 'GET', path, deadlineMs: GET_DEADLINE_MS, ...stop });
   const found = [403, 404].includes(answer.status) ? undefined : bodyOf(answer, `read service ${name}`);
   return new SlicesOnly(slices, firstFamilyOf(found));
 }
@@ -107,7 +113,7 @@ async function* endpointsPages(
     }
   }
   const named: NamedObject[] = [];
-  for (const [name, all] of slices) named.push({ name, object: await slicesOnly(client, name, all) });
+  for (const [name, all] of slices) named.push({ name, object: await slicesOnly(client, name, all, signal) });
   if (named.length > 0) yield named;
 }
 

@@ -8,6 +8,8 @@ import type { NetnsIdentity } from '../../domain/records.ts';
 /** Two lines of headings, then `  eth0: 1234 …` (proc_pid_net(5)). A link's name has no colon, blank or slash in it. */
 const LINE = /^\s*([^\s:/]+):\s/;
 const HEADINGS = 2;
+/** Every namespace has it; a text without it was cut off. */
+const LOOPBACK = 'lo';
 
 /**
  * @param pid of the process, as the runtime says
@@ -19,7 +21,7 @@ export function linkNamesOf(pid: number, { inode }: Pick<NetnsIdentity, 'inode'>
     const lines = readFileSync(`/proc/${pid}/net/dev`, 'utf8').split('\n').slice(HEADINGS, -1);
     const names = lines.map((line) => LINE.exec(line)?.[1]);
     // The process may have been another one by the time its file was read.
-    if (netnsOf(pid) !== inode || names.includes(undefined)) return undefined;
+    if (netnsOf(pid) !== inode || names.includes(undefined) || !names.includes(LOOPBACK)) return undefined;
     return new Set(names.filter((name) => name !== undefined));
   } catch {
     return undefined;

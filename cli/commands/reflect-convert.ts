@@ -7,7 +7,7 @@ import { convert, convertSlices, type Conversion } from '../../domain/reflect/co
 import { keyOf } from '../../domain/reflect/keys.ts';
 import { isNamespaced, type ReflectKind } from '../../domain/reflect/kinds.ts';
 import { serviceOfSlice } from '../../domain/reflect/mapping/slices.ts';
-import { firstFamilyOf } from '../../domain/reflection/slices-only.ts';
+import { firstFamilyOf, isDualStack } from '../../domain/reflection/slices-only.ts';
 import { MAX_VALUE_BYTES, type ReflectSettings } from '../../domain/reflect/settings.ts';
 import { isDnsLabel } from '../../domain/openvnf/names.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
@@ -124,7 +124,7 @@ function convertAllSlices(objects: readonly ManifestObject[], namespace: string)
   return [...services].map(([source, slices]) => ({
     kind: 'endpoints',
     source: `${source} (from EndpointSlices)`,
-    conversion: convertSlices(slices, families.get(source)),
+    conversion: convertSlices(slices, isDualStack(slices) ? families.get(source) : undefined),
   }));
 }
 
