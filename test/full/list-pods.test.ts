@@ -4,7 +4,7 @@
  * server that answers the two requests of the Kubernetes API, and a list in the place of the container runtime.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
 import { withHeartbeat } from '../../activities/node/with-heartbeat.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { createNodeDoor } from '../../activities/node/sandbox-netns.ts';
-import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
+import type * as launching from '../../adapters/process/launcher.ts';
 import { run, type RunResult } from '../../adapters/process/run.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
@@ -29,7 +29,10 @@ const PODS = 500;
 const NODES = ['n1', 'n2', 'n3'] as const;
 const PREFIX = 'pwlist-';
 const LIMIT_MS = 5_000;
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+/** As the node workers have it: with a transpiler in its process every program takes longer to start. */
+const LAUNCHER = new URL('../../build/adapters/process/launcher.js', import.meta.url).href;
+/** The command as the images have it: what a transpiler takes to start is no part of it. */
+const MAIN = fileURLToPath(new URL('../../build/cli/main.js', import.meta.url));
 
 const runtimes = new Map(NODES.map((node) => [node, new FakeRuntime()]));
 const workers: { worker: Worker; ended: Promise<void> }[] = [];
@@ -37,7 +40,7 @@ const folder = mkdtempSync(join(tmpdir(), 'podwire-list-'));
 let server: DevServer;
 let connection: NativeConnection;
 let api: Server;
-let launcher: Launcher;
+let launcher: launching.Launcher;
 
 const indexes = Array.from({ length: PODS }, (_, index) => index);
 const nodeOf = (index: number): (typeof NODES)[number] => NODES[index % NODES.length] ?? 'n1';
@@ -64,7 +67,9 @@ async function ip(lines: readonly string[]): Promise<void> {
 }
 
 before(async () => {
-  launcher = createLauncher({ registryDir: join(folder, 'children') });
+  if (!existsSync(MAIN)) throw new Error('podwire is not built; run: npm run build');
+  const built = (await import(LAUNCHER)) as typeof launching;
+  launcher = built.createLauncher({ registryDir: join(folder, 'children') });
   await ip(indexes.map((index) => `netns add ${PREFIX}${index}`));
   await ip(
     indexes.flatMap((index) => [
@@ -135,7 +140,7 @@ async function podwire(...args: string[]): Promise<{ result: RunResult; ms: numb
   const startedAt = performance.now();
   const result = await run({
     file: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), MAIN, ...args],
+    args: [MAIN, ...args],
     env: {
       ...{ HOME: folder, PATH: '/usr/bin:/bin', TEMPORAL_ADDRESS: server.address },
       PODWIRE_KUBECONFIG: join(folder, 'kubeconfig'),
