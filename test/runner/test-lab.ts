@@ -44,8 +44,9 @@ export class TestLab {
     this.#print(`logs of the lab's parts: ${KEPT_LOGS}`);
   }
 
+  /** Also where no group needed a lab: the directory that `ip netns add` makes on its first call is a lab's to remove. */
   async down(): Promise<void> {
-    if (!this.#touched) return;
+    if (!this.#touched) return this.clean();
     this.#print(`\n=== taking down lab ${TEST_LAB}`);
     await labDown({ name: TEST_LAB, progress: lineProgress(this.#print) });
   }
