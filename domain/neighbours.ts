@@ -13,12 +13,15 @@ export interface NeighbourChange {
   readonly remove: readonly Neighbour[];
 }
 
+/** Of a member's `address/prefix`, what its neighbours know. */
+export const addressOf = (cidr: string): string => cidr.split('/')[0] ?? '';
+
 /** The neighbours a member's device should have: each address of each other member; none on a device that floods. */
 export function wishedNeighbours(wish: ForwardingWish): Neighbour[] {
   if (wish.flood) return [];
   const macs = new Map<string, string>();
   for (const member of reachable(wish).filter(isUnicast))
-    for (const cidr of member.addresses) macs.set(cidr.split('/')[0] ?? '', member.mac);
+    for (const cidr of member.addresses) macs.set(addressOf(cidr), member.mac);
   return [...macs].map(([address, mac]) => ({ address, mac }));
 }
 

@@ -55,7 +55,7 @@ export class PodChanges {
   #consider(view: PodView, reason: string): void {
     // Parsing and hashing is for pods that carry the label, or carried it.
     if (!this.#inputs.isSelected(view) && !this.#signals.knows(view.uid)) return;
-    const { hash, wanting, definitions } = this.#inputs.read(view);
-    this.#signals.observe({ ...view, definitions }, hash, wanting, reason);
+    const { hash, wanting } = this.#inputs.read(view);
+    this.#signals.observe({ ...view, definitions: this.#inputs.definitionsOf(view) }, hash, wanting, reason);
   }
 }

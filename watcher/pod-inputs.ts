@@ -13,8 +13,6 @@ export interface PodInputs {
   readonly hash: string;
   /** The pod is on a node and asks for networks, rightly or wrongly. */
   readonly wanting: boolean;
-  /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */
-  readonly definitions: readonly DefinitionRef[];
 }
 
 const MAX_HINTED = 8;
@@ -47,7 +45,11 @@ export class PodInputsReader {
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
     // A pod that asks for nothing may still wait in its agent init container.
     const wants = asks || shutGate(pod) !== undefined;
-    const definitions = referencedDefinitions(pod, this.#settings).slice(0, MAX_HINTED);
-    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts', definitions };
+    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts' };
+  }
+
+  /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */
+  definitionsOf(pod: PodView): readonly DefinitionRef[] {
+    return referencedDefinitions(pod, this.#settings).slice(0, MAX_HINTED);
   }
 }

@@ -24,19 +24,9 @@ import {
 } from './forwarding.ts';
 import type { SyncFdbResult } from './inputs.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
-import { Wished } from './known-forwarding.ts';
+import { adoptedNow, asWished, changeOf, Wished, type Device } from './known-forwarding.ts';
 import { SyncPace } from './sync-pace.ts';
 import { deviceKey, vxlanOnly } from './vxlan-records.ts';
-
-interface Device {
-  /** Newest reading of the membership that was written. */
-  readonly ticket: number;
-  /** What the device has, as far as we know; undefined: look. */
-  readonly known: Forwarding | Wished | undefined;
-  /** What podwire wished there last; undefined: nothing yet. */
-  readonly ours: Wished | undefined;
-  readonly adopted: boolean;
-}
 
 /** A device while its lock is held. */
 export interface LockedDevice {
@@ -321,25 +311,6 @@ export class FdbSync {
       },
     };
   }
-}
-
-const changeOf = (device: Device, wished: Wished, present: Forwarding | Wished): ReturnType<Wished['from']> =>
-  wished.from(present, device.adopted ? (device.ours?.forwarding.fdb ?? []) : undefined);
-
-/** A device that has what is wished now. */
-function asWished(device: Device, wished: Wished): Device {
-  const known = device.adopted ? device.known : wished;
-  return { ...device, known, ours: wished.forgetForwarding() };
-}
-
-/** Where others write as well, what there was, changed. */
-function adoptedNow(present: Forwarding | Wished, wished: Wished, { fdb }: ForwardingChange): Forwarding {
-  const was = present instanceof Wished ? present.forwarding : present;
-  const removed = new Set(fdb.remove);
-  return {
-    fdb: [...was.fdb.filter((entry) => !removed.has(entry)), ...fdb.add],
-    neighbours: wished.forwarding.neighbours,
-  };
 }
 
 /** @throws the first failure */

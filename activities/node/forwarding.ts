@@ -30,7 +30,7 @@ export interface Membership {
   readonly members: readonly Member[];
   readonly entryOf: EntryOf;
   /** What led to it from earlier readings, by their tickets: computed once for all devices. */
-  readonly changes: Map<number, MembershipChange<Member> | undefined>;
+  readonly changes: Map<number, MembershipChange | undefined>;
 }
 
 /** What a device's record asks for, apart from the members. */
@@ -86,8 +86,8 @@ export function changeSince(
   if (!changes.has(before.ticket)) changes.set(before.ticket, membershipChange(before.members, after.members));
   const change = changes.get(before.ticket);
   if (change === undefined) return undefined;
-  const [joined, left] = [change.joined, change.left].map((members) => ({ ...device, peers: [], members }));
-  if (joined === undefined || left === undefined) return undefined;
+  const wishOf = (members: readonly Member[]): ForwardingWish => ({ ...device, peers: [], members });
+  const [joined, left] = [wishOf(change.joined), wishOf(change.left)];
   const declared = new Set(device.peers);
   const notDeclared = (entries: readonly FdbEntry[]): FdbEntry[] =>
     entries.filter((entry) => isUnicast(entry) || !declared.has(entry.destination ?? ''));

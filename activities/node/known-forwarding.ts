@@ -49,3 +49,34 @@ export class Wished {
 
 const sameWish = (a: DeviceWish, b: DeviceWish): boolean =>
   a.vtep === b.vtep && a.podUid === b.podUid && a.flood === b.flood && a.peers.join() === b.peers.join();
+
+/** A device as podwire remembers it. */
+export interface Device {
+  /** Newest reading of the membership that was written. */
+  readonly ticket: number;
+  /** What the device has, as far as we know; undefined: look. */
+  readonly known: Forwarding | Wished | undefined;
+  /** What podwire wished there last; undefined: nothing yet. */
+  readonly ours: Wished | undefined;
+  readonly adopted: boolean;
+}
+
+/** What leads from what a device has to what is wished. */
+export const changeOf = (device: Device, wished: Wished, present: Forwarding | Wished): ReturnType<Wished['from']> =>
+  wished.from(present, device.adopted ? (device.ours?.forwarding.fdb ?? []) : undefined);
+
+/** A device that has what is wished now. */
+export function asWished(device: Device, wished: Wished): Device {
+  const known = device.adopted ? device.known : wished;
+  return { ...device, known, ours: wished.forgetForwarding() };
+}
+
+/** Where others write as well, what there was, changed. */
+export function adoptedNow(present: Forwarding | Wished, wished: Wished, { fdb }: ForwardingChange): Forwarding {
+  const was = present instanceof Wished ? present.forwarding : present;
+  const removed = new Set(fdb.remove);
+  return {
+    fdb: [...was.fdb.filter((entry) => !removed.has(entry)), ...fdb.add],
+    neighbours: wished.forwarding.neighbours,
+  };
+}

@@ -3,7 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { NamedObject, ReflectCluster } from '../../domain/ports/reflect-cluster.ts';
 import type { ReflectSource } from '../../domain/reflection/messages.ts';
 import { firstFamilyOf, isDualStack, SlicesOnly } from '../../domain/reflection/slices-only.ts';
-import { bodyOf, type KubeClient } from './client.ts';
+import { bodyOf, type KubeAnswer, type KubeClient, type KubeRequest } from './client.ts';
 
 /** Where a resource is: `/api/v1`, its plural name, and whether its objects live in namespaces. */
 interface Resource {
@@ -48,12 +48,22 @@ export function createReflectCluster(client: KubeClient): ReflectCluster {
   };
 }
 
-async function getObject(client: KubeClient, source: ReflectSource, name: string): Promise<unknown> {
+function askFor(
+  client: KubeClient,
+  source: ReflectSource,
+  name: string,
+  stop: Pick<KubeRequest, 'signal'> = {},
+): Promise<KubeAnswer> {
   const { base, plural, namespaced } = REFLECT_RESOURCES[source];
   const [namespace = '', own = ''] = namespaced ? name.split('/') : ['', name];
   const place = namespaced ? `/namespaces/${encodeURIComponent(namespace)}` : '';
   const path = `${base}${place}/${plural}/${encodeURIComponent(own)}`;
-  const answer = await client.call({ method: 'GET', path, deadlineMs: GET_DEADLINE_MS });
+  return client.call({ method: 'GET', path, deadlineMs: GET_DEADLINE_MS, ...stop });
+}
+
+async function getObject(client: KubeClient, source: ReflectSource, name: string): Promise<unknown> {
+  const { plural } = REFLECT_RESOURCES[source];
+  const answer = await askFor(client, source, name);
   if (answer.status === 404 && !saysNotFound(answer.body)) {
     throw new PodwireError('ApiUnavailable', `read ${plural} ${name}: the answer 404 does not come from this resource`);
   }
@@ -84,10 +94,7 @@ async function slicesOnly(
   signal: AbortSignal | undefined,
 ): Promise<SlicesOnly> {
   if (!isDualStack(slices)) return new SlicesOnly(slices);
-  const [namespace = '', service = ''] = name.split('/');
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(service)}`;
-  const stop = signal === undefined ? {} : { signal };
-  const answer = await client.call({ method: 'GET', path, deadlineMs: GET_DEADLINE_MS, ...stop });
+  const answer = await askFor(client, 'service', name, signal === undefined ? {} : { signal });
   const found = [403, 404].includes(answer.status) ? undefined : bodyOf(answer, `read service ${name}`);
   return new SlicesOnly(slices, firstFamilyOf(found));
 }

@@ -28,7 +28,7 @@ export function withCarriedAdditions(shape: MessageShape, record: JsonObject): J
 
 function hasAdditions({ fields }: MessageShape, record: JsonObject): boolean {
   return fields.some(({ name, addition, value: shape, list }) => {
-    if ((!addition && shape.kind !== 'message') || !Object.hasOwn(record, name)) return false;
+    if (!Object.hasOwn(record, name)) return false;
     if (addition || shape.kind !== 'message') return addition;
     const value = record[name];
     return (list ? (value as JsonObject[]) : [value as JsonObject]).some((one) => hasAdditions(shape.message, one));

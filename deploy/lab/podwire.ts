@@ -1,13 +1,10 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
+import { BUILD, builtFile } from './built.ts';
 import { cniPluginsDir, DEBIAN_CNI_DIR } from './cni-plugins.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { waitFor } from './waiting.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const build = join(root, 'build');
 
 /** Health ports; every part has a network namespace or a port of its own. */
 const PORTS = { watcher: 9464, orchestrator: 9465, node: 9466 };
@@ -39,7 +36,7 @@ export function podwireParts(lab: Lab, options: PodwireOptions = {}): PartSpec[]
 
 /** Starts what is missing and waits until every part serves. @throws Error naming the log of the part that does not */
 export async function startPodwire(lab: Lab, options: PodwireOptions = {}): Promise<void> {
-  if (!existsSync(join(build, 'workers/node.js'))) throw new Error('podwire is not built; run: npm run build');
+  builtFile('workers/node.js');
   const parts = podwireParts(lab, options);
   await Promise.all(parts.map((part) => startPart(lab, part)));
   await Promise.all(parts.map((part) => waitUntilServing(lab, part.name)));
@@ -87,7 +84,7 @@ async function isReady(lab: Lab, name: string): Promise<boolean> {
 const part = (lab: Lab, name: string, script: string, options: PodwireOptions): Omit<PartSpec, 'netnsPath'> => ({
   name,
   file: process.execPath,
-  args: ['--enable-source-maps', join(build, script)],
+  args: ['--enable-source-maps', join(BUILD, script)],
   env: {
     TEMPORAL_ADDRESS: lab.temporal.inside,
     PODWIRE_ETCD_ENDPOINTS: lab.etcd.inside,
@@ -107,7 +104,7 @@ function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
   const args = [
     '--max-semi-space-size=64',
     '--import',
-    pathToFileURL(join(build, 'workers/lean-workflow-threads.js')).href,
+    pathToFileURL(join(BUILD, 'workers/lean-workflow-threads.js')).href,
     ...spec.args,
   ];
   return { ...spec, args, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };

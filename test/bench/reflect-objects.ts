@@ -99,7 +99,6 @@ export async function stampPod(kube: KubeClient, name: string, stamp: string): P
   bodyOf(answer, `stamp ${name}`);
 }
 
-/** With their namespace, whose controller removes whole collections at a time. */
 /** An earlier run's objects may still be going: the API server takes minutes over twenty thousand. */
 export async function objectsGone(lab: Lab): Promise<void> {
   await kubectl(lab, ['wait', '--for=delete', `namespace/${REFLECT_NAMESPACE}`, '--timeout=300s'], {
@@ -107,6 +106,7 @@ export async function objectsGone(lab: Lab): Promise<void> {
   });
 }
 
+/** With their namespace, whose controller removes whole collections at a time. */
 export async function removeObjects(lab: Lab): Promise<void> {
   await kubectl(lab, ['delete', 'namespace', REFLECT_NAMESPACE, '--ignore-not-found', '--wait=false']);
 }

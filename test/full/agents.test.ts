@@ -26,12 +26,19 @@ for (const backend of ['node', 'exec'] as const) {
 function livingPods(t: LabTest): void {
   let anchor: PodRef;
 
+  /** A running pod on one of the nodes, with that address in the mesh. */
+  const member = async (name: string, node: number, address: string): Promise<PodRef> => {
+    const networks = `agentnet ip=${address}/24`;
+    const [pod] = (await createAgentPods(t.lab, [agentPod(t.lab, t.pod(name), { node: t.node(node), networks })])) as [
+      PodRef,
+    ];
+    await waitRunning(t.lab, [pod]);
+    return pod;
+  };
+
   before(async () => {
     await declareNetworks(t.lab, { agentnet: 'id=3801 up' });
-    [anchor] = (await createAgentPods(t.lab, [
-      agentPod(t.lab, t.pod('anchor'), { node: t.node(0), networks: 'agentnet ip=10.81.0.1/24' }),
-    ])) as [PodRef];
-    await waitRunning(t.lab, [anchor]);
+    anchor = await member('anchor', 0, '10.81.0.1');
   });
   after(async () => {
     await t.deletePods([anchor]);
@@ -42,18 +49,13 @@ function livingPods(t: LabTest): void {
     field(t.lab, pod, `{.status.containerStatuses[?(@.name=="${AGENT}")].restartCount}`);
 
   test('whose agent container is started anew keeps its links and learns of members that came meanwhile', async () => {
-    const [pod] = (await createAgentPods(t.lab, [
-      agentPod(t.lab, t.pod('restarted'), { node: t.node(1), networks: 'agentnet ip=10.81.0.2/24' }),
-    ])) as [PodRef];
-    await waitRunning(t.lab, [pod]);
+    const pod = await member('restarted', 1, '10.81.0.2');
     await exactlyOne(t.lab, [anchor, pod]);
     // The container may be gone before its `kill` is: then that ends with it, by SIGKILL.
     await execIn(t.lab, pod, AGENT, ['kill', '-TERM', '1']).catch((error: unknown) =>
       assert.match(String(error), /exit 137/),
     );
-    const newcomer = agentPod(t.lab, t.pod('newcomer'), { node: t.node(0), networks: 'agentnet ip=10.81.0.3/24' });
-    const [other] = (await createAgentPods(t.lab, [newcomer])) as [PodRef];
-    await waitRunning(t.lab, [other]);
+    const other = await member('newcomer', 0, '10.81.0.3');
     await waitFor('the agent to run again', async () => ((await restarts(pod)) === '1' ? true : undefined), {
       limitMs: 60_000,
     });
@@ -66,10 +68,7 @@ function livingPods(t: LabTest): void {
   });
 
   test('that gets another address with a new sandbox has its link in there, and the others send to the new address', async () => {
-    const [pod] = (await createAgentPods(t.lab, [
-      agentPod(t.lab, t.pod('moved'), { node: t.node(1), networks: 'agentnet ip=10.81.0.7/24' }),
-    ])) as [PodRef];
-    await waitRunning(t.lab, [pod]);
+    const pod = await member('moved', 1, '10.81.0.7');
     await meshComplete(t.lab, MESH);
     const address = (): Promise<string> => field(t.lab, pod, '{.status.podIP}');
     const [uid, old] = [await field(t.lab, pod, '{.metadata.uid}'), await address()];
@@ -90,10 +89,7 @@ function livingPods(t: LabTest): void {
   });
 
   test('is shown by inspect and list as bridge and ip show it', async () => {
-    const [pod] = (await createAgentPods(t.lab, [
-      agentPod(t.lab, t.pod('inspected'), { node: t.node(1), networks: 'agentnet ip=10.81.0.8/24' }),
-    ])) as [PodRef];
-    await waitRunning(t.lab, [pod]);
+    const pod = await member('inspected', 1, '10.81.0.8');
     await meshComplete(t.lab, MESH);
     const env = {
       PODWIRE_KUBECONFIG: t.lab.kubeconfigs.admin,
@@ -149,10 +145,7 @@ function livingPods(t: LabTest): void {
   });
 
   test('that is deleted by force is forgotten by the others', async () => {
-    const [pod] = (await createAgentPods(t.lab, [
-      agentPod(t.lab, t.pod('forced'), { node: t.node(1), networks: 'agentnet ip=10.81.0.4/24' }),
-    ])) as [PodRef];
-    await waitRunning(t.lab, [pod]);
+    const pod = await member('forced', 1, '10.81.0.4');
     await meshComplete(t.lab, MESH);
     await kubectl(t.lab, ['-n', pod.namespace, 'delete', 'pod', pod.name, '--force', '--grace-period=0']);
     await meshComplete(t.lab, MESH);

@@ -86,11 +86,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'slow-status-beside-a-lane': async (lab) => {
     const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
     lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', (call) => (call === 1 ? 'ParentMissing' : 'ok'));
-    let published = 0;
-    lab.faults.set(pod.uid, (name) => {
-      if (name === 'publishStatus') published += 1;
-      return name === 'publishStatus' && published === 1 ? 'EtcdUnavailable' : undefined;
-    });
+    const publishes = (): number => lab.faults.count(pod.uid, 'publishStatus');
+    lab.faults.set(pod.uid, (name) => (name === 'publishStatus' && publishes() === 1 ? 'EtcdUnavailable' : undefined));
     await pod.converge();
     return pod.id;
   },

@@ -1,14 +1,13 @@
 /** `podwire ksr` as an operator starts it: the built program with KSR's files, on a lab's API server and etcd. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { run, type RunResult } from '../../adapters/process/run.ts';
+import { builtFile } from '../../deploy/lab/built.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { freePort } from '../workflows/dev-server.ts';
 
-const MAIN = fileURLToPath(new URL('../../build/cli/main.js', import.meta.url));
 const GRACE_MS = 20_000;
 
 export interface KsrProcess {
@@ -28,10 +27,12 @@ export interface KsrOptions {
   readonly etcdConf?: string;
 }
 
-const program = (args: readonly string[]): string[] => {
-  if (!existsSync(MAIN)) throw new Error('podwire is not built; run: npm run build');
-  return ['--enable-source-maps', MAIN, 'ksr', ...args];
-};
+const program = (args: readonly string[]): string[] => [
+  '--enable-source-maps',
+  builtFile('cli/main.js'),
+  'ksr',
+  ...args,
+];
 
 export async function startKsr(lab: Lab, options: KsrOptions): Promise<KsrProcess> {
   const dir = mkdtempSync(join(tmpdir(), 'podwire-ksr-'));
