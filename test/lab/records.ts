@@ -1,6 +1,8 @@
 /** podwire's etcd as it is, read with etcdctl. */
+import { isDeepStrictEqual } from 'node:util';
 import { run } from '../../adapters/process/run.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
+import { waitFor } from '../../deploy/lab/waiting.ts';
 
 export interface StoredKey {
   readonly key: string;
@@ -31,6 +33,17 @@ export async function readKeys(lab: Lab, prefix = '/podwire/'): Promise<StoredKe
     createRevision: kv.create_revision,
     modRevision: kv.mod_revision,
   }));
+}
+
+/** All keys once two looks, a second apart, find the same: a link is up before the last key of its attach is written. */
+export async function settledKeys(lab: Lab): Promise<StoredKey[]> {
+  let last: StoredKey[] | undefined;
+  const look = async (): Promise<StoredKey[] | undefined> => {
+    const before = last;
+    last = await readKeys(lab);
+    return isDeepStrictEqual(last, before) ? last : undefined;
+  };
+  return waitFor("podwire's etcd to settle", look, { limitMs: 20_000, everyMs: 1_000 });
 }
 
 const decode = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');

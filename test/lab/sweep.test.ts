@@ -12,7 +12,7 @@ import { podwire } from '../cli/podwire-command.ts';
 import { bridgeConfig, defineNetworks, reservations, wantNetworks } from './cni-networks.ts';
 import { labTest, waitEvent, waitFor, waitLink, type LabTest } from './harness.ts';
 import { exactlyOne, nothingLeaked } from './invariants.ts';
-import { readKeys } from './records.ts';
+import { readKeys, settledKeys } from './records.ts';
 
 const INTERVAL_SECONDS = 5;
 /** The interval, the pause between the two looks, and some time to make things anew. */
@@ -186,7 +186,7 @@ describe('podwire sweep', () => {
 
   test("shows in a dry run what differs and what is not podwire's, and touches nothing", async () => {
     await byHand(t, p, ['link', 'delete', 'wired0']);
-    const before = await readKeys(t.lab);
+    const before = await settledKeys(t.lab);
     const { stdout, code } = await podwire(t.lab, ['sweep', t.node(0), '--dry-run']);
     process.stdout.write(stdout);
     assert.equal(code, 3);
