@@ -110,6 +110,7 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
   let summary = shortSummary(step.summary);
   let phase: ActivityOptions = options.NODE_FIRST;
   for (;;) {
+    context.progress.flush();
     try {
       const limit = step.startToClose === undefined ? {} : { startToCloseTimeout: step.startToClose };
       return await step.invoke(node, { ...phase, ...limit, activityId, summary });

@@ -1,15 +1,16 @@
 /** One lane: everything to be done for one interface of the pod, in order. The undo of a step is pushed before the step. */
-import { patched, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import type { RecordInput } from '../activities/control/inputs.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { KnownAttachment, Observation, WishedAttachment } from '../domain/observation.ts';
 import type { Lane } from '../domain/plan.ts';
-import type { StepFailure } from '../domain/records.ts';
+import type { LinkResult, StepFailure } from '../domain/records.ts';
 import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { attachStep, detachStep } from './link-steps.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
+import { hasFewSteps, includes } from './shape.ts';
 
 const v = MESSAGE_VERSION;
 
@@ -126,14 +127,9 @@ export class LaneRun {
     });
 
     this.#show('record-result', '', undefined, network);
-    const recorded = await controlStep(context, () =>
-      control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}` }, [
-        { ...context.pod, node, sandboxId, interfaceName, modRevision, result },
-      ]),
-    );
-    if (!recorded) throw new Stale('the record was written by somebody else');
+    await this.#recordResult({ ...context.pod, node, sandboxId, interfaceName, modRevision }, result);
     // What a CNI network does between its members is its plugins' business.
-    if (kind === 'vxlan') {
+    if (kind === 'vxlan' && !hasFewSteps(context.pod)) {
       await controlStep(context, () =>
         control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
       );
@@ -141,6 +137,16 @@ export class LaneRun {
     // One that was only looked at again is no news to anybody.
     if (known?.unverified !== true) this.attached = { interfaceName, network };
     this.#show('attached', result.addresses.join(' '), undefined, network);
+  }
+
+  async #recordResult(input: RecordInput, result: LinkResult): Promise<void> {
+    const tellsMesh = hasFewSteps(this.#context.pod);
+    const recorded = await controlStep(this.#context, () =>
+      control.recordResult.executeWithOptions({ summary: `record result: ${input.interfaceName}` }, [
+        { ...input, result, tellsMesh },
+      ]),
+    );
+    if (!recorded) throw new Stale('the record was written by somebody else');
   }
 
   /** Takes an attachment out of its mesh, off the host, out of the records. Returns why the host refuses it, if it does. */
@@ -161,7 +167,7 @@ export class LaneRun {
     // told when nobody waits for it any more, or when the removal takes long.
     let peersKnow = kind !== 'vxlan';
     const isLive = this.#observation.presence === 'live';
-    const later = peersKnow || (isLive && patched('peers-are-told-after-the-removal'));
+    const later = peersKnow || (isLive && includes(context.pod, 'peers-are-told-after-the-removal'));
     const tellPeers = async (): Promise<void> => {
       if (peersKnow) return;
       peersKnow = true;
@@ -204,11 +210,12 @@ export class LaneRun {
       return error.failure;
     }
 
-    await tellPeers();
+    const tellsMesh = !peersKnow && hasFewSteps(context.pod);
+    if (!tellsMesh) await tellPeers();
     this.#show('forget', '', 'Detaching', network);
     const forgotten = await controlStep(context, () =>
       control.forgetAttachment.executeWithOptions({ summary: `forget ${interfaceName}` }, [
-        { ...input, modRevision: token.modRevision },
+        { ...input, modRevision: token.modRevision, tellsMesh },
       ]),
     );
     if (!forgotten) throw new Stale('the record was written by somebody else');

@@ -7,13 +7,25 @@ import type { GateKeeper } from './gate.ts';
 import { LaneRun, type LaneEnd } from './lane.ts';
 import { Interrupted } from './outcome.ts';
 
-/** Runs all lanes to their end; returns how they ended. The pod's status is published while some lanes still try, and at the end. */
+export interface LanesOver {
+  readonly ends: readonly LaneEnd[];
+  /** Undefined: the mark was not asked for, or the status could not be written. */
+  readonly marked: boolean | undefined;
+}
+
+export interface LaneOptions {
+  readonly gate?: GateKeeper;
+  /** Inputs to write the converged mark with after the last status; undefined: none. */
+  readonly thenMark?: (ends: readonly LaneEnd[]) => string | undefined;
+}
+
+/** Runs all lanes to their end. The pod's status is published while some lanes still try, and at the end. */
 export async function runLanes(
   context: RunContext,
   observation: Observation,
   lanes: readonly Lane[],
-  gate?: GateKeeper,
-): Promise<LaneEnd[]> {
+  { gate, thenMark }: LaneOptions = {},
+): Promise<LanesOver> {
   const { wake } = context;
   let over = false;
   let statusIsOld = false;
@@ -70,25 +82,28 @@ export async function runLanes(
   await Promise.all(gateOpening);
   over = true;
   await Promise.all([interrupting, publishing]);
-  await publish(context, runs).catch(ignoreInterruption);
-  return settled.map((end) => {
+  const inputs = thenMark?.(settled.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : [])));
+  const marked = await publish(context, runs, inputs).catch(ignoreInterruption);
+  const all = settled.map((end) => {
     if (end.status === 'rejected') throw end.reason;
     return end.value;
   });
+  return { ends: all, marked: inputs === undefined ? undefined : marked };
 }
 
-/** Writes status and events for what these lanes have done so far. */
-async function publish(context: RunContext, runs: readonly LaneRun[]): Promise<void> {
+/** Writes status and events for what these lanes have done so far. @returns as the activity */
+async function publish(context: RunContext, runs: readonly LaneRun[], thenMark?: string): Promise<boolean> {
   const attached = runs.flatMap((run) => (run.attached === undefined ? [] : [run.attached]));
   const detached = runs.flatMap((run) => run.detached);
-  await controlStep(context, () =>
-    control.publishStatus.executeWithOptions({ summary: 'publish status and events' }, [
-      { ...context.pod, attached, detached },
-    ]),
+  const mark = thenMark === undefined ? {} : { thenMark };
+  const summary =
+    thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';
+  return controlStep(context, () =>
+    control.publishStatus.executeWithOptions({ summary }, [{ ...context.pod, attached, detached, ...mark }]),
   );
 }
 
 /** News came in while the status could not be written: the next round publishes again. */
-function ignoreInterruption(error: unknown): void {
+function ignoreInterruption(error: unknown): undefined {
   if (!(error instanceof Interrupted)) throw error;
 }

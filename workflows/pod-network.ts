@@ -12,7 +12,6 @@ import {
   ContinueAsNew,
   defineQuery,
   defineSignal,
-  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -36,6 +35,7 @@ import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 import { OneByOne } from './one-by-one.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
+import { hasFewSteps, includes, refuseUnknownShape } from './shape.ts';
 import { Wake } from './wake.ts';
 
 export const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
@@ -46,6 +46,7 @@ export const view = defineQuery<PodNetworkView>(VIEW_QUERY);
 type Round = 'converged' | 'refused' | 'again' | 'stale';
 
 export async function podNetwork(input: PodNetworkInput): Promise<void> {
+  refuseUnknownShape(input);
   const wake = new Wake();
   const progress = new Progress(input);
   // A person may signal without a hint.
@@ -109,27 +110,34 @@ async function observeAndAct(context: RunContext): Promise<Round> {
     control.observePod.executeWithOptions({ summary: 'observe pod, wishes and records' }, [context.pod]),
   );
   context.progress.observed(observation);
-  const decided = plan(observation, wantsSwap(observation) && patched('swap-in-place'));
+  const decided = plan(observation, wantsSwap(observation) && includes(context.pod, 'swap-in-place'));
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 
   const held = await refuseHeld(context, observation, decided.held);
   const gate = new GateKeeper(context, observation);
-  const ends = await runLanes(context, observation, decided.lanes, gate);
-  const unsettled = anotherRound(ends, context.wake.raised, decided.more);
+  const unsettledBy = (ends: readonly LaneEnd[]): Round | undefined =>
+    anotherRound(ends, context.wake.raised, decided.more);
+  // A gate is opened in between.
+  const marksAtOnce = hasFewSteps(context.pod) && observation.gate === undefined && observation.presence !== 'waiting';
+  const { ends, marked } = await runLanes(context, observation, decided.lanes, {
+    gate,
+    thenMark: (all) => (marksAtOnce && unsettledBy(all) === undefined ? observation.inputsHash : undefined),
+  });
+  const unsettled = unsettledBy(ends);
   if (unsettled !== undefined) return unsettled;
   const refused =
     held || observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
   if (observation.gate !== undefined) await untilNews(context, () => gate.open(refused === true));
   // A waiting pod is no result to remember: its address or its node makes the next change.
   if (observation.presence === 'waiting') return 'converged';
-  const marked = await controlStep(context, () =>
-    control.writeMark.executeWithOptions({ summary: 'write the converged mark' }, [
-      { ...context.pod, inputsHash: observation.inputsHash },
-    ]),
-  );
-  if (!marked) return 'again';
+  if (!(marked ?? (await writeMark(context, observation)))) return 'again';
   return refused ? 'refused' : 'converged';
 }
+
+const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<boolean> =>
+  controlStep(context, () =>
+    control.writeMark.executeWithOptions({ summary: 'write the converged mark' }, [{ ...context.pod, inputsHash }]),
+  );
 
 function anotherRound(ends: readonly LaneEnd[], news: boolean, more: boolean): Round | undefined {
   if (ends.includes('interrupted')) return 'again';
@@ -143,7 +151,7 @@ async function refuseHeld(
   observation: Observation,
   held: Extract<Plan, { kind: 'lanes' }>['held'],
 ): Promise<boolean> {
-  if (held.length === 0 || !patched('held-wish-is-refused')) return false;
+  if (held.length === 0 || !includes(context.pod, 'held-wish-is-refused')) return false;
   for (const { wish, by } of held) {
     const message = `interface ${wish.interfaceName} is kept by network ${networkKey(by)}, which stays attached until its declaration is right again; choose another interface name or correct that network`;
     await controlStep(context, () =>
@@ -174,7 +182,7 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
             { v: context.pod.v, podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
           ]),
         onTrouble: async ({ state, failure }) => {
-          if (state !== undefined && patched('lookup-trouble-is-published')) {
+          if (state !== undefined && includes(context.pod, 'lookup-trouble-is-published')) {
             await publishLookupFailure(context, observation, failure);
           }
           context.progress.control(state, `lookup-sandbox: ${failure.code}: ${failure.message}`);
@@ -186,7 +194,8 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
     return 'stale';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (patched('lookup-trouble-is-published')) await publishLookupFailure(context, observation, error.failure);
+    if (includes(context.pod, 'lookup-trouble-is-published'))
+      await publishLookupFailure(context, observation, error.failure);
     context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
@@ -218,6 +227,7 @@ async function pauseAfterStale(context: RunContext, rounds: number): Promise<voi
   const { first, longest } = options.STALE_PAUSE_SECONDS;
   const extra = rounds - options.STALE_ROUNDS_WITHOUT_PAUSE;
   if (extra <= 0) return;
+  context.progress.flush();
   const seconds = Math.min(first * 2 ** (extra - 1), longest);
   await condition(() => context.wake.raised || context.wake.cancelled, `${seconds}s`);
 }

@@ -1,6 +1,6 @@
 /** What a person sees of a run: search attributes, current details in the UI, and the `view` query. No decision reads it. */
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import {
   SEARCH_NAMESPACE,
   SEARCH_NETWORKS,
@@ -12,6 +12,7 @@ import {
 import { networkKey } from '../domain/network-selection.ts';
 import { nodeOfPlace } from '../domain/place.ts';
 import type { Observation } from '../domain/observation.ts';
+import { hasFewSteps } from './shape.ts';
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
 const nodeKey = defineSearchAttributeKey(SEARCH_NODE, 'KEYWORD');
@@ -47,6 +48,7 @@ export class Progress {
   readonly #pod: PodNetworkInput;
   readonly #lanes = new Map<string, LaneView>();
   #published: ProvisioningState | undefined;
+  #networks: readonly string[] = [];
   #publishedNetworks = '';
   #node = '';
   #control: ProvisioningState | undefined;
@@ -66,15 +68,8 @@ export class Progress {
     this.inputsHash = observation.inputsHash;
     this.#lanes.clear();
     const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
-    const networks = [...new Set(names)].sort();
-    if (networks.join() !== this.#publishedNetworks) {
-      this.#publishedNetworks = networks.join();
-      upsertSearchAttributes([
-        { key: networksKey, value: networks },
-        { key: nodeKey, value: this.#node === '' ? null : this.#node },
-        { key: namespaceKey, value: this.#pod.namespace },
-      ]);
-    }
+    this.#networks = [...new Set(names)].sort();
+    if (!hasFewSteps(this.#pod)) this.#publish(this.#newNetworks());
     this.#show();
   }
 
@@ -89,6 +84,13 @@ export class Progress {
     this.#control = state;
     this.#note = note;
     this.#show();
+    // What is in the way will be waited for.
+    if (state !== undefined) this.flush();
+  }
+
+  /** Writes what changed since the last time; to be called before the run waits for something other than its own steps. */
+  flush(): void {
+    if (hasFewSteps(this.#pod)) this.#publish([...this.#newNetworks(), ...this.#newState()]);
   }
 
   /** The run's last word. */
@@ -97,6 +99,7 @@ export class Progress {
     this.#note = note;
     this.#finished = true;
     this.#show();
+    this.flush();
   }
 
   view(): PodNetworkView {
@@ -109,12 +112,29 @@ export class Progress {
     return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control ?? 'Converging';
   }
 
+  #newNetworks(): SearchAttributeUpdatePair[] {
+    if (this.#networks.join() === this.#publishedNetworks) return [];
+    this.#publishedNetworks = this.#networks.join();
+    return [
+      { key: networksKey, value: [...this.#networks] },
+      { key: nodeKey, value: this.#node === '' ? null : this.#node },
+      { key: namespaceKey, value: this.#pod.namespace },
+    ];
+  }
+
+  #newState(): SearchAttributeUpdatePair[] {
+    const value = this.#state();
+    if (value === this.#published) return [];
+    this.#published = value;
+    return [{ key: stateKey, value }];
+  }
+
+  #publish(attributes: SearchAttributeUpdatePair[]): void {
+    if (attributes.length > 0) upsertSearchAttributes(attributes);
+  }
+
   #show(): void {
-    const state = this.#state();
-    if (state !== this.#published) {
-      this.#published = state;
-      upsertSearchAttributes([{ key: stateKey, value: state }]);
-    }
+    if (!hasFewSteps(this.#pod)) this.#publish(this.#newState());
     setCurrentDetails(details(this.view(), this.#pod));
   }
 }

@@ -42,11 +42,14 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return false;
       // Run again after its answer was lost: the record says it happened.
-      if (stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex) return true;
-      if (stored.modRevision !== input.modRevision) return false;
-      const done = await records.recordResult(stored, input.result, memberOf(stored.value, input.result));
-      if (done && stored.value.kind === 'vxlan') await wakeWaiting(deps, stored.value.replaces ?? []);
-      return done;
+      const again = stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex;
+      if (!again && stored.modRevision !== input.modRevision) return false;
+      if (!again) {
+        if (!(await records.recordResult(stored, input.result, memberOf(stored.value, input.result)))) return false;
+        if (stored.value.kind === 'vxlan') await wakeWaiting(deps, stored.value.replaces ?? []);
+      }
+      if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member joined');
+      return true;
     },
 
     recordFailure: ({ uid, interfaceName, generation, failure }) =>
@@ -64,6 +67,8 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
     forgetAttachment: async (input) => {
       const stored = await read(input);
       if (stored === undefined) return true;
+      // Before the record goes: afterwards nothing says any more that they are to be told.
+      if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member left');
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
       await wakeWaiting(deps, tunnelsOf(stored.value));
       return true;
@@ -77,6 +82,10 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       return true;
     },
   };
+}
+
+async function tellMesh({ signals }: RecordDeps, { kind, network }: AttachmentRecord, reason: string): Promise<void> {
+  if (kind === 'vxlan') await signals.membersChanged(network, reason);
 }
 
 /** The tunnel's end as the other members see it; a CNI network is the plugins' own business. */

@@ -52,6 +52,13 @@ export interface PublishInput extends PodInput {
     readonly network: NetworkRef;
     readonly generation: number;
   }[];
+  /** Inputs to write the converged mark with afterwards, as `writeMark` does. */
+  readonly thenMark?: string;
+}
+
+/** Tells a VXLAN network's mesh run as well that its members changed. */
+interface TellsMesh {
+  readonly tellsMesh: boolean;
 }
 
 export interface RefusalInput extends PodInput {
@@ -72,7 +79,7 @@ export interface ControlActivities {
   /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
   /** Writes `attached`, what the kernel showed, and the membership. Undefined: somebody else wrote the record. */
-  recordResult(input: RecordInput & { readonly result: LinkResult }): Promise<boolean>;
+  recordResult(input: RecordInput & { readonly result: LinkResult } & TellsMesh): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
   recordFailure(
     input: PodInput & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
@@ -83,12 +90,12 @@ export interface ControlActivities {
   joinMesh(input: MeshInput): Promise<void>;
   leaveMesh(input: MeshInput): Promise<void>;
   /** Removes the record after the last undo, frees what nobody uses any more. */
-  forgetAttachment(input: RecordInput): Promise<boolean>;
+  forgetAttachment(input: RecordInput & TellsMesh): Promise<boolean>;
   recordRefusal(input: RefusalInput): Promise<void>;
   /** Forgets earlier refusals, because a person asked to try again. */
   clearRefusals(input: PodInput): Promise<void>;
-  /** Writes status annotation and events from what is recorded now. */
-  publishStatus(input: PublishInput): Promise<void>;
+  /** Writes status annotation and events from what is recorded now. False: the mark was asked for, and the inputs are others by now. */
+  publishStatus(input: PublishInput): Promise<boolean>;
   /** Writes the converged mark, unless the inputs are others by now. False: they are. */
   writeMark(input: PodInput & { readonly inputsHash: string }): Promise<boolean>;
   /** Whether the Node object exists, and after how long a second look is due (decision 8). */

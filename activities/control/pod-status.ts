@@ -10,14 +10,17 @@ import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type Refusal
 import { readDesired, type Desired } from './desired.ts';
 import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
-import type { ControlActivities, PublishInput } from './inputs.ts';
+import type { ControlActivities, PodInput, PublishInput } from './inputs.ts';
 
 type StatusActivities = Pick<ControlActivities, 'publishStatus' | 'recordRefusal' | 'clearRefusals' | 'writeMark'>;
 
 export function createStatusActivities(deps: RecordDeps): StatusActivities {
   const { records } = deps;
   return {
-    publishStatus: (input) => publishStatus(deps, input),
+    publishStatus: async (input) => {
+      await publishStatus(deps, input);
+      return input.thenMark === undefined || (await writeMark(deps, { ...input, inputsHash: input.thenMark }));
+    },
 
     recordRefusal: ({ uid, namespace, name, inputsHash, interfaceName, network, failure, waitsForVni }) =>
       records.putRefusal(uid, {
@@ -34,36 +37,40 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
 
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),
 
-    writeMark: async (input) => {
-      // Inputs that changed since they were read are signalled: this run goes on, or the next one removes the mark.
-      const ofRun = deps.recent.ofRun(input.uid);
-      const desired = ofRun?.inputsHash === input.inputsHash ? ofRun : await readDesired(deps, input);
-      // No pod: nothing to compare with later, so nothing to keep.
-      if (desired === undefined) {
-        await Promise.all([records.deleteRefusals(input.uid), records.deleteFailures(input.uid)]);
-        return input.inputsHash === '';
-      }
-      if (desired.inputsHash !== input.inputsHash) return false;
-      const { pod } = desired;
-      const known = await deps.records.podAttachments(input.uid, placeOf(pod, deps.settings.agents.backend));
-      const attachments = known.map(({ value }) => value);
-      const refused =
-        desired.parsed.problems.length > 0 ||
-        (await currentRefusals(deps, desired)).length > 0 ||
-        wishesOf(deps.hash, desired, attachments).some(({ conflict }) => conflict !== undefined);
-      await records.putMark(input.uid, {
-        v: RECORD_VERSION,
-        namespace: pod.namespace,
-        name: pod.name,
-        node: pod.nodeName,
-        inputsHash: input.inputsHash,
-        outcome: refused ? 'refused' : 'converged',
-        sandboxId: attachments[0]?.sandboxId ?? '',
-        interfaces: attachments.map(({ interfaceName }) => interfaceName),
-      });
-      return true;
-    },
+    writeMark: (input) => writeMark(deps, input),
   };
+}
+
+/** False: the inputs are others by now. */
+async function writeMark(deps: RecordDeps, input: PodInput & { readonly inputsHash: string }): Promise<boolean> {
+  const { records } = deps;
+  // Inputs that changed since they were read are signalled: this run goes on, or the next one removes the mark.
+  const ofRun = deps.recent.ofRun(input.uid);
+  const desired = ofRun?.inputsHash === input.inputsHash ? ofRun : await readDesired(deps, input);
+  // No pod: nothing to compare with later, so nothing to keep.
+  if (desired === undefined) {
+    await Promise.all([records.deleteRefusals(input.uid), records.deleteFailures(input.uid)]);
+    return input.inputsHash === '';
+  }
+  if (desired.inputsHash !== input.inputsHash) return false;
+  const { pod } = desired;
+  const known = await deps.records.podAttachments(input.uid, placeOf(pod, deps.settings.agents.backend));
+  const attachments = known.map(({ value }) => value);
+  const refused =
+    desired.parsed.problems.length > 0 ||
+    (await currentRefusals(deps, desired)).length > 0 ||
+    wishesOf(deps.hash, desired, attachments).some(({ conflict }) => conflict !== undefined);
+  await records.putMark(input.uid, {
+    v: RECORD_VERSION,
+    namespace: pod.namespace,
+    name: pod.name,
+    node: pod.nodeName,
+    inputsHash: input.inputsHash,
+    outcome: refused ? 'refused' : 'converged',
+    sandboxId: attachments[0]?.sandboxId ?? '',
+    interfaces: attachments.map(({ interfaceName }) => interfaceName),
+  });
+  return true;
 }
 
 async function currentRefusals(deps: RecordDeps, desired: Desired): Promise<RefusalRecord[]> {

@@ -11,6 +11,7 @@ import {
   NETWORK_MESH,
   POD_NETWORK,
   podWorkflowId,
+  RUN_SHAPE,
   SEARCH_NAMESPACE,
   SEARCH_NETWORKS,
   SEARCH_NODE,
@@ -53,6 +54,7 @@ export async function signalPod(client: Client, pod: SignalledPod, signal: strin
   const { nodeName: node = '', definitions = [] } = pod;
   const input: PodNetworkInput = {
     v: MESSAGE_VERSION,
+    shape: RUN_SHAPE,
     namespace: pod.namespace,
     name: pod.name,
     uid: pod.uid,

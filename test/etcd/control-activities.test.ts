@@ -24,6 +24,10 @@ describe('an activity that runs twice', () => {
   let records: RecordStore;
   let control: ControlActivities;
   const cluster = new FakeCluster();
+  const meshSignals: { scope: string; reason: string }[] = [];
+  /** What the mesh of the pod's network was told; each pod has a namespace of its own. */
+  const told = ({ namespace }: PodInput): string[] =>
+    meshSignals.filter(({ scope }) => scope === namespace).map(({ reason }) => reason);
   before(async () => {
     server = await startEtcd();
     etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
@@ -38,7 +42,10 @@ describe('an activity that runs twice', () => {
         md5,
         nodeGoneSeconds: 1,
       },
-      signals: { membersChanged: async () => undefined, podChanged: async () => undefined },
+      signals: {
+        membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
+        podChanged: async () => undefined,
+      },
     });
   });
   after(async () => {
@@ -78,7 +85,7 @@ describe('an activity that runs twice', () => {
     const intent = await control.recordIntent(input);
     assert.ok(intent.kind === 'recorded');
     const { modRevision } = intent;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT, tellsMesh: true }));
     return { ...input, modRevision };
   };
 
@@ -106,7 +113,7 @@ describe('an activity that runs twice', () => {
     assert.ok(intent.kind === 'recorded');
     await control.beginRemoval({ ...input, modRevision: intent.modRevision });
     assert.equal((await control.recordIntent(input)).kind, 'stale');
-    await control.forgetAttachment({ ...input, modRevision: '' });
+    await control.forgetAttachment({ ...input, modRevision: '', tellsMesh: false });
     assert.equal((await control.recordIntent(input)).kind, 'recorded');
   });
 
@@ -136,8 +143,10 @@ describe('an activity that runs twice', () => {
 
   it('records a result once, also when its answer was lost', async () => {
     const input = await attach(await podWith());
-    assert.ok(await control.recordResult({ ...input, result: RESULT }));
+    assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: true }));
     assert.equal((await records.podAttachments(input.uid))[0]?.value.phase, 'attached');
+    // Nobody knows whether the first one had come that far.
+    assert.deepEqual(told(input), ['a member joined', 'a member joined']);
   });
 
   it('begins one removal and forgets once', async () => {
@@ -145,8 +154,9 @@ describe('an activity that runs twice', () => {
     const token = await control.beginRemoval(input);
     assert.ok(token !== undefined);
     assert.deepEqual(await control.beginRemoval(input), token);
-    assert.ok(await control.forgetAttachment(input));
-    assert.ok(await control.forgetAttachment(input));
+    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: true }));
+    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: true }));
+    assert.deepEqual(told(input), ['a member joined', 'a member left']);
     const left = (await etcd.keys('/podwire/')).filter((key) => key.includes(input.uid));
     assert.deepEqual(left, [`/podwire/sandboxes/${NODE}/${input.uid}`]);
   });
@@ -155,7 +165,7 @@ describe('an activity that runs twice', () => {
     const pod = await podWith();
     await attach(pod);
     const attached = [{ interfaceName: 'red', network: { scope: pod.uid, name: 'red' } }];
-    const publish = (): Promise<void> => control.publishStatus({ ...pod, attached, detached: [] });
+    const publish = (): Promise<boolean> => control.publishStatus({ ...pod, attached, detached: [] });
     await Promise.all([publish(), publish()]);
     const status = cluster.pods.get(`${pod.uid}/web`)?.publishedStatus;
     await publish();
@@ -181,5 +191,16 @@ describe('an activity that runs twice', () => {
     assert.equal(await records.mark(pod.uid), undefined);
     assert.equal(await control.writeMark({ ...pod, inputsHash: 'older' }), false);
     assert.equal(await records.mark(pod.uid), undefined);
+  });
+
+  it('writes the mark behind the status when told to, and says when the inputs are others by now', async () => {
+    const pod = await podWith();
+    const { inputsHash: thenMark } = await attach(pod);
+    const status = { ...pod, attached: [], detached: [] };
+    assert.equal(await control.publishStatus({ ...status, thenMark: 'older' }), false);
+    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await control.publishStatus({ ...status, thenMark }), true);
+    assert.equal((await records.mark(pod.uid))?.inputsHash, thenMark);
+    assert.match(cluster.pods.get(`${pod.uid}/web`)?.publishedStatus ?? '', /"state":"Attached"/);
   });
 });

@@ -28,9 +28,10 @@ const CONTROL_STEPS: Record<keyof ControlActivities, readonly Act[]> = {
   observePod: ['attach', 'detach'],
   recordIntent: ['attach'],
   recordResult: ['attach'],
-  joinMesh: ['attach'],
+  // Runs of shape 1 only: see the replayed histories.
+  joinMesh: [],
   beginRemoval: ['detach', 'refuse'],
-  leaveMesh: ['detach', 'refuse'],
+  leaveMesh: ['gone'],
   forgetAttachment: ['detach', 'refuse'],
   publishStatus: ['attach', 'detach'],
   writeMark: ['attach', 'detach'],

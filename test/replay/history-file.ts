@@ -3,7 +3,11 @@
  * two of its packages, and fails (`type must be a Type`) where the package manager installs two.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
+
+/** A folder for each shape of run. */
+export const HISTORIES = join(import.meta.dirname, 'histories');
 
 export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 

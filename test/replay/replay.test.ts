@@ -10,11 +10,11 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
-import { readHistory } from './history-file.ts';
+import { RUN_SHAPE } from '../../domain/messages.ts';
+import { HISTORIES, readHistory } from './history-file.ts';
 import { SCENARIOS } from './scenarios.ts';
 
-const folder = join(import.meta.dirname, 'histories');
-const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+const files = readdirSync(HISTORIES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
 let workflowBundle: WorkflowBundleWithSourceMap;
 
 before(async () => {
@@ -25,11 +25,11 @@ before(async () => {
 
 test('every scenario has a saved history', () => {
   for (const name of Object.keys(SCENARIOS))
-    assert.ok(files.includes(`${name}.json`), `${name}: run node --import tsx test/replay/save.ts`);
+    assert.ok(files.includes(`shape-${RUN_SHAPE}/${name}.json`), `${name}: run node --import tsx test/replay/save.ts`);
 });
 
 for (const file of files) {
   test(`the history ${file} replays`, async () => {
-    await Worker.runReplayHistory({ workflowBundle }, readHistory(join(folder, file)));
+    await Worker.runReplayHistory({ workflowBundle }, readHistory(join(HISTORIES, file)));
   });
 }

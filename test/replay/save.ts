@@ -1,14 +1,15 @@
 /**
- * Saves the histories that replay.test.ts replays, those that are not there yet: `node --import tsx test/replay/save.ts`. To be run
- * when a shape of history is new. Files that are there are of released code and stay: a change that makes one fail needs `patched()`.
+ * Saves the histories that replay.test.ts replays, those of the newest shape that are not there yet: `node --import tsx test/replay/save.ts`.
+ * Files that are there stay: a change that makes one fail needs another shape (ADR 13).
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_SHAPE } from '../../domain/messages.ts';
 import { startHarness } from '../workflows/harness.ts';
-import { writeHistory } from './history-file.ts';
+import { HISTORIES, writeHistory } from './history-file.ts';
 import { SCENARIOS } from './scenarios.ts';
 
-const folder = join(import.meta.dirname, 'histories');
+const folder = join(HISTORIES, `shape-${RUN_SHAPE}`);
 const fileOf = (name: string): string => join(folder, `${name}.json`);
 const missing = Object.entries(SCENARIOS).filter(([name]) => !existsSync(fileOf(name)));
 const lab = await startHarness();
