@@ -122,7 +122,7 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
   const key = attachmentKey({ ...input, podUid: input.uid });
   const observed = deps.recent.get(input.uid, input.inputsHash);
   // A first intent is written if there is still none: what the observation saw is enough to try it.
-  if (observed !== undefined && !observed.recorded.known.some((stored) => stored.key === key)) {
+  if (observed !== undefined && !observed.recorded.attachments.some((stored) => stored.key === key)) {
     const { desired, recorded } = observed;
     const result = await intentFrom(deps, input, { desired, published: recorded.sandbox, previous: undefined });
     if (result.kind !== 'stale') return result;

@@ -2,12 +2,12 @@
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
-import type { RecordStore } from '../../domain/ports/record-store.ts';
+import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
 import type { ControlActivities } from './inputs.ts';
-import type { RecentlyObserved, Recorded } from './recently-observed.ts';
+import type { RecentlyObserved } from './recently-observed.ts';
 import { wishesOf } from './wishes.ts';
 
 export interface ObserveDeps extends DesiredDeps {
@@ -22,12 +22,12 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
     // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
     const [desired, early] = await Promise.all([
       deps.records.deleteMark(input.uid).then(() => readDesired(deps, input, input.definitions)),
-      readRecorded(deps, input.uid, expected),
+      deps.records.pod(input.uid, expected),
     ]);
     const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
     const isWhereExpected = desired === undefined || node === expected;
-    const recorded = isWhereExpected ? early : await readRecorded(deps, input.uid, node);
-    const { known, refusals } = recorded;
+    const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
+    const { attachments: known, refusals } = recorded;
     if (desired !== undefined) deps.recent.put(desired, recorded);
     const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
     const problems = desired?.parsed.problems ?? [];
@@ -49,19 +49,8 @@ export function createObservePod(deps: ObserveDeps): ControlActivities['observeP
   };
 }
 
-/** @param place where the pod is; empty: unknown */
-async function readRecorded({ records }: ObserveDeps, podUid: string, place: string): Promise<Recorded> {
-  const published = place === '' || isExecPlace(place) ? undefined : records.sandbox(place, podUid);
-  const [known, sandbox, refusals] = await Promise.all([
-    records.podAttachments(podUid, place),
-    published,
-    records.refusals(podUid),
-  ]);
-  return { known, sandbox, refusals };
-}
-
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
-function sandboxOf(desired: Desired | undefined, place: string, { sandbox }: Recorded): string | undefined {
+function sandboxOf(desired: Desired | undefined, place: string, { sandbox }: PodRecords): string | undefined {
   if (desired === undefined || place === '') return undefined;
   return isExecPlace(place) ? execSandboxId(desired.pod) : sandbox?.sandboxId;
 }

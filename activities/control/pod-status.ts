@@ -6,7 +6,7 @@ import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import { placeOf } from '../../domain/place.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
-import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type RefusalRecord } from '../../domain/records.ts';
+import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
 import { readDesired, type Desired } from './desired.ts';
 import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
@@ -18,8 +18,8 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
   const { records } = deps;
   return {
     publishStatus: async (input) => {
-      await publishStatus(deps, input);
-      return input.thenMark === undefined || (await writeMark(deps, { ...input, inputsHash: input.thenMark }));
+      const seen = await publishStatus(deps, input);
+      return input.thenMark === undefined || (await writeMark(deps, { ...input, inputsHash: input.thenMark }, seen));
     },
 
     recordRefusal: ({ uid, namespace, name, inputsHash, interfaceName, network, failure, waitsForVni }) =>
@@ -41,11 +41,37 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
   };
 }
 
-/** False: the inputs are others by now. */
-async function writeMark(deps: RecordDeps, input: PodInput & { readonly inputsHash: string }): Promise<boolean> {
+/** What a pod wants, and what is recorded of it. */
+interface Basis {
+  readonly desired: Desired;
+  readonly known: readonly AttachmentRecord[];
+  readonly wishes: readonly Wish[];
+  /** Also those that are decided anew each time. */
+  readonly refusals: readonly Refusal[];
+  readonly failures: readonly FailureRecord[];
+}
+
+async function basisOf(deps: RecordDeps, desired: Desired): Promise<Basis> {
+  const { pod, inputsHash } = desired;
+  const recorded = await deps.records.pod(pod.uid, placeOf(pod, deps.settings.agents.backend));
+  const known = recorded.attachments.map(({ value }) => value);
+  const wishes = wishesOf(deps.hash, desired, known);
+  const current = recorded.refusals.filter((refusal) => refusal.inputsHash === inputsHash);
+  return { desired, known, wishes, refusals: [...current, ...conflictsOf(wishes)], failures: recorded.failures };
+}
+
+/**
+ * False: the inputs are others by now.
+ * @param seen what the status of a moment ago was made of
+ */
+async function writeMark(
+  deps: RecordDeps,
+  input: PodInput & { readonly inputsHash: string },
+  seen?: Basis,
+): Promise<boolean> {
   const { records } = deps;
   // Inputs that changed since they were read are signalled: this run goes on, or the next one removes the mark.
-  const ofRun = deps.recent.ofRun(input.uid);
+  const ofRun = seen?.desired ?? deps.recent.ofRun(input.uid);
   const desired = ofRun?.inputsHash === input.inputsHash ? ofRun : await readDesired(deps, input);
   // No pod: nothing to compare with later, so nothing to keep.
   if (desired === undefined) {
@@ -54,12 +80,8 @@ async function writeMark(deps: RecordDeps, input: PodInput & { readonly inputsHa
   }
   if (desired.inputsHash !== input.inputsHash) return false;
   const { pod } = desired;
-  const known = await deps.records.podAttachments(input.uid, placeOf(pod, deps.settings.agents.backend));
-  const attachments = known.map(({ value }) => value);
-  const refused =
-    desired.parsed.problems.length > 0 ||
-    (await currentRefusals(deps, desired)).length > 0 ||
-    wishesOf(deps.hash, desired, attachments).some(({ conflict }) => conflict !== undefined);
+  const { known, refusals } = seen?.desired === desired ? seen : await basisOf(deps, desired);
+  const refused = desired.parsed.problems.length > 0 || refusals.length > 0;
   await records.putMark(input.uid, {
     v: RECORD_VERSION,
     namespace: pod.namespace,
@@ -67,36 +89,25 @@ async function writeMark(deps: RecordDeps, input: PodInput & { readonly inputsHa
     node: pod.nodeName,
     inputsHash: input.inputsHash,
     outcome: refused ? 'refused' : 'converged',
-    sandboxId: attachments[0]?.sandboxId ?? '',
-    interfaces: attachments.map(({ interfaceName }) => interfaceName),
+    sandboxId: known[0]?.sandboxId ?? '',
+    interfaces: known.map(({ interfaceName }) => interfaceName),
   });
   return true;
-}
-
-async function currentRefusals(deps: RecordDeps, desired: Desired): Promise<RefusalRecord[]> {
-  const all = await deps.records.refusals(desired.pod.uid);
-  return all.filter((refusal) => refusal.inputsHash === desired.inputsHash);
 }
 
 /** Others write the pod too, the kubelet above all; each time everything is read again. */
 const MAX_CONFLICTS = 4;
 
-async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<void> {
+/** Undefined: the pod is gone. */
+async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Basis | undefined> {
   let recent = deps.recent.ofRun(input.uid);
   for (let conflicts = 0; ; conflicts += 1) {
     const desired: Desired | undefined = recent ?? (await readDesired(deps, input));
-    if (desired === undefined) return;
-    const [stored, recorded, failures] = await Promise.all([
-      deps.records.podAttachments(input.uid, placeOf(desired.pod, deps.settings.agents.backend)),
-      currentRefusals(deps, desired),
-      deps.records.failures(input.uid),
-    ]);
-    const known = stored.map(({ value }) => value);
-    const wishes = wishesOf(deps.hash, desired, known);
-    const refusals = [...recorded, ...conflictsOf(wishes)];
-    const facts = { input, desired, known, refusals, failures, waiting: waitingOf(wishes, known, refusals, failures) };
-    const written = await writeAnnotations(deps, inAnnotationOrder(known, wishes), facts);
-    if (written === 'gone') return;
+    if (desired === undefined) return undefined;
+    const basis = await basisOf(deps, desired);
+    const facts: Facts = { ...basis, input, waiting: waitingOf(basis) };
+    const written = await writeAnnotations(deps, inAnnotationOrder(basis), facts);
+    if (written === 'gone') return undefined;
     // To find nothing to write takes the pod as it is now.
     const unsure = written === 'unchanged' && recent !== undefined;
     recent = undefined;
@@ -109,7 +120,7 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<voi
       );
     }
     await Promise.all(eventsOf(facts).map((event) => deps.cluster.createEvent(input, event)));
-    return;
+    return basis;
   }
 }
 
@@ -139,12 +150,7 @@ const conflictsOf = (wishes: readonly Wish[]): Refusal[] =>
   );
 
 /** Wishes that nothing was recorded for yet, with the reason: the pod's sandbox is not known. */
-function waitingOf(
-  wishes: readonly Wish[],
-  known: readonly AttachmentRecord[],
-  refusals: readonly Refusal[],
-  failures: readonly FailureRecord[],
-): Refusal[] {
+function waitingOf({ wishes, known, refusals, failures }: Basis): Refusal[] {
   const settled = new Set([...known, ...refusals].map(({ interfaceName }) => interfaceName));
   return wishes.flatMap(({ interfaceName, selection: { network } }) => {
     const failure = failures.find((candidate) => candidate.interfaceName === interfaceName);
@@ -153,21 +159,17 @@ function waitingOf(
   });
 }
 
-function inAnnotationOrder(records: readonly AttachmentRecord[], wishes: readonly Wish[]): AttachmentRecord[] {
+function inAnnotationOrder({ known, wishes }: Basis): AttachmentRecord[] {
   const order = wishes.map(({ interfaceName }) => interfaceName);
   const position = (record: AttachmentRecord): number => {
     const index = order.indexOf(record.interfaceName);
     return index === -1 ? order.length : index;
   };
-  return [...records].sort((a, b) => position(a) - position(b));
+  return [...known].sort((a, b) => position(a) - position(b));
 }
 
-interface Facts {
+interface Facts extends Basis {
   readonly input: PublishInput;
-  readonly desired: Desired;
-  readonly known: readonly AttachmentRecord[];
-  readonly refusals: readonly Refusal[];
-  readonly failures: readonly FailureRecord[];
   readonly waiting: readonly Refusal[];
 }
 

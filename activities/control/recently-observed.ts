@@ -3,26 +3,18 @@
  * saw: a change in between is signalled, and the next round observes anew. Only for callers that compare the inputs, that write on
  * conditions, or that write something which is right whatever they have missed.
  */
-import type { AttachmentRecord, RefusalRecord, SandboxRecord, Stored } from '../../domain/records.ts';
+import type { PodRecords } from '../../domain/ports/record-store.ts';
 import type { Desired } from './desired.ts';
-
-/** What etcd has of a pod, as far as a plan needs it. */
-export interface Recorded {
-  readonly known: readonly Stored<AttachmentRecord>[];
-  /** As its node published it; the exec backend's are seen in the API. */
-  readonly sandbox: SandboxRecord | undefined;
-  readonly refusals: readonly RefusalRecord[];
-}
 
 interface Observed {
   readonly desired: Desired;
-  readonly recorded: Recorded;
+  readonly recorded: PodRecords;
 }
 
 export class RecentlyObserved {
   readonly #byPod = new Map<string, Observed & { readonly readAt: number }>();
 
-  put(desired: Desired, recorded: Recorded): void {
+  put(desired: Desired, recorded: PodRecords): void {
     this.#byPod.delete(desired.pod.uid);
     this.#byPod.set(desired.pod.uid, { desired, recorded, readAt: performance.now() });
     const oldest = this.#byPod.keys().next().value;

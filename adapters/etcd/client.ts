@@ -14,10 +14,14 @@ export interface Entry {
 
 export type Condition =
   | { readonly key: string; readonly is: 'absent' }
+  | { readonly key: string; readonly is: 'present' }
   | { readonly key: string; readonly is: 'unchanged'; readonly modRevision: string }
   | { readonly key: string; readonly is: 'equal'; readonly value: string };
 
 export type Operation = { readonly put: string; readonly value: string } | { readonly remove: string };
+
+/** One key, or all below a prefix. */
+export type Ask = { readonly key: string } | { readonly prefix: string };
 
 export interface Listing {
   readonly entries: readonly Entry[];
@@ -28,6 +32,8 @@ export interface Listing {
 export interface Etcd {
   get(key: string): Promise<Entry | undefined>;
   list(prefix: string): Promise<Listing>;
+  /** Several reads of one revision, by one call; the entries of each, in the order of the asks. */
+  read(asks: readonly Ask[]): Promise<readonly (readonly Entry[])[]>;
   /** Keys only, for prefixes whose values do not matter. */
   keys(prefix: string): Promise<readonly string[]>;
   /** Applies the operations when all conditions hold; `applied: false` means somebody else was faster. */
@@ -56,13 +62,20 @@ export function createEtcd(options: EtcdOptions): Etcd {
         const response = await client.getAll().prefix(prefix).exec();
         return { entries: response.kvs.map(entry), revision: String(response.header.revision) };
       }),
+    read: (asks) =>
+      bounded('read', async () => {
+        const ranges = asks.map((ask) => ('key' in ask ? client.get(ask.key) : client.getAll().prefix(ask.prefix)));
+        const { responses } = await always(client)
+          .then(...ranges)
+          .commit();
+        return responses.map(({ response_range: range }) => (range?.kvs ?? []).map(entry));
+      }),
     keys: (prefix) => bounded(`list keys of ${prefix}`, () => client.getAll().prefix(prefix).keys()),
     transact: (conditions, operations) =>
       bounded('transaction', async () => {
         if (operations.length > MAX_OPERATIONS)
           throw new RangeError(`${operations.length} operations in one transaction; at most ${MAX_OPERATIONS}`);
-        // etcd3 wants a first comparison; a version is never below zero, so this one always holds.
-        const transaction = conditions.reduce(addCondition, client.if('/', 'Version', '>', -1));
+        const transaction = conditions.reduce(addCondition, always(client));
         const response = await transaction
           .then(...operations.map((operation) => toOperation(client, operation)))
           .commit();
@@ -74,10 +87,15 @@ export function createEtcd(options: EtcdOptions): Etcd {
 
 type Transaction = ReturnType<Etcd3['if']>;
 
+/** etcd3 wants a first comparison; a version is never below zero, so this one always holds. */
+const always = (client: Etcd3): Transaction => client.if('/', 'Version', '>', -1);
+
 function addCondition(transaction: Transaction, condition: Condition): Transaction {
   switch (condition.is) {
     case 'absent':
       return transaction.and(condition.key, 'Create', '==', 0);
+    case 'present':
+      return transaction.and(condition.key, 'Create', '>', 0);
     case 'unchanged':
       return transaction.and(condition.key, 'Mod', '==', condition.modRevision);
     case 'equal':

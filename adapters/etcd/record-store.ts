@@ -1,7 +1,7 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (decisions 2 and 9). */
 import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
+import type { IntentOutcome, PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
 import {
   RECORD_VERSION,
   tunnelOf,
@@ -34,16 +34,12 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     putMark: async (podUid, mark) => put(etcd, keys.markKey(podUid), mark),
     deleteMark: (podUid) => removeIfPresent(etcd, keys.markKey(podUid)),
 
-    podAttachments: (podUid, node) => podAttachments(etcd, podUid, node),
+    pod: (podUid, node) => readPod(etcd, podUid, node),
     attachment: async (key) => parseOptional(await etcd.get(key), storedAttachment),
     sandbox: async (node, podUid) =>
       parseOptional(await etcd.get(keys.sandboxKey(node, podUid)), (entry) => parseEntry(sandboxSchema, entry)),
     putSandbox: (node, record) => put(etcd, keys.sandboxKey(node, record.podUid), record),
 
-    refusals: async (podUid) => {
-      const { entries } = await etcd.list(keys.podRefusalsPrefix(podUid));
-      return entries.map((entry) => parseEntry(refusalSchema, entry));
-    },
     putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),
     deleteRefusals: (podUid) => removeAll(etcd, keys.podRefusalsPrefix(podUid)),
 
@@ -52,10 +48,6 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     beginRemoval: (stored) => beginRemoval(etcd, stored),
     beginRepair: (stored) => beginRepair(etcd, stored),
     putFailure: (podUid, failure) => put(etcd, keys.failureKey(podUid, failure.interfaceName), failure),
-    failures: async (podUid) => {
-      const { entries } = await etcd.list(keys.podFailuresPrefix(podUid));
-      return entries.map((entry) => parseEntry(failureSchema, entry));
-    },
     deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
     vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
@@ -98,22 +90,36 @@ function storedAttachment(entry: Entry): Stored<AttachmentRecord> {
   return { key: entry.key, value: parseEntry(attachmentSchema, entry), modRevision: entry.modRevision };
 }
 
-/** A read costs no disk write, a delete does; most keys asked for are absent. */
+/** A delete costs a disk write also where there is nothing to delete; most keys asked for are absent. */
 async function removeIfPresent(etcd: Etcd, key: string): Promise<void> {
-  if ((await etcd.get(key)) !== undefined) await etcd.transact([], [{ remove: key }]);
+  await etcd.transact([{ key, is: 'present' }], [{ remove: key }]);
 }
 
 async function removeAll(etcd: Etcd, prefix: string): Promise<void> {
   for (const key of await etcd.keys(prefix)) await etcd.transact([], [{ remove: key }]);
 }
 
-async function podAttachments(etcd: Etcd, podUid: string, node?: string): Promise<Stored<AttachmentRecord>[]> {
-  const here = node === undefined || node === '' ? undefined : etcd.list(keys.podAttachmentsPrefix(node, podUid));
-  const prefix = keys.podNodesPrefix(podUid);
-  const [nodes, expected] = await Promise.all([etcd.keys(prefix), here]);
-  const others = nodes.map((key) => key.slice(prefix.length)).filter((name) => name !== node);
-  const elsewhere = await Promise.all(others.map((name) => etcd.list(keys.podAttachmentsPrefix(name, podUid))));
-  return [...(expected?.entries ?? []), ...elsewhere.flatMap((listing) => listing.entries)].map(storedAttachment);
+async function readPod(etcd: Etcd, podUid: string, node: string): Promise<PodRecords> {
+  const nodesPrefix = keys.podNodesPrefix(podUid);
+  const [nodes = [], refusals = [], failures = [], here = [], sandbox = []] = await etcd.read([
+    { prefix: nodesPrefix },
+    { prefix: keys.podRefusalsPrefix(podUid) },
+    { prefix: keys.podFailuresPrefix(podUid) },
+    ...(node === ''
+      ? []
+      : [{ prefix: keys.podAttachmentsPrefix(node, podUid) }, { key: keys.sandboxKey(node, podUid) }]),
+  ]);
+  const others = nodes.map(({ key }) => key.slice(nodesPrefix.length)).filter((name) => name !== node);
+  const elsewhere =
+    others.length === 0
+      ? []
+      : await etcd.read(others.map((name) => ({ prefix: keys.podAttachmentsPrefix(name, podUid) })));
+  return {
+    attachments: [...here, ...elsewhere.flat()].map(storedAttachment),
+    sandbox: parseOptional(sandbox[0], (entry) => parseEntry(sandboxSchema, entry)),
+    refusals: refusals.map((entry) => parseEntry(refusalSchema, entry)),
+    failures: failures.map((entry) => parseEntry(failureSchema, entry)),
+  };
 }
 
 async function recordIntent(
@@ -127,16 +133,14 @@ async function recordIntent(
   const vniKey = keys.vniKey(link.dstPort, link.vni);
   const ownUser = keys.userKey(network, podUid, link.interfaceName);
   const usersPrefix = keys.usersPrefix(network);
-  const [reservation, users] = await Promise.all([etcd.get(vniKey), etcd.list(usersPrefix)]);
+  const [[reservation] = [], users = []] = await etcd.read([{ key: vniKey }, { prefix: usersPrefix }]);
 
   const owner = networkKey(network);
   const tunnel = tunnelOf(record);
   if (reservation !== undefined && reservation.value !== owner)
     return { kind: 'vni-taken', tunnel, owner: reservation.value };
   // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
-  const foreign = users.entries.find(
-    (user) => !user.key.startsWith(`${usersPrefix}${podUid}/`) && user.value !== tunnel,
-  );
+  const foreign = users.find((user) => !user.key.startsWith(`${usersPrefix}${podUid}/`) && user.value !== tunnel);
   if (network.scope !== 'cluster' && foreign !== undefined) return { kind: 'vni-fixed', inUse: foreign.value };
 
   const value = JSON.stringify(record);
@@ -277,10 +281,12 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
   const record = stored.value;
   const { interfaceName } = record;
   // The index keys are read before the records: an intent that comes in between writes them again, and the removal fails.
-  const nodeEntry = await etcd.get(podNodeKeyOf(record));
-  const userEntry =
-    record.kind === 'cni' ? undefined : await etcd.get(keys.userKey(record.network, record.podUid, interfaceName));
-  const others = (await podAttachments(etcd, record.podUid, record.node)).filter((other) => other.key !== stored.key);
+  const [[nodeEntry] = [], [userEntry] = []] = await etcd.read([
+    { key: podNodeKeyOf(record) },
+    ...(record.kind === 'cni' ? [] : [{ key: keys.userKey(record.network, record.podUid, interfaceName) }]),
+  ]);
+  const { attachments } = await readPod(etcd, record.podUid, record.node);
+  const others = attachments.filter((other) => other.key !== stored.key);
   const sameUser = others.some(
     ({ value }) =>
       value.kind === record.kind &&

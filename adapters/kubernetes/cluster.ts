@@ -1,7 +1,9 @@
 /** `Cluster` on the Kubernetes API. */
+import { definitionKey, type NetworkDefinition } from '../../domain/cni/network-definition.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
+import { Joined } from '../joined.ts';
 import type { KubeClient } from './client.ts';
-import { getConfigMap } from './config-map.ts';
+import { getConfigMap, type ConfigMapView } from './config-map.ts';
 import { getDefinition } from './definitions.ts';
 import { createEvent } from './events.ts';
 import { getNode } from './nodes.ts';
@@ -10,12 +12,16 @@ import { getPod, patchAnnotations, podHasAddress } from './pods.ts';
 
 /** @param keys labels and annotations that the dialects read; nothing else of a pod is kept */
 export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
+  // A burst of pods asks for the same few objects: each answer was asked for after everybody who gets it came.
+  const configMaps = new Joined<ConfigMapView | undefined>();
+  const definitions = new Joined<NetworkDefinition | undefined>();
   return {
     pod: (namespace, name) => getPod(client, keys, namespace, name),
-    configMap: async (namespace, name) => (await getConfigMap(client, namespace, name))?.data,
+    configMap: async (namespace, name) =>
+      (await configMaps.run(`${namespace}/${name}`, () => getConfigMap(client, namespace, name)))?.data,
     podHasAddress: (address) => podHasAddress(client, keys, address),
     nodeUid: async (node) => (await getNode(client, node))?.uid,
-    definition: (ref) => getDefinition(client, ref),
+    definition: (ref) => definitions.run(definitionKey(ref), () => getDefinition(client, ref)),
     publishStatus: (pod, annotations, asRead) => patchAnnotations(client, pod, annotations, asRead),
     createEvent: async (pod, event) => {
       await createEvent(client, { pod, ...event });

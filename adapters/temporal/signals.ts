@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { DESIRED_CHANGED, MESSAGE_VERSION } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
-import { Joined } from './joined.ts';
+import { Joined } from '../joined.ts';
 import { SIGNAL_SPACING_MS, signalMesh, signalPod } from './pod-starter.ts';
 
 export function createSignals(client: Client): Signals {

@@ -19,19 +19,27 @@ export type IntentOutcome =
   | { readonly kind: 'vni-taken'; /** `<port>/<vni>` */ readonly tunnel: string; readonly owner: string }
   | { readonly kind: 'vni-fixed'; readonly inUse: string };
 
+export interface PodRecords {
+  readonly attachments: readonly Stored<AttachmentRecord>[];
+  /** As its node published it. */
+  readonly sandbox: SandboxRecord | undefined;
+  readonly refusals: readonly RefusalRecord[];
+  /** Why steps keep failing. */
+  readonly failures: readonly FailureRecord[];
+}
+
 export interface RecordStore {
   readonly mark: (podUid: string) => Promise<ConvergedMark | undefined>;
   readonly putMark: (podUid: string, mark: ConvergedMark) => Promise<void>;
   /** Deletes the mark; an absent one is fine. */
   readonly deleteMark: (podUid: string) => Promise<void>;
 
-  /** All attachments of a pod; `node` is where they are expected and saves a round trip. */
-  readonly podAttachments: (podUid: string, node?: string) => Promise<Stored<AttachmentRecord>[]>;
+  /** What is recorded of a pod, by one call when all of it is where it is expected. @param node where; empty: unknown */
+  readonly pod: (podUid: string, node: string) => Promise<PodRecords>;
   readonly attachment: (key: string) => Promise<Stored<AttachmentRecord> | undefined>;
   readonly sandbox: (node: string, podUid: string) => Promise<SandboxRecord | undefined>;
   readonly putSandbox: (node: string, record: SandboxRecord) => Promise<void>;
 
-  readonly refusals: (podUid: string) => Promise<RefusalRecord[]>;
   readonly putRefusal: (podUid: string, refusal: RefusalRecord) => Promise<void>;
   readonly deleteRefusals: (podUid: string) => Promise<void>;
 
@@ -51,7 +59,6 @@ export interface RecordStore {
   readonly beginRepair: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
   /** Notes why a step keeps failing; forgotten with the next result or removal. */
   readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
-  readonly failures: (podUid: string) => Promise<FailureRecord[]>;
   readonly deleteFailures: (podUid: string) => Promise<void>;
   /**
    * Forgets an attachment after its last undo, and frees its network's VNI when nobody else uses it, in one transaction.

@@ -80,7 +80,7 @@ describe('records', () => {
     const { key } = await recorded(cni);
     await remove(link.key);
     assert.deepEqual(
-      (await store.podAttachments(uid)).map((one) => one.key),
+      (await store.pod(uid, '')).attachments.map((one) => one.key),
       [key],
     );
     await remove(key);
@@ -113,7 +113,7 @@ describe('records', () => {
       (await createNodeStore(etcd).listNodeAttachments('n1')).find((stored) => stored.key === key)?.value,
       expected,
     );
-    const [found] = await store.podAttachments(uid);
+    const [found] = (await store.pod(uid, '')).attachments;
     assert.ok(found !== undefined);
     const removing = await store.beginRemoval(found);
     assert.ok(removing !== undefined && (await store.forget(removing)));

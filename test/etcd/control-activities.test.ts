@@ -121,7 +121,7 @@ describe('an activity that runs twice', () => {
     const input = await intentOf(await podWith());
     const first = await control.recordIntent(input);
     assert.deepEqual(await control.recordIntent(input), first);
-    assert.equal((await records.podAttachments(input.uid)).length, 1);
+    assert.equal((await records.pod(input.uid, '')).attachments.length, 1);
   });
 
   it('writes one intent when both run at once: the loser observes again', async () => {
@@ -138,13 +138,13 @@ describe('an activity that runs twice', () => {
     const input = await intentOf(await podWith());
     assert.equal((await control.recordIntent({ ...input, inputsHash: 'older' })).kind, 'stale');
     assert.equal((await control.recordIntent({ ...input, sandboxId: 'older' })).kind, 'stale');
-    assert.deepEqual(await records.podAttachments(input.uid), []);
+    assert.deepEqual((await records.pod(input.uid, '')).attachments, []);
   });
 
   it('records a result once, also when its answer was lost', async () => {
     const input = await attach(await podWith());
     assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: true }));
-    assert.equal((await records.podAttachments(input.uid))[0]?.value.phase, 'attached');
+    assert.equal((await records.pod(input.uid, '')).attachments[0]?.value.phase, 'attached');
     // Nobody knows whether the first one had come that far.
     assert.deepEqual(told(input), ['a member joined', 'a member joined']);
   });

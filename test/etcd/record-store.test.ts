@@ -57,6 +57,7 @@ function interrupted(etcd: Etcd, inBetween: () => Promise<unknown>): Etcd {
   let done = false;
   return {
     ...{ get: (key) => etcd.get(key), list: (prefix) => etcd.list(prefix), keys: (prefix) => etcd.keys(prefix) },
+    read: (asks) => etcd.read(asks),
     transact: async (conditions: readonly Condition[], operations: readonly Operation[]) => {
       if (!done) {
         done = true;
@@ -163,7 +164,7 @@ for (const [name, etcdOf] of [
       const record = intent(uid, vni);
       await store.putFailure(uid, { v: RECORD_VERSION, interfaceName: 'red', generation: 1, code: 'x', message: 'y' });
       const stored = await attached(store, record);
-      assert.deepEqual(await store.failures(uid), []);
+      assert.deepEqual((await store.pod(uid, '')).failures, []);
       assert.deepEqual(await store.members(record.network), [{ ...memberOf(record), podUid: uid }]);
       const removing = await store.beginRemoval(stored);
       assert.equal(removing?.value.generation, 2);
@@ -201,7 +202,7 @@ for (const [name, etcdOf] of [
       const second = await attached(store, intent(uid, vni, { sandboxId: 'second' }));
       assert.ok(await store.forget(removing));
       assert.deepEqual(
-        (await store.podAttachments(uid)).map(({ key }) => key),
+        (await store.pod(uid, '')).attachments.map(({ key }) => key),
         [second.key],
       );
       assert.equal((await etcd.keys(keys.usersPrefix(removing.value.network))).length, 1);
@@ -215,7 +216,7 @@ for (const [name, etcdOf] of [
         interrupted(etcd, () => store.recordIntent(intent(uid, vni, { sandboxId: 'second' }))),
       );
       assert.equal(await racing.forget(removing), false);
-      assert.equal((await store.podAttachments(uid)).length, 2);
+      assert.equal((await store.pod(uid, '')).attachments.length, 2);
     });
 
     it('keep a VNI when another pod of the network comes while the last one goes', async () => {
@@ -252,11 +253,11 @@ for (const [name, etcdOf] of [
       );
       assert.deepEqual(await store.takeWaitingForVni(8472, vni), []);
       assert.deepEqual(
-        (await store.refusals(uid)).map(({ interfaceName }) => interfaceName),
+        (await store.pod(uid, '')).refusals.map(({ interfaceName }) => interfaceName),
         ['blue'],
       );
       await store.deleteRefusals(uid);
-      assert.deepEqual(await store.refusals(uid), []);
+      assert.deepEqual((await store.pod(uid, '')).refusals, []);
     });
 
     it('become tombstones of their node, out of the way of everything else', async () => {
@@ -264,7 +265,7 @@ for (const [name, etcdOf] of [
       const removing = await removed(store, intent(uid, vni));
       assert.ok(await store.entomb(removing));
       assert.equal(await store.entomb(removing), false);
-      assert.deepEqual(await store.podAttachments(uid), []);
+      assert.deepEqual((await store.pod(uid, '')).attachments, []);
       assert.equal((await etcd.keys(keys.tombstonesPrefix('n1'))).filter((key) => key.includes(uid)).length, 1);
       assert.ok(await store.vniIsFree(8472, vni));
     });
@@ -284,7 +285,7 @@ for (const [name, etcdOf] of [
       );
       assert.ok(await store.entomb(removing));
       assert.deepEqual(
-        (await store.podAttachments(uid)).map(({ key }) => key),
+        (await store.pod(uid, '')).attachments.map(({ key }) => key),
         [other.key],
       );
     });
@@ -310,7 +311,7 @@ describe('an etcd that stands still', () => {
     await recorded(store, intent(uid, vni));
     server.freeze();
     try {
-      for (const call of [() => store.podAttachments(uid), () => store.deleteMark(uid), () => impatient.keys('/')]) {
+      for (const call of [() => store.pod(uid, ''), () => store.deleteMark(uid), () => impatient.keys('/')]) {
         const started = performance.now();
         await assert.rejects(call(), (error: PodwireError) => error.code === 'EtcdUnavailable');
         const ms = performance.now() - started;
@@ -322,8 +323,8 @@ describe('an etcd that stands still', () => {
     await untilAsked(
       'etcd serves again',
       () =>
-        store.podAttachments(uid).then(
-          (found) => found.length === 1,
+        store.pod(uid, '').then(
+          ({ attachments }) => attachments.length === 1,
           () => false,
         ),
       promised(3_000),

@@ -96,7 +96,7 @@ describe('the run of a pod', { concurrency: true }, () => {
     await pod.signal();
     await pod.ended();
     assert.deepEqual(pod.status, ['red Attached']);
-    assert.deepEqual(await lab.records.failures(pod.uid), []);
+    assert.deepEqual((await lab.records.pod(pod.uid, '')).failures, []);
   });
 
   it('does not run hot when a sandbox that was found is never published', async () => {

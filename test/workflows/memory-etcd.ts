@@ -2,7 +2,7 @@
  * etcd's reads and transactions in memory. A fake, because workflow tests want an etcd that is away for one pod and not for its
  * neighbours; that it behaves like the real one is shown by test/etcd/record-store.test.ts, which runs on both.
  */
-import type { Condition, Entry, Etcd, Listing, Operation } from '../../adapters/etcd/client.ts';
+import type { Ask, Condition, Entry, Etcd, Listing, Operation } from '../../adapters/etcd/client.ts';
 
 export class MemoryEtcd implements Etcd {
   readonly #entries = new Map<string, Entry>();
@@ -15,6 +15,16 @@ export class MemoryEtcd implements Etcd {
   async list(prefix: string): Promise<Listing> {
     const entries = [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix));
     return { entries: entries.sort((a, b) => (a.key < b.key ? -1 : 1)), revision: String(this.#revision) };
+  }
+
+  async read(asks: readonly Ask[]): Promise<readonly (readonly Entry[])[]> {
+    return Promise.all(
+      asks.map(async (ask) => {
+        if ('prefix' in ask) return (await this.list(ask.prefix)).entries;
+        const found = this.#entries.get(ask.key);
+        return found === undefined ? [] : [found];
+      }),
+    );
   }
 
   async keys(prefix: string): Promise<readonly string[]> {
@@ -40,6 +50,7 @@ export class MemoryEtcd implements Etcd {
   #holds(condition: Condition): boolean {
     const entry = this.#entries.get(condition.key);
     if (condition.is === 'absent') return entry === undefined;
+    if (condition.is === 'present') return entry !== undefined;
     return condition.is === 'equal' ? entry?.value === condition.value : entry?.modRevision === condition.modRevision;
   }
 

@@ -149,7 +149,7 @@ export class TestPod {
   }
 
   async records(): Promise<AttachmentRecord[]> {
-    return (await this.#world.records.podAttachments(this.uid, '')).map(({ value }) => value);
+    return (await this.#world.records.pod(this.uid, '')).attachments.map(({ value }) => value);
   }
 
   /** The converged mark's outcome, if there is a mark. */

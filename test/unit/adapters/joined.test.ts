@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { until } from '../../watcher/until.ts';
-import { Joined } from '../../../adapters/temporal/joined.ts';
+import { Joined } from '../../../adapters/joined.ts';
 
 /** Calls that end when they are told to. */
 function heldCalls(): { call: () => Promise<void>; ends: ((error?: Error) => void)[] } {

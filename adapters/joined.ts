@@ -1,10 +1,11 @@
+/** What many want at the same moment, done once for all of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Calls that say the same: while one is under way, all that come share the one after it. */
-export class Joined {
+export class Joined<T = void> {
   readonly #spacingMs: number;
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #next = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, Promise<T>>();
+  readonly #next = new Map<string, Promise<T>>();
 
   /** @param spacingMs least time from the begin of a call to that of the one after it */
   constructor(spacingMs = 0) {
@@ -15,7 +16,7 @@ export class Joined {
    * Resolves when a call for the key that began after this moment has succeeded. `call` of the first who waits is made.
    * @throws what that call throws
    */
-  run(key: string, call: () => Promise<void>): Promise<void> {
+  run(key: string, call: () => Promise<T>): Promise<T> {
     const running = this.#running.get(key);
     if (running === undefined) return this.#start(key, call);
     const waiting = this.#next.get(key);
@@ -32,7 +33,7 @@ export class Joined {
     return next;
   }
 
-  #start(key: string, call: () => Promise<void>): Promise<void> {
+  #start(key: string, call: () => Promise<T>): Promise<T> {
     const started = call();
     this.#running.set(key, started);
     const forget = (): void => {
