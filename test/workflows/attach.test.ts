@@ -24,6 +24,23 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.equal((await pod.records())[0]?.phase, 'attached');
   });
 
+  // Each costs the server and whoever waits for a link some milliseconds (ADR 13).
+  it('takes four steps of its own to attach a network, and writes its search attributes before the node works and at the end', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    const { events } = await pod.handle.fetchHistory();
+    const places = (of: (event: NonNullable<typeof events>[number]) => unknown): number[] =>
+      (events ?? []).flatMap((event, index) => (of(event) == null ? [] : [index]));
+    const steps = places((event) => event.markerRecordedEventAttributes);
+    const attributes = places((event) => event.upsertWorkflowSearchAttributesEventAttributes);
+    const [onNode = 0] = places((event) => event.activityTaskScheduledEventAttributes);
+    assert.equal(steps.length, 4);
+    assert.deepEqual(
+      attributes.map((place) => place < onNode),
+      [true, false],
+    );
+  });
+
   it('does nothing on the node when everything is as it should be', async () => {
     const pod = await lab.pod(`red id=${lab.vni()}`);
     await pod.converge();
