@@ -34,7 +34,8 @@ const CONTROL_STEPS: Record<keyof ControlActivities, readonly Act[]> = {
   leaveMesh: ['gone'],
   forgetAttachment: ['detach', 'refuse'],
   publishStatus: ['attach', 'detach'],
-  writeMark: ['attach', 'detach'],
+  // With the last status; by itself only behind a gate, which this bench's pods do not have.
+  writeMark: [],
   listMeshNodes: ['attach', 'detach'],
   recordMesh: ['attach', 'detach'],
   recordRefusal: ['refuse'],

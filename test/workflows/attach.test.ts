@@ -30,7 +30,7 @@ describe('the run of a pod', { concurrency: true }, () => {
     await pod.converge();
     const { events } = await pod.handle.fetchHistory();
     const places = (of: (event: NonNullable<typeof events>[number]) => unknown): number[] =>
-      (events ?? []).flatMap((event, index) => (of(event) == null ? [] : [index]));
+      (events ?? []).flatMap((event, index) => ((of(event) ?? undefined) === undefined ? [] : [index]));
     const steps = places((event) => event.markerRecordedEventAttributes);
     const attributes = places((event) => event.upsertWorkflowSearchAttributesEventAttributes);
     const [onNode = 0] = places((event) => event.activityTaskScheduledEventAttributes);
