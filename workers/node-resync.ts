@@ -7,11 +7,10 @@ import { networkKey } from '../domain/network-selection.ts';
 /** One network that fails does not stop the others; the first failure is thrown at the end. */
 export async function resyncNetworks(deps: NodeDeps, log: Logger, signal: AbortSignal): Promise<void> {
   const attachments = await deps.store.listNodeAttachments(deps.node);
-  deps.fdb.forgetAll();
   const failures: unknown[] = [];
   for (const network of FdbSync.networksOf(attachments)) {
     try {
-      const { written, removed } = await deps.fdb.syncNetwork(network, signal);
+      const { written, removed } = await deps.fdb.compareNetwork(network, signal);
       if (written + removed > 0)
         log.info({ network: networkKey(network), written, removed }, 'forwarding entries repaired');
     } catch (error) {

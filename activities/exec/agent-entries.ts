@@ -12,7 +12,7 @@ import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LinkDeps, SandboxDoor } from '../node/deps.ts';
 import { eachWithLimit } from '../node/each-with-limit.ts';
-import type { Written } from '../node/fdb-sync.ts';
+import type { Written } from '../node/fdb-devices.ts';
 import {
   changeTo,
   isEmpty,

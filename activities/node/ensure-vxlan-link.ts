@@ -6,7 +6,7 @@ import { planLink, type LinkPlan, type LinkWish } from '../../domain/link-plan.t
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { LinkResult, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LinkDeps } from './deps.ts';
-import type { LockedDevice } from './fdb-sync.ts';
+import type { LockedDevice } from './fdb-devices.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
 

@@ -5,7 +5,7 @@
 import { fdbDifference, strangersIn } from '../../domain/fdb.ts';
 import type { Member, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { NodeDeps } from './deps.ts';
-import type { Written } from './fdb-sync.ts';
+import type { Written } from './fdb-devices.ts';
 import { membershipOf, wishedForwarding } from './forwarding.ts';
 import { openRecorded } from './sandbox-netns.ts';
 

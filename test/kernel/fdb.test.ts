@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ForwardingOutcome, IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { createNode, destinations, NETWORK, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
@@ -10,7 +11,6 @@ before(() => {
 beforeEach(() => {
   node.store.members = [];
   node.store.attachments.clear();
-  node.deps.fdb.forgetAll();
 });
 after(() => node.close());
 
@@ -68,9 +68,34 @@ test('after a restart of the worker the kernel is compared: strangers go, what i
   await bridge(pod, 'append', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.66.0.1');
   await bridge(pod, 'append', '02:00:00:00:00:09', 'dev', 'green', 'dst', '10.66.0.2', 'port', '99');
   await bridge(pod, 'delete', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.244.2.7');
-  node.deps.fdb.forgetAll();
-  assert.deepEqual(await node.sync(), { netns: 1, written: 1, removed: 2 });
+  assert.deepEqual(await node.compare(), { netns: 1, written: 1, removed: 2 });
   assert.deepEqual(destinations(await pod.fdb()), ['10.244.2.7']);
+});
+
+test('a member that joins while the node compares its devices is reached before the comparison is done', async () => {
+  const vteps = Array.from({ length: 18 }, (_, index) => `10.244.1.${index + 10}`);
+  const pods = [];
+  for (const vtep of vteps) pods.push(await attached(vtep));
+  await node.sync();
+  const { kernel } = node.deps;
+  const readFdb = kernel.readFdb.bind(kernel);
+  // A thousand entries on a busy node take this long.
+  let looked = 0;
+  kernel.readFdb = async (...of) => {
+    looked += 1;
+    await sleep(400);
+    return readFdb(...of);
+  };
+  await bridge(pods.at(-1)!, 'append', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.66.0.1');
+  const comparing = node.compare();
+  elsewhere('x', '10.244.2.7');
+  await node.sync();
+  assert.ok(looked < pods.length, 'the member waited for the comparison');
+  for (const pod of pods) assert.ok(destinations(await pod.fdb()).includes('10.244.2.7'));
+  const { netns, removed } = await comparing;
+  assert.deepEqual({ netns, removed }, { netns: 18, removed: 1 });
+  kernel.readFdb = readFdb;
+  assert.deepEqual(destinations(await pods.at(-1)!.fdb()), [...vteps.slice(0, -1), '10.244.2.7'].sort());
 });
 
 test('on an adopted link, entries to addresses that nobody knows stay', async () => {
@@ -83,8 +108,7 @@ test('on an adopted link, entries to addresses that nobody knows stay', async ()
   await node.ensure(stored);
   await pod.intend({}, { phase: 'attached' });
   assert.deepEqual(destinations(await pod.fdb()), ['10.244.2.7', '10.66.0.1']);
-  node.deps.fdb.forgetAll();
-  await node.sync();
+  await node.compare();
   assert.deepEqual(destinations(await pod.fdb()), ['10.244.2.7', '10.66.0.1']);
 });
 

@@ -45,6 +45,8 @@ export interface NodeUnderTest {
   ensure(stored: Stored<VxlanAttachmentRecord>): ReturnType<NodeSteps['ensureVxlanLink']>;
   remove(stored: Stored<VxlanAttachmentRecord>, unadopt?: boolean): ReturnType<NodeSteps['deleteVxlanLink']>;
   sync(): ReturnType<NodeSteps['syncFdb']>;
+  /** As the worker does now and then. */
+  compare(): ReturnType<NodeSteps['syncFdb']>;
   close(): Promise<void>;
 }
 
@@ -85,6 +87,7 @@ export function createNode(): NodeUnderTest {
     remove: (stored, unadopt) =>
       steps.deleteVxlanLink({ ...inputOf(stored), ...(unadopt === undefined ? {} : { unadopt }) }, NEVER),
     sync: () => steps.syncFdb({ v: 1, ...NETWORK }, NEVER),
+    compare: () => deps.fdb.compareNetwork(NETWORK, NEVER),
     async close() {
       await Promise.all(made.map((netns) => netns.remove()));
     },
