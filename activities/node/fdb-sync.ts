@@ -70,9 +70,10 @@ export class FdbSync {
 
   /**
    * As `syncNetwork`, and compares all devices with the kernel. Not urgent: a few at a time, with a rest as long as the work after
-   * them, and changes of the membership pass in between. Ends early when `signal` is aborted.
+   * them, so that a change of the membership waits for a few at most, and is waited for. Ends early when `signal` is aborted.
    */
   async compareNetwork(network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
+    const key = networkKey(network);
     let reading = this.#read(network);
     let ticket = this.#ticket;
     // Since the device was locked, nobody wrote into it by a later reading than the newest there is now.
@@ -86,9 +87,12 @@ export class FdbSync {
     const outcomes: SyncOutcome[] = [];
     for (const keys of slices([...(await reading).records.keys()], COMPARED_TOGETHER)) {
       if (signal.aborted) break;
-      const startedAt = performance.now();
-      outcomes.push(...(await this.#devices.sync(keys, { reading: current, anew: true }, signal)));
-      await sleep(performance.now() - startedAt, undefined, { signal }).catch(() => undefined);
+      const tookMs = await this.#networkLocks.run(key, NETWORK_WAIT_MS, busy(key), async () => {
+        const startedAt = performance.now();
+        outcomes.push(...(await this.#devices.sync(keys, { reading: current, anew: true }, signal)));
+        return performance.now() - startedAt;
+      });
+      await sleep(tookMs, undefined, { signal }).catch(() => undefined);
     }
     return summary(outcomes);
   }

@@ -49,6 +49,7 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
       maxOutputBytes: MAX_OUTPUT,
       fds: [file.fd],
       signal,
+      brief: true,
       ...(lines === undefined ? {} : { input: `${lines.join('\n')}\n` }),
       ...registry,
     });

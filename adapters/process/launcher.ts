@@ -4,12 +4,13 @@
  * what the program itself needs.
  *
  * The launcher's process does what `run` does, time-outs, group kills and notes included; it ends with this process, and its
- * children with it.
+ * children with it, but for brief ones: those are ended by the next launcher or the next worker, if they still run then.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LaunchAnswer, LaunchOrder, PlainOptions } from './launch-messages.ts';
+import { ProcessRegistry } from './registry.ts';
 import { killGroup, notStarted, SETPRIV, type Run, type RunOptions, type RunResult } from './run.ts';
 
 export interface LauncherOptions {
@@ -33,11 +34,14 @@ interface Call {
 
 /** Nothing is started before the first call; a launcher that ended is started again by the next one. */
 export function createLauncher(options: LauncherOptions = {}): Launcher {
+  const registry = options.registryDir === undefined ? undefined : new ProcessRegistry(options.registryDir);
   const calls = new Map<number, Call>();
   let lastId = 0;
   let running: ChildProcess | undefined;
 
   const startProcess = (): ChildProcess => {
+    // A launcher that was killed leaves children that were not tied to it.
+    registry?.endSurvivors();
     const child = spawnLauncher(options);
     const over = (why: string): void => {
       if (running === child) running = undefined;
@@ -113,12 +117,13 @@ function spawnLauncher({ registryDir }: LauncherOptions): ChildProcess {
 }
 
 /** What can be told to another process. */
-function plainOptions({ file, args, input, env, timeoutMs, maxOutputBytes }: RunOptions): PlainOptions {
+function plainOptions({ file, args, input, env, timeoutMs, maxOutputBytes, brief }: RunOptions): PlainOptions {
   return {
     ...{ file, args, timeoutMs },
     ...(input === undefined ? {} : { input }),
     ...(env === undefined ? {} : { env }),
     ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
+    ...(brief === undefined ? {} : { brief }),
   };
 }
 

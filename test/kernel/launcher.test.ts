@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict';
-import { openSync, closeSync, readlinkSync } from 'node:fs';
+import { openSync, closeSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
+import { startTime } from '../../adapters/process/registry.ts';
 
 const launchers: Launcher[] = [];
-const launcher = (): Launcher => {
-  const created = createLauncher();
+const registryDir = mkdtempSync(join(tmpdir(), 'podwire-launcher-'));
+const launcher = (dir?: string): Launcher => {
+  const created = createLauncher(dir === undefined ? {} : { registryDir: dir });
   launchers.push(created);
   return created;
 };
-after(() => launchers.forEach((each) => each.close()));
+after(() => {
+  launchers.forEach((each) => each.close());
+  rmSync(registryDir, { recursive: true });
+});
 
 describe('launcher of child processes', () => {
   it('gives input and environment to the child, and its output and exit code back', async () => {
@@ -56,6 +63,28 @@ describe('launcher of child processes', () => {
     assert.equal(killed.code, undefined);
     assert.match(killed.stderr, /launcher of child processes ended: SIGKILL/);
     assert.equal((await run({ file: '/bin/true', args: [], timeoutMs: 5_000 })).code, 0);
+  });
+
+  it('ends a brief child that a killed launcher left behind, before it starts the next one', async () => {
+    const { run } = launcher(registryDir);
+    const pidFile = join(registryDir, 'pid-of-child');
+    const script = `echo $$ > ${pidFile}; sleep 0.5; kill -9 $PPID; sleep 20`;
+    const lost = await run({ file: '/bin/sh', args: ['-c', script], brief: true, timeoutMs: 10_000 });
+    assert.equal(lost.code, undefined);
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    assert.notEqual(startTime(pid), undefined, 'it was to be left behind');
+    assert.equal((await run({ file: '/bin/true', args: [], brief: true, timeoutMs: 5_000 })).code, 0);
+    const state = startTime(pid) === undefined ? 'gone' : readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2];
+    assert.ok(state === 'gone' || state === 'Z', `it is in state ${state}`);
+  });
+
+  it('says so when there is no such program', async () => {
+    for (const brief of [true, false]) {
+      const seen = await launcher(registryDir).run({ file: '/usr/bin/not-there', args: [], brief, timeoutMs: 5_000 });
+      assert.notEqual(seen.code, 0);
+      assert.match(seen.stderr, /not-there/);
+      assert.equal(seen.timedOut, false);
+    }
   });
 
   it('refuses a descriptor that is not open, without starting anything', async () => {
