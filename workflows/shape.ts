@@ -21,4 +21,4 @@ export function refuseUnknownShape(pod: PodNetworkInput): void {
 export const hasFewSteps = (pod: PodNetworkInput): boolean => shapeOf(pod) >= 2;
 
 /** A change of the time of shape 1: part of every later shape, a patch before. */
-export const includes = (pod: PodNetworkInput, patch: string): boolean => shapeOf(pod) >= 2 || patched(patch);
+export const includes = (pod: PodNetworkInput, patch: string): boolean => hasFewSteps(pod) || patched(patch);

@@ -43,8 +43,8 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       if (stored === undefined) return false;
       // Run again after its answer was lost: the record says it happened.
       const again = stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex;
-      if (!again && stored.modRevision !== input.modRevision) return false;
       if (!again) {
+        if (stored.modRevision !== input.modRevision) return false;
         if (!(await records.recordResult(stored, input.result, memberOf(stored.value, input.result)))) return false;
         if (stored.value.kind === 'vxlan') await wakeWaiting(deps, stored.value.replaces ?? []);
       }

@@ -78,7 +78,7 @@ export interface ControlActivities {
   observePod(input: PodNetworkInput): Promise<Observation>;
   /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
-  /** Writes `attached`, what the kernel showed, and the membership. Undefined: somebody else wrote the record. */
+  /** Writes `attached`, what the kernel showed, and the membership. False: somebody else wrote the record. */
   recordResult(input: RecordInput & { readonly result: LinkResult } & TellsMesh): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
   recordFailure(

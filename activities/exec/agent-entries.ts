@@ -25,6 +25,7 @@ import {
 import type { SyncFdbResult } from '../node/inputs.ts';
 import { KeyedMutex } from '../node/keyed-mutex.ts';
 import { deviceKey, vxlanOnly } from '../node/vxlan-records.ts';
+import { within } from '../node/within.ts';
 
 export interface AgentEntriesParts {
   readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments' | 'readAttachment'>;
@@ -163,17 +164,5 @@ export class AgentEntries {
     const key = deviceKey(record);
     const busy = (): Error => new PodwireError('KernelBusy', `${key} is being worked on by another operation`);
     return this.#locks.run(key, LOCK_WAIT_MS, busy, work);
-  }
-}
-
-async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,3 +1,5 @@
+import { within } from './within.ts';
+
 /** One at a time per key, in this process; waiting has a limit. */
 export class KeyedMutex {
   readonly #tails = new Map<string, Promise<void>>();
@@ -24,7 +26,13 @@ export class KeyedMutex {
   /** As `run`, for a caller that gives the key back itself: by the function it gets, once. */
   async acquire(key: string, waitMs: number, refuse: () => Error): Promise<() => void> {
     const { before, release } = this.#queue(key);
-    if (before === undefined || (await within(before, waitMs))) return release;
+    const free =
+      before === undefined ||
+      (await within(
+        before.then(() => true),
+        waitMs,
+      ));
+    if (free === true) return release;
     release();
     throw refuse();
   }
@@ -42,17 +50,5 @@ export class KeyedMutex {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
     });
     return { before, release };
-  }
-}
-
-async function within(promise: Promise<void>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
