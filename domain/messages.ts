@@ -26,6 +26,8 @@ export interface PodNetworkInput extends PodIdentity {
   readonly node?: string;
   /** CNI networks that the pod names, as the starter saw it: read at once, beside the pod. A hint as well. */
   readonly definitions?: readonly DefinitionRef[];
+  /** Somebody wanted the next attempt at once when the run before was continued by this one. */
+  readonly retry?: true;
 }
 
 export interface NetworkMeshInput extends NetworkRef {

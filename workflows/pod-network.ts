@@ -45,10 +45,11 @@ export const view = defineQuery<PodNetworkView>(VIEW_QUERY);
 
 type Round = 'converged' | 'refused' | 'again' | 'stale';
 
-export async function podNetwork(input: PodNetworkInput): Promise<void> {
-  refuseUnknownShape(input);
+export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<void> {
+  refuseUnknownShape(pod);
   const wake = new Wake();
-  const progress = new Progress(input);
+  if (retry) wake.retry();
+  const progress = new Progress(pod);
   // A person may signal without a hint.
   setHandler(desiredChanged, (hint?: Hint | null) => {
     if (hint?.unlessInputs === undefined || hint.unlessInputs !== progress.inputsHash) wake.change();
@@ -58,13 +59,13 @@ export async function podNetwork(input: PodNetworkInput): Promise<void> {
   setHandler(view, () => progress.view());
   // Whoever cancels the run in the UI gets a clean end, not half an attach: the run itself goes on outside the cancelled scope.
   CancellationScope.current().cancelRequested.catch(() => wake.cancel());
-  await CancellationScope.nonCancellable(() => converge({ pod: input, wake, progress, steps: new OneByOne() }));
+  await CancellationScope.nonCancellable(() => converge({ pod, wake, progress, steps: new OneByOne() }));
 }
 
 async function converge(context: RunContext): Promise<void> {
   let staleRounds = 0;
   for (;;) {
-    if (needsFreshHistory()) await continueAsNew<typeof podNetwork>(context.pod);
+    if (needsFreshHistory()) await continueAsNew<typeof podNetwork>(carriedOver(context));
     const round = await oneRound(context);
     if (context.wake.cancelled) return cleanUpAfterCancel(context);
     if (context.wake.raised || round === 'again') {
@@ -231,6 +232,9 @@ async function pauseAfterStale(context: RunContext, rounds: number): Promise<voi
   const seconds = Math.min(first * 2 ** (extra - 1), longest);
   await condition(() => context.wake.raised || context.wake.cancelled, `${seconds}s`);
 }
+
+/** A change needs no carrying: every run begins with a look at everything. */
+const carriedOver = ({ pod, wake }: RunContext): PodNetworkInput => (wake.retryWanted ? { ...pod, retry: true } : pod);
 
 function needsFreshHistory(): boolean {
   const info = workflowInfo();

@@ -27,6 +27,10 @@ export class Wake {
     return this.#cancelled;
   }
 
+  get retryWanted(): boolean {
+    return this.#retry;
+  }
+
   /** Takes what was raised; from here on, only newer news count. */
   take(): { readonly retry: boolean } {
     const retry = this.#retry;

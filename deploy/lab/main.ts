@@ -8,7 +8,7 @@ import type { Lab } from './lab.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, labLayout } from './layout.ts';
 import { logFile, logTail, partNames } from './parts.ts';
 import { readState } from './state.ts';
-import { addressLines, statusLines } from './report.ts';
+import { addressLines, partLines, statusLines } from './report.ts';
 import { SEARCH_PATH } from './commands.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -40,8 +40,15 @@ named('down')
   });
 
 named('status')
-  .description('parts, versions, addresses, nodes')
-  .action(async (o: { name?: string }) => showStatus(await openLab(nameOf(o))));
+  .description('parts, versions, addresses, nodes; of a lab that is there in part, its parts')
+  .action(async (o: { name?: string }) => {
+    try {
+      await showStatus(await openLab(nameOf(o)));
+    } catch (error) {
+      for (const line of await partLines(labLayout(nameOf(o)))) print(line);
+      throw error;
+    }
+  });
 
 named('ui')
   .description('addresses to look at')

@@ -3,21 +3,13 @@ import { readyNodes } from './api-request.ts';
 import { KUBERNETES_VERSION, TEMPORAL_VERSION } from './binaries.ts';
 import { attempt } from './commands.ts';
 import type { Lab } from './lab.ts';
-import { labLayout } from './layout.ts';
+import { labLayout, type LabLayout } from './layout.ts';
 import { logFile, partNames, partPid } from './parts.ts';
 
 /** The whole state of a lab: one line per part, then nodes and addresses. */
 export async function statusLines(lab: Lab): Promise<string[]> {
-  const versions = await debianVersions();
-  const parts = partNames(lab)
-    .filter((name) => !name.startsWith('forward-'))
-    .map((name) => {
-      const pid = partPid(lab, name);
-      return [name, pid === undefined ? 'ENDED' : `pid ${pid}`, versions(name), logFile(lab, name)];
-    });
   return [
-    '',
-    ...table([['part', 'state', 'version', 'log'], ...parts]),
+    ...(await partLines(labLayout(lab.name))),
     '',
     ...(await nodeLines(lab)),
     '',
@@ -25,6 +17,18 @@ export async function statusLines(lab: Lab): Promise<string[]> {
     '',
     `next: npm run lab -- ${lab.name === 'podwire' ? '' : `--name ${lab.name} `}kubectl get pods -A`,
   ];
+}
+
+/** One line per part that was started, also of a lab that is not complete; none where there is no part. */
+export async function partLines(lab: LabLayout): Promise<string[]> {
+  const versions = await debianVersions();
+  const parts = partNames(lab)
+    .filter((name) => !name.startsWith('forward-'))
+    .map((name) => {
+      const pid = partPid(lab, name);
+      return [name, pid === undefined ? 'ENDED' : `pid ${pid}`, versions(name), logFile(lab, name)];
+    });
+  return parts.length === 0 ? [] : ['', ...table([['part', 'state', 'version', 'log'], ...parts])];
 }
 
 /** Where to look from the host. */

@@ -177,6 +177,16 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.deepEqual(pod.links, ['red']);
   });
 
+  it('tries what was refused again when it was asked to just before its run was continued by another one', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'LinkConflict' : 'ok'));
+    await pod.converge();
+    assert.equal(await pod.state(), 'Refused');
+    await pod.continued();
+    await pod.ended();
+    assert.deepEqual(pod.links, ['red']);
+  });
+
   it('refuses a VNI that another network has, without asking the node', async () => {
     const vni = lab.vni();
     const owner = await lab.pod(`red id=${vni}`);

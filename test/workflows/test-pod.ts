@@ -8,11 +8,15 @@ import {
 } from '@temporalio/client';
 import { signalPod } from '../../adapters/temporal/pod-starter.ts';
 import {
+  CONTROL_QUEUE,
   DESIRED_CHANGED,
   type Hint,
   MESSAGE_VERSION,
   POD_DELETED,
+  POD_NETWORK,
+  type PodNetworkInput,
   podWorkflowId,
+  RUN_SHAPE,
   SEARCH_STATE,
   VIEW_QUERY,
 } from '../../domain/messages.ts';
@@ -103,6 +107,16 @@ export class TestPod {
 
   async signal(name: string = DESIRED_CHANGED, hint: Partial<Hint> = {}): Promise<void> {
     await signalPod(this.#world.client, this, name, { v: MESSAGE_VERSION, reason: 'test', ...hint });
+  }
+
+  /** As the server does when a run is continued that was asked to retry. */
+  async continued(): Promise<void> {
+    const { id, uid, namespace, name } = this;
+    const input: PodNetworkInput = { v: MESSAGE_VERSION, shape: RUN_SHAPE, uid, namespace, name, retry: true };
+    await this.#world.client.workflow.start(POD_NETWORK, {
+      ...{ workflowId: id, taskQueue: CONTROL_QUEUE, args: [input] },
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    });
   }
 
   /** Signals, and waits for the end of the run. */
