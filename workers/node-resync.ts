@@ -9,6 +9,7 @@ export async function resyncNetworks(deps: NodeDeps, log: Logger, signal: AbortS
   const attachments = await deps.store.listNodeAttachments(deps.node);
   const failures: unknown[] = [];
   for (const network of FdbSync.networksOf(attachments)) {
+    if (signal.aborted) break;
     try {
       const { written, removed } = await deps.fdb.compareNetwork(network, signal);
       if (written + removed > 0)

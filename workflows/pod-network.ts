@@ -12,6 +12,7 @@ import {
   ContinueAsNew,
   defineQuery,
   defineSignal,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -43,12 +44,15 @@ export const podDeleted = defineSignal<[Hint]>(POD_DELETED);
 export const retryNow = defineSignal<[Hint?]>(RETRY_NOW);
 export const view = defineQuery<PodNetworkView>(VIEW_QUERY);
 
+/** Only runs to which it matters carry its marker. */
+const RETRY_IS_KEPT = 'retry-is-kept';
+
 type Round = 'converged' | 'refused' | 'again' | 'stale';
 
 export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<void> {
   refuseUnknownShape(pod);
   const wake = new Wake();
-  if (retry) wake.retry();
+  if (retry && patched(RETRY_IS_KEPT)) wake.retry();
   const progress = new Progress(pod);
   // A person may signal without a hint.
   setHandler(desiredChanged, (hint?: Hint | null) => {
@@ -94,7 +98,7 @@ async function cleanUpAfterCancel(context: RunContext): Promise<void> {
 async function oneRound(context: RunContext): Promise<Round> {
   const { retry } = context.wake.take();
   try {
-    if (retry) await controlStep(context, () => control.clearRefusals(context.pod));
+    if (retry) await clearRefusals(context);
     return await observeAndAct(context);
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
@@ -103,6 +107,16 @@ async function oneRound(context: RunContext): Promise<Round> {
     context.progress.control('Stuck', `unexpected: ${error instanceof Error ? error.message : String(error)}`);
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
+  }
+}
+
+/** What a person asked for outlives news that come in while it cannot be done. */
+async function clearRefusals(context: RunContext): Promise<void> {
+  try {
+    await controlStep(context, () => control.clearRefusals(context.pod));
+  } catch (error) {
+    if (error instanceof Interrupted && patched(RETRY_IS_KEPT)) context.wake.retry();
+    throw error;
   }
 }
 

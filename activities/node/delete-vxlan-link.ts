@@ -12,7 +12,10 @@ export function deleteVxlanLink(
   return underSandboxLock(deps, input, async () => {
     const record = await readFenced(deps, input, 'vxlan', ['removing']);
     const netns = await deps.door.enterIfThere(record, signal);
-    if (netns === undefined) return { outcome: 'sandbox-gone' };
+    if (netns === undefined) {
+      await deps.fdb.withDevice(record, async (device) => device.forget());
+      return { outcome: 'sandbox-gone' };
+    }
     try {
       return await deps.fdb.withDevice(record, async (device) => {
         device.forget();

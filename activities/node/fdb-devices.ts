@@ -180,8 +180,9 @@ export class FdbDevices {
       held = true;
       return { planned, letGo };
     } catch (error) {
-      if (error instanceof PodwireError && GONE.has(error.code)) return undefined;
-      throw error;
+      if (!(error instanceof PodwireError && GONE.has(error.code))) throw error;
+      this.#devices.delete(key);
+      return undefined;
     } finally {
       if (!held) await letGo();
     }

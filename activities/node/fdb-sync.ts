@@ -28,6 +28,8 @@ const WRITTEN_TOGETHER = 128;
 const COMPARED_TOGETHER = 8;
 /** Writing into hundreds of devices takes this long on a busy node; a repetition would begin anew. */
 const NETWORK_WAIT_MS = 30_000;
+/** No reading has it. */
+const NEVER_READ = 0;
 
 export class FdbSync {
   readonly #parts: FdbSyncParts;
@@ -81,17 +83,21 @@ export class FdbSync {
       if (ticket !== this.#ticket) {
         reading = this.#read(network);
         ticket = this.#ticket;
+        reading.catch(() => (ticket = NEVER_READ));
       }
       return reading;
     };
     const outcomes: SyncOutcome[] = [];
     for (const keys of slices([...(await reading).records.keys()], COMPARED_TOGETHER)) {
       if (signal.aborted) break;
-      const tookMs = await this.#networkLocks.run(key, NETWORK_WAIT_MS, busy(key), async () => {
+      let tookMs = 0;
+      const compare = async (): Promise<void> => {
         const startedAt = performance.now();
         outcomes.push(...(await this.#devices.sync(keys, { reading: current, anew: true }, signal)));
-        return performance.now() - startedAt;
-      });
+        tookMs = performance.now() - startedAt;
+      };
+      const [waited] = await Promise.allSettled([this.#networkLocks.run(key, NETWORK_WAIT_MS, busy(key), compare)]);
+      if (waited.status === 'rejected') outcomes.push(waited);
       await sleep(tookMs, undefined, { signal }).catch(() => undefined);
     }
     return summary(outcomes);

@@ -1,7 +1,8 @@
 /** One execution of one plugin: the process side of the protocol (CNI SPEC 1.1, section 2). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PodwireError } from '../../domain/failures.ts';
-import { run, type Run, type RunResult } from '../process/run.ts';
+import type { Run, RunResult } from '../process/child.ts';
+import { run } from '../process/run.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
 import type { PluginBinary } from './plugin-binary.ts';
 import { pluginFailure, type CniCommand } from './plugin-error.ts';

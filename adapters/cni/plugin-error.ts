@@ -1,7 +1,7 @@
 /** What a failed plugin says (CNI SPEC 1.1, section 5, Error) in podwire's terms. */
 import { z } from 'zod';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
-import type { RunResult } from '../process/run.ts';
+import type { RunResult } from '../process/child.ts';
 import { printable, printableTail } from './printable.ts';
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';

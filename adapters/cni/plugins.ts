@@ -6,7 +6,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { CniCall, CniCheck, CniPlugins, CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { Logger } from '../log/logger.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
-import type { Run } from '../process/run.ts';
+import type { Run } from '../process/child.ts';
 import { callEnvironment } from './call-environment.ts';
 import { checkedNothing, foundNothingLeft } from './known-quirks.ts';
 import { invokePlugin, type InvocationLimits } from './invoke-plugin.ts';

@@ -3,15 +3,8 @@ import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
-import {
-  attachmentSchema,
-  cniResultSchema,
-  markSchema,
-  memberSchema,
-  nodeSchema,
-  parseEntry,
-  sandboxSchema,
-} from './schemas.ts';
+import { storedAttachment } from './record-entries.ts';
+import { cniResultSchema, markSchema, memberSchema, nodeSchema, parseEntry, sandboxSchema } from './schemas.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
   const put = async (key: string, value: object): Promise<void> => {
@@ -53,9 +46,3 @@ export function createNodeStore(etcd: Etcd): NodeStore {
 /** Every attachment that the exec backend made, wherever its pod is. */
 export const listExecAttachments = async (etcd: Etcd): Promise<Stored<AttachmentRecord>[]> =>
   (await etcd.list(keys.execAttachmentsPrefix())).entries.map(storedAttachment);
-
-const storedAttachment = (entry: Entry): Stored<AttachmentRecord> => ({
-  key: entry.key,
-  value: parseEntry(attachmentSchema, entry),
-  modRevision: entry.modRevision,
-});

@@ -1,7 +1,7 @@
 /** What `ip -batch` and `bridge -batch` say when a line fails (iproute2 6.1: the message, then `Command failed -:N`). */
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
-import type { RunResult } from '../process/run.ts';
+import type { RunResult } from '../process/child.ts';
 
 export interface FailedLine {
   /** 1-based line of the batch. */

@@ -3,7 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { AgentKernel, AgentPlace } from '../../domain/ports/agent-kernel.ts';
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { ExecOptions, ExecResult, PodExec } from '../kubernetes/pod-exec.ts';
-import { notStarted, type RunResult } from '../process/run.ts';
+import { notStarted, type RunResult } from '../process/child.ts';
 import { createNetnsKernel, type InsideCall } from './kernel.ts';
 
 /** What kubelet and container runtimes say of one that ended between the look at it and the call. */

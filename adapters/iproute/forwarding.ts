@@ -3,7 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { FdbChange } from '../../domain/fdb.ts';
 import { neighbourDifference, type Neighbour, type NeighbourChange } from '../../domain/neighbours.ts';
 import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { RunResult } from '../process/run.ts';
+import type { RunResult } from '../process/child.ts';
 import { ABSENT_LINK, failedLines, unknownOutcome } from './batch-errors.ts';
 import type { RunInMany, RunInside } from './kernel.ts';
 import { fdbLine, fdbVerb, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';

@@ -1,7 +1,7 @@
 /** The kernel's links through iproute2, wherever that runs. */
 import type { NetnsView } from '../../domain/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { RunResult } from '../process/run.ts';
+import type { RunResult } from '../process/child.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
 import { ipLine, linkName } from './lines.ts';

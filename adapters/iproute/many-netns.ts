@@ -7,7 +7,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunOptions, RunResult } from '../process/run.ts';
+import type { RunOptions, RunResult } from '../process/child.ts';
 
 const XARGS = '/usr/bin/xargs';
 const UNSHARE = '/usr/bin/unshare';

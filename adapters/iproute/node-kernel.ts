@@ -8,7 +8,8 @@ import type { IdentifiedNetns, LinkKernel } from '../../domain/ports/link-kernel
 import { linkNamesOf } from '../netns/link-names.ts';
 import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
-import { run as runHere, type Run } from '../process/run.ts';
+import type { Run } from '../process/child.ts';
+import { run as runHere } from '../process/run.ts';
 import { createNetnsKernel, type RunInMany, type RunInside } from './kernel.ts';
 import { createManyNetns } from './many-netns.ts';
 

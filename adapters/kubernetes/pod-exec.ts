@@ -7,7 +7,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 // Not among what the library exports by name; its `Exec` would make one that ends this process's own output (see #connect).
 import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
 import { bulkhead, type BulkheadPolicy } from 'cockatiel';
-import { notStarted, type RunResult } from '../process/run.ts';
+import { notStarted, type RunResult } from '../process/child.ts';
 import { apiPath } from './client.ts';
 import { loadConfig } from './kube-config.ts';
 

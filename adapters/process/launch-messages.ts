@@ -1,5 +1,5 @@
 /** What a launcher and its process say to each other. */
-import type { RunOptions, RunResult } from './run.ts';
+import type { RunOptions, RunResult } from './child.ts';
 
 /** A file that is open in the process that asks; the inode tells whether it is still the same. */
 export interface FileThere {

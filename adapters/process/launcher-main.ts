@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import type { FileThere, LaunchAnswer, LaunchOrder } from './launch-messages.ts';
 import { ProcessRegistry } from './registry.ts';
-import { notStarted, runStarted, stdioOf, tied, type RunOptions, type RunResult } from './run.ts';
+import { notStarted, runStarted, stdioOf, tied, type RunOptions, type RunResult } from './child.ts';
 
 const [registryDir] = process.argv.slice(2);
 const registry = registryDir === undefined ? undefined : new ProcessRegistry(registryDir);
@@ -14,7 +14,7 @@ process.on('message', (message) => {
   if ('abort' in order) aborts.get(order.abort)?.abort();
   else void carryOut(order);
 });
-// Whoever asked is gone; the children die with this process.
+// Whoever asked is gone; the children die with this process, but for brief ones, which end by themselves (ADR 14).
 process.on('disconnect', () => process.exit(0));
 
 /** Without execa, which costs 0.9 ms of CPU time a child (measured): a change of the mesh may take hundreds of them. */

@@ -11,7 +11,7 @@ import { fstatSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LaunchAnswer, LaunchOrder, PlainOptions } from './launch-messages.ts';
 import { ProcessRegistry } from './registry.ts';
-import { killGroup, notStarted, SETPRIV, type Run, type RunOptions, type RunResult } from './run.ts';
+import { killGroup, notStarted, SETPRIV, type Run, type RunOptions, type RunResult } from './child.ts';
 
 export interface LauncherOptions {
   /** Where running children are noted (see ProcessRegistry); a directory of this worker alone. */
@@ -98,7 +98,10 @@ export function createLauncher(options: LauncherOptions = {}): Launcher {
         return notStarted(error instanceof Error ? error.message : String(error));
       }
     },
-    close: () => killGroup(running?.pid),
+    close: () => {
+      killGroup(running?.pid);
+      registry?.endSurvivors();
+    },
   };
 }
 

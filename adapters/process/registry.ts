@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { killGroup } from './run.ts';
+import { killGroup } from './child.ts';
 
 export class ProcessRegistry {
   readonly #dir: string;

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { killGroup } from './run.ts';
+import { killGroup } from './child.ts';
 
 export interface StreamOptions {
   /** Absolute path of the program. */

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../adapters/process/run.ts';
-import type { RunResult } from '../../adapters/process/run.ts';
+import type { RunResult } from '../../adapters/process/child.ts';
 
 /** PATH of every child of the lab. */
 export const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -1,7 +1,7 @@
 /** The lab as a library: up, down, its parts, and looks into it that owe nothing to podwire's own code. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunResult } from '../../adapters/process/run.ts';
+import type { RunResult } from '../../adapters/process/child.ts';
 import { attempt, findProgram, must, whyFailed } from './commands.ts';
 import { AGENT_IMAGE, TEST_IMAGE } from './images.ts';
 import { apiserverUrls, kubeconfigPath } from './kubeconfigs.ts';

@@ -7,7 +7,7 @@ import { eachWithLimit } from '../../activities/node/each-with-limit.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { floodTargets } from '../../deploy/demo/kernel-look.ts';
-import type { RunResult } from '../../adapters/process/run.ts';
+import type { RunResult } from '../../adapters/process/child.ts';
 import { attempt, whyFailed } from '../../deploy/lab/commands.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { MESSAGE_VERSION } from '../../domain/messages.ts';

@@ -1,6 +1,7 @@
 /** The command line as a person runs it: a process of its own, told by its environment where the lab is. */
 import { fileURLToPath } from 'node:url';
-import { run, type RunResult } from '../../adapters/process/run.ts';
+import type { RunResult } from '../../adapters/process/child.ts';
+import { run } from '../../adapters/process/run.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));

@@ -187,6 +187,21 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.deepEqual(pod.links, ['red']);
   });
 
+  it('does not forget that it was asked to try again when news come in while that cannot be done', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'LinkConflict' : 'ok'));
+    await pod.converge();
+    lab.faults.set(pod.uid, (name) => (name === 'clearRefusals' ? 'EtcdUnavailable' : undefined));
+    await pod.signal(RETRY_NOW);
+    await pod.shows('EtcdUnavailable');
+    const tries = lab.faults.count(pod.uid, 'clearRefusals');
+    await pod.signal(DESIRED_CHANGED);
+    await until('another try', () => lab.faults.count(pod.uid, 'clearRefusals') > tries);
+    lab.faults.set(pod.uid, undefined);
+    await pod.ended();
+    assert.deepEqual(pod.links, ['red']);
+  });
+
   it('refuses a VNI that another network has, without asking the node', async () => {
     const vni = lab.vni();
     const owner = await lab.pod(`red id=${vni}`);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createExecKernel } from '../../../adapters/iproute/exec-kernel.ts';
 import type { ExecOptions, ExecResult, PodExec } from '../../../adapters/kubernetes/pod-exec.ts';
-import { notStarted } from '../../../adapters/process/run.ts';
+import { notStarted } from '../../../adapters/process/child.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import type { AgentPlace } from '../../../domain/ports/agent-kernel.ts';
 
