@@ -12,13 +12,10 @@ export function deleteVxlanLink(
   return underSandboxLock(deps, input, async () => {
     const record = await readFenced(deps, input, 'vxlan', ['removing']);
     const netns = await deps.door.enterIfThere(record, signal);
-    if (netns === undefined) {
-      await deps.fdb.withDevice(record, async (device) => device.forget());
-      return { outcome: 'sandbox-gone' };
-    }
     try {
       return await deps.fdb.withDevice(record, async (device) => {
         device.forget();
+        if (netns === undefined) return { outcome: 'sandbox-gone' };
         const plan = planRemoval(await deps.kernel.observe(netns), {
           podUid: record.podUid,
           interfaceName: record.interfaceName,
@@ -31,7 +28,7 @@ export function deleteVxlanLink(
         return { outcome: plan.outcome };
       });
     } finally {
-      await netns.close();
+      await netns?.close();
     }
   });
 }

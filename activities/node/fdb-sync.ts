@@ -28,8 +28,6 @@ const WRITTEN_TOGETHER = 128;
 const COMPARED_TOGETHER = 8;
 /** Writing into hundreds of devices takes this long on a busy node; a repetition would begin anew. */
 const NETWORK_WAIT_MS = 30_000;
-/** No reading has it. */
-const NEVER_READ = 0;
 
 export class FdbSync {
   readonly #parts: FdbSyncParts;
@@ -76,29 +74,28 @@ export class FdbSync {
    */
   async compareNetwork(network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
     const key = networkKey(network);
-    let reading = this.#read(network);
-    let ticket = this.#ticket;
+    let reading: Promise<Reading> | undefined;
+    let ticket = 0;
     // Since the device was locked, nobody wrote into it by a later reading than the newest there is now.
     const current = (): Promise<Reading> => {
-      if (ticket !== this.#ticket) {
+      if (reading === undefined || ticket !== this.#ticket) {
         reading = this.#read(network);
         ticket = this.#ticket;
-        reading.catch(() => (ticket = NEVER_READ));
+        reading.catch(() => (reading = undefined));
       }
       return reading;
     };
     const outcomes: SyncOutcome[] = [];
-    for (const keys of slices([...(await reading).records.keys()], COMPARED_TOGETHER)) {
+    for (const keys of slices([...(await current()).records.keys()], COMPARED_TOGETHER)) {
       if (signal.aborted) break;
-      let tookMs = 0;
-      const compare = async (): Promise<void> => {
+      const compare = async (): Promise<number> => {
         const startedAt = performance.now();
         outcomes.push(...(await this.#devices.sync(keys, { reading: current, anew: true }, signal)));
-        tookMs = performance.now() - startedAt;
+        return performance.now() - startedAt;
       };
-      const [waited] = await Promise.allSettled([this.#networkLocks.run(key, NETWORK_WAIT_MS, busy(key), compare)]);
-      if (waited.status === 'rejected') outcomes.push(waited);
-      await sleep(tookMs, undefined, { signal }).catch(() => undefined);
+      const [took] = await Promise.allSettled([this.#networkLocks.run(key, NETWORK_WAIT_MS, busy(key), compare)]);
+      if (took.status === 'rejected') outcomes.push(took);
+      else await sleep(took.value, undefined, { signal }).catch(() => undefined);
     }
     return summary(outcomes);
   }

@@ -3,12 +3,12 @@ import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
-import { storedAttachment } from './record-entries.ts';
+import { putOperation, storedAttachment, unchanged } from './record-entries.ts';
 import { cniResultSchema, markSchema, memberSchema, nodeSchema, parseEntry, sandboxSchema } from './schemas.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
   const put = async (key: string, value: object): Promise<void> => {
-    await etcd.transact([], [{ put: key, value: JSON.stringify(value) }]);
+    await etcd.transact([], [putOperation(key, value)]);
   };
   const list = async <T>(prefix: string, parse: (entry: Entry) => T): Promise<T[]> =>
     (await etcd.list(prefix)).entries.map(parse);
@@ -37,8 +37,8 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     readNodeRecord: (node) => read(keys.nodeKey(node), (entry) => parseEntry(nodeSchema, entry)),
     putNodeRecord: (node, record) => put(keys.nodeKey(node), record),
     listTombstones: (node) => list(keys.tombstonesPrefix(node), storedAttachment),
-    removeTombstone: async ({ key, modRevision }) => {
-      await etcd.transact([{ key, is: 'unchanged', modRevision }], [{ remove: key }]);
+    removeTombstone: async (tombstone) => {
+      await etcd.transact([unchanged(tombstone)], [{ remove: tombstone.key }]);
     },
   };
 }

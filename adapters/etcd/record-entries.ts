@@ -5,10 +5,10 @@ import type { Condition, Entry, Etcd, Operation } from './client.ts';
 import { attachmentSchema, memberSchema, parseEntry } from './schemas.ts';
 
 export const putOperation = (key: string, value: unknown): Operation => ({ put: key, value: JSON.stringify(value) });
-export const unchanged = (stored: Stored<unknown>): Condition => ({
-  key: stored.key,
+export const unchanged = ({ key, modRevision }: Pick<Entry, 'key' | 'modRevision'>): Condition => ({
+  key,
   is: 'unchanged',
-  modRevision: stored.modRevision,
+  modRevision,
 });
 export const failureKeyOf = (record: AttachmentRecord): string => keys.failureKey(record.podUid, record.interfaceName);
 export const podNodeKeyOf = (record: AttachmentRecord): string => keys.podNodeKey(record.podUid, record.node);

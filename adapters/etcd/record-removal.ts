@@ -67,10 +67,7 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
       ? [STAYS]
       : [await leaveVni(etcd, record, tunnelOf(record)), ...(await leaveReplaced(etcd, record))];
   return {
-    conditions: [
-      ...unused.map((entry): Condition => ({ key: entry.key, is: 'unchanged', modRevision: entry.modRevision })),
-      ...leaving.flatMap(({ conditions }) => conditions),
-    ],
+    conditions: [...unused.map((entry) => unchanged(entry)), ...leaving.flatMap(({ conditions }) => conditions)],
     operations: [
       { remove: failureKeyOf(record) },
       ...(record.kind === 'cni' ? [{ remove: keys.cniResultKey(record) }] : []),

@@ -6,6 +6,7 @@ import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { Condition, Etcd, Operation } from './client.ts';
+import { unchanged } from './record-entries.ts';
 
 export interface Leaving {
   readonly conditions: readonly Condition[];
@@ -31,7 +32,7 @@ export async function leaveVni(etcd: Etcd, record: VxlanAttachmentRecord, tunnel
   const chosen = others[Math.floor(Math.random() * others.length)];
   if (chosen === undefined) {
     return {
-      conditions: [{ key, is: 'unchanged', modRevision: reservation.modRevision }],
+      conditions: [unchanged(reservation)],
       operations: [{ remove: key }],
       witness: undefined,
     };

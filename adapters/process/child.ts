@@ -44,7 +44,7 @@ export interface RunResult {
   readonly durationMs: number;
 }
 
-export const SETPRIV = '/usr/bin/setpriv';
+const SETPRIV = '/usr/bin/setpriv';
 const DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024;
 const PIPE_GRACE_MS = 200;
 
@@ -52,7 +52,7 @@ const PIPE_GRACE_MS = 200;
 export type Start = (options: RunOptions) => ChildProcess;
 
 /** The program and its arguments, such that it dies with who starts it. */
-export const tied = ({ file, args }: RunOptions): readonly [string, readonly string[]] => [
+export const tied = ({ file, args }: Pick<RunOptions, 'file' | 'args'>): readonly [string, readonly string[]] => [
   SETPRIV,
   ['--pdeathsig', 'KILL', '--', file, ...args],
 ];
@@ -106,7 +106,7 @@ function noted({ pid }: ChildProcess, registry: ProcessRegistry | undefined): ((
   }
 }
 
-/** What starts children: `run` itself, or a `Launcher` that calls it in a smaller process. */
+/** What runs children: `run`, or a `Launcher`, whose smaller process does it. */
 export type Run = (options: RunOptions) => Promise<RunResult>;
 
 /** Runs what `start` starts to its end, its time-out or its abortion; never throws for what the child did. */

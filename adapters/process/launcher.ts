@@ -11,7 +11,7 @@ import { fstatSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LaunchAnswer, LaunchOrder, PlainOptions } from './launch-messages.ts';
 import { ProcessRegistry } from './registry.ts';
-import { killGroup, notStarted, SETPRIV, type Run, type RunOptions, type RunResult } from './child.ts';
+import { killGroup, notStarted, tied, type Run, type RunOptions, type RunResult } from './child.ts';
 
 export interface LauncherOptions {
   /** Where running children are noted (see ProcessRegistry); a directory of this worker alone. */
@@ -109,8 +109,8 @@ function spawnLauncher({ registryDir }: LauncherOptions): ChildProcess {
   const source = import.meta.url.endsWith('.ts');
   const script = fileURLToPath(new URL(source ? 'launcher-main.ts' : 'launcher-main.js', import.meta.url));
   const flags = source ? ['--import', import.meta.resolve('tsx')] : ['--max-semi-space-size=1'];
-  const program = [process.execPath, ...flags, script, ...(registryDir === undefined ? [] : [registryDir])];
-  return spawn(SETPRIV, ['--pdeathsig', 'KILL', '--', ...program], {
+  const args = [...flags, script, ...(registryDir === undefined ? [] : [registryDir])];
+  return spawn(...tied({ file: process.execPath, args }), {
     env: {},
     cwd: '/',
     // Signals to this process's group are for this process, which may still need children to end in good order.

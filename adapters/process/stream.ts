@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { killGroup } from './child.ts';
+import { killGroup, tied } from './child.ts';
 
 export interface StreamOptions {
   /** Absolute path of the program. */
@@ -24,12 +24,11 @@ export interface LineStream {
   stop(): Promise<void>;
 }
 
-const SETPRIV = '/usr/bin/setpriv';
 const MAX_STDERR = 4_096;
 
 /** Starts a program whose output is read line by line. @throws Error when it cannot be started. */
 export async function streamLines(options: StreamOptions): Promise<LineStream> {
-  const child = spawn(SETPRIV, ['--pdeathsig', 'KILL', '--', options.file, ...options.args], {
+  const child = spawn(...tied(options), {
     env: { ...options.env },
     cwd: '/',
     detached: true,
