@@ -2,7 +2,8 @@
  * Workflow task slots for bursts: what leads to a link comes before what is only written down afterwards.
  *
  * A run's first task ends with the step on the node; what follows it (result, status, mark) comes on the sticky queue. While runs begin,
- * only a few slots go to that queue, so that CPU goes into links first. It is never starved: its tasks must be taken within
+ * and for the moment after the last of them in which its node works, that queue gets hardly any slots, so that CPU goes into links
+ * first. When runs go on beginning it gets more of them after a while: its tasks must be taken within
  * `stickyQueueScheduleToStartTimeout`, or they are replayed from the beginning.
  */
 import type { CustomSlotSupplier, SlotPermit, SlotReserveContext, WorkflowSlotInfo } from '@temporalio/worker';
@@ -12,6 +13,11 @@ export interface LinkFirstLimits {
   readonly total: number;
   /** Slots for later tasks while runs begin. */
   readonly later: number;
+  /** The same when runs have been beginning for longer than `patienceMs`. */
+  readonly laterInTheEnd: number;
+  readonly patienceMs: number;
+  /** Runs count as beginning for this long after the last of their first tasks: their nodes are at work. */
+  readonly afterglowMs: number;
 }
 
 interface Permit {
@@ -32,6 +38,10 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
   #later = 0;
   /** Of `#first`, those in which a task is worked on: runs that begin. */
   #beginning = 0;
+  /** Runs while there are such tasks, and for the afterglow. */
+  #patience: NodeJS.Timeout | undefined;
+  #isPatient = true;
+  #afterglow: NodeJS.Timeout | undefined;
 
   constructor(limits: LinkFirstLimits) {
     this.#limits = limits;
@@ -63,15 +73,38 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
   }
 
   markSlotUsed({ permit }: { permit: SlotPermit }): void {
-    if (!(permit as Permit).sticky) this.#beginning += 1;
+    if ((permit as Permit).sticky) return;
+    this.#beginning += 1;
+    this.#patience ??= setTimeout(() => {
+      this.#isPatient = false;
+      this.#grantWaiting();
+    }, this.#limits.patienceMs).unref();
   }
 
   releaseSlot({ permit, slotInfo }: { permit: SlotPermit; slotInfo?: WorkflowSlotInfo }): void {
     if ((permit as Permit).sticky) this.#later -= 1;
     else {
       this.#first -= 1;
-      if (slotInfo !== undefined) this.#beginning -= 1;
+      if (slotInfo !== undefined) {
+        this.#beginning -= 1;
+        this.#afterglow ??= setTimeout(() => this.#endAfterglow(), this.#limits.afterglowMs).unref();
+        this.#afterglow.refresh();
+      }
     }
+    this.#grantWaiting();
+  }
+
+  #endAfterglow(): void {
+    this.#afterglow = undefined;
+    // The next first task that ends begins another one.
+    if (this.#beginning > 0) return;
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+    this.#isPatient = true;
+    this.#grantWaiting();
+  }
+
+  #grantWaiting(): void {
     for (const waiting of this.#waiting) {
       if (!this.#has(waiting.permit)) continue;
       this.#waiting.delete(waiting);
@@ -81,7 +114,8 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
 
   #has({ sticky }: Permit): boolean {
     if (this.#first + this.#later >= this.#limits.total) return false;
-    return !sticky || this.#beginning === 0 || this.#later < this.#limits.later;
+    if (!sticky || (this.#beginning === 0 && this.#afterglow === undefined)) return true;
+    return this.#later < (this.#isPatient ? this.#limits.later : this.#limits.laterInTheEnd);
   }
 
   #take(permit: Permit): Permit {

@@ -41,7 +41,7 @@ const CACHED_WORKFLOWS = 500;
  * A workflow task holds its slot while its local activities run, and those have 2 s: with the SDK's forty at once a burst of forty pods
  * starved them all of CPU until each timed out.
  */
-const WORKFLOW_TASKS = { total: 20, later: 4 };
+const WORKFLOW_TASKS = { total: 20, later: 1, laterInTheEnd: 4, patienceMs: 2_000, afterglowMs: 500 };
 /** Half of the polls each for runs that begin and for their later tasks; who gets a slot first is `LinkFirstSlots`' business. */
 const SHARE_OF_NEW_RUNS = 0.5;
 const LOCAL_ACTIVITIES_AT_ONCE = 100;
@@ -93,7 +93,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     },
     nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
     // How long the tasks of a killed worker wait for it before another one gets them.
-    stickyQueueScheduleToStartTimeout: '2s',
+    stickyQueueScheduleToStartTimeout: '4s',
     // Almost all of them are local activities; what is scheduled on this queue are a few resyncs.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
     shutdownGraceTime: '5s',

@@ -9,7 +9,7 @@
  * | node: start to close     | 15 s             | a link takes 20 ms; lookupSandbox waits up to 10 s for a sandbox that is starting |
  * | node: mesh start to close| 60 s             | hundreds of devices with a thousand entries each, on a busy node                  |
  * | node: CNI start to close | 60 s           | plugins wait for locks, DHCP and allocators of their own (decision 14)            |
- * | node: heartbeat          | 3 s              | workers beat every 250 ms: a killed one is noticed in 3 s, a cancel in 1 s        |
+ * | node: heartbeat          | 3 s              | after 600 ms workers beat every 250: a killed one shows in 3 s, a cancel in 1 s   |
  * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
  * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
  * | node: stuck              | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |

@@ -2,7 +2,11 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { toApplicationFailure } from '../failure-mapping.ts';
 
-/** The server learns of a dead worker, and the worker of a cancellation, through heartbeats (decision 14). */
+/**
+ * The server learns of a dead worker, and the worker of a cancellation, through heartbeats (decision 14). Each is a write of the server's,
+ * and most steps end before the first, also in a burst; a cancellation is to be known within a second.
+ */
+const FIRST_HEARTBEAT_MS = 600;
 const HEARTBEAT_MS = 250;
 
 /** A step's work; `signal` is aborted when the activity is cancelled or the worker shuts down. */
@@ -12,7 +16,10 @@ export type Step<Input, Output> = (input: Input, signal: AbortSignal) => Promise
 export function withHeartbeat<Input, Output>(step: Step<Input, Output>): (input: Input) => Promise<Output> {
   return async (input) => {
     const context = Context.current();
-    const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+    let timer = setTimeout(() => {
+      context.heartbeat();
+      timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+    }, FIRST_HEARTBEAT_MS);
     try {
       return await step(input, context.cancellationSignal);
     } catch (error) {
