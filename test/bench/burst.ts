@@ -1,6 +1,6 @@
 /** burst: forty running pods of one node get a network at the same moment, and lose it. */
 import { floodTargets, linksIn } from '../../deploy/demo/kernel-look.ts';
-import { ensurePods, quiet, setNetworks, type BenchLab } from './bench-lab.ts';
+import { ensurePods, openConnections, quiet, setNetworks, type BenchLab } from './bench-lab.ts';
 import type { WatchedPod } from './change.ts';
 import { LinkMonitor } from './link-monitor.ts';
 import { bar, type BenchResult, type Check } from './report.ts';
@@ -62,6 +62,7 @@ interface Burst {
 
 async function burst(bench: BenchLab, watched: readonly WatchedPod[], attach: boolean): Promise<Burst> {
   const seen = watched.map(({ monitor }) => (attach ? monitor.up(LINK) : monitor.gone(LINK)));
+  await openConnections(bench);
   setWallClock();
   const startedAt = wallNow();
   const patched = Promise.all(

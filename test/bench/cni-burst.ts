@@ -1,6 +1,6 @@
 /** cni-burst: many running pods get a CNI network at the same moment, and lose it: forty of one node, a hundred of all. */
 import type { LabNode } from '../../deploy/lab/lab.ts';
-import type { BenchLab } from './bench-lab.ts';
+import { openConnections, type BenchLab } from './bench-lab.ts';
 import type { WatchedPod } from './change.ts';
 import { floorOf } from './cni-floor.ts';
 import {
@@ -151,6 +151,7 @@ async function burst(
   const parts = [...podwireParts(bench.lab.nodes), ...BACKENDS];
   const seen = watched.map(({ monitor }) => (attach ? monitor.up(LINK) : monitor.gone(LINK)));
   const said = watched.map(({ pod }) => status.says(pod.name, LINK, attach));
+  await openConnections(bench);
   const before = cpuOf(bench.lab, parts);
   setWallClock();
   const startedAt = wallNow();
