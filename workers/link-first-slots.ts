@@ -38,13 +38,14 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
   #later = 0;
   /** Of `#first`, those in which a task is worked on: runs that begin. */
   #beginning = 0;
-  /** Runs while there are such tasks, and for the afterglow. */
+  /** What `#later` may come to now: all slots, or few while there are such tasks and for the afterglow. */
+  #laterLimit: number;
   #patience: NodeJS.Timeout | undefined;
-  #isPatient = true;
   #afterglow: NodeJS.Timeout | undefined;
 
   constructor(limits: LinkFirstLimits) {
     this.#limits = limits;
+    this.#laterLimit = limits.total;
   }
 
   reserveSlot({ isSticky }: SlotReserveContext, signal: AbortSignal): Promise<SlotPermit> {
@@ -75,10 +76,10 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
   markSlotUsed({ permit }: { permit: SlotPermit }): void {
     if ((permit as Permit).sticky) return;
     this.#beginning += 1;
-    this.#patience ??= setTimeout(() => {
-      this.#isPatient = false;
-      this.#grantWaiting();
-    }, this.#limits.patienceMs).unref();
+    if (this.#patience !== undefined) return;
+    const { later, laterInTheEnd, patienceMs } = this.#limits;
+    this.#laterLimit = later;
+    this.#patience = setTimeout(() => this.#setLaterLimit(laterInTheEnd), patienceMs).unref();
   }
 
   releaseSlot({ permit, slotInfo }: { permit: SlotPermit; slotInfo?: WorkflowSlotInfo }): void {
@@ -100,7 +101,11 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
     if (this.#beginning > 0) return;
     clearTimeout(this.#patience);
     this.#patience = undefined;
-    this.#isPatient = true;
+    this.#setLaterLimit(this.#limits.total);
+  }
+
+  #setLaterLimit(limit: number): void {
+    this.#laterLimit = limit;
     this.#grantWaiting();
   }
 
@@ -114,8 +119,7 @@ export class LinkFirstSlots implements CustomSlotSupplier<WorkflowSlotInfo> {
 
   #has({ sticky }: Permit): boolean {
     if (this.#first + this.#later >= this.#limits.total) return false;
-    if (!sticky || (this.#beginning === 0 && this.#afterglow === undefined)) return true;
-    return this.#later < (this.#isPatient ? this.#limits.later : this.#limits.laterInTheEnd);
+    return !sticky || this.#later < this.#laterLimit;
   }
 
   #take(permit: Permit): Permit {

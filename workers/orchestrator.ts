@@ -92,7 +92,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
       nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
     },
     nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
-    // How long the tasks of a killed worker wait for it before another one gets them.
+    // How long the tasks of a killed worker wait for it before another one gets them. In a burst, later tasks wait there for their slots.
     stickyQueueScheduleToStartTimeout: '4s',
     // Almost all of them are local activities; what is scheduled on this queue are a few resyncs.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },

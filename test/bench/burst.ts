@@ -25,6 +25,7 @@ export async function burstBench(bench: BenchLab): Promise<BenchResult> {
     for (const pod of pods) watched.push({ pod, monitor: await LinkMonitor.open(pod.netnsPath) });
     const times: { attach: Burst[]; detach: Burst[] } = { attach: [], detach: [] };
     const checks: Check[] = [];
+    await openConnections(bench);
     for (let repeat = 1; repeat <= REPEATS; repeat += 1) {
       times.attach.push(await burst(bench, watched, true));
       checks.push(await meshIsComplete(watched, repeat));
@@ -62,7 +63,6 @@ interface Burst {
 
 async function burst(bench: BenchLab, watched: readonly WatchedPod[], attach: boolean): Promise<Burst> {
   const seen = watched.map(({ monitor }) => (attach ? monitor.up(LINK) : monitor.gone(LINK)));
-  await openConnections(bench);
   setWallClock();
   const startedAt = wallNow();
   const patched = Promise.all(

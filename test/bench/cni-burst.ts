@@ -124,6 +124,7 @@ async function repeated(
   const bursts: Bursts = { attach: [], detach: [] };
   const status = await StatusWatch.open(bench);
   try {
+    await openConnections(bench);
     for (let repeat = 1; repeat <= repeats; repeat += 1) {
       bursts.attach.push(await burst(bench, watched, status, network));
       const addresses = givenOut(bench, network.name);
@@ -151,7 +152,6 @@ async function burst(
   const parts = [...podwireParts(bench.lab.nodes), ...BACKENDS];
   const seen = watched.map(({ monitor }) => (attach ? monitor.up(LINK) : monitor.gone(LINK)));
   const said = watched.map(({ pod }) => status.says(pod.name, LINK, attach));
-  await openConnections(bench);
   const before = cpuOf(bench.lab, parts);
   setWallClock();
   const startedAt = wallNow();

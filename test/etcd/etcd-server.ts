@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tied } from '../../adapters/process/child.ts';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { createEtcd } from '../../adapters/etcd/client.ts';
 import { findProgram } from '../../deploy/lab/commands.ts';
@@ -64,15 +65,20 @@ async function startMember({ name, client, peer, cluster }: MemberSpec, extra: r
   if (file === undefined) throw new Error('etcd is not installed: apt-get install etcd-server');
   const dir = mkdtempSync(join(tmpdir(), 'podwire-test-etcd-'));
   const noteFile = join(dir, 'pid');
-  await startDaemon({
-    // It ends with this process, however that ends.
-    file: '/usr/bin/setpriv',
+  const etcd = {
+    file,
     args: [
-      ...['--pdeathsig', 'KILL', '--', file, '--name', name, '--data-dir', join(dir, 'data')],
+      ...['--name', name, '--data-dir', join(dir, 'data')],
       ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
       ...['--initial-advertise-peer-urls', peer, '--initial-cluster', cluster, '--log-level', 'error'],
       ...extra,
     ],
+  };
+  // It ends with this process, however that ends.
+  const [program, args] = tied(etcd);
+  await startDaemon({
+    file: program,
+    args,
     env: { HOME: dir },
     logFile: join(dir, 'log'),
     noteFile,

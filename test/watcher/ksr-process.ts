@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
-import type { RunResult } from '../../adapters/process/child.ts';
+import { tied, type RunResult } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
 import { builtFile } from '../../deploy/lab/built.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
@@ -42,10 +42,11 @@ export async function startKsr(lab: Lab, options: KsrOptions): Promise<KsrProces
   writeFileSync(file('etcd.conf'), options.etcdConf ?? etcdConf(lab));
   writeFileSync(file('http.conf'), `endpoint: 127.0.0.1:${port}\n`);
   const [noteFile, logFile] = [file('pid'), file('log')];
+  // It ends with this process, however that ends.
+  const [command, args] = tied({ file: process.execPath, args: program(['--config-dir', dir]) });
   await startDaemon({
-    // It ends with this process, however that ends.
-    file: '/usr/bin/setpriv',
-    args: ['--pdeathsig', 'KILL', '--', process.execPath, ...program(['--config-dir', dir])],
+    file: command,
+    args,
     env: {
       HOME: dir,
       KUBE_CONFIG: lab.kubeconfigs.admin,

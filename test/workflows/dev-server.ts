@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tied } from '../../adapters/process/child.ts';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { attempt } from '../../deploy/lab/commands.ts';
 import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
@@ -27,20 +28,19 @@ export async function startDevServer(): Promise<DevServer> {
   const noteFile = join(dir, 'pid');
   const logFile = join(dir, 'log');
   const env = { HOME: dir };
-  // It ends with this process, however that ends.
-  await startDaemon({
-    file: '/usr/bin/setpriv',
+  const server = {
+    file: binary,
     args: [
-      ...['--pdeathsig', 'KILL', '--', binary, 'server', 'start-dev', '--headless', '--log-level', 'warn'],
+      ...['server', 'start-dev', '--headless', '--log-level', 'warn'],
       ...['--ip', '127.0.0.1', '--port', String(port), '--db-filename', join(dir, 'db')],
       ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=100'],
       ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ],
-    env,
-    logFile,
-    noteFile,
-  });
+  };
+  // It ends with this process, however that ends.
+  const [file, args] = tied(server);
+  await startDaemon({ file, args, env, logFile, noteFile });
   const address = `127.0.0.1:${port}`;
   const stop = async (): Promise<void> => {
     await stopDaemon(noteFile, 'SIGTERM', GRACE_MS);
