@@ -7,7 +7,7 @@ import type { PodIdentity } from './pod-view.ts';
 export const MESSAGE_VERSION = 1;
 
 /** Newest shape of a pod's run: which commands it makes, in which order (ADR 13). */
-export const RUN_SHAPE = 2;
+export const RUN_SHAPE = 3;
 
 export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';

@@ -55,7 +55,8 @@ export class PodChanges {
   #consider(view: PodView, reason: string): void {
     // Parsing and hashing is for pods that carry the label, or carried it.
     if (!this.#inputs.isSelected(view) && !this.#signals.knows(view.uid)) return;
-    const { hash, wanting } = this.#inputs.read(view);
-    this.#signals.observe({ ...view, definitions: this.#inputs.definitionsOf(view) }, hash, wanting, reason);
+    const { hash, wanting, networks } = this.#inputs.read(view);
+    const definitions = this.#inputs.definitionsOf(view);
+    this.#signals.observe({ ...view, definitions, networks }, hash, wanting, reason);
   }
 }

@@ -4,6 +4,7 @@ import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
 import type { DefinitionLookup, DefinitionRef } from '../domain/cni/network-definition.ts';
 import { asksForNetworks, desiredInputs, referencedDefinitions } from '../domain/inputs.ts';
+import { networkKey } from '../domain/network-selection.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
 import type { PodView } from '../domain/pod-view.ts';
 import type { IpCodec } from '../domain/ports/ip-codec.ts';
@@ -13,6 +14,8 @@ export interface PodInputs {
   readonly hash: string;
   /** The pod is on a node and asks for networks, rightly or wrongly. */
   readonly wanting: boolean;
+  /** Networks that it asks for, by key. */
+  readonly networks: readonly string[];
 }
 
 const MAX_HINTED = 8;
@@ -45,7 +48,8 @@ export class PodInputsReader {
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
     // A pod that asks for nothing may still wait in its agent init container.
     const wants = asks || shutGate(pod) !== undefined;
-    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts' };
+    const networks = parsed.selections.map(({ network }) => networkKey(network));
+    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts', networks };
   }
 
   /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */

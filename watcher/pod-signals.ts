@@ -31,6 +31,8 @@ interface Wanted {
 
 interface Slot {
   pod: SignalledPod;
+  /** What the pod wished for when it was last signalled, or taken note of. */
+  toldNetworks: readonly string[];
   /** Hash last observed. */
   latest: string | undefined;
   /** The pod wants networks, or was signalled: from now on every change matters. */
@@ -97,6 +99,7 @@ export class PodSignals {
     if (this.#slots.has(pod.uid)) return;
     const slot = this.#slot(pod);
     slot.latest = hash;
+    slot.toldNetworks = pod.networks ?? [];
     slot.relevant = wanting;
   }
 
@@ -121,7 +124,7 @@ export class PodSignals {
       this.#slots.delete(pod.uid);
       return;
     }
-    const slot = this.#slot(pod);
+    const slot = this.#slot({ ...pod, networks: [] });
     slot.relevant = true;
     slot.latest = undefined;
     this.#want(slot, POD_DELETED, reason);
@@ -139,6 +142,7 @@ export class PodSignals {
     if (slot === undefined) {
       slot = {
         pod,
+        toldNetworks: [],
         latest: undefined,
         relevant: false,
         wanted: undefined,
@@ -203,8 +207,10 @@ export class PodSignals {
     slot.running = true;
     slot.sentAt = performance.now();
     slot.wanted = undefined;
+    const pod = { ...slot.pod, networksBefore: slot.toldNetworks };
+    slot.toldNetworks = pod.networks ?? slot.toldNetworks;
     try {
-      await this.#options.send(slot.pod, wanted.signal, wanted.reason, wanted.unlessInputs);
+      await this.#options.send(pod, wanted.signal, wanted.reason, wanted.unlessInputs);
       slot.failures = 0;
       this.#cautious = false;
       this.#options.onSent(wanted.signal, performance.now() - wanted.since, slot.pod);

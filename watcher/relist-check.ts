@@ -98,8 +98,8 @@ export class RelistCheck {
     // First without etcd: from here on a change is told from what was before.
     await inChunks(views(), stop, (view) => {
       if (!inputs.isSelected(view) || signals.knows(view.uid)) return;
-      const { hash, wanting } = inputs.read(view);
-      signals.note(view, hash, wanting);
+      const { hash, wanting, networks } = inputs.read(view);
+      signals.note({ ...view, networks }, hash, wanting);
     });
     const known: Known = {
       marks: await this.#options.marks.listMarks(),
@@ -107,7 +107,10 @@ export class RelistCheck {
     };
     const due: string[] = [];
     await inChunks(views(), stop, (view) => {
-      if (hasHistory(view, known)) signals.remember(view, inputs.read(view).hash);
+      if (hasHistory(view, known)) {
+        const { hash, networks } = inputs.read(view);
+        signals.remember({ ...view, networks }, hash);
+      }
       if (this.#isDue(view, known)) due.push(view.uid);
     });
     for (const uid of due) await this.#start(uid, known);
@@ -128,7 +131,8 @@ export class RelistCheck {
     // The list of the due may be minutes old by now.
     const view = this.#options.cached(uid);
     if (view === undefined || !this.#isDue(view, known)) return;
-    this.#options.signals.insist(view, this.#options.inputs.read(view).hash, 'no converged mark for these inputs');
+    const { hash, networks } = this.#options.inputs.read(view);
+    this.#options.signals.insist({ ...view, networks }, hash, 'no converged mark for these inputs');
   }
 
   async #checkGone({ marks, records }: Known): Promise<void> {

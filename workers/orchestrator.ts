@@ -5,6 +5,7 @@
 import { Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createControlActivities } from '../activities/control/index.ts';
+import { joinSteps } from '../activities/control/joined-steps.ts';
 import { createSweepControlActivities } from '../activities/control/sweep.ts';
 import { withFailpoints } from '../activities/with-failpoints.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
@@ -57,22 +58,28 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const cluster = createCluster(kube, podKeys(config.dialect));
   const records = createRecordStore(etcd);
   const signals = createSignals(temporal.client);
-  const control = createControlActivities({
-    ...{ cluster, records, signals, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 },
-    nodeGoneSeconds: config.nodeGoneSeconds,
-  });
+  const failpoints = createFailpoints(config.failpointsFile);
+  const steps = withFailpoints(
+    createControlActivities({
+      ...{ cluster, records, signals, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 },
+      nodeGoneSeconds: config.nodeGoneSeconds,
+    }),
+    failpoints,
+  );
   const runs = {
     isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod),
     removeSweepSchedule: (node: string) => removeSweepSchedule(temporal.client, node),
   };
   const reflection = createReflectionWorker(config.reflect, kube, () => log);
   const activities = {
-    ...control,
-    ...createSweepControlActivities({ cluster, records, signals, runs }),
-    ...reflection.activities,
+    ...steps,
+    ...joinSteps(steps),
+    ...withFailpoints(
+      { ...createSweepControlActivities({ cluster, records, signals, runs }), ...reflection.activities },
+      failpoints,
+    ),
   };
 
-  const failpoints = createFailpoints(config.failpointsFile);
   const stopped = new AbortController();
   const stopEarly = (): void => stopped.abort();
   process.once('SIGTERM', stopEarly);
@@ -83,7 +90,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
     ...workflowCode(),
-    activities: loggedActivities(withFailpoints(activities, failpoints), log),
+    activities: loggedActivities(activities, log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
     tuner: {
       workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),

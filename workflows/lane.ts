@@ -1,11 +1,19 @@
 /** One lane: everything to be done for one interface of the pod, in order. The undo of a step is pushed before the step. */
 import { workflowInfo } from '@temporalio/workflow';
-import type { RecordInput } from '../activities/control/inputs.ts';
+import type {
+  Begun,
+  ForgetInput,
+  IntentResult,
+  LastStep,
+  RecordInput,
+  ResultInput,
+  Token,
+} from '../activities/control/inputs.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { KnownAttachment, Observation, WishedAttachment } from '../domain/observation.ts';
 import type { Lane } from '../domain/plan.ts';
-import type { LinkResult, StepFailure } from '../domain/records.ts';
+import type { StepFailure } from '../domain/records.ts';
 import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { attachStep, detachStep } from './link-steps.ts';
@@ -23,10 +31,21 @@ export interface Detached {
 /** How a lane ended; whatever is not `done` or `refused` makes the run observe again. */
 export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale';
 
+export interface LaneRunOptions {
+  /** Called when the pod's status should be published before all lanes end. */
+  readonly onNews: () => void;
+  /** The last step is left to whoever publishes the status afterwards. */
+  readonly settlesAtEnd: boolean;
+  /** The lane's first step, taken already. */
+  readonly begun?: Begun;
+}
+
 export class LaneRun {
   readonly lane: Lane;
   readonly detached: Detached[] = [];
   attached: { interfaceName: string; network: NetworkRef } | undefined;
+  /** What is still to be done when the lane has ended with `done`. */
+  lastStep: LastStep | undefined;
   /** The first try is over, one way or another: the next lane may start. */
   yielded = false;
   ended = false;
@@ -35,14 +54,15 @@ export class LaneRun {
   #nodeIsAway = false;
   readonly #context: RunContext;
   readonly #observation: Observation;
-  readonly #onNews: () => void;
+  readonly #options: LaneRunOptions;
+  #begun: Begun | undefined;
 
-  /** @param onNews called when the pod's status should be published before all lanes end */
-  constructor(context: RunContext, observation: Observation, lane: Lane, onNews: () => void) {
+  constructor(context: RunContext, observation: Observation, lane: Lane, options: LaneRunOptions) {
     this.#context = context;
     this.#observation = observation;
     this.lane = lane;
-    this.#onNews = onNews;
+    this.#options = options;
+    this.#begun = options.begun;
   }
 
   async run(): Promise<LaneEnd> {
@@ -59,11 +79,12 @@ export class LaneRun {
   }
 
   async #run(): Promise<LaneEnd> {
-    for (const record of this.lane.remove) {
-      const refusal = await this.#detach(record, record.completed);
+    const { attach, remove } = this.lane;
+    for (const record of remove) {
+      const isLast = attach === undefined && record === remove.at(-1);
+      const refusal = await this.#detach(record, record.completed, isLast);
       if (refusal !== undefined) return this.#refuse(record.network, refusal);
     }
-    const { attach } = this.lane;
     return attach === undefined ? 'done' : this.#attach(attach.wish, attach.sandboxId);
   }
 
@@ -96,19 +117,24 @@ export class LaneRun {
 
     undo.push(() => this.#detach({ kind: wish.kind ?? 'vxlan', node, sandboxId, interfaceName, network }, completed));
     this.#show('record-intent', '', undefined, network);
-    const intent = await controlStep(context, () =>
-      control.recordIntent.executeWithOptions({ summary: `record intent: ${interfaceName} → ${networkKey(network)}` }, [
-        {
-          ...context.pod,
-          node,
-          sandboxId,
-          interfaceName,
-          inputsHash,
-          owner: { workflowId, runId },
-          ...(wish.selection === undefined ? {} : { selection: wish.selection }),
-        },
-      ]),
-    );
+    const intent =
+      this.#begunIntent() ??
+      (await controlStep(context, () =>
+        control.recordIntent.executeWithOptions(
+          { summary: `record intent: ${interfaceName} → ${networkKey(network)}` },
+          [
+            {
+              ...context.pod,
+              node,
+              sandboxId,
+              interfaceName,
+              inputsHash,
+              owner: { workflowId, runId },
+              ...(wish.selection === undefined ? {} : { selection: wish.selection }),
+            },
+          ],
+        ),
+      ));
     if (intent.kind === 'stale') throw new Stale(intent.reason);
     // Nothing was written, and what there is stays.
     if (intent.kind === 'refused' && this.lane.attach?.swaps === true) undo.length = 0;
@@ -127,7 +153,9 @@ export class LaneRun {
     });
 
     this.#show('record-result', '', undefined, network);
-    await this.#recordResult({ ...context.pod, node, sandboxId, interfaceName, modRevision }, result);
+    const recorded = { ...context.pod, node, sandboxId, interfaceName, modRevision };
+    const tellsMesh = hasFewSteps(context.pod);
+    await this.#recordResult({ ...recorded, result, tellsMesh });
     // What a CNI network does between its members is its plugins' business.
     if (kind === 'vxlan' && !hasFewSteps(context.pod)) {
       await controlStep(context, () =>
@@ -139,28 +167,51 @@ export class LaneRun {
     this.#show('attached', result.addresses.join(' '), undefined, network);
   }
 
-  async #recordResult(input: RecordInput, result: LinkResult): Promise<void> {
-    const tellsMesh = hasFewSteps(this.#context.pod);
+  /** What was begun is what the first step asks for, and is asked for once: an undo begins anew. */
+  #takeBegun(): Begun | undefined {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    return begun;
+  }
+
+  #begunIntent(): IntentResult | undefined {
+    const begun = this.#takeBegun();
+    return begun?.kind === 'intent' ? begun.result : undefined;
+  }
+
+  async #beginRemoval(input: RecordInput): Promise<Token | undefined> {
+    const begun = this.#takeBegun();
+    if (begun?.kind === 'removal') return begun.token;
+    return controlStep(this.#context, () =>
+      control.beginRemoval.executeWithOptions({ summary: `begin removal: ${input.interfaceName}` }, [input]),
+    );
+  }
+
+  async #recordResult(input: ResultInput): Promise<void> {
+    if (this.#options.settlesAtEnd) {
+      this.lastStep = { kind: 'result', input };
+      return;
+    }
     const recorded = await controlStep(this.#context, () =>
-      control.recordResult.executeWithOptions({ summary: `record result: ${input.interfaceName}` }, [
-        { ...input, result, tellsMesh },
-      ]),
+      control.recordResult.executeWithOptions({ summary: `record result: ${input.interfaceName}` }, [input]),
     );
     if (!recorded) throw new Stale('the record was written by somebody else');
   }
 
-  /** Takes an attachment out of its mesh, off the host, out of the records. Returns why the host refuses it, if it does. */
+  /**
+   * Takes an attachment out of its mesh, off the host, out of the records. Returns why the host refuses it, if it does.
+   * @param isLast nothing follows in this lane
+   */
   async #detach(
     record: Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>,
     completed: boolean,
+    isLast = false,
   ): Promise<StepFailure | undefined> {
     const context = this.#context;
     const { kind = 'vxlan', node, sandboxId, interfaceName, network } = record;
     const input: RecordInput = { ...context.pod, node, sandboxId, interfaceName, modRevision: '' };
     this.#show('begin-removal', '', 'Detaching', network);
-    const token = await controlStep(context, () =>
-      control.beginRemoval.executeWithOptions({ summary: `begin removal: ${interfaceName}` }, [input]),
-    );
+    const token = await this.#beginRemoval(input);
     // Nothing recorded, nothing made: the intent comes first.
     if (token === undefined) return undefined;
     // A pod that has ended leaves its mesh at once, whatever its node does. Of a network that a living pod gives up the other nodes are
@@ -213,15 +264,21 @@ export class LaneRun {
     const tellsMesh = !peersKnow && hasFewSteps(context.pod);
     if (!tellsMesh) await tellPeers();
     this.#show('forget', '', 'Detaching', network);
-    const forgotten = await controlStep(context, () =>
-      control.forgetAttachment.executeWithOptions({ summary: `forget ${interfaceName}` }, [
-        { ...input, modRevision: token.modRevision, tellsMesh },
-      ]),
-    );
-    if (!forgotten) throw new Stale('the record was written by somebody else');
+    await this.#forget({ ...input, modRevision: token.modRevision, tellsMesh }, isLast);
     this.detached.push({ interfaceName, network, generation: token.generation });
     this.#show('detached', '', undefined, network);
     return undefined;
+  }
+
+  async #forget(input: ForgetInput, isLast: boolean): Promise<void> {
+    if (isLast && this.#options.settlesAtEnd) {
+      this.lastStep = { kind: 'forget', input };
+      return;
+    }
+    const forgotten = await controlStep(this.#context, () =>
+      control.forgetAttachment.executeWithOptions({ summary: `forget ${input.interfaceName}` }, [input]),
+    );
+    if (!forgotten) throw new Stale('the record was written by somebody else');
   }
 
   async #refuse(network: NetworkRef, failure: StepFailure, waitsForVni?: string): Promise<LaneEnd> {
@@ -254,7 +311,7 @@ export class LaneRun {
     this.yielded = true;
     this.#nodeIsAway = state === 'NodeUnavailable';
     this.stuck = state === 'Stuck';
-    this.#onNews();
+    this.#options.onNews();
   }
 
   #show(step: string, note: string, state: Trouble['state'] | 'Refused' | 'Detaching', network: NetworkRef): void {

@@ -1,11 +1,13 @@
 /** Runs a plan's lanes: first tries in order, what fails goes on in the background, news interrupt everything that waits. */
 import { CancellationScope, condition } from '@temporalio/workflow';
+import type { Begun, LastStep, PublishInput } from '../activities/control/inputs.ts';
 import type { Observation } from '../domain/observation.ts';
 import type { Lane } from '../domain/plan.ts';
 import { control, controlStep, type RunContext } from './context.ts';
 import type { GateKeeper } from './gate.ts';
 import { LaneRun, type LaneEnd } from './lane.ts';
 import { Interrupted } from './outcome.ts';
+import { joinsSteps } from './shape.ts';
 
 export interface LanesOver {
   readonly ends: readonly LaneEnd[];
@@ -14,6 +16,8 @@ export interface LanesOver {
 }
 
 export interface LaneOptions {
+  /** What was begun of the first lane together with the observation. */
+  readonly begun?: Begun | undefined;
   readonly gate?: GateKeeper;
   /** Inputs to write the converged mark with after the last status; undefined: none. */
   readonly thenMark?: (ends: readonly LaneEnd[]) => string | undefined;
@@ -24,7 +28,7 @@ export async function runLanes(
   context: RunContext,
   observation: Observation,
   lanes: readonly Lane[],
-  { gate, thenMark }: LaneOptions = {},
+  { begun, gate, thenMark }: LaneOptions = {},
 ): Promise<LanesOver> {
   const { wake } = context;
   let over = false;
@@ -42,7 +46,16 @@ export async function runLanes(
     if (gate?.opensWithout !== true || !runs.every((run) => run.ended || run.stuck)) return;
     gateOpening.push(scope.run(() => gate.open(true)).catch(() => undefined));
   };
-  const runs = lanes.map((lane) => new LaneRun(context, observation, lane, onTrouble));
+  // With others beside it a lane says at once what it has done.
+  const settlesAtEnd = lanes.length === 1 && joinsSteps(context.pod);
+  const runs = lanes.map(
+    (lane, index) =>
+      new LaneRun(context, observation, lane, {
+        onNews: onTrouble,
+        settlesAtEnd,
+        ...(index > 0 || begun === undefined ? {} : { begun }),
+      }),
+  );
   const scope = new CancellationScope();
 
   const interrupting = (async (): Promise<void> => {
@@ -83,24 +96,49 @@ export async function runLanes(
   over = true;
   await Promise.all([interrupting, publishing]);
   const inputs = thenMark?.(settled.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : [])));
-  const marked = await publish(context, runs, inputs).catch(ignoreInterruption);
+  const last = runs[0]?.lastStep;
+  const written = await (
+    last === undefined ? publish(context, runs, inputs) : settle(context, runs, last, inputs)
+  ).catch(ignoreInterruption);
   const all = settled.map((end) => {
     if (end.status === 'rejected') throw end.reason;
-    return end.value;
+    return written === 'stale' ? ('stale' as const) : end.value;
   });
-  return { ends: all, marked: inputs === undefined ? undefined : marked };
+  return { ends: all, marked: inputs === undefined || written === 'stale' ? undefined : written };
+}
+
+/** What the only lane ends with, and the status. @returns as the activity that publishes; `stale`: the record is somebody else's now */
+async function settle(
+  context: RunContext,
+  runs: readonly LaneRun[],
+  last: LastStep,
+  thenMark: string | undefined,
+): Promise<boolean | 'stale'> {
+  const { what, input } = statusOf(context, runs, thenMark);
+  const step = `${last.kind === 'result' ? 'record result' : 'forget'}: ${last.input.interfaceName}`;
+  const { settled, marked } = await controlStep(context, () =>
+    control.settle.executeWithOptions({ summary: `${step}; ${what}` }, [{ ...input, last }]),
+  );
+  return settled ? marked : 'stale';
 }
 
 /** Writes status and events for what these lanes have done so far. @returns as the activity */
 async function publish(context: RunContext, runs: readonly LaneRun[], thenMark?: string): Promise<boolean> {
+  const { what, input } = statusOf(context, runs, thenMark);
+  return controlStep(context, () => control.publishStatus.executeWithOptions({ summary: what }, [input]));
+}
+
+function statusOf(
+  { pod }: RunContext,
+  runs: readonly LaneRun[],
+  thenMark: string | undefined,
+): { readonly what: string; readonly input: PublishInput } {
   const attached = runs.flatMap((run) => (run.attached === undefined ? [] : [run.attached]));
   const detached = runs.flatMap((run) => run.detached);
   const mark = thenMark === undefined ? {} : { thenMark };
-  const summary =
+  const what =
     thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';
-  return controlStep(context, () =>
-    control.publishStatus.executeWithOptions({ summary }, [{ ...context.pod, attached, detached, ...mark }]),
-  );
+  return { what, input: { ...pod, attached, detached, ...mark } };
 }
 
 /** News came in while the status could not be written: the next round publishes again. */

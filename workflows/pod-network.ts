@@ -16,6 +16,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Beginning, Begun } from '../activities/control/inputs.ts';
 import {
   DESIRED_CHANGED,
   POD_DELETED,
@@ -26,6 +27,7 @@ import {
 } from '../domain/messages.ts';
 import type { Observation } from '../domain/observation.ts';
 import { networkKey } from '../domain/network-selection.ts';
+import { firstStep } from '../domain/first-step.ts';
 import { plan, wantsSwap, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
@@ -36,7 +38,7 @@ import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 import { OneByOne } from './one-by-one.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
-import { hasFewSteps, includes, refuseUnknownShape } from './shape.ts';
+import { hasFewSteps, includes, joinsSteps, refuseUnknownShape } from './shape.ts';
 import { Wake } from './wake.ts';
 
 export const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
@@ -121,32 +123,60 @@ async function clearRefusals(context: RunContext): Promise<void> {
 }
 
 async function observeAndAct(context: RunContext): Promise<Round> {
-  const observation = await controlStep(context, () =>
-    control.observePod.executeWithOptions({ summary: 'observe pod, wishes and records' }, [context.pod]),
-  );
+  const { observation, begun } = await observe(context);
   context.progress.observed(observation);
   const decided = plan(observation, wantsSwap(observation) && includes(context.pod, 'swap-in-place'));
+  if (begun !== undefined && !isFirstStep(begun, decided)) return 'stale';
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 
   const held = await refuseHeld(context, observation, decided.held);
   const gate = new GateKeeper(context, observation);
   const unsettledBy = (ends: readonly LaneEnd[]): Round | undefined =>
     anotherRound(ends, context.wake.raised, decided.more);
-  // A gate is opened in between.
-  const marksAtOnce = hasFewSteps(context.pod) && observation.gate === undefined && observation.presence !== 'waiting';
   const { ends, marked } = await runLanes(context, observation, decided.lanes, {
+    begun,
     gate,
-    thenMark: (all) => (marksAtOnce && unsettledBy(all) === undefined ? observation.inputsHash : undefined),
+    thenMark: (all) =>
+      marksAtOnce(context, observation) && unsettledBy(all) === undefined ? observation.inputsHash : undefined,
   });
   const unsettled = unsettledBy(ends);
   if (unsettled !== undefined) return unsettled;
-  const refused =
-    held || observation.problems > 0 || ends.includes('refused') || observation.wished.some((wish) => wish.refused);
-  if (observation.gate !== undefined) await untilNews(context, () => gate.open(refused === true));
+  const refused = held || isRefused(observation, ends);
+  if (observation.gate !== undefined) await untilNews(context, () => gate.open(refused));
   // A waiting pod is no result to remember: its address or its node makes the next change.
   if (observation.presence === 'waiting') return 'converged';
   if (!(marked ?? (await writeMark(context, observation)))) return 'again';
   return refused ? 'refused' : 'converged';
+}
+
+/** With the last status: not where a gate is opened in between. */
+const marksAtOnce = ({ pod }: RunContext, { gate, presence }: Observation): boolean =>
+  hasFewSteps(pod) && gate === undefined && presence !== 'waiting';
+
+const isRefused = ({ problems, wished }: Observation, ends: readonly LaneEnd[]): boolean =>
+  problems > 0 || ends.includes('refused') || wished.some((wish) => wish.refused !== undefined);
+
+async function observe(context: RunContext): Promise<Beginning> {
+  const { pod } = context;
+  if (joinsSteps(pod)) {
+    const { workflowId, runId } = workflowInfo();
+    const summary = 'observe pod, wishes and records; record the first change';
+    return controlStep(context, () =>
+      control.observeAndBegin.executeWithOptions({ summary }, [{ ...pod, owner: { workflowId, runId } }]),
+    );
+  }
+  const summary = 'observe pod, wishes and records';
+  const observation = await controlStep(context, () => control.observePod.executeWithOptions({ summary }, [pod]));
+  return { observation };
+}
+
+/** Another build of the orchestrator may have planned otherwise than this one: what it began is seen by the next look. */
+function isFirstStep(begun: Begun, decided: Plan): boolean {
+  const step = firstStep(decided);
+  if (step === undefined || step.kind !== begun.kind) return false;
+  const { interfaceName, sandboxId } =
+    step.kind === 'removal' ? step.record : { ...step, interfaceName: step.wish.interfaceName };
+  return interfaceName === begun.interfaceName && sandboxId === begun.sandboxId;
 }
 
 const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<boolean> =>

@@ -1,5 +1,5 @@
 /** What a person sees of a run: search attributes, current details in the UI, and the `view` query. No decision reads it. */
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import {
   SEARCH_NAMESPACE,
@@ -12,7 +12,7 @@ import {
 import { networkKey } from '../domain/network-selection.ts';
 import { nodeOfPlace } from '../domain/place.ts';
 import type { Observation } from '../domain/observation.ts';
-import { hasFewSteps } from './shape.ts';
+import { hasFewSteps, joinsSteps } from './shape.ts';
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
 const nodeKey = defineSearchAttributeKey(SEARCH_NODE, 'KEYWORD');
@@ -59,8 +59,8 @@ export class Progress {
     this.#pod = pod;
   }
 
-  /** The inputs that the current round works on; empty before the first observation. */
-  inputsHash = '';
+  /** The inputs that the current round works on; undefined before the first observation. */
+  inputsHash: string | undefined;
 
   /** A new round: forgets the lanes of the last one. */
   observed(observation: Observation): void {
@@ -90,7 +90,8 @@ export class Progress {
 
   /** Writes what changed since the last time; to be called before the run waits for something other than its own steps. */
   flush(): void {
-    if (hasFewSteps(this.#pod)) this.#publish([...this.#newNetworks(), ...this.#newState()]);
+    if (joinsSteps(this.#pod)) this.#publish(this.#attributes().filter(isNew));
+    else if (hasFewSteps(this.#pod)) this.#publish([...this.#newNetworks(), ...this.#newState()]);
   }
 
   /** The run's last word. */
@@ -110,6 +111,18 @@ export class Progress {
     if (this.#finished && this.#control !== undefined) return this.#control;
     const states = [this.#control, ...[...this.#lanes.values()].map((lane) => lane.state)];
     return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control ?? 'Converging';
+  }
+
+  /** All of them, as they should be; before the first observation what the starter knew stays. */
+  #attributes(): SearchAttributeUpdatePair[] {
+    const state = { key: stateKey, value: this.#state() };
+    if (this.inputsHash === undefined) return [state];
+    return [
+      state,
+      { key: networksKey, value: this.#networks.length === 0 ? null : [...this.#networks] },
+      { key: nodeKey, value: this.#node === '' ? null : this.#node },
+      { key: namespaceKey, value: this.#pod.namespace },
+    ];
   }
 
   #newNetworks(): SearchAttributeUpdatePair[] {
@@ -138,6 +151,10 @@ export class Progress {
     setCurrentDetails(details(this.view(), this.#pod));
   }
 }
+
+/** Differs from what the run was started with, or wrote since. */
+const isNew = ({ key, value }: SearchAttributeUpdatePair): boolean =>
+  JSON.stringify(workflowInfo().typedSearchAttributes.get(key) ?? null) !== JSON.stringify(value);
 
 /** What a person can do about a state, or why there is nothing to do. */
 function advice(state: ProvisioningState, pod: PodNetworkInput): string | undefined {

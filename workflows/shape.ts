@@ -20,5 +20,8 @@ export function refuseUnknownShape(pod: PodNetworkInput): void {
 /** Shape 2: what follows one another on the control side is one step, and search attributes are written before a wait only. */
 export const hasFewSteps = (pod: PodNetworkInput): boolean => shapeOf(pod) >= 2;
 
+/** Shape 3: two steps that follow one another are one local activity, and a run has its search attributes from its start. */
+export const joinsSteps = (pod: PodNetworkInput): boolean => shapeOf(pod) >= 3;
+
 /** A change of the time of shape 1: part of every later shape, a patch before. */
 export const includes = (pod: PodNetworkInput, patch: string): boolean => hasFewSteps(pod) || patched(patch);

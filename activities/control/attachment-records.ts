@@ -17,7 +17,7 @@ import {
 } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
-import type { ControlActivities, IntentInput, IntentResult, RecordInput } from './inputs.ts';
+import type { ControlSteps, IntentInput, IntentResult, RecordInput } from './inputs.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { nameIn } from './wishes.ts';
 
@@ -28,7 +28,7 @@ export interface RecordDeps extends ObserveDeps {
 }
 
 type RecordActivities = Pick<
-  ControlActivities,
+  ControlSteps,
   'recordIntent' | 'recordResult' | 'recordFailure' | 'beginRemoval' | 'forgetAttachment' | 'entombAttachment'
 >;
 

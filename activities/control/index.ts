@@ -1,6 +1,6 @@
 /** The orchestrator's activities, with everything they need injected. */
 import { createRecordActivities, type RecordDeps } from './attachment-records.ts';
-import type { ControlActivities } from './inputs.ts';
+import type { ControlSteps } from './inputs.ts';
 import { createMeshActivities } from './mesh.ts';
 import { createObservePod } from './observe-pod.ts';
 import { createStatusActivities } from './pod-status.ts';
@@ -8,7 +8,7 @@ import { RecentlyObserved } from './recently-observed.ts';
 
 export type ControlDeps = Omit<RecordDeps, 'recent'>;
 
-export function createControlActivities(injected: ControlDeps): ControlActivities {
+export function createControlActivities(injected: ControlDeps): ControlSteps {
   const deps = { ...injected, recent: new RecentlyObserved() };
   return {
     observePod: createObservePod(deps),

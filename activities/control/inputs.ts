@@ -61,6 +61,43 @@ interface TellsMesh {
   readonly tellsMesh: boolean;
 }
 
+export type ResultInput = RecordInput & { readonly result: LinkResult } & TellsMesh;
+export type ForgetInput = RecordInput & TellsMesh;
+
+/** The first step of the plan that follows from an observation, taken at once. */
+export type Begun =
+  | {
+      readonly kind: 'intent';
+      readonly interfaceName: string;
+      readonly sandboxId: string;
+      readonly result: IntentResult;
+    }
+  | {
+      readonly kind: 'removal';
+      readonly interfaceName: string;
+      readonly sandboxId: string;
+      readonly node: string;
+      /** As `beginRemoval` answers. */
+      readonly token?: Token;
+    };
+
+export interface Beginning {
+  readonly observation: Observation;
+  /** Undefined: nothing was begun. */
+  readonly begun?: Begun;
+}
+
+/** The last step of a run's only lane, to be taken before the status is published. */
+export type LastStep =
+  { readonly kind: 'result'; readonly input: ResultInput } | { readonly kind: 'forget'; readonly input: ForgetInput };
+
+export interface Settled {
+  /** False: somebody else wrote the record, and no status was published. */
+  readonly settled: boolean;
+  /** As `publishStatus` answers. */
+  readonly marked: boolean;
+}
+
 export interface RefusalInput extends PodInput {
   readonly inputsHash: string;
   readonly interfaceName: string;
@@ -73,13 +110,14 @@ export interface MeshInput extends NetworkRef {
   readonly v: number;
 }
 
-export interface ControlActivities {
+/** Each does one thing. */
+export interface ControlSteps {
   /** Deletes the converged mark, then reads the pod, its wishes, its records. */
   observePod(input: PodNetworkInput): Promise<Observation>;
   /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
   /** Writes `attached`, what the kernel showed, and the membership. False: somebody else wrote the record. */
-  recordResult(input: RecordInput & { readonly result: LinkResult } & TellsMesh): Promise<boolean>;
+  recordResult(input: ResultInput): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
   recordFailure(
     input: PodInput & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
@@ -90,7 +128,7 @@ export interface ControlActivities {
   joinMesh(input: MeshInput): Promise<void>;
   leaveMesh(input: MeshInput): Promise<void>;
   /** Removes the record after the last undo, frees what nobody uses any more. */
-  forgetAttachment(input: RecordInput & TellsMesh): Promise<boolean>;
+  forgetAttachment(input: ForgetInput): Promise<boolean>;
   recordRefusal(input: RefusalInput): Promise<void>;
   /** Forgets earlier refusals, because a person asked to try again. */
   clearRefusals(input: PodInput): Promise<void>;
@@ -109,3 +147,13 @@ export interface ControlActivities {
   listMeshNodes(input: MeshInput): Promise<readonly string[]>;
   recordMesh(input: MeshInput & { readonly behind: readonly string[] }): Promise<void>;
 }
+
+/** Two steps that follow one another, as one local activity: an activity costs a run more than most of the steps do (ADR 16). */
+export interface JoinedSteps {
+  /** `observePod`, then what the plan begins with: `recordIntent` or `beginRemoval`. */
+  observeAndBegin(input: PodNetworkInput & { readonly owner: AttachmentOwner }): Promise<Beginning>;
+  /** `recordResult` or `forgetAttachment`, then `publishStatus`. */
+  settle(input: PublishInput & { readonly last: LastStep }): Promise<Settled>;
+}
+
+export type ControlActivities = ControlSteps & JoinedSteps;

@@ -1,9 +1,9 @@
 /** What the mesh needs of the control side: telling, listing, recording. */
 import { nodeOfPlace } from '../../domain/place.ts';
-import type { ControlActivities } from './inputs.ts';
+import type { ControlSteps } from './inputs.ts';
 import type { RecordDeps } from './attachment-records.ts';
 
-type MeshActivities = Pick<ControlActivities, 'joinMesh' | 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNode'>;
+type MeshActivities = Pick<ControlSteps, 'joinMesh' | 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNode'>;
 
 export function createMeshActivities({ records, signals, cluster, nodeGoneSeconds }: RecordDeps): MeshActivities {
   return {

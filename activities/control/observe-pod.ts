@@ -6,7 +6,7 @@ import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
-import type { ControlActivities } from './inputs.ts';
+import type { ControlSteps } from './inputs.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
 import { wishesOf } from './wishes.ts';
 
@@ -15,7 +15,7 @@ export interface ObserveDeps extends DesiredDeps {
   readonly recent: RecentlyObserved;
 }
 
-export function createObservePod(deps: ObserveDeps): ControlActivities['observePod'] {
+export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] {
   return async (input) => {
     const { agents } = deps.settings;
     const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);

@@ -10,9 +10,9 @@ import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../..
 import { readDesired, type Desired } from './desired.ts';
 import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
-import type { ControlActivities, PodInput, PublishInput } from './inputs.ts';
+import type { ControlSteps, PodInput, PublishInput } from './inputs.ts';
 
-type StatusActivities = Pick<ControlActivities, 'publishStatus' | 'recordRefusal' | 'clearRefusals' | 'writeMark'>;
+type StatusActivities = Pick<ControlSteps, 'publishStatus' | 'recordRefusal' | 'clearRefusals' | 'writeMark'>;
 
 export function createStatusActivities(deps: RecordDeps): StatusActivities {
   const { records } = deps;

@@ -15,9 +15,11 @@ import {
   SEARCH_NAMESPACE,
   SEARCH_NETWORKS,
   SEARCH_NODE,
+  SEARCH_STATE,
   type Hint,
   type NetworkMeshInput,
   type PodNetworkInput,
+  type ProvisioningState,
 } from '../../domain/messages.ts';
 import type { DefinitionRef } from '../../domain/cni/network-definition.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
@@ -29,6 +31,10 @@ export interface SignalledPod extends PodIdentity {
   readonly nodeName?: string;
   /** CNI networks that it names, a few at most; a hint to the run. */
   readonly definitions?: readonly DefinitionRef[];
+  /** Networks that it wishes for, by key; for search attributes. Absent: not known. */
+  readonly networks?: readonly string[];
+  /** The same as the starter saw it when it last signalled the pod. */
+  readonly networksBefore?: readonly string[];
 }
 
 /**
@@ -40,6 +46,9 @@ export const SIGNAL_SPACING_MS = 50;
 const DEADLINE_MS = 5_000;
 /** The server refuses a start with a summary of more than 400 bytes; names are ASCII, and a pod's and a node's alone may have 506. */
 const MAX_SUMMARY = 400;
+/** The server refuses a start with an attribute of more than 2 KB; the run would have that problem by itself. */
+const MAX_NETWORKS = 1_500;
+const stateAttribute = defineSearchAttributeKey(SEARCH_STATE, SearchAttributeType.KEYWORD);
 const nodeAttribute = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
 const namespaceAttribute = defineSearchAttributeKey(SEARCH_NAMESPACE, SearchAttributeType.KEYWORD);
 const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttributeType.KEYWORD_LIST);
@@ -61,8 +70,7 @@ export async function signalPod(client: Client, pod: SignalledPod, signal: strin
     ...(node === '' ? {} : { node }),
     ...(definitions.length === 0 ? {} : { definitions }),
   };
-  const attributes: SearchAttributePair[] = [{ key: namespaceAttribute, value: pod.namespace }];
-  if (node !== '') attributes.push({ key: nodeAttribute, value: node });
+  const attributes = firstAttributes(pod);
   return await signalWithStart(client, {
     type: POD_NETWORK,
     workflowId: podWorkflowId(pod),
@@ -72,6 +80,24 @@ export async function signalPod(client: Client, pod: SignalledPod, signal: strin
     attributes,
     summary: `${pod.namespace}/${pod.name}${node === '' ? '' : ` on ${node}`}`,
   });
+}
+
+/**
+ * The search attributes of a run that is started, such that it need not write them while it makes or removes links. Guesses: the run writes
+ * what turns out otherwise.
+ */
+function firstAttributes({ namespace, nodeName = '', networks, networksBefore }: SignalledPod): SearchAttributePair[] {
+  const now = networks ?? [];
+  const going = networks === undefined ? [] : (networksBefore ?? []).filter((network) => !now.includes(network));
+  const state: ProvisioningState = going.length === 0 ? 'Converging' : 'Detaching';
+  const all = [...new Set([...now, ...going])].sort();
+  const known = all.length > 0 && JSON.stringify(all).length <= MAX_NETWORKS;
+  return [
+    { key: namespaceAttribute, value: namespace },
+    { key: stateAttribute, value: state },
+    ...(nodeName === '' ? [] : [{ key: nodeAttribute, value: nodeName }]),
+    ...(known ? [{ key: networksAttribute, value: all }] : []),
+  ];
 }
 
 /** Tells the network's run that members changed, or starts one. Returns and throws like `signalPod`. */

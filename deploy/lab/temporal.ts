@@ -40,6 +40,15 @@ export function temporalServer(lab: LabLayout, binaries: Binaries): PartSpec {
       // A node's queue has two pollers; with the default four partitions a task waited up to a minute in one that nobody polled (ADR 2).
       ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
       ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
+      // For people who add search attributes to a running server; it reads them from the database at each use (ADR 16).
+      ...['--dynamic-config-value', 'system.forceSearchAttributesCacheRefreshOnRead=false'],
+      // Of runs that end within a second only the end is written; a list may show a run a second late.
+      ...['--dynamic-config-value', 'history.visibilityProcessorMaxPollRPS=1'],
+      // Finished tasks are let go that often; until then each new one is sorted in among them.
+      ...['transfer', 'timer', 'visibility'].flatMap((queue) => [
+        '--dynamic-config-value',
+        `history.${queue}ProcessorUpdateAckInterval="3s"`,
+      ]),
       ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
       ...['--log-level', 'warn'],
     ],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createControlActivities } from '../../activities/control/index.ts';
-import type { ControlActivities, IntentInput, PodInput } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput, PodInput } from '../../activities/control/inputs.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
@@ -22,7 +22,7 @@ describe('an activity that runs twice', () => {
   let server: EtcdServer;
   let etcd: Etcd;
   let records: RecordStore;
-  let control: ControlActivities;
+  let control: ControlSteps;
   const cluster = new FakeCluster();
   const meshSignals: { scope: string; reason: string }[] = [];
   /** What the mesh of the pod's network was told; each pod has a namespace of its own. */

@@ -1,7 +1,7 @@
 /** The crash points, made from the lists of activities and from the inner points that the node's activities name in their source. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ControlActivities } from '../../activities/control/inputs.ts';
+import type { ControlSteps } from '../../activities/control/inputs.ts';
 import type { NodeActivities } from '../../activities/node/inputs.ts';
 
 /**
@@ -24,7 +24,7 @@ const NODE_STEPS: Record<keyof NodeActivities, readonly Act[]> = {
   lookIntoPod: [],
 };
 
-const CONTROL_STEPS: Record<keyof ControlActivities, readonly Act[]> = {
+const CONTROL_STEPS: Record<keyof ControlSteps, readonly Act[]> = {
   observePod: ['attach', 'detach'],
   recordIntent: ['attach'],
   recordResult: ['attach'],

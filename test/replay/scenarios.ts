@@ -47,6 +47,20 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.ended();
     return pod.id;
   },
+  'known-from-the-start': async (lab) => {
+    const pod = await red(lab);
+    pod.networks = [`${pod.namespace}/red`];
+    await pod.converge();
+    return pod.id;
+  },
+  'detach-known-from-the-start': async (lab) => {
+    const pod = await red(lab);
+    await pod.converge();
+    [pod.networks, pod.networksBefore] = [[], [`${pod.namespace}/red`]];
+    await pod.annotate('');
+    await pod.ended();
+    return pod.id;
+  },
   'detach-with-peers-told-later': async (lab) => {
     const pod = await red(lab);
     await pod.converge();

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { DESIRED_CHANGED, RETRY_NOW } from '../../domain/messages.ts';
 import { until } from './limits.ts';
 import { startHarness, type Harness } from './harness.ts';
+import type { TestPod } from './test-pod.ts';
 
 describe('the run of a pod', { concurrency: true }, () => {
   let lab: Harness;
@@ -24,21 +25,83 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.equal((await pod.records())[0]?.phase, 'attached');
   });
 
-  // Each costs the server and whoever waits for a link some milliseconds (ADR 13).
-  it('takes four steps of its own to attach a network, and writes its search attributes before the node works and at the end', async () => {
-    const pod = await lab.pod(`red id=${lab.vni()}`);
-    await pod.converge();
+  /** Places of a run's local activities, of its writes of search attributes, and of its first step on a node, in its history. */
+  const places = async (pod: TestPod): Promise<{ steps: number[]; attributes: number[]; onNode: number }> => {
     const { events } = await pod.handle.fetchHistory();
-    const places = (of: (event: NonNullable<typeof events>[number]) => unknown): number[] =>
-      (events ?? []).flatMap((event, index) => ((of(event) ?? undefined) === undefined ? [] : [index]));
-    const steps = places((event) => event.markerRecordedEventAttributes);
-    const attributes = places((event) => event.upsertWorkflowSearchAttributesEventAttributes);
-    const [onNode = 0] = places((event) => event.activityTaskScheduledEventAttributes);
-    assert.equal(steps.length, 4);
+    const of = (what: (event: NonNullable<typeof events>[number]) => unknown): number[] =>
+      (events ?? []).flatMap((event, index) => ((what(event) ?? undefined) === undefined ? [] : [index]));
+    const [onNode = 0] = of((event) => event.activityTaskScheduledEventAttributes);
+    return {
+      steps: of((event) => event.markerRecordedEventAttributes),
+      attributes: of((event) => event.upsertWorkflowSearchAttributesEventAttributes),
+      onNode,
+    };
+  };
+  const searched = async (pod: TestPod): Promise<Record<string, unknown>> =>
+    Object.fromEntries(
+      (await pod.describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
+
+  // Each costs the server and whoever waits for a link some milliseconds (ADR 13, ADR 16).
+  it('takes one step of its own before the node makes a link and one after it, and says at its end how it ended', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    pod.networks = [`${pod.namespace}/red`];
+    await pod.converge();
+    const { steps, attributes, onNode } = await places(pod);
     assert.deepEqual(
-      attributes.map((place) => place < onNode),
+      steps.map((place) => place < onNode),
       [true, false],
     );
+    assert.deepEqual(
+      attributes.map((place) => place < onNode),
+      [false],
+    );
+    const { NodeName, PodNamespace, NetworkNames, ProvisioningState } = await searched(pod);
+    assert.deepEqual([NodeName, PodNamespace, ProvisioningState], ['n1', pod.namespace, 'Converged']);
+    assert.deepEqual(NetworkNames, [`${pod.namespace}/red`]);
+  });
+
+  it('takes one step before and one after the node removes a link, and is found as Detaching from its start', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    await pod.converge();
+    [pod.networks, pod.networksBefore] = [[], [`${pod.namespace}/red`]];
+    lab.nodes.script(pod.uid, 'deleteVxlanLink', () => 'hang');
+    await pod.annotate('');
+    await until('the node is at work', () => pod.steps.includes('deleteVxlanLink red'));
+    const { ProvisioningState, NetworkNames } = await searched(pod);
+    assert.deepEqual([ProvisioningState, NetworkNames], ['Detaching', [`${pod.namespace}/red`]]);
+    const { steps, attributes } = await places(pod);
+    assert.deepEqual([steps.length, attributes.length], [1, 0]);
+    lab.nodes.script(pod.uid, 'deleteVxlanLink', () => 'ok');
+    await pod.signal();
+    await pod.ended();
+    assert.deepEqual([pod.links, await pod.records()], [[], []]);
+  });
+
+  it('says before the node works what whoever started it did not know, or had wrong', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    [pod.networks, pod.networksBefore] = [['elsewhere/blue'], ['elsewhere/green']];
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'hang');
+    await pod.signal();
+    await until('the node is at work', () => pod.steps.length === 1);
+    const { ProvisioningState, NetworkNames } = await searched(pod);
+    assert.deepEqual([ProvisioningState, NetworkNames], ['Converging', [`${pod.namespace}/red`]]);
+  });
+
+  it('observes again when somebody else wrote the record while the node was at work', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => {
+      if (call === 1) void touch(pod);
+      return 'ok';
+    });
+    const touch = async ({ uid }: TestPod): Promise<void> => {
+      const [entry] = (await lab.etcd.list('/podwire/attachments/')).entries.filter(({ key }) => key.includes(uid));
+      if (entry !== undefined) await lab.etcd.transact([], [{ put: entry.key, value: entry.value }]);
+    };
+    await pod.converge();
+    assert.equal(lab.faults.count(pod.uid, 'observePod'), 2);
+    assert.deepEqual(pod.status, ['red Attached']);
+    assert.equal((await pod.records())[0]?.phase, 'attached');
   });
 
   it('does nothing on the node when everything is as it should be', async () => {

@@ -131,11 +131,11 @@ describe('away', { concurrency: true }, () => {
 
   it('an observation that the workflow cannot digest is shown as stuck, and the next one is tried', async () => {
     const pod = await lab.pod(`red id=${lab.vni()}`);
-    lab.faults.set(pod.uid, (name) => (name === 'observePod' ? 'garbage' : undefined));
+    lab.faults.garbled.add(pod.uid);
     await pod.signal();
     await pod.shows('Stuck');
     assert.match(await pod.details(), /unexpected/);
-    lab.faults.set(pod.uid, undefined);
+    lab.faults.garbled.delete(pod.uid);
     await pod.signal();
     await pod.ended(promised(AT_ONCE));
     assert.deepEqual(pod.links, ['red']);

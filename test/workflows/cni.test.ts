@@ -64,6 +64,17 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.ok(!lab.meshSignals.includes(`${pod.namespace}/green`));
   });
 
+  it('that is refused in the place of another is undone by a removal of its own, not by the one that its run began with', async () => {
+    const pod = await attached('green@net1');
+    lab.nodes.script(pod.uid, 'cniAdd', () => 'CniConfigInvalid');
+    const removals = lab.faults.count(pod.uid, 'beginRemoval');
+    await pod.select('blue@net1');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net1', 'cniDelete net1']);
+    assert.equal(lab.faults.count(pod.uid, 'beginRemoval') - removals, 2);
+    assert.deepEqual([pod.links, await recorded(pod), pod.status], [[], [], ['net1 Refused']]);
+  });
+
   it('that is refused for good is undone by cniDelete, forgotten and explained; the good one beside it stays', async () => {
     const pod = await podWith('green', 'blue');
     lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'CniConfigInvalid');

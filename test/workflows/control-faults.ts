@@ -1,15 +1,17 @@
 /** Lets the orchestrator's activities fail or hang for one pod, as they do when etcd or the API is away, and counts their calls. */
 import { Context } from '@temporalio/activity';
-import type { ControlActivities } from '../../activities/control/inputs.ts';
+import type { ControlSteps, JoinedSteps } from '../../activities/control/inputs.ts';
 import { toApplicationFailure } from '../../activities/failure-mapping.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 
-export type ControlName = keyof ControlActivities;
-/** `hang` until its time is up; `garbage` is answered; an Error is thrown as it is; undefined: nothing is wrong. */
-export type Fault = 'hang' | 'garbage' | FailureCode | Error | undefined;
+export type ControlName = keyof ControlSteps;
+/** `hang` until its time is up; an Error is thrown as it is; undefined: nothing is wrong. */
+export type Fault = 'hang' | FailureCode | Error | undefined;
 
 export class ControlFaults {
   readonly calls: { readonly of: string; readonly name: ControlName }[] = [];
+  /** Pod UIDs whose observations the workflow cannot digest. */
+  readonly garbled = new Set<string>();
   readonly #faults = new Map<string, (name: ControlName) => Fault>();
 
   /** @param of pod UID, or a network's name */
@@ -22,8 +24,20 @@ export class ControlFaults {
     return this.calls.filter((call) => call.of === of && call.name === name).length;
   }
 
+  /** The same, but for pods whose observations are garbled. */
+  garbling(joined: JoinedSteps): JoinedSteps {
+    const garbage = { observation: { known: 'garbage' } } as unknown as Awaited<
+      ReturnType<JoinedSteps['observeAndBegin']>
+    >;
+    return {
+      ...joined,
+      observeAndBegin: (input) =>
+        this.garbled.has(input.uid) ? Promise.resolve(garbage) : joined.observeAndBegin(input),
+    };
+  }
+
   /** As the orchestrator registers them: failures become ApplicationFailure. */
-  around(activities: ControlActivities): ControlActivities {
+  around(activities: ControlSteps): ControlSteps {
     const wrapped = Object.entries(activities).map(([name, activity]) => [
       name,
       async (input: { uid?: string; name?: string; node?: string }): Promise<unknown> => {
@@ -31,7 +45,6 @@ export class ControlFaults {
         this.calls.push({ of, name: name as ControlName });
         try {
           const fault = this.#faults.get(of)?.(name as ControlName);
-          if (fault === 'garbage') return { known: 'garbage' };
           if (fault !== undefined) await hit(fault);
           return await (activity as (input: unknown) => Promise<unknown>)(input);
         } catch (error) {
@@ -39,11 +52,11 @@ export class ControlFaults {
         }
       },
     ]);
-    return Object.fromEntries(wrapped) as ControlActivities;
+    return Object.fromEntries(wrapped) as ControlSteps;
   }
 }
 
-async function hit(fault: Exclude<Fault, 'garbage' | undefined>): Promise<void> {
+async function hit(fault: Exclude<Fault, undefined>): Promise<void> {
   if (fault === 'hang') await Context.current().cancelled;
   else throw fault instanceof Error ? fault : new PodwireError(fault, `scripted ${fault}`);
 }

@@ -6,6 +6,7 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
 import { createControlActivities } from '../../activities/control/index.ts';
+import { joinSteps } from '../../activities/control/joined-steps.ts';
 import { createReflectActivities } from '../../activities/reflect/index.ts';
 import { createNodeActivities } from '../../activities/node/index.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
@@ -94,11 +95,12 @@ export async function startHarness(): Promise<Harness> {
       podChanged: async () => undefined,
     },
   });
+  const steps = faults.around(control);
   const reflecting = createReflectActivities(fakeReflectDeps(reflection.cluster, reflection.store));
   await startWorker({
     taskQueue: CONTROL_QUEUE,
     ...workflowCode(),
-    activities: { ...faults.around(control), ...reflecting },
+    activities: { ...steps, ...faults.garbling(joinSteps(steps)), ...reflecting },
   });
   await startNode('n1');
 

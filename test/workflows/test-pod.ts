@@ -41,6 +41,9 @@ export class TestPod {
   readonly uid: string;
   readonly namespace: string;
   readonly name = 'web';
+  /** What whoever signals it knows of its wishes, now and before. */
+  networks: readonly string[] | undefined;
+  networksBefore: readonly string[] | undefined;
   readonly #world: PodWorld;
 
   constructor(world: PodWorld, id: string) {
@@ -106,7 +109,12 @@ export class TestPod {
   }
 
   async signal(name: string = DESIRED_CHANGED, hint: Partial<Hint> = {}): Promise<void> {
-    await signalPod(this.#world.client, this, name, { v: MESSAGE_VERSION, reason: 'test', ...hint });
+    const { networks, networksBefore } = this;
+    const known = { ...(networks && { networks }), ...(networksBefore && { networksBefore }) };
+    const { uid, namespace, name: podName } = this;
+    const nodeName = this.#world.cluster.pods.get(`${namespace}/${podName}`)?.nodeName ?? '';
+    const pod = { uid, namespace, name: podName, nodeName, ...known };
+    await signalPod(this.#world.client, pod, name, { v: MESSAGE_VERSION, reason: 'test', ...hint });
   }
 
   /** As the server does when a run is continued that was asked to retry. */

@@ -11,6 +11,8 @@ const pod = (uid: string) => ({ uid, namespace: 'default', name: `pod-${uid}`, n
 
 interface Call {
   readonly uid: string;
+  /** Networks wished for, before and now. */
+  readonly networks: readonly (readonly string[] | undefined)[];
   readonly signal: string;
   readonly answer: (error?: Error) => void;
 }
@@ -20,10 +22,11 @@ function harness(concurrency = 16) {
   const signals = new PodSignals({
     concurrency,
     backOff: { minMs: 1, maxMs: 4 },
-    send: ({ uid }, signal) =>
+    send: ({ uid, networksBefore, networks }, signal) =>
       new Promise((resolve, reject) => {
         calls.push({
           uid,
+          networks: [networksBefore, networks],
           signal,
           answer: (error) => {
             if (error === undefined) resolve();
@@ -45,6 +48,31 @@ test('the same inputs are signalled once', async () => {
   await until('acknowledged', () => signals.pending === 0);
   signals.observe(pod('u'), 'A', true, '');
   assert.equal(calls.length, 1);
+});
+
+test('each says what the pod wished for when it was last signalled, or when its wishes were taken note of', async () => {
+  const { signals, calls } = harness();
+  const wishing = (uid: string, ...networks: string[]) => ({ ...pod(uid), networks });
+  signals.observe(wishing('u', 'red'), 'A', true, '');
+  calls[0]?.answer();
+  // A change that is not signalled is no news.
+  signals.observe(wishing('u', 'red'), 'A', true, '');
+  signals.observe(wishing('u', 'blue'), 'B', true, '');
+  await until('the second is sent', () => calls.length === 2);
+  calls[1]?.answer();
+  signals.gone(pod('u'), false, '');
+  await until('the third is sent', () => calls.length === 3);
+  signals.note(wishing('v', 'green'), 'A', true);
+  signals.observe(wishing('v'), 'B', false, '');
+  assert.deepEqual(
+    calls.map(({ networks }) => networks),
+    [
+      [[], ['red']],
+      [['red'], ['blue']],
+      [['blue'], []],
+      [['green'], []],
+    ],
+  );
 });
 
 test('one signal is in flight and one waits, however many changes there are', async () => {

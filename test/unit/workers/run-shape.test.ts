@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { RUN_SHAPE } from '../../../domain/messages.ts';
-import { hasFewSteps, refuseUnknownShape } from '../../../workflows/shape.ts';
+import { hasFewSteps, joinsSteps, refuseUnknownShape } from '../../../workflows/shape.ts';
 
 const run = (shape?: number) => ({
   ...{ v: 1, uid: 'u', namespace: 'n', name: 'p' },
@@ -16,4 +16,6 @@ it('leaves a run of a shape that is newer than itself to another orchestrator', 
 it('takes a run without a shape for one of the first', () => {
   assert.equal(hasFewSteps(run()), false);
   assert.equal(hasFewSteps(run(2)), true);
+  assert.equal(joinsSteps(run(2)), false);
+  assert.equal(joinsSteps(run(3)), true);
 });

@@ -1,0 +1,47 @@
+/** Steps that follow one another, taken in one local activity (ADR 16). Each of them is what it is by itself, and may run again. */
+import { firstStep } from '../../domain/first-step.ts';
+import type { Observation } from '../../domain/observation.ts';
+import { plan } from '../../domain/plan.ts';
+import type { AttachmentOwner } from '../../domain/records.ts';
+import type { Begun, ControlSteps, JoinedSteps, PodInput, RecordInput } from './inputs.ts';
+
+/** @param steps as they are registered, with whatever is wrapped around them */
+export function joinSteps(steps: ControlSteps): JoinedSteps {
+  return {
+    observeAndBegin: async ({ owner, ...pod }) => {
+      const observation = await steps.observePod(pod);
+      const begun = await begin(steps, pod, owner, observation);
+      return { observation, ...(begun === undefined ? {} : { begun }) };
+    },
+    settle: async ({ last, ...status }) => {
+      const settled =
+        last.kind === 'result' ? await steps.recordResult(last.input) : await steps.forgetAttachment(last.input);
+      return { settled, marked: settled && (await steps.publishStatus(status)) };
+    },
+  };
+}
+
+async function begin(
+  steps: ControlSteps,
+  { v, uid, namespace, name }: PodInput,
+  owner: AttachmentOwner,
+  observation: Observation,
+): Promise<Begun | undefined> {
+  const step = firstStep(plan(observation));
+  if (step === undefined) return undefined;
+  const pod = { v, uid, namespace, name };
+  if (step.kind === 'removal') {
+    const { node, sandboxId, interfaceName } = step.record;
+    const input: RecordInput = { ...pod, node, sandboxId, interfaceName, modRevision: '' };
+    const token = await steps.beginRemoval(input);
+    return { kind: 'removal', node, sandboxId, interfaceName, ...(token === undefined ? {} : { token }) };
+  }
+  const { node, inputsHash } = observation;
+  const { sandboxId, wish } = step;
+  const { interfaceName, selection } = wish;
+  const result = await steps.recordIntent({
+    ...{ ...pod, node, sandboxId, interfaceName, inputsHash, owner },
+    ...(selection === undefined ? {} : { selection }),
+  });
+  return { kind: 'intent', interfaceName, sandboxId, result };
+}
