@@ -33,7 +33,6 @@ export async function workUntilStopped(
     const worker = await Worker.create({
       ...{ connection, activities, namespace: temporal.namespace, taskQueue: REFLECT_QUEUE, ...workflowCode() },
       maxCachedWorkflows: CACHED_WORKFLOWS,
-      workflowThreadPoolSize: 1,
       maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
       // How long the tasks of a killed worker wait for it before another one gets them.
       stickyQueueScheduleToStartTimeout: '2s',

@@ -1,4 +1,4 @@
-/** Where the workflows' code comes from: the bundle built ahead of time when it lies beside us, else the sources, bundled at start. */
+/** Where the workflows' code comes from (the bundle built ahead of time when it lies beside us, else the sources, bundled at start), and where it runs. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
@@ -6,6 +6,13 @@ import type { WorkerOptions } from '@temporalio/worker';
 const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
 const sources = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
-export function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  return existsSync(bundle) ? { workflowBundle: { codePath: bundle } } : { workflowsPath: sources };
+/**
+ * In the thread of its worker (that is what `debugMode` does, and all that it does but for a time limit that podwire's workflows run without
+ * anyway, ADR 8): two messages to another thread for each activation cost more than most activations do (ADR 17).
+ */
+const IN_THIS_THREAD = { debugMode: true } as const;
+
+export function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'debugMode'> {
+  const code = existsSync(bundle) ? { workflowBundle: { codePath: bundle } } : { workflowsPath: sources };
+  return { ...code, ...IN_THIS_THREAD };
 }

@@ -104,7 +104,7 @@ function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
   const args = [
     '--max-semi-space-size=64',
     '--import',
-    pathToFileURL(join(BUILD, 'workers/lean-workflow-threads.js')).href,
+    pathToFileURL(join(BUILD, 'workers/lean-workflows.js')).href,
     ...spec.args,
   ];
   return { ...spec, args, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
