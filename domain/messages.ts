@@ -63,6 +63,21 @@ export const SEARCH_NODE = 'NodeName';
 export const SEARCH_NAMESPACE = 'PodNamespace';
 export const SEARCH_NETWORKS = 'NetworkNames';
 
+/** In bytes of JSON: the server refuses an attribute of more than 2 KB, and with it the start, or the workflow task for ever. */
+const MAX_SHOWN_NETWORKS = 1_500;
+
+/** The value of `NetworkNames`: sorted, each once, and no more than fit. @param keys as `networkKey` makes them */
+export function shownNetworks(keys: readonly string[]): readonly string[] {
+  const shown: string[] = [];
+  let bytes = 0;
+  for (const key of [...new Set(keys)].sort()) {
+    bytes += key.length + '"",'.length;
+    if (bytes > MAX_SHOWN_NETWORKS) break;
+    shown.push(key);
+  }
+  return shown;
+}
+
 export type ProvisioningState =
   | 'Converging'
   | 'Converged'

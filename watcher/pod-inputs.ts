@@ -14,7 +14,7 @@ export interface PodInputs {
   readonly hash: string;
   /** The pod is on a node and asks for networks, rightly or wrongly. */
   readonly wanting: boolean;
-  /** Networks that it asks for, by key. */
+  /** Networks that it asks for and is to have, by key. */
   readonly networks: readonly string[];
 }
 
@@ -48,8 +48,9 @@ export class PodInputsReader {
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
     // A pod that asks for nothing may still wait in its agent init container.
     const wants = asks || shutGate(pod) !== undefined;
-    const networks = parsed.selections.map(({ network }) => networkKey(network));
-    return { hash: inputsHash(canonical), wanting: wants && pod.phaseClass === 'counts', networks };
+    const counts = pod.phaseClass === 'counts';
+    const networks = counts ? parsed.selections.map(({ network }) => networkKey(network)) : [];
+    return { hash: inputsHash(canonical), wanting: wants && counts, networks };
   }
 
   /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */

@@ -208,9 +208,9 @@ export class PodSignals {
     slot.sentAt = performance.now();
     slot.wanted = undefined;
     const pod = { ...slot.pod, networksBefore: slot.toldNetworks };
-    slot.toldNetworks = pod.networks ?? slot.toldNetworks;
     try {
       await this.#options.send(pod, wanted.signal, wanted.reason, wanted.unlessInputs);
+      slot.toldNetworks = pod.networks ?? slot.toldNetworks;
       slot.failures = 0;
       this.#cautious = false;
       this.#options.onSent(wanted.signal, performance.now() - wanted.since, slot.pod);

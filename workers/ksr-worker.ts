@@ -5,7 +5,7 @@ import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { REFLECT_QUEUE, REFLECT_SOURCES } from '../domain/reflection/messages.ts';
 import type { Observed } from './ksr-parts.ts';
 import { connectWorker } from './native-connection.ts';
-import { workflowCode } from './workflow-code.ts';
+import { workflowCode, writeStacksAsBefore } from './workflow-code.ts';
 
 /** One run for each kind of object. */
 const CACHED_WORKFLOWS = 20;
@@ -39,6 +39,7 @@ export async function workUntilStopped(
       shutdownGraceTime: '5s',
       shutdownForceTime: '15s',
     });
+    writeStacksAsBefore();
     if (stopped.aborted) return;
     tell({ state: 'running' });
     await worker.run();

@@ -33,7 +33,7 @@ import { connectWorker } from './native-connection.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
 import { createReflectionWorker } from './reflection.ts';
 import { installRuntime } from './runtime.ts';
-import { workflowCode } from './workflow-code.ts';
+import { workflowCode, writeStacksAsBefore } from './workflow-code.ts';
 
 /** One call to the API must give up before a local activity's 2 s allow a second try. */
 const API_DEADLINE_MS = 900;
@@ -106,6 +106,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     shutdownGraceTime: '5s',
     shutdownForceTime: '15s',
   });
+  writeStacksAsBefore();
   const exec = await createExecBackend({
     ...{ cluster, etcd, connection, log, failpoints, kubeconfig: config.kubeconfig },
     commandMs: config.execCommandMs,

@@ -7,10 +7,17 @@ const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
 const sources = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
 /**
- * In the thread of its worker (that is what `debugMode` does, and all that it does but for a time limit that podwire's workflows run without
- * anyway, ADR 8): two messages to another thread for each activation cost more than most activations do (ADR 17).
+ * In the thread of its worker (that is what `debugMode` does, beside a time limit that podwire's workflows run without anyway, ADR 8): two messages to another thread for each activation cost more than most activations do (ADR 17).
  */
 const IN_THIS_THREAD = { debugMode: true } as const;
+
+/**
+ * To be called when the worker is there: for workflows in its thread the SDK has taken over how the stack of any error is written, and lines of
+ * the sources would be lost.
+ */
+export function writeStacksAsBefore(): void {
+  if (process.env['PODWIRE_WORKFLOW_STACKS'] !== 'true') Reflect.deleteProperty(Error, 'prepareStackTrace');
+}
 
 export function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'debugMode'> {
   const code = existsSync(bundle) ? { workflowBundle: { codePath: bundle } } : { workflowsPath: sources };

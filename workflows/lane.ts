@@ -167,6 +167,11 @@ export class LaneRun {
     this.#show('attached', result.addresses.join(' '), undefined, network);
   }
 
+  /** Not after trouble: the status that tells of it may still wait to be written, and this must not wait for it. */
+  get #leavesLastStep(): boolean {
+    return this.#options.settlesAtEnd && !this.yielded;
+  }
+
   /** What was begun is what the first step asks for, and is asked for once: an undo begins anew. */
   #takeBegun(): Begun | undefined {
     const begun = this.#begun;
@@ -188,7 +193,7 @@ export class LaneRun {
   }
 
   async #recordResult(input: ResultInput): Promise<void> {
-    if (this.#options.settlesAtEnd) {
+    if (this.#leavesLastStep) {
       this.lastStep = { kind: 'result', input };
       return;
     }
@@ -271,7 +276,7 @@ export class LaneRun {
   }
 
   async #forget(input: ForgetInput, isLast: boolean): Promise<void> {
-    if (isLast && this.#options.settlesAtEnd) {
+    if (isLast && this.#leavesLastStep) {
       this.lastStep = { kind: 'forget', input };
       return;
     }

@@ -72,9 +72,9 @@ export async function runLanes(
   })();
 
   // An error of podwire's own in one lane ends them all, in good order: none may still run when the next round begins.
-  let unexpected: unknown;
+  let unexpected: Error | undefined;
   const failed = (error: unknown): LaneEnd => {
-    unexpected ??= error;
+    unexpected ??= error instanceof Error ? error : new Error(String(error));
     scope.cancel();
     return 'interrupted';
   };
@@ -84,14 +84,14 @@ export async function runLanes(
     if (open > 0) letStart();
     if (troubled && open > 0) statusIsOld = true;
   };
-  const ends: Promise<LaneEnd>[] = [];
+  const running: Promise<LaneEnd>[] = [];
   for (const run of runs) {
     const end = scope.run(() => run.run()).catch(failed);
-    ends.push(end.finally(onEnd));
+    running.push(end.finally(onEnd));
     await condition(() => run.yielded || wake.raised || wake.cancelled);
   }
   // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.
-  const settled = await Promise.allSettled(ends);
+  const settled = await Promise.allSettled(running);
   await Promise.all(gateOpening);
   over = true;
   await Promise.all([interrupting, publishing]);
@@ -100,11 +100,15 @@ export async function runLanes(
   const written = await (
     last === undefined ? publish(context, runs, inputs) : settle(context, runs, last, inputs)
   ).catch(ignoreInterruption);
-  const all = settled.map((end) => {
+  if (unexpected !== undefined && joinsSteps(context.pod)) throw unexpected;
+  const ends: LaneEnd[] = settled.map((end) => {
     if (end.status === 'rejected') throw end.reason;
-    return written === 'stale' ? ('stale' as const) : end.value;
+    return end.value;
   });
-  return { ends: all, marked: inputs === undefined || written === 'stale' ? undefined : written };
+  if (written === 'stale') return { ends: ['stale'], marked: undefined };
+  // News came in before the lane's last step was taken: whether it was, the next round sees.
+  if (last !== undefined && written === undefined) return { ends: ['interrupted'], marked: undefined };
+  return { ends, marked: inputs === undefined ? undefined : written };
 }
 
 /** What the only lane ends with, and the status. @returns as the activity that publishes; `stale`: the record is somebody else's now */
@@ -116,10 +120,11 @@ async function settle(
 ): Promise<boolean | 'stale'> {
   const { what, input } = statusOf(context, runs, thenMark);
   const step = `${last.kind === 'result' ? 'record result' : 'forget'}: ${last.input.interfaceName}`;
-  const { settled, marked } = await controlStep(context, () =>
+  const done = await controlStep(context, () =>
     control.settle.executeWithOptions({ summary: `${step}; ${what}` }, [{ ...input, last }]),
   );
-  return settled ? marked : 'stale';
+  if (done.outcome === 'stale') return 'stale';
+  return done.outcome === 'published' ? done.marked : publish(context, runs, thenMark);
 }
 
 /** Writes status and events for what these lanes have done so far. @returns as the activity */

@@ -176,7 +176,8 @@ function isFirstStep(begun: Begun, decided: Plan): boolean {
   if (step === undefined || step.kind !== begun.kind) return false;
   const { interfaceName, sandboxId } =
     step.kind === 'removal' ? step.record : { ...step, interfaceName: step.wish.interfaceName };
-  return interfaceName === begun.interfaceName && sandboxId === begun.sandboxId;
+  const isThere = step.kind !== 'removal' || begun.kind !== 'removal' || step.record.node === begun.node;
+  return isThere && interfaceName === begun.interfaceName && sandboxId === begun.sandboxId;
 }
 
 const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<boolean> =>

@@ -6,6 +6,7 @@ import {
   SEARCH_NETWORKS,
   SEARCH_NODE,
   SEARCH_STATE,
+  shownNetworks,
   type PodNetworkInput,
   type ProvisioningState,
 } from '../domain/messages.ts';
@@ -64,7 +65,8 @@ export class Progress {
 
   /** A new round: forgets the lanes of the last one. */
   observed(observation: Observation): void {
-    this.#node = nodeOfPlace(observation.node);
+    // Of a pod that is gone, where its records are.
+    this.#node = nodeOfPlace(observation.node || (observation.known[0]?.node ?? ''));
     this.inputsHash = observation.inputsHash;
     this.#lanes.clear();
     const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
@@ -117,9 +119,10 @@ export class Progress {
   #attributes(): SearchAttributeUpdatePair[] {
     const state = { key: stateKey, value: this.#state() };
     if (this.inputsHash === undefined) return [state];
+    const shown = shownNetworks(this.#networks);
     return [
       state,
-      { key: networksKey, value: this.#networks.length === 0 ? null : [...this.#networks] },
+      { key: networksKey, value: shown.length === 0 ? null : [...shown] },
       { key: nodeKey, value: this.#node === '' ? null : this.#node },
       { key: namespaceKey, value: this.#pod.namespace },
     ];

@@ -91,12 +91,13 @@ export interface Beginning {
 export type LastStep =
   { readonly kind: 'result'; readonly input: ResultInput } | { readonly kind: 'forget'; readonly input: ForgetInput };
 
-export interface Settled {
-  /** False: somebody else wrote the record, and no status was published. */
-  readonly settled: boolean;
-  /** As `publishStatus` answers. */
-  readonly marked: boolean;
-}
+export type Settled =
+  /** Somebody else wrote the record; no status was published. */
+  | { readonly outcome: 'stale' }
+  /** The step is done, the status could not be written. */
+  | { readonly outcome: 'unpublished' }
+  /** `marked` as `publishStatus` answers. */
+  | { readonly outcome: 'published'; readonly marked: boolean };
 
 export interface RefusalInput extends PodInput {
   readonly inputsHash: string;

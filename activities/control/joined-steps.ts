@@ -1,22 +1,36 @@
 /** Steps that follow one another, taken in one local activity (ADR 16). Each of them is what it is by itself, and may run again. */
+import { Context } from '@temporalio/activity';
 import { firstStep } from '../../domain/first-step.ts';
 import type { Observation } from '../../domain/observation.ts';
 import { plan } from '../../domain/plan.ts';
 import type { AttachmentOwner } from '../../domain/records.ts';
 import type { Begun, ControlSteps, JoinedSteps, PodInput, RecordInput } from './inputs.ts';
 
+/**
+ * Of the two seconds that a local activity has. One that timed out goes on all the same, and what it began then would come as news to a run
+ * that has looked anew meanwhile.
+ */
+const BEGINS_WITHIN_MS = 500;
+
 /** @param steps as they are registered, with whatever is wrapped around them */
 export function joinSteps(steps: ControlSteps): JoinedSteps {
   return {
     observeAndBegin: async ({ owner, ...pod }) => {
       const observation = await steps.observePod(pod);
+      if (Date.now() - Context.current().info.scheduledTimestampMs > BEGINS_WITHIN_MS) return { observation };
       const begun = await begin(steps, pod, owner, observation);
       return { observation, ...(begun === undefined ? {} : { begun }) };
     },
     settle: async ({ last, ...status }) => {
       const settled =
         last.kind === 'result' ? await steps.recordResult(last.input) : await steps.forgetAttachment(last.input);
-      return { settled, marked: settled && (await steps.publishStatus(status)) };
+      if (!settled) return { outcome: 'stale' };
+      try {
+        return { outcome: 'published', marked: await steps.publishStatus(status) };
+      } catch {
+        // The run publishes by itself then, and says why it cannot: with each try of both the other members would be told again.
+        return { outcome: 'unpublished' };
+      }
     },
   };
 }

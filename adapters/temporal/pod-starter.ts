@@ -16,6 +16,7 @@ import {
   SEARCH_NETWORKS,
   SEARCH_NODE,
   SEARCH_STATE,
+  shownNetworks,
   type Hint,
   type NetworkMeshInput,
   type PodNetworkInput,
@@ -46,8 +47,6 @@ export const SIGNAL_SPACING_MS = 50;
 const DEADLINE_MS = 5_000;
 /** The server refuses a start with a summary of more than 400 bytes; names are ASCII, and a pod's and a node's alone may have 506. */
 const MAX_SUMMARY = 400;
-/** The server refuses a start with an attribute of more than 2 KB; the run would have that problem by itself. */
-const MAX_NETWORKS = 1_500;
 const stateAttribute = defineSearchAttributeKey(SEARCH_STATE, SearchAttributeType.KEYWORD);
 const nodeAttribute = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
 const namespaceAttribute = defineSearchAttributeKey(SEARCH_NAMESPACE, SearchAttributeType.KEYWORD);
@@ -90,13 +89,12 @@ function firstAttributes({ namespace, nodeName = '', networks, networksBefore }:
   const now = networks ?? [];
   const going = networks === undefined ? [] : (networksBefore ?? []).filter((network) => !now.includes(network));
   const state: ProvisioningState = going.length === 0 ? 'Converging' : 'Detaching';
-  const all = [...new Set([...now, ...going])].sort();
-  const known = all.length > 0 && JSON.stringify(all).length <= MAX_NETWORKS;
+  const shown = shownNetworks([...now, ...going]);
   return [
     { key: namespaceAttribute, value: namespace },
     { key: stateAttribute, value: state },
     ...(nodeName === '' ? [] : [{ key: nodeAttribute, value: nodeName }]),
-    ...(known ? [{ key: networksAttribute, value: all }] : []),
+    ...(shown.length === 0 ? [] : [{ key: networksAttribute, value: [...shown] }]),
   ];
 }
 

@@ -22,7 +22,7 @@ export interface GroupContext {
   readonly fileFilter: string | undefined;
 }
 
-/** As built by the checks: the loader of sources does not reach a thread's preloads. */
+/** As built by the checks: what is preloaded in production. */
 const LEAN_WORKFLOWS = 'build/workers/lean-workflows.js';
 
 /** What a check runs, by its path in the repository. */
@@ -71,7 +71,7 @@ async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
   }
   const result = await runNode({
     args: [
-      // Workflow threads as in the orchestrator: on a busy machine the SDK's watchdog ends calls that are only slow.
+      // Workflows as in the orchestrator: on a busy machine the SDK's watchdog ends calls that are only slow.
       ...['--import', 'tsx', ...(existsSync(join(ROOT, LEAN_WORKFLOWS)) ? ['--import', `./${LEAN_WORKFLOWS}`] : [])],
       ...['--enable-source-maps', '--test', '--test-reporter=spec'],
       ...[`--test-concurrency=${group.concurrency}`, ...files.map((file) => relative(ROOT, file))],

@@ -110,6 +110,23 @@ describe('away', { concurrency: true }, () => {
     lab.faults.set(pod.uid, (name) => (name === 'publishStatus' ? 'ApiUnavailable' : undefined));
     await pod.signal();
     await pod.shows('ApiUnavailable');
+    const tries = lab.faults.count(pod.uid, 'publishStatus');
+    await until('it is tried again', () => lab.faults.count(pod.uid, 'publishStatus') > tries + 1);
+    // The other members are told of the link once, not with each try.
+    assert.equal(lab.faults.count(pod.uid, 'recordResult'), 1);
+    assert.equal(lab.meshSignals.filter((network) => network === `${pod.namespace}/red`).length, 1);
+    lab.faults.set(pod.uid, undefined);
+    await pod.ended();
+    assert.deepEqual(pod.status, ['red Attached']);
+  });
+
+  it('a link that is made at its second try is recorded while the status of the first cannot be written', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 1 ? 'ParentMissing' : 'ok'));
+    lab.faults.set(pod.uid, (name) => (name === 'publishStatus' ? 'ApiUnavailable' : undefined));
+    await pod.signal();
+    await untilAsked('the link is recorded', async () => (await pod.records())[0]?.phase === 'attached');
+    assert.deepEqual(pod.status, []);
     lab.faults.set(pod.uid, undefined);
     await pod.ended();
     assert.deepEqual(pod.status, ['red Attached']);

@@ -75,6 +75,15 @@ test('each says what the pod wished for when it was last signalled, or when its 
   );
 });
 
+test('what could not be told counts as not told', async () => {
+  const { signals, calls } = harness();
+  signals.note({ ...pod('u'), networks: ['red'] }, 'A', true);
+  signals.observe({ ...pod('u'), networks: [] }, 'B', true, '');
+  calls[0]?.answer(new Error('away'));
+  await until('it is sent again', () => calls.length === 2);
+  assert.deepEqual(calls[1]?.networks, [['red'], []]);
+});
+
 test('one signal is in flight and one waits, however many changes there are', async () => {
   const { signals, calls } = harness();
   for (let i = 0; i < 1_000; i += 1) signals.observe(pod('u'), `h${i}`, true, '');
