@@ -1,6 +1,7 @@
 /** Everything that decides about a pod's networks, in one place: the watcher hashes it, the orchestrator plans from it. */
 import { agentInputs } from './agents.ts';
 import { fitForBackend } from './backend-fit.ts';
+import { fitForNetwork } from './host-network.ts';
 import { canonicalJson, type JsonValue } from './canonical-json.ts';
 import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.ts';
 import { kaloomReferences } from './kaloom/references.ts';
@@ -30,6 +31,8 @@ export interface DesiredInputs {
   readonly parsed: ParsedSelections;
   /** Deterministic JSON of all inputs (decision 5); its hash is the `inputsHash`. Callers hash it. */
   readonly canonical: string;
+  /** The part of it that people write: a pod that starts, moves or gets an address asks for the same. */
+  readonly asked: string;
 }
 
 /** Whether a pod carries anything that some dialect reads; all others cost no parsing. */
@@ -71,20 +74,23 @@ export function desiredInputs(
     keep: parts.flatMap(({ keep }) => keep),
     foreign: parts.flatMap(({ foreign }) => foreign ?? []),
   };
-  const parsed = fitForBackend(all, pod, backend, settings.agents);
+  const parsed = fitForNetwork(fitForBackend(all, pod, backend, settings.agents), pod);
   const agents = agentInputs(pod, backend);
-  const canonical = canonicalJson({
+  const asked = {
     v: INPUTS_VERSION,
     // Plain JSON by its types; an interface has no index signature, so the compiler has to be told.
     selections: parsed.selections as unknown as JsonValue,
     problems: parsed.problems.map(({ code, message }) => ({ code, message })),
     keep: parsed.keep,
     foreign: (parsed.foreign ?? []).map(({ interfaceName, network }) => ({ interfaceName, network })),
+  };
+  const canonical = canonicalJson({
+    ...asked,
     nodeName: pod.nodeName,
     podIPs: pod.podIPs,
     phaseClass: pod.phaseClass,
     hostNetwork: pod.hostNetwork,
     ...(agents === undefined ? {} : { agents }),
   });
-  return { parsed, canonical };
+  return { parsed, canonical, asked: canonicalJson(asked) };
 }

@@ -27,6 +27,8 @@ export interface Desired {
   readonly pod: PodView;
   readonly parsed: ParsedSelections;
   readonly inputsHash: string;
+  /** Hash of what people wrote: the same before and after the pod starts. */
+  readonly askedHash: string;
 }
 
 /**
@@ -49,8 +51,8 @@ export async function readDesired(
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
   const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings), early);
-  const { parsed, canonical } = desiredInputs(pod, { declared, definitions, md5: deps.md5 }, settings, ip);
-  return { pod, parsed, inputsHash: deps.hash(canonical) };
+  const { parsed, canonical, asked } = desiredInputs(pod, { declared, definitions, md5: deps.md5 }, settings, ip);
+  return { pod, parsed, inputsHash: deps.hash(canonical), askedHash: deps.hash(asked) };
 }
 
 type Definition = NetworkDefinition | 'absent';

@@ -173,16 +173,17 @@ interface Facts extends Basis {
   readonly waiting: readonly Refusal[];
 }
 
+/** What is wrong with what was asked for is said once, not again when the pod starts or gets an address. */
 function eventsOf({ input, desired, known, refusals, failures, waiting }: Facts): PodEvent[] {
-  const { inputsHash, parsed } = desired;
+  const { askedHash, parsed } = desired;
   return [
-    ...parsed.problems.map((problem) => problemEvent(problem, 'Warning', inputsHash)),
-    ...parsed.warnings.map((warning) => problemEvent(warning, 'Warning', inputsHash)),
+    ...parsed.problems.map((problem) => problemEvent(problem, 'NetworkRefused', askedHash)),
+    ...parsed.warnings.map((warning) => problemEvent(warning, 'NetworkWarning', askedHash)),
     ...refusals.map((refusal): PodEvent => ({
       type: 'Warning',
       reason: 'NetworkRefused',
       message: `${refusal.interfaceName}: ${refusal.message}`,
-      key: `refused/${refusal.interfaceName}/${refusal.code}/${inputsHash}`,
+      key: `refused/${refusal.interfaceName}/${refusal.code}/${askedHash}`,
     })),
     ...known.flatMap((record) =>
       failures
@@ -193,7 +194,7 @@ function eventsOf({ input, desired, known, refusals, failures, waiting }: Facts)
       type: 'Warning',
       reason: 'NetworkAttachFailing',
       message: `cannot attach ${interfaceName} (network ${networkKey(network)}): ${code}: ${message}; retrying`,
-      key: `waiting/${interfaceName}/${code}/${inputsHash}`,
+      key: `waiting/${interfaceName}/${code}/${askedHash}`,
     })),
     ...known.filter((record) => wasAttached(record, input)).map(attachedEvent),
     ...input.detached.map(({ interfaceName, network, generation }): PodEvent => ({
@@ -229,12 +230,16 @@ function failureEvent(record: AttachmentRecord, failure: FailureRecord): PodEven
   };
 }
 
-function problemEvent(problem: SelectionProblem, type: PodEvent['type'], inputsHash: string): PodEvent {
+function problemEvent(
+  problem: SelectionProblem,
+  reason: 'NetworkRefused' | 'NetworkWarning',
+  askedHash: string,
+): PodEvent {
   const place = problem.line === undefined ? '' : ` (line ${problem.line})`;
   return {
-    type,
-    reason: 'NetworkRefused',
+    type: 'Warning',
+    reason,
     message: `${problem.message}${place}`,
-    key: `problem/${inputsHash}/${problem.code}/${problem.network ?? ''}/${problem.option ?? ''}/${problem.line ?? ''}/${problem.value ?? ''}`,
+    key: `problem/${askedHash}/${problem.code}/${problem.network ?? ''}/${problem.option ?? ''}/${problem.line ?? ''}/${problem.value ?? ''}`,
   };
 }

@@ -27,7 +27,7 @@ describe('a network without flooding', () => {
   let pods: PodRef[] = [];
 
   before(async () => {
-    await declareNetworks(t.lab, { [LINK]: 'id=3201 up' });
+    await declareNetworks(t.lab, { [LINK]: 'id=3251 up' });
     pods = await t.createPods([
       { name: 'a', node: t.node(0), networks: `${LINK} ip=10.42.0.1/24` },
       { name: 'b', node: t.node(1), networks: `${LINK} ip=10.42.0.2/24` },
@@ -69,7 +69,7 @@ describe('a network without flooding', () => {
   test('takes over from flooding, follows its members, and gives back to it, without losing a datagram', async (context) => {
     const traffic = await UdpTraffic.start(await netnsOf(0), await netnsOf(1), '10.42.0.2');
     try {
-      await declareNetworks(t.lab, { [LINK]: 'id=3201 up flood=false' });
+      await declareNetworks(t.lab, { [LINK]: 'id=3251 up flood=false' });
       await knows(0, ['10.42.0.2']);
       await knows(1, ['10.42.0.1']);
       const c = pods[2] as PodRef;
@@ -80,7 +80,7 @@ describe('a network without flooding', () => {
       await meshComplete(t.lab, `cluster/${LINK}`);
       await annotate(t.lab, c, undefined);
       await knows(0, ['10.42.0.2']);
-      await declareNetworks(t.lab, { [LINK]: 'id=3201 up' });
+      await declareNetworks(t.lab, { [LINK]: 'id=3251 up' });
       await knows(0, 'floods');
       await knows(1, 'floods');
       await meshComplete(t.lab, `cluster/${LINK}`);

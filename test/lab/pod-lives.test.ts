@@ -9,12 +9,13 @@ import { waitReachable } from '../../deploy/demo/ping.ts';
 import { partSpec, stopPart } from '../../deploy/lab/parts.ts';
 import { podNetnsPath, startPart, type PartSpec } from '../../deploy/lab/lab.ts';
 import { WATCHER_PART } from '../../deploy/lab/podwire.ts';
-import { labTest, waitFor, waitLink } from './harness.ts';
+import { labTest, waitEvent, waitFor, waitLink } from './harness.ts';
 import { exactlyOne, intentFirst, meshComplete, nothingLeaked, statusTruth } from './invariants.ts';
 import { readKeys } from './records.ts';
 import { findRuns } from './runs.ts';
 import { endSandbox, sandboxId } from './sandbox.ts';
 import { isServing } from './serving.ts';
+import { publishedStatus } from './status-truth.ts';
 
 describe('the life of a pod', () => {
   const t = labTest('lives');
@@ -28,25 +29,36 @@ describe('the life of a pod', () => {
     await exactlyOne(t.lab, [anchor]);
   });
 
-  test("on the node's own network is left alone, and the node keeps its links", async () => {
+  test("on the node's own network is refused once, and the node keeps its links", async () => {
     const nodeNetns = t.lab.nodes[1]?.netnsPath ?? '';
     const before = (await linksIn(nodeNetns)).map(({ name }) => name).filter((name) => !name.startsWith('veth'));
     const [pod] = (await t.createPods([
       { name: 'host', node: t.node(1), networks: 'life ip=10.51.0.9/24', spec: { hostNetwork: true } },
     ])) as [PodRef];
     const uid = await field(t.lab, pod, '{.metadata.uid}');
+    await waitEvent(t.lab, pod, 'NetworkRefused', /hostNetwork: true.*remove/);
     // Its run ends: nothing is tried again and again.
     await waitFor(
-      'a closed run of the pod',
-      async () => (await findRuns(t.lab, `WorkflowId="${runId(pod, uid)}" AND ExecutionStatus="Completed"`))[0],
+      'a closed run and its mark',
+      async () => {
+        const open = await findRuns(t.lab, `WorkflowId="${runId(pod, uid)}" AND ExecutionStatus="Running"`);
+        const marks = await readKeys(t.lab, `/podwire/pods/${uid}`);
+        return open.length === 0 && marks.length === 1 ? true : undefined;
+      },
       { limitMs: 20_000 },
     );
-    assert.deepEqual(await findRuns(t.lab, `WorkflowId="${runId(pod, uid)}" AND ExecutionStatus="Running"`), []);
     const after = (await linksIn(nodeNetns)).map(({ name }) => name).filter((name) => !name.startsWith('veth'));
     assert.deepEqual(after, before);
     assert.deepEqual(await readKeys(t.lab, `/podwire/attachments/${t.node(1)}/${uid}/`), []);
-    const events = await podwireEvents(t.lab, pod);
-    assert.ok(events.length <= 1, `one event at most, there are ${events.map(({ message }) => message).join('; ')}`);
+    assert.deepEqual(
+      (await publishedStatus(t.lab, pod)).map(({ state, code }) => `${state} ${code}`),
+      ['Refused HostNetwork'],
+    );
+    // Said before the pod ran, perhaps: that it runs is no reason to say it again.
+    assert.deepEqual(
+      (await podwireEvents(t.lab, pod)).map(({ reason }) => reason),
+      ['NetworkRefused'],
+    );
     await t.deletePods([pod]);
   });
 

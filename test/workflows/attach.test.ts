@@ -304,6 +304,15 @@ describe('the run of a pod', { concurrency: true }, () => {
     assert.match(pod.events[0] ?? '', /^NetworkRefused: .*nonsense/);
   });
 
+  it('says what is wrong once, not again when the pod starts and when it moves to another address', async () => {
+    const pod = await lab.pod('red id=nonsense');
+    for (const podIPs of [[], ['10.244.1.9'], ['10.244.1.10']]) {
+      pod.change({ podIPs });
+      await pod.converge();
+    }
+    assert.equal(pod.events.length, 1, pod.events.join('\n'));
+  });
+
   it('waits for nothing and marks nothing while the pod has no address', async () => {
     const pod = await lab.pod(`red id=${lab.vni()}`);
     pod.change({ podIPs: [] });

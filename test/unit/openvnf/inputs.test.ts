@@ -61,3 +61,42 @@ describe("the canonical inputs of a pod's networks", () => {
     assert.equal(new Set([base, ...others]).size, others.length + 1);
   });
 });
+
+describe('what people asked for', () => {
+  const asked = (annotation: string, change: Partial<PodView> = {}, data: ConfigMapData = {}): string =>
+    desiredInputs(podWith(annotation, change), around(data), settings, ipCodec).asked;
+
+  it('is the same before the pod starts, while it runs and when it has ended', () => {
+    const text = 'a id=5 up ip=10.9.0.1/24, b mtu=big';
+    const lives: Partial<PodView>[] = [
+      { phaseClass: 'waiting', nodeName: '', podIPs: [] },
+      { podIPs: [] },
+      { podIPs: ['10.244.7.7'] },
+      { phaseClass: 'ended' },
+    ];
+    assert.deepEqual([...new Set(lives.map((change) => asked(text, change)))], [asked(text)]);
+  });
+
+  it('is something else after an edit of the annotation or of the declaration', () => {
+    const all = [asked('a id=5 up'), asked('a id=6 up'), asked('a id=5 up', {}, { a: 'mtu=1400' }), asked('a')];
+    assert.equal(new Set(all).size, all.length);
+  });
+});
+
+describe("a pod on the node's own network", () => {
+  const read = (annotation: string, change: Partial<PodView> = {}, data: ConfigMapData = {}) =>
+    desiredInputs(podWith(annotation, { hostNetwork: true, ...change }), around(data), settings, ipCodec).parsed;
+
+  it('has everything it asks for refused, in one sentence that says what to do', () => {
+    for (const text of ['a id=5 up', 'a id=5 up, b id=6', 'a id=5 mtu=big', 'a']) {
+      const { selections, problems, warnings } = read(text);
+      assert.deepEqual([selections, warnings, problems.map(({ code }) => code)], [[], [], ['HostNetwork']], text);
+      assert.match(problems[0]?.message ?? '', /hostNetwork: true.*remove the annotation, or hostNetwork/);
+    }
+  });
+
+  it('that asks for nothing has no problem', () => {
+    assert.deepEqual(read('').problems, []);
+    assert.deepEqual(read('a id=5 up', { labels: {} }).problems, []);
+  });
+});
