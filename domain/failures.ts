@@ -33,6 +33,7 @@ export const FAILURES = {
   VniFixed: 'terminal',
   InterfaceConflict: 'terminal',
   CniConfigInvalid: 'terminal',
+  CapabilityIgnored: 'terminal',
   InvalidLink: 'terminal',
   NetnsRefused: 'terminal',
   RecordInvalid: 'terminal',

@@ -26,6 +26,8 @@ export interface Detached {
   readonly interfaceName: string;
   readonly network: NetworkRef;
   readonly generation: number;
+  /** Of the record when its removal began: generations begin anew with a record. */
+  readonly revision: string;
 }
 
 /** How a lane ended; whatever is not `done` or `refused` makes the run observe again. */
@@ -270,7 +272,7 @@ export class LaneRun {
     if (!tellsMesh) await tellPeers();
     this.#show('forget', '', 'Detaching', network);
     await this.#forget({ ...input, modRevision: token.modRevision, tellsMesh }, isLast);
-    this.detached.push({ interfaceName, network, generation: token.generation });
+    this.detached.push({ interfaceName, network, generation: token.generation, revision: token.modRevision });
     this.#show('detached', '', undefined, network);
     return undefined;
   }

@@ -259,6 +259,13 @@ function isSameIntent(deps: RecordDeps, known: AttachmentRecord, wanted: Attachm
     known.phase === 'intent' &&
     known.agent?.containerId === wanted.agent?.containerId &&
     networkKey(known.network) === networkKey(wanted.network) &&
-    ofRecord(deps.hash, known).linkHash === ofRecord(deps.hash, wanted).linkHash
+    ofRecord(deps.hash, known).linkHash === ofRecord(deps.hash, wanted).linkHash &&
+    isSameConfig(known, wanted)
   );
+}
+
+/** A definition that was corrected while its attachment failed is what the next attempt is for. */
+function isSameConfig(known: AttachmentRecord, wanted: AttachmentRecord): boolean {
+  if (known.kind !== 'cni' || wanted.kind !== 'cni') return true;
+  return known.configText === wanted.configText && known.definitionUid === wanted.definitionUid;
 }

@@ -51,6 +51,8 @@ export interface PublishInput extends PodInput {
     readonly interfaceName: string;
     readonly network: NetworkRef;
     readonly generation: number;
+    /** Absent in what older builds wrote. */
+    readonly revision?: string;
   }[];
   /** Inputs to write the converged mark with afterwards, as `writeMark` does. */
   readonly thenMark?: string;

@@ -45,6 +45,8 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
 interface Basis {
   readonly desired: Desired;
   readonly known: readonly AttachmentRecord[];
+  /** What makes a life of an attachment one and the same: its generation begins anew with its record. */
+  readonly revisionOf: (record: AttachmentRecord) => string;
   readonly wishes: readonly Wish[];
   /** Also those that are decided anew each time. */
   readonly refusals: readonly Refusal[];
@@ -57,7 +59,15 @@ async function basisOf(deps: RecordDeps, desired: Desired): Promise<Basis> {
   const known = recorded.attachments.map(({ value }) => value);
   const wishes = wishesOf(deps.hash, desired, known);
   const current = recorded.refusals.filter((refusal) => refusal.inputsHash === inputsHash);
-  return { desired, known, wishes, refusals: [...current, ...conflictsOf(wishes)], failures: recorded.failures };
+  const revisions = new Map(recorded.attachments.map(({ value, modRevision }) => [value, modRevision]));
+  return {
+    desired,
+    known,
+    revisionOf: (record) => revisions.get(record) ?? '',
+    wishes,
+    refusals: [...current, ...conflictsOf(wishes)],
+    failures: recorded.failures,
+  };
 }
 
 /**
@@ -174,7 +184,7 @@ interface Facts extends Basis {
 }
 
 /** What is wrong with what was asked for is said once, not again when the pod starts or gets an address. */
-function eventsOf({ input, desired, known, refusals, failures, waiting }: Facts): PodEvent[] {
+function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiting }: Facts): PodEvent[] {
   const { askedHash, parsed } = desired;
   return [
     ...parsed.problems.map((problem) => problemEvent(problem, 'NetworkRefused', askedHash)),
@@ -183,25 +193,25 @@ function eventsOf({ input, desired, known, refusals, failures, waiting }: Facts)
       type: 'Warning',
       reason: 'NetworkRefused',
       message: `${refusal.interfaceName}: ${refusal.message}`,
-      key: `refused/${refusal.interfaceName}/${refusal.code}/${askedHash}`,
+      key: `refused/${refusal.interfaceName}/${refusal.code}/${askedHash}/${refusal.message}`,
     })),
     ...known.flatMap((record) =>
       failures
         .filter((failure) => failure.interfaceName === record.interfaceName)
-        .map((failure) => failureEvent(record, failure)),
+        .map((failure) => failureEvent(record, revisionOf(record), failure)),
     ),
     ...waiting.map(({ interfaceName, network, code, message }): PodEvent => ({
       type: 'Warning',
       reason: 'NetworkAttachFailing',
       message: `cannot attach ${interfaceName} (network ${networkKey(network)}): ${code}: ${message}; retrying`,
-      key: `waiting/${interfaceName}/${code}/${askedHash}`,
+      key: `waiting/${interfaceName}/${code}/${askedHash}/${message}`,
     })),
-    ...known.filter((record) => wasAttached(record, input)).map(attachedEvent),
-    ...input.detached.map(({ interfaceName, network, generation }): PodEvent => ({
+    ...known.filter((record) => wasAttached(record, input)).map((record) => attachedEvent(record, revisionOf(record))),
+    ...input.detached.map(({ interfaceName, network, generation, revision }): PodEvent => ({
       type: 'Normal',
       reason: 'NetworkDetached',
       message: `detached ${interfaceName} from network ${networkKey(network)}`,
-      key: `detached/${interfaceName}/${networkKey(network)}/${generation}/${input.uid}`,
+      key: `detached/${interfaceName}/${networkKey(network)}/${revision ?? generation}/${input.uid}`,
     })),
   ];
 }
@@ -209,24 +219,24 @@ function eventsOf({ input, desired, known, refusals, failures, waiting }: Facts)
 const wasAttached = (record: AttachmentRecord, input: PublishInput): boolean =>
   record.phase === 'attached' && input.attached.some((attached) => attached.interfaceName === record.interfaceName);
 
-function attachedEvent(record: AttachmentRecord): PodEvent {
+function attachedEvent(record: AttachmentRecord, revision: string): PodEvent {
   const addresses = record.result?.addresses.join(', ') ?? '';
   return {
     type: 'Normal',
     reason: 'NetworkAttached',
     message: `attached ${record.interfaceName} to network ${networkKey(record.network)}${addresses === '' ? '' : ` with ${addresses}`}`,
-    key: `attached/${record.sandboxId}/${record.interfaceName}/${record.generation}`,
+    key: `attached/${record.sandboxId}/${record.interfaceName}/${revision}`,
   };
 }
 
-function failureEvent(record: AttachmentRecord, failure: FailureRecord): PodEvent {
-  const { interfaceName, generation, sandboxId, phase } = record;
+function failureEvent(record: AttachmentRecord, revision: string, failure: FailureRecord): PodEvent {
+  const { interfaceName, sandboxId, phase } = record;
   const verb = phase === 'removing' ? 'detach' : 'attach';
   return {
     type: 'Warning',
     reason: phase === 'removing' ? 'NetworkDetachFailing' : 'NetworkAttachFailing',
     message: `cannot ${verb} ${interfaceName} (network ${networkKey(record.network)}): ${failure.code}: ${failure.message}; retrying`,
-    key: `failing/${sandboxId}/${interfaceName}/${generation}/${failure.code}`,
+    key: `failing/${sandboxId}/${interfaceName}/${revision}/${failure.code}/${failure.message}`,
   };
 }
 
@@ -240,6 +250,6 @@ function problemEvent(
     type: 'Warning',
     reason,
     message: `${problem.message}${place}`,
-    key: `problem/${askedHash}/${problem.code}/${problem.network ?? ''}/${problem.option ?? ''}/${problem.line ?? ''}/${problem.value ?? ''}`,
+    key: `problem/${askedHash}/${problem.code}/${problem.network ?? ''}/${problem.option ?? ''}/${problem.line ?? ''}/${problem.value ?? ''}/${problem.message}`,
   };
 }

@@ -1,4 +1,5 @@
 /** Attaches one interface with CNI plugins. ADD is not idempotent: what was begun before is deleted first, and what succeeded is kept. */
+import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
@@ -48,6 +49,7 @@ async function add(
       `interface ${record.interfaceName} exists in the pod and is not podwire's; it was left as it is; choose another interface name`,
     );
   }
+  await deps.plugins.ready(call);
   const entry = journalEntry(record, call);
   await deps.journal.write(entry);
   await deps.failpoints.hit('cniAdd:after-journal');
@@ -130,6 +132,10 @@ async function finish(
   link: LinkView,
   netns: IdentifiedNetns,
 ): Promise<LinkResult> {
+  const addresses = link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr);
+  const ignored = ignoredArgs(record.cni.capabilityArgs, { mac: link.mac, addresses });
+  // What was made is undone by the run, as with everything that would fail again.
+  if (ignored !== undefined) throw capabilityIgnored(record, ignored);
   await preferDefaultRoutes(deps, record, netns);
   await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
   const { dns, gateways } = deps.plugins.facts(text, record.interfaceName);
@@ -137,7 +143,7 @@ async function finish(
     ifindex: link.ifindex,
     mac: link.mac,
     mtu: link.mtu,
-    addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
+    addresses,
     adopted: false,
     before: 'absent',
     ...(dns === undefined ? {} : { dns }),
@@ -147,3 +153,9 @@ async function finish(
 
 const remains = ({ interfaceName }: CniAttachmentRecord): PodwireError =>
   new PodwireError('CniFailed', `interface ${interfaceName} is still in the pod after DEL; see the plugin's own log`);
+
+const capabilityIgnored = ({ interfaceName, network }: CniAttachmentRecord, what: string): PodwireError =>
+  new PodwireError(
+    'CapabilityIgnored',
+    `interface ${interfaceName}: ${what}; the plugins of network ${network.name} declare the capability and do not keep it; correct the network's configuration (its IPAM for ips), or ask for nothing of the kind`,
+  );

@@ -9,6 +9,10 @@ export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
 /** Specified codes; 100 and above belong to the plugin, and 999 is what the reference plugins use for everything else. */
 export const INCOMPATIBLE_VERSION = 1;
 export const UNKNOWN_CONTAINER = 3;
+/** STATUS: ADD cannot be served now. */
+export const NOT_AVAILABLE = 50;
+/** And what is attached may have limited connectivity. */
+export const NOT_AVAILABLE_AND_LIMITED = 51;
 
 const FAILURE_OF_CODE: Readonly<Record<number, FailureCode>> = {
   [INCOMPATIBLE_VERSION]: 'CniConfigInvalid',
@@ -22,9 +26,8 @@ const FAILURE_OF_CODE: Readonly<Record<number, FailureCode>> = {
   6: 'CniConfigInvalid',
   7: 'CniConfigInvalid',
   11: 'CniTryAgain',
-  /** STATUS: not available, and: the containers of this network would have limited connectivity. */
-  50: 'CniTryAgain',
-  51: 'CniTryAgain',
+  [NOT_AVAILABLE]: 'CniTryAgain',
+  [NOT_AVAILABLE_AND_LIMITED]: 'CniTryAgain',
 };
 
 const LIMIT = { msg: 300, details: 200, stderr: 200 };

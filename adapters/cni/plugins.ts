@@ -12,6 +12,7 @@ import { checkedNothing, foundNothingLeft } from './known-quirks.ts';
 import { invokePlugin, type InvocationLimits } from './invoke-plugin.ts';
 import { cniFacts } from './facts.ts';
 import { findPlugin, type PluginBinary } from './plugin-binary.ts';
+import { Readiness } from './readiness.ts';
 import { CniPluginError, INCOMPATIBLE_VERSION, UNKNOWN_CONTAINER, type CniCommand } from './plugin-error.ts';
 import { parseResult, resultInVersion } from './result.ts';
 import { SupportedVersions } from './supported-versions.ts';
@@ -30,22 +31,23 @@ export interface CniPluginsOptions {
 
 /** Below the minute that an activity has: its end is reported, not guessed. */
 const DEFAULT_TIMEOUT_MS = 50_000;
+/** One that does not even say whether it is ready may still serve. */
+const STATUS_TIMEOUT_MS = 5_000;
 
 /** Errors: see CniPlugins; and RecordInvalid for a sandbox id or interface name that could be something else. */
 export function createCniPlugins(options: CniPluginsOptions): CniPlugins {
   const runtime = new Runtime(options);
+  const readiness = new Readiness();
   return {
+    ready: async ({ configText, networkName }) => {
+      const config = readConfig(configText, networkName);
+      if (!atLeast(config, '1.1.0')) return;
+      await readiness.of(configText, () => runtime.status(config, AbortSignal.timeout(STATUS_TIMEOUT_MS)));
+    },
     add: (call, signal) => runtime.add(call, signal),
     del: (call, resultText, signal) => runtime.del(call, resultText, signal),
     check: (call, resultText, signal) => runtime.check(call, resultText, signal),
     facts: cniFacts,
-    status: async (configText, networkName, signal) => {
-      const config = readConfig(configText, networkName);
-      if (!atLeast(config, '1.1.0')) return;
-      for (const plugin of config.plugins) {
-        await runtime.execute('STATUS', plugin, pluginStdin({ config, plugin, capabilityArgs: {} }), {}, signal);
-      }
-    },
     gc: async (configText, networkName, valid, signal) => {
       const config = readConfig(configText, networkName);
       if (!atLeast(config, '1.1.0') || config.disableGC) return false;
@@ -128,6 +130,12 @@ class Runtime {
       }
     }
     return { kind: unchecked ? 'unsupported' : 'ok' };
+  }
+
+  async status(config: NetworkConfig, signal: AbortSignal): Promise<void> {
+    for (const plugin of config.plugins) {
+      await this.execute('STATUS', plugin, pluginStdin({ config, plugin, capabilityArgs: {} }), {}, signal);
+    }
   }
 
   /** One plugin, found anew every time: it may have been replaced, or come back. */

@@ -62,8 +62,8 @@ export interface CniPlugins {
   check(call: CniCall, resultText: string, signal: AbortSignal): Promise<CniCheck>;
   /** What a result says that the kernel does not; nothing when it cannot be read. */
   facts(resultText: string, interfaceName: string): CniFacts;
-  /** Resolves when every plugin of the chain is ready; CNI 1.1 only, nothing to ask before. */
-  status(configText: string, networkName: string, signal: AbortSignal): Promise<void>;
+  /** Fails with CniTryAgain when a plugin of the chain says that it cannot serve an ADD now; CNI 1.1 only, nothing to ask before. */
+  ready(call: Pick<CniCall, 'configText' | 'networkName'>): Promise<void>;
   /** Tells the chain which attachments are alive; CNI 1.1 only. False: the chain does not know GC. Never beside ADD or DEL of that network. */
   gc(
     configText: string,

@@ -212,15 +212,29 @@ test('DEL of a container that the plugin does not know is done', async () => {
 });
 
 // Fault: CHECK and STATUS that fail.
-test('CHECK reports what the plugin found; disableCheck asks nobody; STATUS 50 is a matter of time', async () => {
+test('CHECK reports what the plugin found; disableCheck asks nobody', async () => {
   const { text } = await bench.plugins.add(call(), NEVER);
-  fake.control({ CHECK: { code: 105, msg: 'changed' }, STATUS: { code: 50, msg: 'not yet' } });
+  fake.control({ CHECK: { code: 105, msg: 'changed' } });
   const found = await bench.plugins.check(call(), text, NEVER);
   assert.deepEqual(found, { kind: 'failed', message: 'CNI plugin fake, CHECK failed with code 105: changed' });
   const unchecked = bench.call(config({ disableCheck: true }));
   assert.deepEqual(await bench.plugins.check(unchecked, text, NEVER), { kind: 'unsupported' });
-  const status = bench.plugins.status(JSON.stringify(config({ cniVersion: '1.1.0' })), 'test', NEVER);
-  await assert.rejects(status, { code: 'CniTryAgain', message: /not yet/ });
+});
+
+test('STATUS 50 and 51 are a matter of time and asked anew; what is ready, or cannot say, is not asked again at once', async () => {
+  const network = { configText: JSON.stringify(config({ cniVersion: '1.1.0' })), networkName: 'test' };
+  for (const code of [50, 51]) {
+    fake.control({ STATUS: { code, msg: 'not yet' } });
+    await assert.rejects(bench.plugins.ready(network), { code: 'CniTryAgain', message: /not yet/ });
+  }
+  fake.control({ STATUS: { code: 4, msg: 'what is STATUS?' } });
+  await Promise.all([bench.plugins.ready(network), bench.plugins.ready(network)]);
+  await bench.plugins.ready(network);
+  const asked = (): number =>
+    fake.events().filter((call) => call.event === 'start' && call.command === 'STATUS').length;
+  assert.equal(asked(), 3);
+  await bench.plugins.ready({ ...network, configText: JSON.stringify(config()) });
+  assert.equal(asked(), 3, 'CNI 1.0 has no STATUS');
 });
 
 test('GC tells every plugin which attachments live; disableGC asks nobody', async () => {

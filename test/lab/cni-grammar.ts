@@ -29,6 +29,8 @@ export const recording = (type: string): { '*': { delegate: string } } => ({ '*'
 
 export const realPlugin = (type: string): string => join(cniPluginsDir(), type);
 
+const OF_NO_SANDBOX = new Set(['VERSION', 'STATUS', 'GC']);
+
 /** @param recorders wrappers of one node. @throws Error `CniGrammar …` */
 export function cniGrammar(recorders: readonly FakePlugin[]): void {
   const violations = [...recorders.flatMap(orderViolations), ...overlaps(recorders)];
@@ -37,7 +39,7 @@ export function cniGrammar(recorders: readonly FakePlugin[]): void {
 }
 
 function orderViolations(recorder: FakePlugin): string[] {
-  const calls = recorder.events().filter(({ event, command }) => event === 'start' && command !== 'VERSION');
+  const calls = recorder.events().filter(({ event, command }) => event === 'start' && !OF_NO_SANDBOX.has(command));
   const byInterface = grouped(calls, ({ env }) => `${env['CNI_CONTAINERID'] ?? ''} ${env['CNI_IFNAME'] ?? ''}`);
   return [...byInterface].flatMap(([name, ordered]) => {
     let last: string | undefined;
@@ -69,7 +71,7 @@ function overlaps(recorders: readonly FakePlugin[]): string[] {
   const calls = recorders.flatMap((recorder) => {
     const events = recorder.events();
     return events
-      .filter(({ event, command }) => event === 'start' && command !== 'VERSION')
+      .filter(({ event, command }) => event === 'start' && !OF_NO_SANDBOX.has(command))
       .map((start) => {
         const end = events.find(({ event, pid, at }) => event === 'end' && pid === start.pid && at >= start.at);
         return { start, from: start.at, to: end?.at ?? start.at, sandbox: start.env['CNI_CONTAINERID'] ?? '' };
