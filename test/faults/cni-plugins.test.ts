@@ -130,13 +130,31 @@ describe('plugins that misbehave', () => {
         await waitStatus(t.lab, pod, []);
         assert.deepEqual(reservations(t.lab, node.name, network), []);
         assert.deepEqual(await bridgePorts(t.lab, node.name, `br-${type}`), []);
-        const commands = plugin.commands().filter((command) => command !== 'VERSION');
+        const commands = plugin.commands().filter((command) => !['VERSION', 'STATUS'].includes(command));
         assert.equal(commands[0], 'ADD');
         assert.equal(commands.at(-1), 'DEL');
         assert.equal(commands.filter((command) => command === 'ADD').length, 2);
         cniGrammar([plugin]);
       });
     }
+  });
+
+  test('a plugin that says by STATUS that it is not ready is waited for, and nothing is begun', async () => {
+    const [pod] = pods;
+    assert.ok(pod);
+    const notReady = { code: 50, msg: 'the switch is not ready', times: 2, delegate: half };
+    const plugin = installFakePlugin(labNode(t.lab, t.node(0)).cniBinDir, 'tuning', {
+      STATUS: notReady,
+      '*': { delegate: half },
+    });
+    const config = { ...bridgeConfig('with-status', 'br-status', '10.94.90.0/24'), type: 'tuning' };
+    await defineNetworks(t.lab, t.namespace, { 'with-status': config });
+    await wantNetworks(t.lab, pod, [{ name: 'with-status', interface: 'odd1' }]);
+    await waitEvent(t.lab, pod, 'NetworkAttachFailing', /odd1.*CniTryAgain.*the switch is not ready/);
+    await waitStatus(t.lab, pod, ['odd1 Attached'], HEALS_WITHIN_MS);
+    assert.deepEqual(plugin.commands().slice(0, 4), ['STATUS', 'STATUS', 'STATUS', 'ADD']);
+    await wantNetworks(t.lab, pod, null);
+    await waitStatus(t.lab, pod, []);
   });
 
   test(`a chain whose second plugin fails ADD and DEL leaves the same after each of ${ROUNDS} rounds`, async (context) => {
