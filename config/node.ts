@@ -28,6 +28,7 @@ export interface NodeConfig {
   readonly stateDir: string;
   readonly cniBinDirs: readonly string[];
   readonly cniStateDir: string;
+  readonly cniConfDir: string | undefined;
   /** Of one execution of one plugin. */
   readonly cniTimeoutMs: number;
   /** Between two sweeps, in milliseconds; 0: none by themselves. */
@@ -100,6 +101,12 @@ export const nodeSettings = {
     schema: absolutePath.default('/var/lib/podwire/cni'),
     help: 'folder of this worker alone, for its journal of CNI attachments; must outlive the worker',
   },
+  cniConfDir: {
+    flag: 'cni-conf-dir',
+    env: 'PODWIRE_CNI_CONF_DIR',
+    schema: absolutePath.optional(),
+    help: 'folder of CNI configurations that definitions without spec.config name; none: such definitions are refused here',
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -135,7 +142,7 @@ export function readNodeConfig(
   file?: SettingsFile,
 ): NodeConfig {
   const values = readSettings(nodeSettings, argv, env, file);
-  const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, ...others } = values;
+  const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, ...others } = values;
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
@@ -146,7 +153,7 @@ export function readNodeConfig(
     ...rest
   } = others;
   return {
-    ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir },
+    ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
     ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),

@@ -46,6 +46,8 @@ export const refusalKey = (podUid: string, interfaceName: string): string =>
   `${ROOT}/refusals/${podUid}/${interfaceName}`;
 
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
+/** Configurations in files of a node. */
+export const nodeConfigsKey = (node: string): string => `${ROOT}/node-configs/${node}`;
 export const tombstonesPrefix = (node: string): string => `${ROOT}/tombstones/${node}/`;
 
 /** What ADD printed, beside the attachment record of the same name. */

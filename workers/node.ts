@@ -40,6 +40,7 @@ import { networkKey } from '../domain/network-selection.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
 import { connectWorker } from './native-connection.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
+import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { resyncNetworks } from './node-resync.ts';
 import { createNodeSweep, scheduleSweeps } from './node-sweep.ts';
@@ -49,6 +50,7 @@ import { SandboxWatch } from './sandbox-watch.ts';
 
 const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
+const CONFIGS_INTERVAL_MS = 5_000;
 const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
@@ -92,7 +94,9 @@ async function serve(config: NodeConfig): Promise<void> {
     await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
     await clearTombstones(deps, log, signal);
   });
+  const configs = new NodeConfigsPublisher(deps.store, config.node, config.cniConfDir, log);
   const loops = [
+    everyInterval('configurations', CONFIGS_INTERVAL_MS, log, signal, () => configs.publish()),
     everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),
     everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, async () => {
       watch.reload();

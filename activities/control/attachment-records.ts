@@ -1,5 +1,8 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
 import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
+import { configProblems } from '../../domain/cni/definition-check.ts';
+import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
+import type { FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
 import { isExecPlace } from '../../domain/place.ts';
@@ -156,13 +159,41 @@ async function intentFrom(
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
 
-  const record = intentRecord({ input, sandbox, vtep, selection, previous });
+  const resolved = await withNodeConfig(deps, input.node, selection);
+  if ('code' in resolved) return { kind: 'refused', ...resolved };
+  const record = intentRecord({ input, sandbox, vtep, selection: resolved, previous });
   if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
     return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
   }
   if (previous !== undefined && previous.value.phase === 'removing')
     return { kind: 'stale', reason: 'the interface is being removed' };
   return intentResult(record, await deps.records.recordIntent(record, previous));
+}
+
+/** A definition without a configuration means a file of the pod's node; its text is kept with the intent like any other. */
+async function withNodeConfig(
+  { records, settings }: RecordDeps,
+  node: string,
+  selection: NetworkSelection,
+): Promise<NetworkSelection | { readonly code: FailureCode; readonly message: string }> {
+  if (selection.kind !== 'cni' || selection.config.text !== '') return selection;
+  const { dialect, network, cni, config } = selection;
+  const offered = await records.nodeConfigs(node);
+  const found = configNamed(offered, network.name);
+  if (found === undefined) return { code: 'CniConfigInvalid', message: noNodeConfig(node, network.name, offered) };
+  const source = { uid: config.uid, text: found.text };
+  const { capabilityArgs } = cni;
+  const check = {
+    dialect,
+    network: network.name,
+    fallbackName: network.name,
+    capabilityArgs,
+    policy: settings.cniPolicy,
+  };
+  const problems = configProblems(source, check);
+  if (problems.length === 0) return { ...selection, config: source };
+  const why = problems.map(({ message }) => message).join('; ');
+  return { code: 'CniConfigInvalid', message: `file ${found.file} of node ${node}: ${why}` };
 }
 
 /** The selection behind a wish; under equal inputs its place is the same. */

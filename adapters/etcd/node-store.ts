@@ -36,6 +36,11 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     },
     readNodeRecord: (node) => read(keys.nodeKey(node), (entry) => parseEntry(nodeSchema, entry)),
     putNodeRecord: (node, record) => put(keys.nodeKey(node), record),
+    putNodeConfigs: async (node, record) => {
+      const key = keys.nodeConfigsKey(node);
+      if (record !== undefined) await put(key, record);
+      else await etcd.transact([{ key, is: 'present' }], [{ remove: key }]);
+    },
     listTombstones: (node) => list(keys.tombstonesPrefix(node), storedAttachment),
     removeTombstone: async (tombstone) => {
       await etcd.transact([unchanged(tombstone)], [{ remove: tombstone.key }]);

@@ -24,7 +24,7 @@ import {
   unchanged,
 } from './record-entries.ts';
 import { entomb, forget } from './record-removal.ts';
-import { markSchema, memberSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
+import { markSchema, memberSchema, nodeConfigsSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
 import { leaveReplaced, replacedKeys } from './vni-reservation.ts';
 
 export function createRecordStore(etcd: Etcd): RecordStore {
@@ -38,6 +38,8 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     attachment: async (key) => parseOptional(await etcd.get(key), storedAttachment),
     sandbox: async (node, podUid) =>
       parseOptional(await etcd.get(keys.sandboxKey(node, podUid)), (entry) => parseEntry(sandboxSchema, entry)),
+    nodeConfigs: async (node) =>
+      parseOptional(await etcd.get(keys.nodeConfigsKey(node)), (entry) => parseEntry(nodeConfigsSchema, entry)),
     putSandbox: (node, record) => put(etcd, keys.sandboxKey(node, record.podUid), record),
 
     putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),

@@ -1,6 +1,7 @@
 /** What podwire's records must look like when they are read back; anything else is refused with the key and the field. */
 import { z } from 'zod';
 import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
+import type { NodeConfigsRecord } from '../../domain/cni/node-configs.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type {
   AttachmentRecord,
@@ -166,6 +167,11 @@ export const failureSchema: z.ZodType<FailureRecord> = z.object({
 });
 
 export const nodeSchema: z.ZodType<NodeRecord> = z.object({ v: version, nodeUid: z.string(), bootId: z.string() });
+
+export const nodeConfigsSchema: z.ZodType<NodeConfigsRecord> = z.object({
+  v: version,
+  configs: z.array(z.object({ file: z.string(), name: z.string(), text: z.string() })),
+});
 
 /** Parses one etcd entry; a record that is not ours to understand is a terminal `RecordInvalid`, never a guess. */
 export function parseEntry<T>(schema: z.ZodType<T>, entry: Entry): T {

@@ -31,6 +31,8 @@ export interface LabNode {
   cniLibDir: string;
   /** Searched for plugins before all others; empty until a test puts some there. */
   cniBinDir: string;
+  /** Configurations of networks whose definitions have none; empty until a test or a person puts some there. */
+  cniNetworksDir: string;
 }
 
 export interface Lab {
@@ -155,8 +157,10 @@ function describe(state: LabState): Lab {
     controlNetnsPath: layout.controlNetnsPath,
     controlAddress: CONTROL_ADDRESS,
     nodes: nodeLayouts(layout, state.nodes).map((node) => {
-      const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, cniLibDir, cniBinDir } = node;
-      return { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, cniLibDir, cniBinDir };
+      const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, ...cni } = node;
+      const { cniLibDir, cniBinDir, cniNetworksDir } = cni;
+      const dirs = { cniLibDir, cniBinDir, cniNetworksDir };
+      return { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, ...dirs };
     }),
     kubeconfigs: {
       admin: kubeconfigPath(layout, 'admin'),

@@ -43,6 +43,8 @@ export interface NodeLayout {
   readonly cniRunDir: string;
   /** Searched for plugins before all others; empty, for tests. */
   readonly cniBinDir: string;
+  /** The worker's folder of network configurations; empty, for tests and people. */
+  readonly cniNetworksDir: string;
 }
 
 export interface LabLayout {
@@ -117,6 +119,7 @@ export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
     cniLibDir: join(stateDir, 'cni', 'lib'),
     cniRunDir: join(runDir, 'cni'),
     cniBinDir: join(stateDir, 'cni', 'bin'),
+    cniNetworksDir: join(stateDir, 'cni', 'networks.d'),
   };
 }
 

@@ -20,7 +20,16 @@ export const podNetnsDir = (node: NodeLayout): string =>
 export async function ensureNodeMounts(node: NodeLayout): Promise<void> {
   const file = node.mountNsPath;
   const holder = dirname(file);
-  for (const dir of [node.cniLibDir, node.cniRunDir, node.cniBinDir, holder, podNetnsDir(node), CNI_LIB, CNI_RUN]) {
+  for (const dir of [
+    node.cniLibDir,
+    node.cniRunDir,
+    node.cniBinDir,
+    node.cniNetworksDir,
+    holder,
+    podNetnsDir(node),
+    CNI_LIB,
+    CNI_RUN,
+  ]) {
     mkdirSync(dir, { recursive: true, mode: 0o755 });
   }
   // Shared, so that network namespaces that containerd mounts later appear in the node's mount namespace, and disappear there.

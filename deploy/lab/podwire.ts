@@ -126,6 +126,7 @@ function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
     PODWIRE_STATE_DIR: join(node.stateDir, 'podwire'),
     PODWIRE_CNI_BIN_DIRS: [node.cniBinDir, cniPluginsDir(), DEBIAN_CNI_DIR].join(','),
     PODWIRE_CNI_STATE_DIR: join(node.stateDir, 'cni', 'journal'),
+    PODWIRE_CNI_CONF_DIR: node.cniNetworksDir,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
   };
   return { ...spec, netnsPath: node.netnsPath, mountNsPath: node.mountNsPath, env: { ...env, ...spec.env } };

@@ -48,6 +48,6 @@ export interface CniAttachmentSpec {
 export interface CniConfigSource {
   /** UID of the NetworkAttachmentDefinition or Network object. */
   readonly uid: string;
-  /** The network configuration (CNI `.conf` or `.conflist`), byte for byte; at most 64 KiB. */
+  /** The network configuration (CNI `.conf` or `.conflist`), byte for byte; at most 64 KiB. Empty in a selection: a file of the node has it. */
   readonly text: string;
 }

@@ -96,11 +96,8 @@ function configOf({ element, network, spec }: Candidate, input: NpwgInput): CniC
     const why = `its NetworkAttachmentDefinition cannot be read; what is attached stays as it is until it can`;
     return [dialectProblem('npwg', 'DefinitionUnreadable', { network }, why)];
   }
-  if (definition.config.trim() === '') {
-    const why =
-      'its NetworkAttachmentDefinition has no spec.config; configurations in files of the node are not used (NPWG 1.3, section 3.4.1)';
-    return [dialectProblem('npwg', 'CniConfigInvalid', { network }, why)];
-  }
+  // A file of the node has it (NPWG 1.3, section 3.4.1); it is read and judged when the intent is written.
+  if (definition.config.trim() === '') return { uid: definition.uid, text: '' };
   const source = { uid: definition.uid, text: definition.config };
   const { capabilityArgs } = spec;
   const policy = input.settings.cniPolicy;

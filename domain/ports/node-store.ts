@@ -1,4 +1,5 @@
 /** What a node worker reads and writes in etcd; all reads are linearizable. Every call may fail with EtcdUnavailable or RecordInvalid. */
+import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
 import type {
   AttachmentRecord,
@@ -31,6 +32,8 @@ export interface NodeStore {
   removeSandbox(node: string, podUid: string): Promise<void>;
   readNodeRecord(node: string): Promise<NodeRecord | undefined>;
   putNodeRecord(node: string, record: NodeRecord): Promise<void>;
+  /** Undefined: this node offers no configurations. */
+  putNodeConfigs(node: string, record: NodeConfigsRecord | undefined): Promise<void>;
   /** Attachment records of this node whose node object was gone for long (decision 8), stored under `tombstonesPrefix(node)`. */
   listTombstones(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
   /** Removes one record if it still has that mod-revision. */

@@ -1,4 +1,5 @@
 /** podwire's memory, in terms of its records. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
+import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
 import type {
   AttachmentRecord,
@@ -38,6 +39,8 @@ export interface RecordStore {
   readonly pod: (podUid: string, node: string) => Promise<PodRecords>;
   readonly attachment: (key: string) => Promise<Stored<AttachmentRecord> | undefined>;
   readonly sandbox: (node: string, podUid: string) => Promise<SandboxRecord | undefined>;
+  /** Configurations in files of a node; undefined: it offers none. */
+  readonly nodeConfigs: (node: string) => Promise<NodeConfigsRecord | undefined>;
   readonly putSandbox: (node: string, record: SandboxRecord) => Promise<void>;
 
   readonly putRefusal: (podUid: string, refusal: RefusalRecord) => Promise<void>;

@@ -64,6 +64,7 @@ export class FakeStore implements NodeStore {
   };
   readNodeRecord: NodeStore['readNodeRecord'] = async () => undefined;
   putNodeRecord: NodeStore['putNodeRecord'] = async () => undefined;
+  putNodeConfigs: NodeStore['putNodeConfigs'] = async () => undefined;
   listTombstones: NodeStore['listTombstones'] = async () => [...this.tombstones.values()];
   removeTombstone: NodeStore['removeTombstone'] = async ({ key }) => {
     this.tombstones.delete(key);

@@ -1,5 +1,7 @@
 /** The fields of an NPWG selection as real plugins carry them out, and definitions that are corrected while their attachment fails. */
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { podwireEvents } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
@@ -14,7 +16,9 @@ import {
   wantNetworks,
 } from './cni-networks.ts';
 import { labTest, waitEvent, waitFor, waitLink } from './harness.ts';
+import type { NodeConfigsRecord } from '../../domain/cni/node-configs.ts';
 import { nothingLeaked, statusTruth } from './invariants.ts';
+import { readKeys } from './records.ts';
 
 const HOST_PORT = 18_431;
 
@@ -89,6 +93,36 @@ describe('the fields of an NPWG selection', () => {
     await waitStatus(t.lab, pod, ['heal0 Attached']);
     await wantNetworks(t.lab, pod, null);
     await waitStatus(t.lab, pod, []);
+    assert.deepEqual(await bridgePorts(t.lab, t.node(0), 'br-fields'), []);
+  });
+
+  test('of a definition without a configuration: a file of the node has it, and is kept with the attachment', async () => {
+    const node = labNode(t.lab, t.node(0));
+    const file = join(node.cniNetworksDir, '10-on-node.conf');
+    await defineNetworks(t.lab, t.namespace, { 'on-node': '' });
+    await wantNetworks(t.lab, pod, [{ name: 'on-node', interface: 'file0' }]);
+    await waitEvent(t.lab, pod, 'NetworkRefused', /file0.*no file of node n1 declares.*"on-node"/);
+    try {
+      writeFileSync(file, JSON.stringify(bridgeConfig('on-node', 'br-fields')));
+      await waitFor(
+        'the node to publish it',
+        async () =>
+          ((await readKeys(t.lab, `/podwire/node-configs/${node.name}`))[0]?.value as NodeConfigsRecord).configs[0],
+        { limitMs: 15_000 },
+      );
+      // Asked for anew; `podwire retry` does the same.
+      await wantNetworks(t.lab, pod, null);
+      await waitStatus(t.lab, pod, []);
+      await wantNetworks(t.lab, pod, [{ name: 'on-node', interface: 'file0' }]);
+      await waitLink(t.lab, pod, 'file0', (link) => link?.up === true);
+      await waitStatus(t.lab, pod, ['file0 Attached']);
+    } finally {
+      rmSync(file, { force: true });
+    }
+    // Its DEL has the text of its ADD, whatever the folder holds by then.
+    await wantNetworks(t.lab, pod, null);
+    await waitStatus(t.lab, pod, []);
+    assert.equal(await podLink(t.lab, pod, 'file0'), undefined);
     assert.deepEqual(await bridgePorts(t.lab, t.node(0), 'br-fields'), []);
   });
 

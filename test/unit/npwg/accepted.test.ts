@@ -80,6 +80,15 @@ describe('the NPWG parser accepts', () => {
     assert.deepEqual(asCni(selection).config, { uid: 'uid of blue/a', text: config });
   });
 
+  it('a definition without a configuration: a file of the node has it', () => {
+    const { selections, problems } = parse('a', { definitions: { 'blue/a': ' \n' } });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      selections.map((selection) => asCni(selection).config),
+      [{ uid: 'uid of blue/a', text: '' }],
+    );
+  });
+
   it('networks of shared namespaces, and of every one where isolation is off', () => {
     const npwg = { enabled: true, namespaceIsolation: true, sharedNamespaces: ['infra'] };
     assert.deepEqual(parse('infra/a', { settings: { npwg } }).selections.map(line), ['infra/a']);

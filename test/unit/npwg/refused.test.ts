@@ -153,12 +153,6 @@ const MISTAKES: Readonly<Record<string, Row>> = {
     code: 'DefinitionUnreadable',
     mentions: ['stays'],
   },
-  'a definition without a configuration': {
-    element: '{"name":"bad"}',
-    definitions: { 'blue/bad': '' },
-    code: 'CniConfigInvalid',
-    mentions: ['spec.config'],
-  },
   'a configuration that is no JSON': {
     element: '{"name":"bad"}',
     definitions: { 'blue/bad': '{' },
