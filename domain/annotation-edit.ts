@@ -1,7 +1,15 @@
-/** Adding a network to an annotation and taking one out, without touching the rest of what its author wrote. */
+/**
+ * Adding a network to an annotation and taking one out. The other entries stay byte for byte as their author wrote them, also those
+ * that are refused: to write them anew could make something else of them.
+ */
 import type { JsonObject, JsonValue } from './cni/attachment.ts';
+import { listItems } from './json-items.ts';
+import { MAX_KALOOM_BYTES, MAX_KALOOM_ENTRIES } from './kaloom/entries.ts';
 import type { Dialect } from './network-selection.ts';
+import { commaFields, MAX_NPWG_BYTES, MAX_NPWG_ELEMENTS, npwgForm, trimJsonSpace } from './npwg/elements.ts';
+import { shown } from './openvnf/problems.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from './strict-json.ts';
+import { utf8Length } from './utf8-length.ts';
 
 /** Dialects whose annotation is a list of networks by name. */
 export type ListDialect = Exclude<Dialect, 'openvnf'>;
@@ -18,10 +26,13 @@ export type Edited =
   /** Undefined: the annotation goes away. */
   | { readonly kind: 'changed'; readonly value: string | undefined }
   | { readonly kind: 'unchanged' }
-  /** The annotation cannot be read, so it is left as it is. */
+  /** The annotation cannot be read, or cannot be changed without changing what another entry means, so it is left as it is. */
   | { readonly kind: 'unreadable'; readonly why: string };
 
-const MAX_BYTES = 32 * 1024;
+const LIMITS = {
+  npwg: { bytes: MAX_NPWG_BYTES, entries: MAX_NPWG_ELEMENTS },
+  kaloom: { bytes: MAX_KALOOM_BYTES, entries: MAX_KALOOM_ENTRIES },
+} as const;
 
 /**
  * Appends a network unless the very same entry, or with Kaloom one of that name, is there.
@@ -34,12 +45,24 @@ export function withNetwork(
   podNamespace: string,
 ): Edited {
   const list = readList(dialect, text);
-  if (!Array.isArray(list)) return { kind: 'unreadable', why: list.why };
-  const isThere = list.some(
-    (entry) => names(entry, network, podNamespace) && interfaceOf(entry) === network.interfaceName,
+  if ('why' in list) return { kind: 'unreadable', why: list.why };
+  const { form, entries } = list;
+  const isThere = entries.some(
+    ({ fields }) =>
+      isOf(dialect, fields, network, podNamespace) &&
+      (dialect === 'kaloom' || textOf(fields, 'interface') === network.interfaceName),
   );
   if (isThere) return { kind: 'unchanged' };
-  return written(dialect, text, [...list, entryFor(dialect, network)]);
+  const limits = LIMITS[dialect];
+  if (entries.length >= limits.entries) {
+    return { kind: 'unreadable', why: `has ${entries.length} entries; allowed: at most ${limits.entries}` };
+  }
+  const value = appended(list, form === 'comma' ? commaText(network) : JSON.stringify(entryFor(dialect, network)));
+  // Then nothing of it could be read any more.
+  if (utf8Length(value) > limits.bytes) {
+    return { kind: 'unreadable', why: `would have more than ${limits.bytes} bytes; allowed: at most that` };
+  }
+  return { kind: 'changed', value };
 }
 
 /** Takes out every entry of a network; with an interface name, only those of that interface. */
@@ -50,46 +73,81 @@ export function withoutNetwork(
   podNamespace: string,
 ): Edited {
   const list = readList(dialect, text);
-  if (!Array.isArray(list)) return { kind: 'unreadable', why: list.why };
-  const kept = list.filter(
-    (entry) =>
-      !names(entry, network, podNamespace) ||
-      (network.interfaceName !== '' && interfaceOf(entry) !== network.interfaceName),
+  if ('why' in list) return { kind: 'unreadable', why: list.why };
+  const kept = list.entries.filter(
+    ({ fields }) =>
+      !isOf(dialect, fields, network, podNamespace) ||
+      (network.interfaceName !== '' && textOf(fields, 'interface') !== network.interfaceName),
   );
-  return kept.length === list.length ? { kind: 'unchanged' } : written(dialect, text, kept);
+  if (kept.length === list.entries.length) return { kind: 'unchanged' };
+  const rest = kept.map(({ written }) => written).join(',');
+  if (trimJsonSpace(rest) === '') return { kind: 'changed', value: undefined };
+  if (list.form === 'json') return { kind: 'changed', value: `[${rest}]` };
+  // What is no entry between commas could be a list of networks when it comes first.
+  if (npwgForm(rest) === 'json') {
+    const why = `has the entry ${shown(trimJsonSpace(rest))}, which would be read as JSON without those before it`;
+    return { kind: 'unreadable', why };
+  }
+  return { kind: 'changed', value: trimJsonSpace(rest) };
 }
 
-const isCommaForm = (dialect: ListDialect, text: string | undefined): boolean =>
-  dialect === 'npwg' && text !== undefined && text.trim() !== '' && !/^\s*[[{"]/.test(text);
+interface Entry {
+  /** With the white space around it. */
+  readonly written: string;
+  /** Undefined: it names no network, whatever it is. */
+  readonly fields: JsonObject | undefined;
+}
 
-function readList(dialect: ListDialect, text: string | undefined): JsonValue[] | { readonly why: string } {
-  if (text === undefined || text.trim() === '') return [];
-  if (isCommaForm(dialect, text)) return text.split(',').map((part) => commaEntry(part.trim()));
-  const json = parseStrictJson(text, { maxBytes: MAX_BYTES });
+interface List {
+  readonly form: 'comma' | 'json';
+  readonly text: string;
+  readonly entries: readonly Entry[];
+}
+
+const NOTHING: List = { form: 'json', text: '[]', entries: [] };
+
+function readList(dialect: ListDialect, text: string | undefined): List | { readonly why: string } {
+  if (text === undefined || trimJsonSpace(text) === '') return NOTHING;
+  if (dialect === 'npwg' && npwgForm(text) === 'comma') {
+    const entries = text.split(',').map((written) => ({ written, fields: commaFields(written) }));
+    return { form: 'comma', text, entries };
+  }
+  const json = parseStrictJson(text, { maxBytes: LIMITS[dialect].bytes });
   if (!json.ok) return { why: json.why };
-  if (json.value === null) return [];
-  return isJsonList(json.value) ? [...json.value] : { why: 'is no JSON list' };
+  if (json.value === null) return NOTHING;
+  if (!isJsonList(json.value)) return { why: 'is no JSON list' };
+  const written = listItems(text);
+  const entries = json.value.map((value, index) => ({
+    written: written[index] ?? '',
+    fields: isJsonObject(value) ? value : undefined,
+  }));
+  return { form: 'json', text, entries };
 }
 
-function commaEntry(text: string): JsonObject {
-  const [path = '', interfaceName = ''] = text.split('@');
-  const slash = path.indexOf('/');
-  return {
-    name: path.slice(slash + 1),
-    ...(slash === -1 ? {} : { namespace: path.slice(0, slash) }),
-    ...(interfaceName === '' ? {} : { interface: interfaceName }),
-  };
+function appended({ form, text, entries }: List, entry: string): string {
+  if (form === 'comma') return `${text},${entry}`;
+  if (entries.length === 0) return `[${entry}]`;
+  const before = text.slice(0, text.lastIndexOf(']')).trimEnd();
+  return `${before},${entry}${text.slice(before.length)}`;
 }
 
-const textOf = (entry: JsonValue, key: string): string => {
-  const value = isJsonObject(entry) ? member(entry, key) : undefined;
-  return typeof value === 'string' ? value : '';
-};
-const interfaceOf = (entry: JsonValue): string => textOf(entry, 'interface');
+/** A text of an entry; empty where there is none, undefined where it is something else, of which nothing can be said. */
+function textOf(fields: JsonObject | undefined, key: string): string | undefined {
+  const value: JsonValue = (fields === undefined ? undefined : member(fields, key)) ?? '';
+  return typeof value === 'string' ? value : undefined;
+}
 
-function names(entry: JsonValue, network: NamedNetwork, podNamespace: string): boolean {
-  const own = (namespace: string): string => (namespace === '' ? podNamespace : namespace);
-  return textOf(entry, 'name') === network.name && own(textOf(entry, 'namespace')) === own(network.namespace);
+function isOf(
+  dialect: ListDialect,
+  fields: JsonObject | undefined,
+  network: NamedNetwork,
+  podNamespace: string,
+): boolean {
+  if (fields === undefined || textOf(fields, 'name') !== network.name) return false;
+  // A namespace in an entry of Kaloom's means nothing.
+  if (dialect === 'kaloom') return true;
+  const own = (namespace: string | undefined): string | undefined => (namespace === '' ? podNamespace : namespace);
+  return own(textOf(fields, 'namespace')) === own(network.namespace);
 }
 
 function entryFor(dialect: ListDialect, { namespace, name, interfaceName }: NamedNetwork): JsonObject {
@@ -101,15 +159,5 @@ function entryFor(dialect: ListDialect, { namespace, name, interfaceName }: Name
   };
 }
 
-function written(dialect: ListDialect, text: string | undefined, list: readonly JsonValue[]): Edited {
-  if (list.length === 0) return { kind: 'changed', value: undefined };
-  const value = isCommaForm(dialect, text) ? list.map(commaText).join(',') : JSON.stringify(list);
-  return { kind: 'changed', value };
-}
-
-function commaText(entry: JsonValue): string {
-  const namespace = textOf(entry, 'namespace');
-  const interfaceName = interfaceOf(entry);
-  const path = `${namespace === '' ? '' : `${namespace}/`}${textOf(entry, 'name')}`;
-  return interfaceName === '' ? path : `${path}@${interfaceName}`;
-}
+const commaText = ({ namespace, name, interfaceName }: NamedNetwork): string =>
+  `${namespace === '' ? '' : `${namespace}/`}${name}${interfaceName === '' ? '' : `@${interfaceName}`}`;

@@ -2,6 +2,7 @@
 import { agentInputs } from './agents.ts';
 import { fitForBackend } from './backend-fit.ts';
 import { fitForNetwork } from './host-network.ts';
+import { isGeneratedName } from './interface-names.ts';
 import { canonicalJson, type JsonValue } from './canonical-json.ts';
 import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.ts';
 import { kaloomReferences } from './kaloom/references.ts';
@@ -73,6 +74,7 @@ export function desiredInputs(
     warnings: parts.flatMap(({ warnings }) => warnings),
     keep: parts.flatMap(({ keep }) => keep),
     foreign: parts.flatMap(({ foreign }) => foreign ?? []),
+    reserved: [...new Set(parts.flatMap(({ reserved }) => reserved ?? []))].filter(isGeneratedName).sort(),
   };
   const parsed = fitForNetwork(fitForBackend(all, pod, backend, settings.agents), pod);
   const agents = agentInputs(pod, backend);
@@ -83,6 +85,8 @@ export function desiredInputs(
     problems: parsed.problems.map(({ code, message }) => ({ code, message })),
     keep: parsed.keep,
     foreign: (parsed.foreign ?? []).map(({ interfaceName, network }) => ({ interfaceName, network })),
+    // Only where there are any, so that the converged marks of all other pods stay what they were.
+    ...(parsed.reserved === undefined || parsed.reserved.length === 0 ? {} : { reserved: parsed.reserved }),
   };
   const canonical = canonicalJson({
     ...asked,

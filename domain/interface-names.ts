@@ -7,29 +7,47 @@ export interface Unnamed {
   readonly interfaceName: string;
 }
 
+export interface KnownName extends Unnamed {
+  /** It is being taken away: the name is free for who asks for it. */
+  readonly leaving?: boolean;
+}
+
+/** Names that nobody but an entry of the annotation can have. */
+export interface TakenNames {
+  /** Interfaces of others. */
+  readonly foreign: readonly string[];
+  /** Asked for by entries that are refused, and left for them. */
+  readonly reserved: readonly string[];
+}
+
+/** Whether podwire itself could come to choose this name. */
+export const isGeneratedName = (name: string): boolean => /^net[1-9][0-9]*$/.test(name);
+
 /**
- * Gives every selection its interface name. One without a name keeps that of an attachment of the same identity, so that taking a
- * network out of the annotation renames no other; a new one gets the lowest `netN` that nobody has.
+ * Gives every selection its interface name. One without a name keeps that of an attachment of the same identity, so that neither taking
+ * a network out of the annotation nor another entry that asks for the name renames it; a new one gets the lowest `netN` that nobody
+ * has. So two selections have one name only where one of them asks for what the other, without a name of its own, has.
  *
  * @param known attachments there are, with names
- * @param foreign names that others have
  * @returns names in the order of the selections
  */
 export function interfaceNames(
   selections: readonly Unnamed[],
-  known: readonly Unnamed[],
-  foreign: readonly string[],
+  known: readonly KnownName[],
+  { foreign, reserved }: TakenNames,
 ): string[] {
-  const given = new Set(selections.map(({ interfaceName }) => interfaceName));
+  const asked = new Set(selections.map(({ interfaceName }) => interfaceName));
+  const owned = new Set(selections.filter((one) => known.some((record) => isOf(record, one))).map(nameOf));
   const kept = new Map<number, string>();
   for (const [index, { identity, interfaceName }] of selections.entries()) {
     if (interfaceName !== '') continue;
-    const own = known.find((record) => record.identity === identity && !given.has(record.interfaceName));
-    if (own === undefined) continue;
-    kept.set(index, own.interfaceName);
-    given.add(own.interfaceName);
+    const own = known.filter((record) => record.identity === identity && !owned.has(record.interfaceName));
+    const keeps = own.find((record) => !asked.has(record.interfaceName)) ?? own.find(({ leaving = false }) => !leaving);
+    if (keeps === undefined) continue;
+    kept.set(index, keeps.interfaceName);
+    owned.add(keeps.interfaceName);
   }
-  const taken = new Set([...given, ...foreign, ...known.map(({ interfaceName }) => interfaceName)]);
+  const taken = new Set([...asked, ...foreign, ...reserved, ...known.map(nameOf)]);
   return selections.map(({ interfaceName }, index) => {
     if (interfaceName !== '') return interfaceName;
     const name = kept.get(index) ?? lowestFree(taken);
@@ -37,6 +55,11 @@ export function interfaceNames(
     return name;
   });
 }
+
+const nameOf = ({ interfaceName }: Unnamed): string => interfaceName;
+
+const isOf = (record: Unnamed, selection: Unnamed): boolean =>
+  record.identity === selection.identity && record.interfaceName === selection.interfaceName;
 
 function lowestFree(taken: ReadonlySet<string>): string {
   for (let number = 1; ; number += 1) {

@@ -58,6 +58,8 @@ export interface ParsedSelections {
   readonly keep: readonly string[];
   /** Networks that another runtime attached (NPWG: visible in the pod's network-status): left alone. */
   readonly foreign?: readonly ForeignAttachment[];
+  /** Interfaces that refused entries ask for by name: given to nobody, so that an entry finds its own free once it is right. */
+  readonly reserved?: readonly string[];
 }
 
 /** An interface that somebody else made and takes away. */

@@ -71,6 +71,8 @@ export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
       'ipvlan',
       'vlan',
       'ptp',
+      'dummy',
+      'tap',
       'tuning',
       'portmap',
       'bandwidth',

@@ -1,5 +1,6 @@
 /** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
+import { networkKey } from '../../domain/network-selection.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
@@ -81,7 +82,11 @@ function wishes(
   return wishesOf(deps.hash, desired, records).map(
     ({ selection, index, interfaceName, linkHash, tunnelHash, conflict }) => {
       const refusal = refusals.find(
-        (candidate) => candidate.interfaceName === interfaceName && candidate.inputsHash === desired.inputsHash,
+        (candidate) =>
+          candidate.interfaceName === interfaceName &&
+          candidate.inputsHash === desired.inputsHash &&
+          // Two selections may want one interface; the refusal is about one of them.
+          networkKey(candidate.network) === networkKey(selection.network),
       );
       const refused = conflict ?? refusal;
       return {

@@ -10,7 +10,7 @@ export interface Wish extends Fingerprints {
   /** Place in `Desired.parsed.selections`. */
   readonly index: number;
   readonly interfaceName: string;
-  /** Another dialect of the same pod has the interface. */
+  /** Another selection of the same pod has the interface. */
   readonly conflict?: StepFailure;
 }
 
@@ -21,15 +21,19 @@ export function wishesOf(
   known: readonly AttachmentRecord[],
 ): readonly Wish[] {
   const vtep = vtepOf(desired.pod) ?? '';
-  const { selections, foreign = [] } = desired.parsed;
+  const { selections, foreign = [], reserved = [] } = desired.parsed;
   const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
   const names = interfaceNames(
     selections.map((selection, index) => ({
       identity: prints[index]?.linkHash ?? '',
       interfaceName: nameIn(selection),
     })),
-    known.map((record) => ({ identity: ofRecord(hash, record).linkHash, interfaceName: record.interfaceName })),
-    foreign.map(({ interfaceName }) => interfaceName),
+    known.map((record) => ({
+      identity: ofRecord(hash, record).linkHash,
+      interfaceName: record.interfaceName,
+      leaving: record.phase === 'removing',
+    })),
+    { foreign: foreign.map(({ interfaceName }) => interfaceName), reserved },
   );
   const named = selections.map((selection, index) => ({
     selection,
@@ -50,13 +54,16 @@ export function wishesOf(
 export const nameIn = (selection: NetworkSelection): string =>
   selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
 
-/** Decision 34: an attachment that exists wins, else the order of the dialects. */
+/** Decision 34: an attachment that exists wins, else the order of the dialects. Within one dialect only the former can happen. */
 const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
 
 type Named = Omit<Wish, 'conflict'>;
 
 function winnerOf(interfaceName: string, all: readonly Named[], known: readonly AttachmentRecord[]): Named {
   const rivals = all.filter((wish) => wish.interfaceName === interfaceName);
+  // Who asks for no name has only that of its own attachment, or one that nobody asks for.
+  const keeper = rivals.find(({ selection }) => nameIn(selection) === '');
+  if (keeper !== undefined) return keeper;
   const owner = known.find((record) => record.interfaceName === interfaceName);
   const owning = owner === undefined ? undefined : dialectOf(owner);
   return [...rivals].sort((a, b) => rank(a, owning) - rank(b, owning))[0] as Named;
@@ -74,6 +81,12 @@ const takenBy = (interfaceName: string, network: string): StepFailure => ({
 
 function conflictWith(interfaceName: string, winner: Named): StepFailure {
   const { dialect, network } = winner.selection;
+  if (nameIn(winner.selection) === '') {
+    return {
+      code: 'InterfaceConflict',
+      message: `interface ${interfaceName} is that of network ${network.name}, for which the ${dialect} annotation leaves the name to podwire; choose another interface name, or give network ${network.name} one of its own`,
+    };
+  }
   return {
     code: 'InterfaceWantedTwice',
     message: `interface ${interfaceName} is asked for by network ${network.name} in the ${dialect} annotation as well, which comes first; choose another interface name in one of the two annotations`,

@@ -16,7 +16,7 @@ export interface KaloomEntry {
   /** Canonical; empty when none is asked for. */
   readonly ifMac: string;
   readonly isPrimary: boolean;
-  /** `isPrimary` or `podagentSkip`: not attached to a running pod. */
+  /** `isPrimary` or `podagentSkip`: not attached to a running pod, and not taken away either. */
   readonly skipped: boolean;
   readonly problems: readonly SelectionProblem[];
   readonly warnings: readonly SelectionProblem[];

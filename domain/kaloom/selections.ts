@@ -41,15 +41,19 @@ export function parseKaloomSelections(input: KaloomInput): ParsedSelections {
     seen.add(entry.name);
     return twice ? { problems: [duplicate(entry, namespace)] } : judge(entry, input);
   });
-  const refusedNames = entries.filter((_, index) => (verdicts[index]?.problems.length ?? 0) > 0);
+  // podagent detaches nothing for a flag that somebody sets on a network that is attached.
+  const staying = entries.filter(({ skipped }, index) => skipped || (verdicts[index]?.problems.length ?? 0) > 0);
   const keep = new Set([
     ...(unreadable ? [keepAll('kaloom')] : []),
-    ...refusedNames.map(({ name }) => keepEntry('kaloom', { scope: namespaceScope(namespace), name })),
+    ...staying.map(({ name }) => keepEntry('kaloom', { scope: namespaceScope(namespace), name })),
   ]);
   return {
     selections: verdicts.flatMap((verdict) => ('selection' in verdict ? [verdict.selection] : [])),
     problems: limitedProblems('kaloom', [...problems, ...verdicts.flatMap((verdict) => verdict.problems)]),
-    warnings: limitedProblems('kaloom', [...entries.flatMap(({ warnings }) => warnings), ...primaries(entries)]),
+    warnings: limitedProblems('kaloom', [
+      ...entries.flatMap(({ warnings }) => warnings),
+      ...primaries(entries, namespace),
+    ]),
     keep: [...keep],
   };
 }
@@ -116,8 +120,15 @@ function duplicate({ name }: KaloomEntry, namespace: string): SelectionProblem {
   return dialectProblem('kaloom', 'DuplicateNetwork', { network: `${namespace}/${name}` }, why);
 }
 
-function primaries(entries: readonly KaloomEntry[]): SelectionProblem[] {
-  if (entries.filter(({ isPrimary }) => isPrimary).length < 2) return [];
+function primaries(entries: readonly KaloomEntry[], namespace: string): SelectionProblem[] {
+  const [primary, second] = entries.filter(({ isPrimary }) => isPrimary);
+  if (primary === undefined) return [];
+  if (second === undefined) {
+    const network = `${namespace}/${primary.name}`;
+    const why =
+      'is true, and podwire makes no primary networks: such a network comes with the pod; leave isPrimary out for podwire to attach this one beside the pod network';
+    return [dialectProblem('kaloom', 'PrimaryNotServed', { network, option: 'isPrimary' }, why)];
+  }
   const why =
     'several networks are primary; kactus takes one at most, and podwire none: a primary network comes with the pod';
   return [dialectProblem('kaloom', 'SeveralPrimaries', {}, why)];

@@ -3,11 +3,13 @@
  * into the networks they name; nothing else of an entry is judged here.
  */
 import type { JsonObject, JsonValue } from '../cni/attachment.ts';
+import { isCniInterfaceName } from '../cni/interface-name.ts';
 import { dialectProblem } from '../cni/problems.ts';
 import type { SelectionProblem } from '../network-selection.ts';
 import { isDnsLabel } from '../openvnf/names.ts';
 import { shown } from '../openvnf/problems.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from '../strict-json.ts';
+import { NPWG_KEYS } from './keys.ts';
 
 export const MAX_NPWG_BYTES = 32 * 1024;
 export const MAX_NPWG_ELEMENTS = 64;
@@ -16,7 +18,7 @@ export const MAX_NPWG_ELEMENTS = 64;
 export interface NpwgElement {
   readonly namespace: string;
   readonly name: string;
-  /** The JSON object as written; in the comma form `interface` at most. */
+  /** The JSON object as written, without known keys that are null; in the comma form `interface` at most. */
   readonly fields: JsonObject;
 }
 
@@ -25,19 +27,31 @@ export interface NpwgElements {
   readonly problems: readonly SelectionProblem[];
   /** Some entry, or the whole text, does not tell which network it means: nothing may be taken away for its sake. */
   readonly unreadable: boolean;
+  /** Interfaces that entries ask for which do not name their network well: those of `elements` say themselves. */
+  readonly otherInterfaces: readonly string[];
 }
 
 const NAME_RULE =
   '1 to 63 lower-case letters, digits and "-", not first and not last (NPWG 1.3, section 3.3: DNS-1123 label)';
 
+/** Which of its forms an annotation is written in. */
+export function npwgForm(text: string): 'empty' | 'comma' | 'json' {
+  const trimmed = trimJsonSpace(text);
+  if (trimmed === '') return 'empty';
+  return /^[[{"]/.test(trimmed) ? 'json' : 'comma';
+}
+
 /** Reads any text; never throws. An empty text names nothing. */
 export function npwgElements(text: string, podNamespace: string): NpwgElements {
-  const trimmed = trim(text);
-  if (trimmed === '') return { elements: [], problems: [], unreadable: false };
-  const entries = /^[[{"]/.test(trimmed) ? jsonEntries(text) : commaEntries(text);
-  if (!Array.isArray(entries)) return { elements: [], problems: [entries.problem], unreadable: true };
+  const form = npwgForm(text);
+  if (form === 'empty') return { elements: [], problems: [], unreadable: false, otherInterfaces: [] };
+  const entries = form === 'json' ? jsonEntries(text) : commaEntries(text);
+  if (!Array.isArray(entries)) {
+    return { elements: [], problems: [entries.problem], unreadable: true, otherInterfaces: [] };
+  }
   const elements: NpwgElement[] = [];
   const problems: SelectionProblem[] = [];
+  const otherInterfaces: string[] = [];
   let unreadable = false;
   for (const entry of entries.slice(0, MAX_NPWG_ELEMENTS)) {
     const read = 'fields' in entry ? named(entry, podNamespace) : entry;
@@ -45,6 +59,8 @@ export function npwgElements(text: string, podNamespace: string): NpwgElements {
     else {
       problems.push(read.problem);
       unreadable ||= read.unreadable;
+      const interfaceName = 'fields' in entry ? member(entry.fields, 'interface') : undefined;
+      if (typeof interfaceName === 'string' && isCniInterfaceName(interfaceName)) otherInterfaces.push(interfaceName);
     }
   }
   if (entries.length > MAX_NPWG_ELEMENTS) {
@@ -52,7 +68,7 @@ export function npwgElements(text: string, podNamespace: string): NpwgElements {
     problems.push(dialectProblem('npwg', 'TooManyNetworks', {}, why));
     unreadable = true;
   }
-  return { elements, problems, unreadable };
+  return { elements, problems, unreadable, otherInterfaces };
 }
 
 interface Entry {
@@ -96,21 +112,23 @@ function commaEntries(text: string): (Entry | Unnamed)[] | { readonly problem: S
   }
   return text.split(',').map((piece, index) => {
     const at = `entry ${index + 1}`;
-    const match = /^(?:([^/@]*)\/)?([^/@]*)(?:@([^/@]*))?$/.exec(trim(piece));
-    const [, namespace, name, interfaceName] = match ?? [];
-    if (name === undefined || name === '' || namespace === '' || interfaceName === '') {
-      const why = `${at} is ${shown(trim(piece))}; allowed: [namespace/]name[@interface] (NPWG 1.3, section 4.1.1)`;
-      return unnamed('EntryInvalid', why, false);
-    }
-    return {
-      at,
-      fields: {
-        name,
-        ...(namespace === undefined ? {} : { namespace }),
-        ...(interfaceName === undefined ? {} : { interface: interfaceName }),
-      },
-    };
+    const fields = commaFields(piece);
+    if (fields !== undefined) return { at, fields };
+    const why = `${at} is ${shown(trimJsonSpace(piece))}; allowed: [namespace/]name[@interface] (NPWG 1.3, section 4.1.1)`;
+    return unnamed('EntryInvalid', why, false);
   });
+}
+
+/** What stands between two commas, as the JSON form would have it; undefined: it is no entry. */
+export function commaFields(piece: string): JsonObject | undefined {
+  const match = /^(?:([^/@]*)\/)?([^/@]*)(?:@([^/@]*))?$/.exec(trimJsonSpace(piece));
+  const [, namespace, name, interfaceName] = match ?? [];
+  if (name === undefined || name === '' || namespace === '' || interfaceName === '') return undefined;
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(interfaceName === undefined ? {} : { interface: interfaceName }),
+  };
 }
 
 function named({ at, fields }: Entry, podNamespace: string): NpwgElement | Unnamed {
@@ -128,8 +146,14 @@ function named({ at, fields }: Entry, podNamespace: string): NpwgElement | Unnam
   if (!isDnsLabel(namespace)) {
     return unnamed('InvalidName', `${at} has the namespace ${shown(namespace)}; allowed: ${NAME_RULE}`, false);
   }
-  return { namespace, name, fields };
+  return { namespace, name, fields: withoutNulls(fields) };
 }
+
+/** To Go's decoder null is nothing written, and its encoder writes null for `cni-args` that are not asked for. */
+const withoutNulls = (fields: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([key, value]) => value !== null || !NPWG_KEYS.some((known) => known === key)),
+  );
 
 function described(fields: JsonObject, key: string): string {
   const value: JsonValue | undefined = member(fields, key);
@@ -143,4 +167,5 @@ const unnamed = (code: string, why: string, unreadable: boolean): Unnamed => ({
   unreadable,
 });
 
-const trim = (text: string): string => text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');
+/** Without the white space of JSON at both ends; other characters that look like it belong to a name. */
+export const trimJsonSpace = (text: string): string => text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');

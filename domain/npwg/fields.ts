@@ -12,22 +12,8 @@ import type { CniPolicy } from '../settings.ts';
 import { foldedKey, isJsonObject, member, strangeKeys } from '../strict-json.ts';
 import { readGateways, readIps } from './addresses.ts';
 import type { NpwgElement } from './elements.ts';
+import { NPWG_KEYS, type NpwgKey } from './keys.ts';
 import { BANDWIDTH_RULE, PORT_MAPPINGS_RULE, readBandwidth, readPortMappings } from './traffic.ts';
-
-export const NPWG_KEYS = [
-  'name',
-  'namespace',
-  'interface',
-  'ips',
-  'mac',
-  'infiniband-guid',
-  'bandwidth',
-  'portMappings',
-  'cni-args',
-  'default-route',
-  'ipam-claim-reference',
-] as const;
-type Key = (typeof NPWG_KEYS)[number];
 
 /** Key of `args.cni` under which plugins find the name of the IPAMClaim. */
 export const IPAM_CLAIM_ARG = 'ipam-claim-reference';
@@ -41,7 +27,7 @@ export interface JudgedFields {
 export function npwgFields(element: NpwgElement, ip: IpCodec, policy: CniPolicy): JudgedFields {
   const network = `${element.namespace}/${element.name}`;
   const problems = unknownKeys(element.fields, network);
-  const take = <T>(key: Key, allowed: string, reader: (value: JsonValue) => Reading<T>): T | undefined => {
+  const take = <T>(key: NpwgKey, allowed: string, reader: (value: JsonValue) => Reading<T>): T | undefined => {
     const value = member(element.fields, key);
     if (value === undefined) return undefined;
     const found = reader(value);
@@ -96,7 +82,7 @@ function unknownKeys(fields: JsonObject, network: string): SelectionProblem[] {
 }
 
 /** What people write, and what other implementations read. */
-const SYNONYMS: ReadonlyMap<string, Key> = new Map([
+const SYNONYMS: ReadonlyMap<string, NpwgKey> = new Map([
   ...NPWG_KEYS.map((key) => [key.toLowerCase().replaceAll('-', ''), key] as const),
   ['ip', 'ips'],
   ['ipaddress', 'ips'],

@@ -36,7 +36,7 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
   const text = Object.hasOwn(pod.annotations, NPWG_NETWORKS_ANNOTATION)
     ? (pod.annotations[NPWG_NETWORKS_ANNOTATION] ?? '')
     : '';
-  const { elements, problems, unreadable } = npwgElements(text, pod.namespace);
+  const { elements, problems, unreadable, otherInterfaces } = npwgElements(text, pod.namespace);
   const candidates = elements.map((element): Candidate => ({
     element,
     network: `${element.namespace}/${element.name}`,
@@ -57,6 +57,12 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
     warnings: [],
     keep: [...keep],
     foreign: foreign.map(({ interfaceName, network }): ForeignAttachment => ({ interfaceName, network })),
+    reserved: [
+      ...otherInterfaces,
+      ...candidates.flatMap(({ spec: { interfaceName } }, index) =>
+        (verdicts[index]?.problems.length ?? 0) === 0 || interfaceName === '' ? [] : [interfaceName],
+      ),
+    ],
   };
 }
 

@@ -7,25 +7,38 @@ import { isJsonList, isJsonObject, member, strangeKeys } from '../strict-json.ts
 
 const BANDWIDTH_KEYS = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
 
-export const BANDWIDTH_RULE =
-  'an object with ingressRate, ingressBurst, egressRate, egressBurst (positive whole numbers of bits), a burst only with its rate';
+const DIRECTIONS = [
+  ['ingressRate', 'ingressBurst'],
+  ['egressRate', 'egressBurst'],
+] as const;
 
-export function readBandwidth(value: JsonValue): Reading<CniBandwidth> {
+export const BANDWIDTH_RULE =
+  'an object with ingressRate, ingressBurst, egressRate, egressBurst (positive whole numbers of bits), a burst only with its rate; ' +
+  'rate and burst 0 ask for no limit';
+
+/**
+ * The limits that are asked for; undefined when there is none. Programs that write annotations with NPWG's Go types write all four
+ * keys, with 0 for what they do not ask for.
+ */
+export function readBandwidth(value: JsonValue): Reading<CniBandwidth | undefined> {
   if (!isJsonObject(value)) return refused('is no object');
   const strange = strangeKey(value, BANDWIDTH_KEYS);
   if (strange !== undefined) return refused(strange);
   const given = BANDWIDTH_KEYS.filter((key) => Object.hasOwn(value, key));
   if (given.length === 0) return refused('is empty');
-  for (const key of given) {
-    const rate = value[key];
-    if (typeof rate !== 'number' || !Number.isSafeInteger(rate) || rate < 1) {
-      return refused(`has a "${key}" that is no positive whole number`);
-    }
-    const needed = key === 'ingressBurst' ? 'ingressRate' : key === 'egressBurst' ? 'egressRate' : undefined;
-    if (needed !== undefined && !given.includes(needed)) return refused(`has "${key}" without "${needed}"`);
+  const wrong = given.find((key) => !isAmount(value[key] ?? 0));
+  if (wrong !== undefined) return refused(`has a "${wrong}" that is no positive whole number`);
+  const asked = given.filter((key) => (value[key] ?? 0) !== 0);
+  for (const [rate, burst] of DIRECTIONS) {
+    if (asked.includes(burst) && !asked.includes(rate)) return refused(`has "${burst}" without "${rate}"`);
+    // Whoever asks for a rate has to say how much of it may come at once: the bandwidth plugin refuses a burst of 0.
+    if (asked.includes(rate) && value[burst] === 0) return refused(`has "${rate}" with a "${burst}" of 0`);
   }
-  return read(Object.fromEntries(given.map((key) => [key, value[key]])) as CniBandwidth);
+  if (asked.length === 0) return read(undefined);
+  return read(Object.fromEntries(asked.map((key) => [key, value[key]])) as CniBandwidth);
 }
+
+const isAmount = (bits: JsonValue): boolean => typeof bits === 'number' && Number.isSafeInteger(bits) && bits >= 0;
 
 const MAX_PORTS = 256;
 const PORT_KEYS = ['hostPort', 'containerPort', 'protocol', 'hostIP'];

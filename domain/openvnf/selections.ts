@@ -36,7 +36,7 @@ export interface OpenvnfSelections extends ParsedSelections {
   readonly selections: readonly VxlanSelection[];
 }
 
-const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [] };
+const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [], reserved: [] };
 
 /** Judges the networks of one pod; a pod that the label does not select, or without the annotation, asks for nothing. */
 export function parseSelections(input: SelectionsInput): OpenvnfSelections {
@@ -53,6 +53,9 @@ export function parseSelections(input: SelectionsInput): OpenvnfSelections {
     problems: limited(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))),
     warnings: limited([...annotation.warnings, ...accepted.flatMap((candidate) => candidate.warnings)]),
     keep: annotation.networks.flatMap((network, index) => (judged[index]?.keep === true ? [network.name] : [])),
+    reserved: annotation.networks
+      .filter(({ name }) => !accepted.some(({ selection }) => selection.network.name === name))
+      .map(({ name, options }) => options.name ?? catalogueOf(input.declared).networks.get(name)?.name ?? name),
   };
 }
 

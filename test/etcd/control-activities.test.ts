@@ -107,6 +107,25 @@ describe('an activity that runs twice', () => {
     assert.deepEqual(await control.observePod({ ...pod, node: NODE, definitions }), unnamed);
   });
 
+  it('takes the refusal of another network that wanted the same interface for none of its own', async () => {
+    const pod = await podWith();
+    const { inputsHash: hash, wished } = await control.observePod(pod);
+    const own = wished[0]?.network ?? { scope: '', name: '' };
+    const failure = { code: 'InterfaceConflict', message: 'taken' };
+    const refuse = (name: string) =>
+      control.recordRefusal({
+        ...pod,
+        inputsHash: hash,
+        interfaceName: 'red',
+        network: { ...own, name },
+        failure,
+      });
+    await refuse('green');
+    assert.equal((await control.observePod(pod)).wished[0]?.refused, undefined);
+    await refuse('red');
+    assert.deepEqual((await control.observePod(pod)).wished[0]?.refused, failure);
+  });
+
   it('writes no intent beside a removal that its observation did not see', async () => {
     const input = await intentOf(await podWith());
     const intent = await control.recordIntent(input);

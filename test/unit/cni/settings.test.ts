@@ -11,6 +11,13 @@ test('without anything set NPWG is on and isolated, Kaloom is off, and no key of
   assert.deepEqual(dialect.cniPolicy.hostKeys, []);
 });
 
+test('the reference plugins are allowed, but for those that have no business in a running pod', () => {
+  const { pluginTypes } = DEFAULT_DIALECT_SETTINGS.cniPolicy;
+  const main = ['bridge', 'dummy', 'ipvlan', 'macvlan', 'ptp', 'tap', 'vlan'];
+  const others = ['bandwidth', 'dhcp', 'firewall', 'host-local', 'portmap', 'sbr', 'static', 'tuning', 'vrf'];
+  assert.deepEqual([...pluginTypes].sort(), [...main, ...others, 'whereabouts'].sort());
+});
+
 test('everything about CNI networks can be set by flag and by variable', () => {
   const argv = ['--npwg=false', '--npwg-shared-namespaces', 'infra, net', '--cni-host-keys=device,sysctl'];
   const { dialect } = readOrchestratorConfig(argv, {

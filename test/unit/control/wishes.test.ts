@@ -30,8 +30,9 @@ function wishes(
   selections: readonly NetworkSelection[],
   known: readonly AttachmentRecord[] = [],
   foreign: readonly ForeignAttachment[] = [],
+  reserved: readonly string[] = [],
 ): readonly Wish[] {
-  const parsed = { selections, problems: [], warnings: [], keep: [], foreign };
+  const parsed = { selections, problems: [], warnings: [], keep: [], foreign, reserved };
   const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs', askedHash: 'asked' };
   return wishesOf(inputsHash, desired, known);
 }
@@ -72,6 +73,40 @@ describe('an interface that two dialects want', () => {
   });
 });
 
+describe('an interface that podwire chose and that another network then asks for', () => {
+  const unnamed = selection('npwg', '', 'a');
+  const known = [recordOf(unnamed, 'net1')];
+  const newcomer = (dialect: Dialect): NetworkSelection => selection(dialect, 'net1', 'b');
+
+  it('stays with the network that has it, and the newcomer is told what to do', () => {
+    const made = wishes([newcomer('npwg'), unnamed], known);
+    assert.deepEqual(
+      made.map(({ selection: { network }, interfaceName, conflict }) => [network.name, interfaceName, conflict?.code]),
+      [
+        ['b', 'net1', 'InterfaceConflict'],
+        ['a', 'net1', undefined],
+      ],
+    );
+    assert.match(made[0]?.conflict?.message ?? '', /net1 is that of network a,.*choose another.*give network a one of/);
+  });
+
+  it('stays with it whatever the other dialect', () => {
+    for (const dialect of ['openvnf', 'kaloom'] as const) {
+      assert.deepEqual(carriedOut(wishes([unnamed, newcomer(dialect)], known)), ['npwg net1']);
+    }
+  });
+
+  it('goes to the newcomer once the network gives it up', () => {
+    const leaving = known.map((record) => ({ ...record, phase: 'removing' as const }));
+    assert.deepEqual(carriedOut(wishes([newcomer('npwg')], known)), ['npwg net1']);
+    assert.deepEqual(carriedOut(wishes([unnamed, newcomer('npwg')], leaving)), ['npwg net2', 'npwg net1']);
+    assert.deepEqual(carriedOut(wishes([selection('npwg', 'x', 'a'), newcomer('npwg')], known)), [
+      'npwg x',
+      'npwg net1',
+    ]);
+  });
+});
+
 describe('wishes', () => {
   it('come in the order of the selections, each with its place', () => {
     const made = wishes([selection('npwg', 'b'), selection('openvnf', 'a'), selection('kaloom', 'c')]);
@@ -89,6 +124,7 @@ describe('wishes', () => {
     ]);
     assert.deepEqual(carriedOut(wishes([a, selection('openvnf', 'net1')])), ['npwg net2', 'openvnf net1']);
     assert.deepEqual(carriedOut(wishes([a], [], [{ interfaceName: 'net1', network: 'x/y' }])), ['npwg net2']);
+    assert.deepEqual(carriedOut(wishes([a], [], [], ['net1'])), ['npwg net2'], 'asked for by a refused entry');
   });
 
   it('are known by the same fingerprint as the records made of them', () => {

@@ -43,8 +43,6 @@ describe('Kaloom’s annotation', () => {
     'an empty list': ['[ ]'],
     'one network': ['[{"name":"green"}]', 'green'],
     'several in the order written': ['[{"name":"b"},{"name":"a.x"}]', 'b', 'a.x'],
-    'a primary network, which comes with the pod': ['[{"name":"a","isPrimary":true},{"name":"b"}]', 'b'],
-    'a network podagent shall skip': ['[{"name":"a","podagentSkip":true},{"name":"b"}]', 'b'],
     'flags that are false or null': ['[{"name":"a","isPrimary":false,"podagentSkip":null,"ifMac":null}]', 'a'],
     'upper layers, which are for others': ['[{"name":"a","upperLayers":["x"]}]', 'a'],
     'an empty mac, which is none': ['[{"name":"a","ifMac":""}]', 'a'],
@@ -104,6 +102,7 @@ describe('Kaloom’s annotation', () => {
   const WARNED: Readonly<Record<string, readonly [text: string, code: string]>> = {
     'a namespace that means nothing': ['[{"name":"a","namespace":"red"}]', 'NamespaceIgnored'],
     'an unknown key': ['[{"name":"a","colour":1}]', 'UnknownKey'],
+    'a primary network, which comes with the pod': ['[{"name":"x","isPrimary":true},{"name":"a"}]', 'PrimaryNotServed'],
     'two primary networks': [
       '[{"name":"x","isPrimary":true},{"name":"y","isPrimary":true},{"name":"a"}]',
       'SeveralPrimaries',
@@ -120,6 +119,19 @@ describe('Kaloom’s annotation', () => {
       assert.deepEqual(names(parsed), ['a']);
     });
   }
+
+  it('attaches nothing for an entry with a flag, and takes nothing away for it, as podagent', () => {
+    for (const flag of ['isPrimary', 'podagentSkip']) {
+      const parsed = parse(`[{"name":"a","${flag}":true},{"name":"b"}]`);
+      assert.deepEqual([names(parsed), parsed.problems, parsed.keep], [['b'], [], ['kaloom:default/a']], flag);
+    }
+    assert.deepEqual(parse('[{"name":"a","podagentSkip":true}]').warnings, []);
+  });
+
+  it('says of a single primary network which one it is and what to do', () => {
+    const [warning] = parse('[{"name":"a","isPrimary":true}]').warnings;
+    assert.match(warning?.message ?? '', /"default\/a".*"isPrimary".*no primary networks.*leave isPrimary out/);
+  });
 });
 
 describe('Kaloom’s annotation is refused with', () => {

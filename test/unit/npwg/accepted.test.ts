@@ -37,6 +37,38 @@ const ACCEPTED: Readonly<Record<string, readonly [annotation: string, ...selecti
     '[{"name":"a","bandwidth":{"egressRate":5,"ingressRate":1000,"ingressBurst":2000}}]',
     'blue/a {"bandwidth":{"ingressRate":1000,"ingressBurst":2000,"egressRate":5}}',
   ],
+  'a bandwidth as NPWG’s Go types write it, with 0 for what is not asked for': [
+    '[{"name":"a","bandwidth":{"ingressRate":1000,"ingressBurst":1000,"egressRate":0,"egressBurst":0}}]',
+    'blue/a {"bandwidth":{"ingressRate":1000,"ingressBurst":1000}}',
+  ],
+  'a rate of 0 without a burst': [
+    '[{"name":"a","bandwidth":{"ingressRate":0,"egressRate":5,"egressBurst":6}}]',
+    'blue/a {"bandwidth":{"egressRate":5,"egressBurst":6}}',
+  ],
+  'a bandwidth of zeros, which asks for none': [
+    '[{"name":"a","bandwidth":{"ingressRate":0,"ingressBurst":0,"egressRate":0,"egressBurst":0}}]',
+    'blue/a',
+  ],
+  'a lone rate of 0, a lone burst of 0 and a null, which ask for nothing': [
+    '[{"name":"a","bandwidth":{"ingressRate":0}},{"name":"b","bandwidth":{"egressBurst":0,"ingressRate":null}}]',
+    'blue/a',
+    'blue/b',
+  ],
+  'cni-args that are null, as NPWG’s Go types write them': ['[{"name":"a","cni-args":null}]', 'blue/a'],
+  'a null for every key that may be left out': [
+    `[{"name":"a",${['namespace', 'interface', 'ips', 'mac', 'infiniband-guid', 'bandwidth', 'portMappings', 'cni-args', 'default-route', 'ipam-claim-reference'].map((key) => `"${key}":null`).join(',')}}]`,
+    'blue/a',
+  ],
+  'nulls beside what they would exclude': [
+    '[{"name":"a","ips":null,"ipam-claim-reference":"c"},{"name":"b","default-route":null},{"name":"c","default-route":["10.0.0.1"]}]',
+    'blue/a args={"ipam-claim-reference":"c"}',
+    'blue/b',
+    'blue/c via=10.0.0.1',
+  ],
+  'nulls in a port mapping': [
+    '[{"name":"a","portMappings":[{"hostPort":1,"containerPort":2,"protocol":null,"hostIP":null}]}]',
+    'blue/a {"portMappings":[{"hostPort":1,"containerPort":2,"protocol":"tcp"}]}',
+  ],
   'port mappings': [
     '[{"name":"a","portMappings":[{"hostPort":1,"containerPort":65535},{"hostPort":1,"containerPort":2,"protocol":"UDP","hostIP":"10.0.0.1"}]}]',
     'blue/a {"portMappings":[{"hostPort":1,"containerPort":65535,"protocol":"tcp"},{"hostPort":1,"containerPort":2,"protocol":"udp","hostIP":"10.0.0.1"}]}',

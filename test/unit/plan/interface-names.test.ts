@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { interfaceNames, type Unnamed } from '../../../domain/interface-names.ts';
+import { interfaceNames, type KnownName, type Unnamed } from '../../../domain/interface-names.ts';
 
 /** `green` is to be named, `green=net1` has a name. */
 const parse = (texts: readonly string[]): Unnamed[] =>
@@ -9,8 +9,13 @@ const parse = (texts: readonly string[]): Unnamed[] =>
     const [identity = '', interfaceName = ''] = text.split('=');
     return { identity, interfaceName };
   });
-const names = (selections: readonly string[], known: readonly string[] = [], foreign: readonly string[] = []) =>
-  interfaceNames(parse(selections), parse(known), foreign);
+const names = (
+  selections: readonly string[],
+  known: readonly string[] = [],
+  foreign: readonly string[] = [],
+  reserved: readonly string[] = [],
+) => interfaceNames(parse(selections), parse(known), { foreign, reserved });
+const leaving = (text: string): KnownName[] => parse([text]).map((record) => ({ ...record, leaving: true }));
 
 describe('interfaces without a name', () => {
   it('are net1, net2, … in the order of the annotation', () => {
@@ -30,8 +35,21 @@ describe('interfaces without a name', () => {
     assert.deepEqual(names(['a', 'b'], [], ['net1', 'eth0', 'net3']), ['net2', 'net4']);
   });
 
-  it('give way when the name they had is asked for by name', () => {
-    assert.deepEqual(names(['a', 'b=net1'], ['a=net1']), ['net2', 'net1']);
+  it('get no name that a refused entry asks for, and find theirs again when it is accepted', () => {
+    assert.deepEqual(names(['b'], [], [], ['net1']), ['net2']);
+    assert.deepEqual(names(['a=net1', 'b'], ['b=net2']), ['net1', 'net2']);
+    assert.deepEqual(names(['b'], ['b=net1'], [], ['net1']), ['net1'], 'what is attached stays');
+  });
+
+  it('keep what is attached when another entry asks for its name, but not what is being taken away', () => {
+    assert.deepEqual(names(['a', 'b=net1'], ['a=net1']), ['net1', 'net1']);
+    const given = interfaceNames(parse(['a', 'b=net1']), leaving('a=net1'), { foreign: [], reserved: [] });
+    assert.deepEqual(given, ['net2', 'net1']);
+  });
+
+  it('leave to the entry that names it what is attached of the same network', () => {
+    assert.deepEqual(names(['a', 'a=net1'], ['a=net1']), ['net2', 'net1']);
+    assert.deepEqual(names(['a', 'b=net1'], ['a=net1', 'a=net2']), ['net2', 'net1'], 'the one nobody else wants');
   });
 
   it('of the same network with the same parameters are told apart, and both keep their names', () => {
@@ -48,12 +66,17 @@ describe('any naming', () => {
   const attachments = fc.uniqueArray(fc.record({ identity, interfaceName: name }), {
     selector: ({ interfaceName }) => interfaceName,
   });
-  const inputs = [fc.array(selection, { maxLength: 5 }), attachments, fc.uniqueArray(name)] as const;
+  const inputs = [
+    fc.array(selection, { maxLength: 5 }),
+    attachments,
+    fc.uniqueArray(name),
+    fc.uniqueArray(name),
+  ] as const;
 
   it('leaves given names alone, and gives nobody a name that another has', () => {
     fc.assert(
-      fc.property(...inputs, (selections, known, foreign) => {
-        const found = interfaceNames(selections, known, foreign);
+      fc.property(...inputs, (selections, known, foreign, reserved) => {
+        const found = interfaceNames(selections, known, { foreign, reserved });
         for (const [index, { interfaceName }] of selections.entries()) {
           const mine = found[index] ?? '';
           if (interfaceName !== '') {
@@ -61,10 +84,12 @@ describe('any naming', () => {
             continue;
           }
           assert.notEqual(mine, '');
-          assert.equal(found.filter((other) => other === mine).length, 1);
+          assert.equal(found.filter((each, at) => each === mine && selections[at]?.interfaceName === '').length, 1);
           const owner = known.find((record) => record.interfaceName === mine);
-          if (owner === undefined) assert.ok(!foreign.includes(mine));
-          else assert.equal(owner.identity, selections[index]?.identity);
+          if (owner === undefined) {
+            assert.ok(![...foreign, ...reserved].includes(mine));
+            assert.equal(found.filter((other) => other === mine).length, 1);
+          } else assert.equal(owner.identity, selections[index]?.identity);
         }
       }),
     );
@@ -72,8 +97,8 @@ describe('any naming', () => {
 
   it('is the same again once it was carried out', () => {
     fc.assert(
-      fc.property(...inputs, (selections, known, foreign) => {
-        const found = interfaceNames(selections, known, foreign);
+      fc.property(...inputs, (selections, known, foreign, reserved) => {
+        const found = interfaceNames(selections, known, { foreign, reserved });
         const attached = selections.map(({ identity: of }, index) => ({
           identity: of,
           interfaceName: found[index] ?? '',
@@ -81,8 +106,8 @@ describe('any naming', () => {
         const distinct = attached.filter(
           (one, index) => attached.findIndex((other) => other.interfaceName === one.interfaceName) === index,
         );
-        if (distinct.length < attached.length) return; // Two wish for one name: the dialects' conflict, decided elsewhere.
-        const again = interfaceNames(selections, attached, foreign);
+        if (distinct.length < attached.length) return; // Two wish for one name: a conflict, decided elsewhere.
+        const again = interfaceNames(selections, attached, { foreign, reserved });
         assert.deepEqual([...again].sort(), [...found].sort());
         assert.deepEqual(
           again.map((each, index) => [selections[index]?.identity, each]).sort(),
