@@ -3,6 +3,7 @@ import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
+import { caughtUp, readMesh } from './mesh-records.ts';
 import { putOperation, storedAttachment, unchanged } from './record-entries.ts';
 import { cniResultSchema, markSchema, memberSchema, nodeSchema, parseEntry, sandboxSchema } from './schemas.ts';
 
@@ -37,6 +38,8 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     readNodeRecord: (node) => read(keys.nodeKey(node), (entry) => parseEntry(nodeSchema, entry)),
     putNodeRecord: (node, record) => put(keys.nodeKey(node), record),
     listTombstones: (node) => list(keys.tombstonesPrefix(node), storedAttachment),
+    readMesh: (network) => readMesh(etcd, network),
+    caughtUp: (network, node, write) => caughtUp(etcd, network, node, write),
     removeTombstone: async (tombstone) => {
       await etcd.transact([unchanged(tombstone)], [{ remove: tombstone.key }]);
     },

@@ -3,7 +3,6 @@ import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
-  RECORD_VERSION,
   tunnelOf,
   type AttachmentRecord,
   type LinkResult,
@@ -14,6 +13,7 @@ import {
 } from '../../domain/records.ts';
 import type { Etcd, Operation } from './client.ts';
 import { readPod } from './pod-records.ts';
+import { readMesh } from './mesh-records.ts';
 import {
   failureKeyOf,
   memberOf,
@@ -61,10 +61,11 @@ export function createRecordStore(etcd: Etcd): RecordStore {
         podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
       }));
     },
-    putMeshState: (network, state) =>
-      state === undefined
+    mesh: async (network) => (await readMesh(etcd, network))?.value,
+    putMesh: (network, mesh) =>
+      mesh === undefined
         ? removeIfPresent(etcd, keys.meshStateKey(network))
-        : put(etcd, keys.meshStateKey(network), { v: RECORD_VERSION, ...state }),
+        : put(etcd, keys.meshStateKey(network), mesh),
 
     entomb: (stored) => entomb(etcd, stored),
   };

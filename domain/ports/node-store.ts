@@ -6,6 +6,7 @@ import type {
   ConvergedMark,
   Member,
   NodeRecord,
+  MeshRecord,
   SandboxRecord,
   Stored,
 } from '../records.ts';
@@ -28,6 +29,12 @@ export interface NodeStore {
   readMark(podUid: string): Promise<ConvergedMark | undefined>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
+  readMesh(network: NetworkRef): Promise<Stored<MeshRecord> | undefined>;
+  /**
+   * Takes a node that has caught up out of those that are behind.
+   * @param write `writeOf` the record as it was before the node read the members; one that a mesh run wrote since stays as it is
+   */
+  caughtUp(network: NetworkRef, node: string, write: string): Promise<void>;
   removeSandbox(node: string, podUid: string): Promise<void>;
   readNodeRecord(node: string): Promise<NodeRecord | undefined>;
   putNodeRecord(node: string, record: NodeRecord): Promise<void>;

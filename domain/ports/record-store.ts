@@ -7,6 +7,7 @@ import type {
   LinkResult,
   Member,
   MemberRecord,
+  MeshRecord,
   RefusalRecord,
   SandboxRecord,
   Stored,
@@ -71,10 +72,10 @@ export interface RecordStore {
   readonly takeWaitingForVni: (dstPort: number, vni: number) => Promise<(RefusalRecord & { podUid: string })[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;
-  readonly putMeshState: (
-    network: NetworkRef,
-    state: { readonly behind: readonly string[] } | undefined,
-  ) => Promise<void>;
+  /** Undefined also when it cannot be read: nothing depends on it. */
+  readonly mesh: (network: NetworkRef) => Promise<MeshRecord | undefined>;
+  /** Undefined: there is no mesh any more. */
+  readonly putMesh: (network: NetworkRef, mesh: MeshRecord | undefined) => Promise<void>;
 
   /** Like `forget`, but keeps what a node that is surely gone still owns, out of the way of a pod of the same UID. */
   readonly entomb: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
