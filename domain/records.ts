@@ -60,7 +60,7 @@ export interface StepFailure {
   readonly message: string;
 }
 
-/** Why a step of an attachment keeps failing; apart from the record, whose mod-revision is a fencing token. */
+/** Why a step of an attachment keeps failing, or that its drift remains; apart from the record, whose mod-revision is a fencing token. */
 export interface FailureRecord extends StepFailure {
   readonly v: number;
   readonly interfaceName: string;

@@ -60,6 +60,8 @@ export interface RecordStore {
   readonly beginRepair: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
   /** Notes why a step keeps failing; forgotten with the next result or removal. */
   readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
+  /** Forgets that drift remains, if that is what is noted of the interface. */
+  readonly deleteRemainingDrift: (podUid: string, interfaceName: string) => Promise<void>;
   readonly deleteFailures: (podUid: string) => Promise<void>;
   /**
    * Forgets an attachment after its last undo, and frees its network's VNI when nobody else uses it, in one transaction.
