@@ -1,6 +1,7 @@
 /** The `podwire.io/network-status` annotation: a projection of records, for people and for programs in the pod. */
 import { networkKey, type Dialect, type NetworkRef, type SelectionProblem } from './network-selection.ts';
 import type { AttachmentRecord, FailureRecord, StepFailure } from './records.ts';
+import { DRIFT_REMAINS, remainsOf } from './sweep/remaining-drift.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from './strict-json.ts';
 
 /** Kubernetes allows 256 KiB for all annotations of an object. */
@@ -12,7 +13,7 @@ export interface NetworkStatus {
   readonly interface?: string;
   /** Absent: kube-vxlan-controller's. */
   readonly dialect?: Dialect;
-  /** `Attached` only after the kernel was read back. */
+  /** `Attached` only after the kernel was read back; `Failing` also when it differs since, and making it anew was in vain. */
   readonly state: 'Attached' | 'Attaching' | 'Failing' | 'Detaching' | 'Refused';
   readonly vni?: number;
   readonly dstport?: number;
@@ -79,6 +80,10 @@ export function ownInterfaces(status: string | undefined): ReadonlySet<string> {
 function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefined): NetworkStatus {
   const dialect = record.kind === 'cni' ? { dialect: record.dialect } : {};
   const base = { name: networkKey(record.network), interface: record.interfaceName, ...dialect };
+  if (failure !== undefined && remainsOf(record, failure))
+    return { ...base, state: 'Failing', code: failure.code, message: failure.message };
+  // Said of what was there before.
+  if (failure?.code === DRIFT_REMAINS) return recordStatus(record, undefined);
   const failing = failure === undefined ? {} : { code: failure.code, message: failure.message };
   if (record.phase === 'removing') return { ...base, state: 'Detaching', ...failing };
   if (record.phase === 'intent' || record.result === undefined) {

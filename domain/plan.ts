@@ -85,6 +85,21 @@ export function plan(observation: Observation, swap = true): Plan {
   return { kind: 'lanes', lanes: [...detaches, ...attaches], more: attachable.length < free.length, held };
 }
 
+/**
+ * Whether an attachment stays and could not be made anew, were its link gone: it is only kept (decision 10), for want of a wish that can be
+ * read and carried out.
+ */
+export function isOnlyKept(record: KnownAttachment, observation: Observation): boolean {
+  const { wished } = observation;
+  if (mustGo(record, wished, observation, true)) return false;
+  return !wished.some(
+    (wish) =>
+      wish.refused === undefined &&
+      wish.interfaceName === record.interfaceName &&
+      (isSameTunnel(record, wish) || staysForSwap(record, wish, observation)),
+  );
+}
+
 function isAttached(wish: WishedAttachment, { known, node, sandboxId }: Observation): boolean {
   return known.some(
     (record) =>

@@ -60,7 +60,7 @@ export interface StepFailure {
   readonly message: string;
 }
 
-/** Why a step of an attachment keeps failing; apart from the record, whose mod-revision is a fencing token. */
+/** Why a step of an attachment keeps failing, or that its drift remains; apart from the record, whose mod-revision is a fencing token. */
 export interface FailureRecord extends StepFailure {
   readonly v: number;
   readonly interfaceName: string;
@@ -158,6 +158,17 @@ export interface MemberRecord {
 
 export interface Member extends MemberRecord {
   readonly podUid: string;
+}
+
+/** How far the nodes of a VXLAN network have followed its members (decision 21). */
+export interface MeshRecord {
+  readonly v: number;
+  /** Nodes that have not applied the members as the last mesh run saw them, nor been heard of since. */
+  readonly behind: readonly string[];
+  /** Of those, since when: ISO 8601. Absent in records of the first releases, as are the fields below. */
+  readonly since?: Readonly<Record<string, string>>;
+  /** When the mesh run wrote it, which nodes that take themselves out of it leave as it is. */
+  readonly recordedAt?: string;
 }
 
 /** Why an attachment was refused although the annotation is right (a taken VNI, for example). */

@@ -5,6 +5,7 @@
 import { Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createControlActivities } from '../activities/control/index.ts';
+import { createLookAtPod } from '../activities/control/observe-pod.ts';
 import { joinSteps } from '../activities/control/joined-steps.ts';
 import { createSweepControlActivities } from '../activities/control/sweep.ts';
 import { withFailpoints } from '../activities/with-failpoints.ts';
@@ -59,25 +60,23 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const records = createRecordStore(etcd);
   const signals = createSignals(temporal.client);
   const failpoints = createFailpoints(config.failpointsFile);
-  const steps = withFailpoints(
-    createControlActivities({
-      ...{ cluster, records, signals, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 },
-      nodeGoneSeconds: config.nodeGoneSeconds,
-    }),
-    failpoints,
-  );
+  const { nodeGoneSeconds } = config;
+  const podParts = { cluster, records, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 };
+  const steps = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);
   const runs = {
     isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod),
     removeSweepSchedule: (node: string) => removeSweepSchedule(temporal.client, node),
   };
+  const lookAtPod = createLookAtPod(podParts);
+  const sweep = createSweepControlActivities({
+    ...{ cluster, records, signals, runs, lookAtPod },
+    publishStatus: (input) => steps.publishStatus(input),
+  });
   const reflection = createReflectionWorker(config.reflect, kube, () => log);
   const activities = {
     ...steps,
     ...joinSteps(steps),
-    ...withFailpoints(
-      { ...createSweepControlActivities({ cluster, records, signals, runs }), ...reflection.activities },
-      failpoints,
-    ),
+    ...withFailpoints({ ...sweep, ...reflection.activities }, failpoints),
   };
 
   const stopped = new AbortController();

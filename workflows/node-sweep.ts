@@ -3,7 +3,7 @@
  * both of them found is acted on: on the node what is to be removed, through the pod's own run what is to be made anew. Never waits for
  * a node that is away.
  */
-import { proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
+import { patched, proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { SweepControlActivities } from '../activities/control/sweep-inputs.ts';
 import type { SweepLookResult, SweepNodeActivities } from '../activities/node/sweep-inputs.ts';
 import { MESSAGE_VERSION, nodeQueue } from '../domain/messages.ts';
@@ -44,7 +44,7 @@ async function sweep(input: NodeSweepInput): Promise<SweepReport> {
   if ('state' in second) return second;
   const rows: SweepRow[] = [];
   for (const row of second.result.rows) {
-    rows.push(row.outcome === 'found' ? await handOver(row) : withFirst(row, findings));
+    rows.push(row.outcome === 'found' ? await handOver(row) : await told(withFirst(row, findings)));
   }
   return done(input, rows, more);
 }
@@ -109,30 +109,51 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
   if (pod === undefined || attachment === undefined) return row;
   if (finding.kind === 'stranger') return tellOwner(row, finding);
   const drift = finding.kind === 'drift';
-  const taken = await attempt(() =>
-    drift
-      ? sweepControl.repairDrift({ v, ...pod, ...attachment, why })
-      : sweepControl.wakeIdlePod({ v, ...pod, reason: `sweep: ${attachment.interfaceName}: ${why}` }),
-  );
-  if (typeof taken === 'string') return { ...row, outcome: 'failed', note: taken };
+  const taken = await attempt(() => {
+    if (drift) return sweepControl.repairDrift({ v, ...pod, ...attachment, why });
+    return finding.over === true && patched(TELLS_WHAT_REMAINS)
+      ? sweepControl.driftIsOver({ v, ...pod, ...attachment })
+      : sweepControl.wakeIdlePod({ v, ...pod, reason: `sweep: ${attachment.interfaceName}: ${why}` });
+  });
+  if (taken === 'kept') return { ...row, outcome: 'reported', finding: { ...finding, why: `${why} (${KEPT})` } };
+  if (typeof taken !== 'boolean') return { ...row, outcome: 'failed', note: taken.failed };
   const [yes, no]: SweepOutcome[] = drift ? ['repairing', 'gone'] : ['told', 'busy'];
   return { ...row, outcome: (taken ? yes : no) ?? 'failed' };
 }
 
+const KEPT = "kept: repaired once the pod's annotation and the network's definition are right again";
+
+/** Only runs to which it matters carry its marker: nodes that are older do not say what was made anew in vain. */
+const TELLS_WHAT_REMAINS = 'sweep-tells-what-remains';
+
+/** Of what is done with on the node, the pod's owner is told of drift that is not repaired any more. */
+async function told(row: SweepRow): Promise<SweepRow> {
+  const { pod, attachment, repairs, why } = row.finding;
+  if (row.outcome !== 'reported' || pod === undefined || attachment === undefined || repairs === undefined) return row;
+  if (!patched(TELLS_WHAT_REMAINS)) return row;
+  const taken = await attempt(() => sweepControl.tellDriftRemains({ v, ...pod, ...attachment, why }));
+  if (typeof taken !== 'boolean') return { ...row, outcome: 'failed', note: taken.failed };
+  return taken ? row : { ...row, outcome: 'gone' };
+}
+
 async function tellOwner(row: SweepRow, { pod, attachment, addresses = [] }: Finding): Promise<SweepRow> {
   if (pod === undefined || attachment === undefined) return row;
-  const told = await attempt(() => sweepControl.tellStrangers({ v, ...pod, ...attachment, addresses }));
-  return typeof told === 'string' ? { ...row, outcome: 'failed', note: told } : { ...row, outcome: 'reported' };
+  const taken = await attempt(() => sweepControl.tellStrangers({ v, ...pod, ...attachment, addresses }));
+  return typeof taken === 'boolean'
+    ? { ...row, outcome: 'reported' }
+    : { ...row, outcome: 'failed', note: taken.failed };
 }
 
 /** The next sweep tries again, so one try is enough. Returns why it failed. */
-async function attempt(call: () => Promise<boolean>): Promise<boolean | string> {
+async function attempt<T>(call: () => Promise<T>): Promise<T | { readonly failed: string }> {
   try {
     return await call();
   } catch (error) {
     const outcome = classify(error);
     if (outcome.kind === 'cancelled') throw error;
-    return outcome.kind === 'node-away' ? 'no answer' : `${outcome.failure.code}: ${outcome.failure.message}`;
+    return {
+      failed: outcome.kind === 'node-away' ? 'no answer' : `${outcome.failure.code}: ${outcome.failure.message}`,
+    };
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the mesh needs of the control side: telling, listing, recording. */
+import { meshRecord } from '../../domain/mesh-record.ts';
 import { nodeOfPlace } from '../../domain/place.ts';
 import type { ControlSteps } from './inputs.ts';
 import type { RecordDeps } from './attachment-records.ts';
@@ -12,8 +13,12 @@ export function createMeshActivities({ records, signals, cluster, nodeGoneSecond
     listMeshNodes: async (network) =>
       [...new Set((await records.members(network)).map((member) => member.node))].sort(),
     recordMesh: async ({ scope, name, behind }) => {
-      const members = await records.members({ scope, name });
-      await records.putMeshState({ scope, name }, members.length === 0 ? undefined : { behind });
+      const network = { scope, name };
+      const [members, before] = await Promise.all([records.members(network), records.mesh(network)]);
+      const now = new Date().toISOString();
+      // A node whose last member has left has nothing to catch up with, and no resync that would say so.
+      const left = behind.filter((node) => members.some((member) => member.node === node));
+      await records.putMesh(network, members.length === 0 ? undefined : meshRecord(left, before, now));
     },
     readNode: async ({ node }) => ({
       exists: (await cluster.nodeUid(nodeOfPlace(node))) !== undefined,

@@ -3,6 +3,7 @@ import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../..
 import { networkKey } from '../../domain/network-selection.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
@@ -28,25 +29,40 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
     const isWhereExpected = desired === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
-    const { attachments: known, refusals } = recorded;
     if (desired !== undefined) deps.recent.put(desired, recorded);
-    const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
-    const problems = desired?.parsed.problems ?? [];
-    // The other dialects say themselves what stays.
-    const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
-    return {
-      presence: presenceOf(desired, isExecPlace(node)),
-      node,
-      inputsHash: desired?.inputsHash ?? '',
-      sandboxId: sandboxOf(desired, node, recorded),
-      wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
-      known: known.map((stored) => summary(deps, stored, agent)),
-      // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
-      keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
-      keepAll: openvnf.some(({ network }) => network === undefined),
-      ...gateOf(desired, agents.gateOnRefusal),
-      problems: problems.length,
-    };
+    return observationOf(deps, desired, node, recorded);
+  };
+}
+
+type LookDeps = Omit<ObserveDeps, 'recent'>;
+
+/** The same for somebody who changes nothing: the mark stays. */
+export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<Observation> {
+  return async (identity) => {
+    const desired = await readDesired(deps, identity);
+    const node = desired === undefined ? '' : placeOf(desired.pod, deps.settings.agents.backend);
+    return observationOf(deps, desired, node, await deps.records.pod(identity.uid, node));
+  };
+}
+
+function observationOf(deps: LookDeps, desired: Desired | undefined, node: string, recorded: PodRecords): Observation {
+  const { attachments: known, refusals } = recorded;
+  const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
+  const problems = desired?.parsed.problems ?? [];
+  // The other dialects say themselves what stays.
+  const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
+  return {
+    presence: presenceOf(desired, isExecPlace(node)),
+    node,
+    inputsHash: desired?.inputsHash ?? '',
+    sandboxId: sandboxOf(desired, node, recorded),
+    wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
+    known: known.map((stored) => summary(deps, stored, agent)),
+    // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
+    keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
+    keepAll: openvnf.some(({ network }) => network === undefined),
+    ...gateOf(desired, deps.settings.agents.gateOnRefusal),
+    problems: problems.length,
   };
 }
 
@@ -73,7 +89,7 @@ function presenceOf(desired: Desired | undefined, exec: boolean): PodPresence {
 }
 
 function wishes(
-  deps: ObserveDeps,
+  deps: LookDeps,
   desired: Desired,
   known: readonly Stored<AttachmentRecord>[],
   refusals: readonly RefusalRecord[],
@@ -103,7 +119,7 @@ function wishes(
 }
 
 function summary(
-  deps: ObserveDeps,
+  deps: LookDeps,
   { value, modRevision }: Stored<AttachmentRecord>,
   agent: AgentIdentity | undefined,
 ): Observation['known'][number] {

@@ -7,6 +7,7 @@ import { placeOf } from '../../domain/place.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
+import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { readDesired, type Desired } from './desired.ts';
 import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
@@ -197,7 +198,8 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
     })),
     ...known.flatMap((record) =>
       failures
-        .filter((failure) => failure.interfaceName === record.interfaceName)
+        // Who finds drift that remains says so.
+        .filter((failure) => failure.interfaceName === record.interfaceName && failure.code !== DRIFT_REMAINS)
         .map((failure) => failureEvent(record, revisionOf(record), failure)),
     ),
     ...waiting.map(({ interfaceName, network, code, message }): PodEvent => ({

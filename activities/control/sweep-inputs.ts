@@ -7,6 +7,11 @@ export interface RepairDriftInput extends RecordInput {
   readonly why: string;
 }
 
+export interface DriftRemainsInput extends RecordInput {
+  /** What differs, and that it did so after each repair. */
+  readonly why: string;
+}
+
 export interface StrangersInput extends RecordInput {
   readonly generation: number;
   readonly addresses: readonly string[];
@@ -14,8 +19,15 @@ export interface StrangersInput extends RecordInput {
 
 /** Served beside `ControlActivities`. */
 export interface SweepControlActivities {
-  /** Moves the record back to `intent` with a new generation, starts the pod's run, tells the pod's owner. False: the record changed. */
-  repairDrift(input: RepairDriftInput): Promise<boolean>;
+  /**
+   * Moves the record back to `intent` with a new generation, starts the pod's run, tells the pod's owner. False: the record changed.
+   * `kept`: its network cannot be made from what the pod asks for now, so nothing was begun, and the owner was told that.
+   */
+  repairDrift(input: RepairDriftInput): Promise<boolean | 'kept'>;
+  /** Tells the pod's owner, and its status, of drift that is not repaired any more. False: the record changed. */
+  tellDriftRemains(input: DriftRemainsInput): Promise<boolean>;
+  /** Takes back what `tellDriftRemains` put into the status. Always true. */
+  driftIsOver(input: RecordInput): Promise<boolean>;
   /** Starts the pod's run unless one is open, which works on it already. True: started. */
   wakeIdlePod(input: PodInput & { readonly reason: string }): Promise<boolean>;
   /** Tells the pod's owner of forwarding entries that the next sweep removes. Always true. */

@@ -1,14 +1,21 @@
 /** The sweep's part that needs etcd, the Kubernetes API or Temporal. */
 import { attachmentKey } from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import type { Cluster, Signals } from '../../domain/ports/cluster.ts';
+import type { Observation } from '../../domain/observation.ts';
+import { isOnlyKept } from '../../domain/plan.ts';
+import type { Cluster, PodEvent, Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
-import type { AttachmentRecord, Stored } from '../../domain/records.ts';
-import type { RepairDriftInput, SweepControlActivities } from './sweep-inputs.ts';
+import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
+import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
+import type { ControlSteps, RecordInput } from './inputs.ts';
+import type { DriftRemainsInput, RepairDriftInput, SweepControlActivities } from './sweep-inputs.ts';
 
 export interface SweepControlDeps {
-  readonly records: Pick<RecordStore, 'attachment' | 'beginRepair'>;
+  readonly records: Pick<RecordStore, 'attachment' | 'beginRepair' | 'putFailure' | 'deleteRemainingDrift'>;
+  /** What a run of the pod would see now. */
+  readonly lookAtPod: (pod: PodIdentity) => Promise<Observation>;
+  readonly publishStatus: ControlSteps['publishStatus'];
   readonly cluster: Pick<Cluster, 'createEvent' | 'podHasAddress'>;
   readonly signals: Pick<Signals, 'podChanged'>;
   readonly runs: {
@@ -22,6 +29,13 @@ export interface SweepControlDeps {
 export function createSweepControlActivities(deps: SweepControlDeps): SweepControlActivities {
   return {
     repairDrift: (input) => repairDrift(deps, input),
+    tellDriftRemains: (input) => tellDriftRemains(deps, input),
+    driftIsOver: async ({ uid, namespace, name, interfaceName }) => {
+      await deps.records.deleteRemainingDrift(uid, interfaceName);
+      // The pod's run publishes the status; it also waits for an API that does not answer.
+      await deps.signals.podChanged({ uid, namespace, name }, `${interfaceName} is as it should be again`);
+      return true;
+    },
     wakeIdlePod: async ({ uid, namespace, name, reason }) => {
       const pod = { uid, namespace, name };
       if (await deps.runs.isOpen(pod)) return false;
@@ -49,22 +63,79 @@ export function createSweepControlActivities(deps: SweepControlDeps): SweepContr
   };
 }
 
-async function repairDrift({ records, cluster, signals }: SweepControlDeps, input: RepairDriftInput): Promise<boolean> {
-  const { uid, namespace, name, node, sandboxId, interfaceName, why } = input;
+async function repairDrift(deps: SweepControlDeps, input: RepairDriftInput): Promise<boolean | 'kept'> {
+  const { records, cluster, signals } = deps;
+  const { uid, namespace, name, interfaceName } = input;
   const pod = { uid, namespace, name };
-  const stored = await records.attachment(attachmentKey({ node, podUid: uid, sandboxId, interfaceName }));
+  const stored = await records.attachment(keyOf(input));
   if (stored === undefined) return false;
+  if (!isBegun(stored, input) && (await staysAsItIs(deps, pod, stored, input))) {
+    await cluster.createEvent(pod, drifted(input, stored.value, KEPT));
+    return 'kept';
+  }
   const begun = isBegun(stored, input) ? stored : await begin(records, stored, input);
   if (begun === undefined) return false;
   await signals.podChanged(pod, `${interfaceName} drifted`);
-  await cluster.createEvent(pod, {
+  await cluster.createEvent(pod, drifted(input, begun.value, 'it is made anew'));
+  return true;
+}
+
+const KEPT =
+  "it stays as it is, because what the pod asks for cannot be carried out just now (see the pod's NetworkRefused event); once its annotation and the network's definition are right again, the next sweep makes it anew";
+
+/** One event for each write of the record that drifted: generations begin again when a record is forgotten. */
+const drifted = (
+  { sandboxId, interfaceName, modRevision, why }: RepairDriftInput,
+  { network }: AttachmentRecord,
+  consequence: string,
+): PodEvent => ({
+  type: 'Warning',
+  reason: 'NetworkDrifted',
+  message: `${interfaceName} of network ${networkKey(network)} was changed behind podwire's back: ${why}; ${consequence}`,
+  key: `drifted/${sandboxId}/${interfaceName}/${modRevision}${consequence === KEPT ? '/kept' : ''}`,
+});
+
+/** An intent that no wish stands for would wait for ever: the pod's run leaves alone what is only kept. */
+async function staysAsItIs(
+  { lookAtPod }: SweepControlDeps,
+  pod: PodIdentity,
+  { value }: Stored<AttachmentRecord>,
+  { modRevision }: RepairDriftInput,
+): Promise<boolean> {
+  const observation = await lookAtPod(pod);
+  const { node, sandboxId, interfaceName } = value;
+  const known = observation.known.find(
+    (record) =>
+      record.node === node &&
+      record.sandboxId === sandboxId &&
+      record.interfaceName === interfaceName &&
+      record.modRevision === modRevision,
+  );
+  return known !== undefined && isOnlyKept(known, observation);
+}
+
+async function tellDriftRemains(deps: SweepControlDeps, input: DriftRemainsInput): Promise<boolean> {
+  const { v, uid, namespace, name, sandboxId, interfaceName, modRevision, why } = input;
+  const pod = { uid, namespace, name };
+  const stored = await deps.records.attachment(keyOf(input));
+  if (stored?.modRevision !== modRevision || stored.value.phase !== 'attached') return false;
+  const { network, generation } = stored.value;
+  const cure =
+    'find out what changes it (a program in the pod, or its plugins) and stop that, then set the interface right by hand or make the pod anew';
+  const failure = { code: DRIFT_REMAINS, message: `${why}; ${cure}` };
+  await deps.records.putFailure(uid, { v: RECORD_VERSION, interfaceName, generation, ...failure });
+  await deps.publishStatus({ v, ...pod, attached: [], detached: [] });
+  await deps.cluster.createEvent(pod, {
     type: 'Warning',
-    reason: 'NetworkDrifted',
-    message: `${interfaceName} of network ${networkKey(begun.value.network)} was changed behind podwire's back: ${why}; it is made anew`,
-    key: `drifted/${sandboxId}/${interfaceName}/${input.generation}`,
+    reason: 'NetworkDriftRemains',
+    message: `${interfaceName} of network ${networkKey(network)} is not as podwire made it, and repairing it is given up: ${failure.message}`,
+    key: `drift-remains/${sandboxId}/${interfaceName}/${modRevision}`,
   });
   return true;
 }
+
+const keyOf = ({ node, uid, sandboxId, interfaceName }: RecordInput): string =>
+  attachmentKey({ node, podUid: uid, sandboxId, interfaceName });
 
 /** An attempt before this one got so far. */
 const isBegun = ({ value }: Stored<AttachmentRecord>, { generation }: RepairDriftInput): boolean =>

@@ -76,8 +76,7 @@ async function actOn(
     case 'drift':
       if (finding.action === 'report') return 'reported';
       await nameBack(deps, finding, signal);
-      deps.memory.repairing(finding);
-      deps.observer.acted(finding);
+      if (deps.memory.repairing(finding)) deps.observer.acted(finding);
       return 'found';
     case 'record':
       return 'found';
@@ -239,6 +238,8 @@ async function nameBack(deps: SweepDeps, { attachment, pod }: Finding, signal: A
       await deps.kernel.execute(netns, [
         { op: 'set-down', name: link.name },
         { op: 'rename', name: link.name, to: interfaceName },
+        // One that is only kept is not made anew for the time being.
+        ...(link.up ? [{ op: 'set-up' as const, name: interfaceName }] : []),
       ]);
     } finally {
       await netns.close();

@@ -9,11 +9,13 @@ import type { AttachmentRecord, CniAttachmentRecord, Member, SandboxRecord, Stor
 import {
   checkKey,
   classify,
+  driftOver,
   type NodeSnapshot,
   type ObservedSandbox,
   type Strangers,
 } from '../../domain/sweep/classify.ts';
 import { driftOf } from '../../domain/sweep/drift.ts';
+import { remainsOf } from '../../domain/sweep/remaining-drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import { callOf } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
@@ -63,13 +65,11 @@ export async function sweepLook(
 
 /** @throws PodwireError EtcdUnavailable, CriUnavailable: half a view is no view */
 export async function look(deps: SweepDeps, signal: AbortSignal): Promise<Look> {
-  const snapshot = await snapshotOf(deps, signal);
-  const findings = deps.memory.seen(classify(snapshot));
-  const troubled = new Set(findings.map(({ attachment }) => keyOf(attachment)));
-  for (const { value } of snapshot.records) {
-    if (value.phase === 'attached' && !troubled.has(keyOf(value)))
-      deps.memory.sound(value.sandboxId, value.interfaceName);
-  }
+  const { snapshot, unsure } = await snapshotOf(deps, signal);
+  const classified = classify(snapshot);
+  const sound = soundRecords(snapshot, classified, unsure);
+  const findings = deps.memory.seen([...classified, ...(await driftsOver(deps, sound))]);
+  for (const { value } of sound) deps.memory.sound(value.sandboxId, value.interfaceName);
   deps.observer.looked(findings);
   return { findings, snapshot };
 }
@@ -77,7 +77,37 @@ export async function look(deps: SweepDeps, signal: AbortSignal): Promise<Look> 
 const keyOf = (of: { sandboxId: string; interfaceName: string } | undefined): string =>
   of === undefined ? '' : checkKey(of.sandboxId, of.interfaceName);
 
-async function snapshotOf(deps: SweepDeps, signal: AbortSignal): Promise<NodeSnapshot> {
+/** What was looked at and is as it should be; of what could not be looked at nobody can say. */
+function soundRecords(
+  { sandboxes, records, bootId }: NodeSnapshot,
+  findings: readonly Finding[],
+  unsure: ReadonlySet<string>,
+): readonly Stored<AttachmentRecord>[] {
+  const troubled = new Set(findings.map(({ attachment }) => keyOf(attachment)));
+  const seen = new Set(sandboxes.map(({ sandboxId }) => sandboxId));
+  return records.filter(
+    ({ value }) =>
+      value.phase === 'attached' &&
+      value.bootId === bootId &&
+      seen.has(value.sandboxId) &&
+      !troubled.has(keyOf(value)) &&
+      !unsure.has(keyOf(value)),
+  );
+}
+
+/** Attachments that are as they should be again, and whose status still says that they are not. */
+async function driftsOver(deps: SweepDeps, sound: readonly Stored<AttachmentRecord>[]): Promise<Finding[]> {
+  const failures = await deps.store.listFailures([...new Set(sound.map(({ value }) => value.podUid))]);
+  return sound.flatMap((stored) => {
+    const said = failures.some((each) => each.podUid === stored.value.podUid && remainsOf(stored.value, each));
+    return said ? [driftOver(stored)] : [];
+  });
+}
+
+async function snapshotOf(
+  deps: SweepDeps,
+  signal: AbortSignal,
+): Promise<{ readonly snapshot: NodeSnapshot; readonly unsure: ReadonlySet<string> }> {
   const { node, bootId, temporaryName } = deps;
   // The order matters: see domain/sweep/classify.ts.
   const [{ entries, unreadable }, reservations, cacheFiles] = await Promise.all([
@@ -105,12 +135,13 @@ async function snapshotOf(deps: SweepDeps, signal: AbortSignal): Promise<NodeSna
     const found = await deps.runtime.describe(id);
     if (found !== undefined) runtime.set(id, found.ready ? 'ready' : 'not-ready');
   }
-  const checks = await checked(deps, records, sandboxes, entries, signal);
+  const { failed: checks, unsure } = await checked(deps, records, sandboxes, entries, signal);
   const strangers = await strangersOnLinks(deps, records, sandboxes, signal);
-  return {
+  const snapshot = {
     ...{ node, bootId, journal: entries, unreadable, reservations, cacheFiles, sandboxes, records, tombstones },
     ...{ runtime, checks, strangers, temporaryName },
   };
+  return { snapshot, unsure };
 }
 
 /** Links of the sandboxes that are Ready and published; one that goes meanwhile is passed over. */
@@ -173,9 +204,10 @@ async function checked(
   sandboxes: readonly ObservedSandbox[],
   journal: readonly CniJournalEntry[],
   signal: AbortSignal,
-): Promise<Map<string, string>> {
+): Promise<{ failed: Map<string, string>; unsure: Set<string> }> {
   const views = new Map(sandboxes.map(({ sandboxId, view }) => [sandboxId, view]));
   const failed = new Map<string, string>();
+  const unsure = new Set<string>();
   const sound = records.flatMap(({ value }) => {
     const view = views.get(value.sandboxId);
     if (view === undefined || value.kind !== 'cni' || value.phase !== 'attached') return [];
@@ -184,12 +216,13 @@ async function checked(
   await eachWithLimit(sound, AT_ONCE, async (record) => {
     const entry = journal.find(({ call }) => checkKey(call.sandboxId, call.interfaceName) === keyOf(record));
     const why = await checkFailure(deps, record, entry, signal);
-    if (why !== undefined) failed.set(keyOf(record), why);
+    if (why === undefined) unsure.add(keyOf(record));
+    else if (why !== '') failed.set(keyOf(record), why);
   });
-  return failed;
+  return { failed, unsure };
 }
 
-/** Undefined: all is well, or nobody can say. A plugin that is missing or hangs says nothing about the interface. */
+/** Empty: all is well. Undefined: nobody can say; a plugin that is missing or hangs says nothing about the interface. */
 async function checkFailure(
   deps: SweepDeps,
   record: CniAttachmentRecord,
@@ -201,11 +234,11 @@ async function checkFailure(
     return await deps.sandboxLocks.run(record.sandboxId, CHECK_LOCK_WAIT_MS, busy, () =>
       deps.networkLocks.shared(record.network, async () => {
         const resultText = entry?.resultText ?? (await deps.store.readCniResult(record))?.text;
-        if (resultText === undefined) return undefined;
+        if (resultText === undefined) return '';
         const call = entry?.call ?? callOf(record, record.netns.path);
         const limit = AbortSignal.any([signal, AbortSignal.timeout(CHECK_LIMIT_MS)]);
         const check = await deps.plugins.check(call, resultText, limit);
-        return check.kind === 'failed' ? shortWhy(`CHECK: ${check.message}`) : undefined;
+        return check.kind === 'failed' ? shortWhy(`CHECK: ${check.message}`) : '';
       }),
     );
   } catch (error) {

@@ -13,6 +13,8 @@ const MAX_REPAIRS = 3;
 
 interface Repairs {
   readonly why: string;
+  /** The last finding that was handed over; its id names the write of the record that was to be made anew. */
+  readonly id: string;
   readonly count: number;
 }
 
@@ -39,11 +41,15 @@ export class SweepMemory {
     return Math.round((this.#now() - (this.#firstSeen.get(id) ?? this.#now())) / 1_000);
   }
 
-  repairing(finding: Finding): void {
+  /** False: it was handed over before, and nobody could make it anew. */
+  repairing(finding: Finding): boolean {
     const key = keyOf(finding);
+    const { id, why } = finding;
     const before = this.#repairs.get(key);
-    this.#repairs.set(key, { why: finding.why, count: before?.why === finding.why ? before.count + 1 : 1 });
+    if (before?.id === id && before.why === why) return false;
+    this.#repairs.set(key, { why, id, count: before?.why === why ? before.count + 1 : 1 });
     if (this.#repairs.size > MAX_REMEMBERED) this.#repairs.delete(this.#repairs.keys().next().value ?? '');
+    return true;
   }
 
   /** The pod's owner was told of these addresses. */
@@ -70,8 +76,10 @@ export class SweepMemory {
   #inVain(finding: Finding): Finding {
     const repairs = this.#repairs.get(keyOf(finding));
     if (finding.kind !== 'drift' || repairs?.why !== finding.why || repairs.count < MAX_REPAIRS) return finding;
+    // Handed over for the last time, and not made anew yet.
+    if (repairs.id === finding.id) return finding;
     const why = `${finding.why} (made anew ${repairs.count} times and the same again: left as it is)`;
-    return { ...finding, action: 'report', why };
+    return { ...finding, action: 'report', why, repairs: repairs.count };
   }
 }
 

@@ -1,10 +1,19 @@
 /** `NodeStore` on etcd. */
 import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
-import type { AttachmentRecord, Stored } from '../../domain/records.ts';
+import type { AttachmentRecord, FailureRecord, Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
+import { caughtUp, readMesh } from './mesh-records.ts';
 import { putOperation, storedAttachment, unchanged } from './record-entries.ts';
-import { cniResultSchema, markSchema, memberSchema, nodeSchema, parseEntry, sandboxSchema } from './schemas.ts';
+import {
+  cniResultSchema,
+  failureSchema,
+  markSchema,
+  memberSchema,
+  nodeSchema,
+  parseEntry,
+  sandboxSchema,
+} from './schemas.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
   const put = async (key: string, value: object): Promise<void> => {
@@ -21,6 +30,7 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     listNodeAttachments: (node) => list(keys.nodeAttachmentsPrefix(node), storedAttachment),
     readCniResult: (id) => read(keys.cniResultKey(id), (entry) => parseEntry(cniResultSchema, entry)),
     putCniResult: (id, result) => put(keys.cniResultKey(id), result),
+    listFailures: (podUids) => listFailures(etcd, podUids),
     listMembers: (network) => {
       const prefix = keys.membersPrefix(network);
       return list(prefix, (entry) => ({
@@ -28,6 +38,8 @@ export function createNodeStore(etcd: Etcd): NodeStore {
         podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
       }));
     },
+    readMesh: (network) => readMesh(etcd, network),
+    caughtUp: (network, node, write) => caughtUp(etcd, network, node, write),
     readMark: (podUid) => read(keys.markKey(podUid), (entry) => parseEntry(markSchema, entry)),
     listSandboxes: (node) => list(keys.sandboxesPrefix(node), (entry) => parseEntry(sandboxSchema, entry)),
     putSandbox: (node, sandbox) => put(keys.sandboxKey(node, sandbox.podUid), sandbox),
@@ -51,3 +63,20 @@ export function createNodeStore(etcd: Etcd): NodeStore {
 /** Every attachment that the exec backend made, wherever its pod is. */
 export const listExecAttachments = async (etcd: Etcd): Promise<Stored<AttachmentRecord>[]> =>
   (await etcd.list(keys.execAttachmentsPrefix())).entries.map(storedAttachment);
+
+/** A transaction each; etcd takes 128 reads at once. */
+const PODS_PER_READ = 100;
+
+async function listFailures(
+  etcd: Etcd,
+  podUids: readonly string[],
+): Promise<readonly (FailureRecord & { readonly podUid: string })[]> {
+  const found = [];
+  for (let first = 0; first < podUids.length; first += PODS_PER_READ) {
+    const uids = podUids.slice(first, first + PODS_PER_READ);
+    const ofPods = await etcd.read(uids.map((podUid) => ({ prefix: keys.podFailuresPrefix(podUid) })));
+    for (const [index, entries] of ofPods.entries())
+      found.push(...entries.map((entry) => ({ ...parseEntry(failureSchema, entry), podUid: uids[index] ?? '' })));
+  }
+  return found;
+}

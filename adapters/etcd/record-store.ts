@@ -3,7 +3,6 @@ import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
-  RECORD_VERSION,
   tunnelOf,
   type AttachmentRecord,
   type LinkResult,
@@ -12,7 +11,9 @@ import {
   type Stored,
   type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
+import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import type { Etcd, Operation } from './client.ts';
+import { readMesh } from './mesh-records.ts';
 import { readPod } from './pod-records.ts';
 import {
   failureKeyOf,
@@ -24,7 +25,15 @@ import {
   unchanged,
 } from './record-entries.ts';
 import { entomb, forget } from './record-removal.ts';
-import { markSchema, memberSchema, nodeConfigsSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
+import {
+  failureSchema,
+  markSchema,
+  memberSchema,
+  nodeConfigsSchema,
+  parseEntry,
+  refusalSchema,
+  sandboxSchema,
+} from './schemas.ts';
 import { leaveReplaced, replacedKeys } from './vni-reservation.ts';
 
 export function createRecordStore(etcd: Etcd): RecordStore {
@@ -50,6 +59,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     beginRemoval: (stored) => beginRemoval(etcd, stored),
     beginRepair: (stored) => beginRepair(etcd, stored),
     putFailure: (podUid, failure) => put(etcd, keys.failureKey(podUid, failure.interfaceName), failure),
+    deleteRemainingDrift: (podUid, interfaceName) => deleteRemainingDrift(etcd, keys.failureKey(podUid, interfaceName)),
     deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
     vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
@@ -63,10 +73,11 @@ export function createRecordStore(etcd: Etcd): RecordStore {
         podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
       }));
     },
-    putMeshState: (network, state) =>
-      state === undefined
+    mesh: async (network) => (await readMesh(etcd, network))?.value,
+    putMesh: (network, mesh) =>
+      mesh === undefined
         ? removeIfPresent(etcd, keys.meshStateKey(network))
-        : put(etcd, keys.meshStateKey(network), { v: RECORD_VERSION, ...state }),
+        : put(etcd, keys.meshStateKey(network), mesh),
 
     entomb: (stored) => entomb(etcd, stored),
   };
@@ -78,6 +89,13 @@ const put = async (etcd: Etcd, key: string, value: unknown): Promise<void> => {
 /** A delete costs a disk write also where there is nothing to delete; most keys asked for are absent. */
 async function removeIfPresent(etcd: Etcd, key: string): Promise<void> {
   await etcd.transact([{ key, is: 'present' }], [{ remove: key }]);
+}
+
+/** A step's failure that was noted meanwhile stays. */
+async function deleteRemainingDrift(etcd: Etcd, key: string): Promise<void> {
+  const entry = await etcd.get(key);
+  if (entry === undefined || parseEntry(failureSchema, entry).code !== DRIFT_REMAINS) return;
+  await etcd.transact([unchanged(entry)], [{ remove: key }]);
 }
 
 async function removeAll(etcd: Etcd, prefix: string): Promise<void> {

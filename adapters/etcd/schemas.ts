@@ -9,6 +9,7 @@ import type {
   ConvergedMark,
   FailureRecord,
   MemberRecord,
+  MeshRecord,
   NodeRecord,
   RefusalRecord,
   SandboxRecord,
@@ -144,6 +145,13 @@ export const memberSchema: z.ZodType<MemberRecord> = z.object({
   vtep: z.string(),
   mac: z.string(),
   addresses: z.array(z.string()),
+});
+
+export const meshSchema: z.ZodType<MeshRecord> = z.object({
+  v: version,
+  behind: z.array(z.string()),
+  since: z.record(z.string(), z.string()).exactOptional(),
+  recordedAt: z.string().exactOptional(),
 });
 
 export const refusalSchema: z.ZodType<RefusalRecord> = z.object({

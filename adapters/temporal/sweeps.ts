@@ -57,10 +57,14 @@ export async function removeSweepSchedule(client: Client, node: string): Promise
 }
 
 /** Whether a run of the pod is open. @throws PodwireError `TemporalUnavailable` */
-export function podRunIsOpen(client: Client, pod: PodIdentity): Promise<boolean> {
-  return bounded(client, `look at ${podWorkflowId(pod)}`, async () => {
+export const podRunIsOpen = (client: Client, pod: PodIdentity): Promise<boolean> =>
+  runIsOpen(client, podWorkflowId(pod));
+
+/** Whether a run of that id is open. @throws PodwireError `TemporalUnavailable` */
+export function runIsOpen(client: Client, workflowId: string): Promise<boolean> {
+  return bounded(client, `look at ${workflowId}`, async () => {
     try {
-      return (await client.workflow.getHandle(podWorkflowId(pod)).describe()).status.name === 'RUNNING';
+      return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
     } catch (error) {
       if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
       throw error;

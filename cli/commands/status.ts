@@ -4,9 +4,11 @@ import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { etcdSettings, temporalSettings } from '../../config/common.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import type { ProvisioningState } from '../../domain/messages.ts';
+import { meshWorkflowId, type ProvisioningState } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { meshesOf, meshText } from '../meshes.ts';
 import { attachmentsOf, failuresOf } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
 import type { PodRun } from '../pod-runs.ts';
@@ -50,7 +52,7 @@ async function status(target: string | undefined, options: StatusOptions, comman
     process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs));
     if (namespace === undefined || name === undefined) return;
     for (const run of runs) process.stdout.write(await laneText(client, run));
-    process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, { namespace, name })));
+    process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, client, { namespace, name })));
   });
 }
 
@@ -89,7 +91,7 @@ async function laneText(client: Client, run: PodRun): Promise<string> {
   }
 }
 
-async function recordText(etcd: Etcd, pod: PodName): Promise<string> {
+async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<string> {
   const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
   const records = (await attachmentsOf(etcd, pod, warn)).map(({ value }) => value);
   if (records.length === 0) return `\nno attachment records of ${podText(pod)}\n`;
@@ -107,5 +109,11 @@ async function recordText(etcd: Etcd, pod: PodName): Promise<string> {
     ];
   });
   const head = ['interface', 'network', 'node', 'phase', 'generation', 'failure'];
-  return `\nattachment records in etcd\n${textTable(head, rows)}`;
+  return `\nattachment records in etcd\n${textTable(head, rows)}${await meshesText(etcd, client, records)}`;
+}
+
+async function meshesText(etcd: Etcd, client: Client, records: readonly AttachmentRecord[]): Promise<string> {
+  const { runIsOpen } = await import('../../adapters/temporal/sweeps.ts');
+  const meshes = await meshesOf(etcd, records, (network) => runIsOpen(client, meshWorkflowId(network)));
+  return meshText(meshes, Date.now());
 }

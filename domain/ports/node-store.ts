@@ -5,7 +5,9 @@ import type {
   AttachmentRecord,
   CniResultRecord,
   ConvergedMark,
+  FailureRecord,
   Member,
+  MeshRecord,
   NodeRecord,
   SandboxRecord,
   Stored,
@@ -25,7 +27,15 @@ export interface NodeStore {
   readCniResult(id: AttachmentId): Promise<CniResultRecord | undefined>;
   /** Goes with the attachment record when that is forgotten. */
   putCniResult(id: AttachmentId, result: CniResultRecord): Promise<void>;
+  /** Why steps of these pods' attachments keep failing, and what of them differs for good. */
+  listFailures(podUids: readonly string[]): Promise<readonly (FailureRecord & { readonly podUid: string })[]>;
   listMembers(network: NetworkRef): Promise<readonly Member[]>;
+  readMesh(network: NetworkRef): Promise<Stored<MeshRecord> | undefined>;
+  /**
+   * Takes a node that has caught up out of those that are behind.
+   * @param write `writeOf` the record as it was before the node read the members; one that a mesh run wrote since stays as it is
+   */
+  caughtUp(network: NetworkRef, node: string, write: string): Promise<void>;
   readMark(podUid: string): Promise<ConvergedMark | undefined>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;

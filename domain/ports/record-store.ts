@@ -8,6 +8,7 @@ import type {
   LinkResult,
   Member,
   MemberRecord,
+  MeshRecord,
   RefusalRecord,
   SandboxRecord,
   Stored,
@@ -62,6 +63,8 @@ export interface RecordStore {
   readonly beginRepair: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
   /** Notes why a step keeps failing; forgotten with the next result or removal. */
   readonly putFailure: (podUid: string, failure: FailureRecord) => Promise<void>;
+  /** Forgets that drift remains, if that is what is noted of the interface. */
+  readonly deleteRemainingDrift: (podUid: string, interfaceName: string) => Promise<void>;
   readonly deleteFailures: (podUid: string) => Promise<void>;
   /**
    * Forgets an attachment after its last undo, and frees its network's VNI when nobody else uses it, in one transaction.
@@ -74,10 +77,10 @@ export interface RecordStore {
   readonly takeWaitingForVni: (dstPort: number, vni: number) => Promise<(RefusalRecord & { podUid: string })[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;
-  readonly putMeshState: (
-    network: NetworkRef,
-    state: { readonly behind: readonly string[] } | undefined,
-  ) => Promise<void>;
+  /** Undefined also when it cannot be read: nothing depends on it. */
+  readonly mesh: (network: NetworkRef) => Promise<MeshRecord | undefined>;
+  /** Undefined: there is no mesh any more. */
+  readonly putMesh: (network: NetworkRef, mesh: MeshRecord | undefined) => Promise<void>;
 
   /** Like `forget`, but keeps what a node that is surely gone still owns, out of the way of a pod of the same UID. */
   readonly entomb: (stored: Stored<AttachmentRecord>) => Promise<boolean>;

@@ -150,6 +150,17 @@ function drifted({ bootId, sandboxes, records, journal, checks }: NodeSnapshot):
   });
 }
 
+/** An attachment that is as it was recorded, and whose status says otherwise. */
+export const driftOver = (stored: Stored<AttachmentRecord>): Finding => {
+  const { id, ...finding } = ofRecord(
+    'record',
+    'tell',
+    stored,
+    'its status says that drift remains, and there is none',
+  );
+  return { ...finding, id: `over/${id}`, over: true };
+};
+
 /** Records that wait for somebody: whether a run works on them is not known on the node. */
 function unattended({ records, runtime }: NodeSnapshot): Finding[] {
   return records.flatMap((stored) => {

@@ -36,6 +36,10 @@ export interface Finding {
   readonly foreign?: boolean;
   readonly pod?: PodIdentity;
   readonly attachment?: SweptAttachment;
+  /** Of a `drift` that is only reported: how often its interface was made anew in vain. */
+  readonly repairs?: number;
+  /** Of a `record`: its status says that drift remains, and there is none any more. */
+  readonly over?: true;
   /** Where the entries of a `stranger` lead to. */
   readonly addresses?: readonly string[];
 }

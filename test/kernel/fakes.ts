@@ -54,6 +54,9 @@ export class FakeStore implements NodeStore {
     this.membershipReads += 1;
     return this.members.filter((member) => member.network === networkKey(network));
   };
+  listFailures: NodeStore['listFailures'] = async () => [];
+  readMesh: NodeStore['readMesh'] = async () => undefined;
+  caughtUp: NodeStore['caughtUp'] = async () => undefined;
   readMark: NodeStore['readMark'] = async () => undefined;
   listSandboxes: NodeStore['listSandboxes'] = async () => [...this.sandboxes.values()];
   putSandbox: NodeStore['putSandbox'] = async (_node, sandbox) => {

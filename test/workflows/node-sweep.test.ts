@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ScheduleNotFoundError, type Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
+import type { DriftRemainsInput, RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
 import type { SweepActInput, SweepActResult, SweepLookResult } from '../../activities/node/sweep-inputs.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { ensureSweepSchedule, removeSweepSchedule, sweepNow } from '../../adapters/temporal/sweeps.ts';
@@ -36,6 +36,7 @@ describe('a sweep', () => {
   const stops: (() => Promise<void>)[] = [];
   const calls: string[] = [];
   let nodeExists = true;
+  let repairs: boolean | 'kept' = true;
   let first: SweepLookResult;
   let second: (input: SweepActInput) => SweepActResult;
 
@@ -54,6 +55,14 @@ describe('a sweep', () => {
         readNode: async () => ({ exists: nodeExists, lookAgainAfterSeconds: 1 }),
         repairDrift: async ({ interfaceName, why }: RepairDriftInput) => {
           calls.push(`repair ${interfaceName}: ${why}`);
+          return repairs;
+        },
+        tellDriftRemains: async ({ interfaceName, why }: DriftRemainsInput) => {
+          calls.push(`remains ${interfaceName}: ${why}`);
+          return true;
+        },
+        driftIsOver: async ({ interfaceName }: RepairDriftInput) => {
+          calls.push(`over ${interfaceName}`);
           return true;
         },
         wakeIdlePod: async ({ name }: typeof POD) => {
@@ -117,6 +126,32 @@ describe('a sweep', () => {
     });
     assert.deepEqual(outcomes(await sweep()), ['journal/1 removed', 'drift/1 repairing']);
     assert.deepEqual(calls, ['look', 'wake web-0', 'act on journal/1,drift/1', 'repair net1: the link is gone']);
+  });
+
+  it('reports drift that is not repaired for the time being, and says why', async () => {
+    first = sees(drift);
+    second = () => ({ rows: [{ finding: drift, ageSeconds: 1, outcome: 'found' }], gc: [] });
+    repairs = 'kept';
+    const report = await sweep();
+    repairs = true;
+    assert.deepEqual(outcomes(report), ['drift/1 reported']);
+    assert.match(report.rows[0]?.finding.why ?? '', /^the link is gone \(kept: repaired once /);
+  });
+
+  it("tells the pod's owner of drift that was repaired in vain, and reports it", async () => {
+    const remaining: Finding = { ...drift, action: 'report', repairs: 3 };
+    first = sees(remaining);
+    second = () => ({ rows: [{ finding: remaining, ageSeconds: 1, outcome: 'reported' }], gc: [] });
+    assert.deepEqual(outcomes(await sweep()), ['drift/1 reported']);
+    assert.deepEqual(calls, ['look', 'act on drift/1', 'remains net1: the link is gone']);
+  });
+
+  it('takes back what the status says of drift that is over', async () => {
+    const over: Finding = { ...drift, id: 'over/1', kind: 'record', action: 'tell', over: true };
+    first = sees(over);
+    second = () => ({ rows: [{ finding: over, ageSeconds: 1, outcome: 'found' }], gc: [] });
+    assert.deepEqual(outcomes(await sweep()), ['over/1 told']);
+    assert.deepEqual(calls, ['look', 'act on over/1', 'over net1']);
   });
 
   it('does nothing about what the second look does not find again', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plan } from '../../../domain/plan.ts';
+import { isOnlyKept, plan } from '../../../domain/plan.ts';
 import { lines, observed, record, wish } from './observations.ts';
 
 test('a mistake in the annotation as a whole detaches nothing', () => {
@@ -28,4 +28,28 @@ test('a network that becomes declared moves to the cluster network', () => {
   const [lane] = decided.kind === 'lanes' ? decided.lanes : [];
   assert.equal(lane?.remove.length, 1);
   assert.equal(lane?.attach?.wish.network.scope, 'cluster');
+});
+
+test('only what stays without a wish that it could be made from is merely kept', () => {
+  const a = record('a');
+  assert.equal(isOnlyKept(a, observed({ keep: ['a'], known: [a] })), true);
+  assert.equal(isOnlyKept(a, observed({ keepAll: true, known: [a] })), true);
+  assert.equal(isOnlyKept(a, observed({ wished: [wish('a')], known: [a] })), false);
+  assert.equal(isOnlyKept(a, observed({ keepAll: true, wished: [wish('a')], known: [a] })), false);
+  // Nobody wants it any more: its run takes it away.
+  assert.equal(isOnlyKept(a, observed({ known: [a] })), false);
+  assert.equal(isOnlyKept(a, observed({ presence: 'ended', keepAll: true, known: [a] })), false);
+});
+
+test('a network whose new tunnel is refused is merely kept, one whose new tunnel is to come is not', () => {
+  const a = record('a');
+  const moved = wish('a', 'a', 'l2/t2');
+  const refused = { ...moved, refused: { code: 'VniTaken', message: 'taken' } };
+  assert.equal(isOnlyKept(a, observed({ wished: [refused], known: [a] })), true);
+  assert.equal(isOnlyKept(a, observed({ wished: [moved], known: [a] })), false);
+});
+
+test('a network whose declaration vanished is merely kept', () => {
+  const known = record('a', { network: { scope: 'cluster', name: 'a' } });
+  assert.equal(isOnlyKept(known, observed({ wished: [wish('a')], known: [known] })), true);
 });

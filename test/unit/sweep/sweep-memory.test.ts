@@ -37,7 +37,18 @@ describe("a node's memory of its sweeps", () => {
     const [last] = memory.seen([gone(4)]);
     assert.equal(last?.action, 'report');
     assert.match(last?.why ?? '', /made anew 3 times/);
+    assert.equal(last?.repairs, 3);
     memory.sound(SANDBOX, 'net1');
     assert.equal(memory.seen([gone(5)])[0]?.action, 'repair');
+  });
+
+  test('counts no repair that nobody could make: the record is still the same', () => {
+    const memory = new SweepMemory();
+    const handed = [1, 1, 1, 1, 1, 2, 2, 3, 3, 3].map((generation) => {
+      assert.equal(memory.seen([gone(generation)])[0]?.action, 'repair');
+      return memory.repairing(gone(generation));
+    });
+    assert.deepEqual(handed, [true, false, false, false, false, true, false, true, false, false]);
+    assert.equal(memory.seen([gone(4)])[0]?.action, 'report');
   });
 });

@@ -1,0 +1,111 @@
+/** Who is behind in a mesh, on a real etcd: written by mesh runs, and by nodes that take themselves out of it. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createMeshActivities } from '../../activities/control/mesh.ts';
+import type { RecordDeps } from '../../activities/control/attachment-records.ts';
+import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { meshStateKey } from '../../domain/keys.ts';
+import { writeOf } from '../../domain/mesh-record.ts';
+import type { NetworkRef } from '../../domain/network-selection.ts';
+import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { intent, memberOf, RESULT } from './some-records.ts';
+
+describe('the record of a mesh', () => {
+  let server: EtcdServer;
+  let etcd: Etcd;
+  before(async () => {
+    server = await startEtcd();
+    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+  });
+  after(async () => {
+    etcd.close();
+    await server.stop();
+  });
+
+  let networks = 0;
+  /** A network with a member on each of these nodes. */
+  async function meshOf(...nodes: string[]) {
+    const uid = `mesh-${(networks += 1)}`;
+    const network: NetworkRef = { scope: uid, name: 'red' };
+    const records = createRecordStore(etcd);
+    for (const node of nodes) {
+      const record = intent(`${uid}-${node}`, 7_000 + networks, { node, network });
+      const outcome = await records.recordIntent(record);
+      assert.ok(outcome.kind === 'recorded');
+      assert.ok(await records.recordResult(outcome.stored, RESULT, memberOf(record)));
+    }
+    const { recordMesh } = createMeshActivities({ records } as RecordDeps);
+    const store = createNodeStore(etcd);
+    return {
+      ...{ network, store },
+      ends: (...behind: string[]) => recordMesh({ v: 1, ...network, behind }),
+      now: async () => (await store.readMesh(network)) ?? assert.fail('no record'),
+    };
+  }
+
+  it('loses a node that has caught up, and no other', async () => {
+    const mesh = await meshOf('n1', 'n2');
+    await mesh.ends('n1', 'n2');
+    const before = await mesh.now();
+    await mesh.store.caughtUp(mesh.network, 'n1', writeOf(before));
+    const { value } = await mesh.now();
+    assert.deepEqual(value, { ...before.value, behind: ['n2'], since: { n2: before.value.since?.['n2'] } });
+    // Run again after its answer was lost.
+    await mesh.store.caughtUp(mesh.network, 'n1', writeOf(before));
+    assert.deepEqual((await mesh.now()).value, value);
+  });
+
+  it('loses all nodes that catch up at once', async () => {
+    const nodes = ['n1', 'n2', 'n3', 'n4'];
+    const mesh = await meshOf(...nodes);
+    await mesh.ends(...nodes);
+    const write = writeOf(await mesh.now());
+    await Promise.all(nodes.map((node) => mesh.store.caughtUp(mesh.network, node, write)));
+    assert.deepEqual((await mesh.now()).value, { v: 1, behind: [], recordedAt: write });
+  });
+
+  it('keeps a node that caught up with less than what a mesh run found it behind of since', async () => {
+    const mesh = await meshOf('n1');
+    await mesh.ends('n1');
+    const write = writeOf(await mesh.now());
+    await new Promise((done) => setTimeout(done, 5));
+    await mesh.ends('n1');
+    const newer = await mesh.now();
+    await mesh.store.caughtUp(mesh.network, 'n1', write);
+    assert.deepEqual(await mesh.now(), newer);
+  });
+
+  it('of an older orchestrator is taken for what it is', async () => {
+    const mesh = await meshOf('n1');
+    await etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":["n1"]}' }]);
+    await mesh.store.caughtUp(mesh.network, 'n1', writeOf(await mesh.now()));
+    assert.deepEqual((await mesh.now()).value, { v: 1, behind: [] });
+  });
+
+  it('says since when a node is behind, however many runs found it so', async () => {
+    const mesh = await meshOf('n1', 'n2');
+    await mesh.ends('n1');
+    const first = (await mesh.now()).value;
+    await new Promise((done) => setTimeout(done, 5));
+    await mesh.ends('n1', 'n2');
+    const { since, recordedAt } = (await mesh.now()).value;
+    assert.equal(since?.['n1'], first.recordedAt);
+    assert.equal(since?.['n2'], recordedAt);
+    assert.notEqual(recordedAt, first.recordedAt);
+  });
+
+  it('names no node whose last member has left, for nothing would ever say that it has caught up', async () => {
+    const mesh = await meshOf('n1');
+    await mesh.ends('n1', 'left');
+    assert.deepEqual((await mesh.now()).value.behind, ['n1']);
+  });
+
+  it('is written anew when it cannot be read', async () => {
+    const mesh = await meshOf('n1');
+    await etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":7}' }]);
+    await mesh.ends();
+    assert.deepEqual((await mesh.now()).value.behind, []);
+  });
+});

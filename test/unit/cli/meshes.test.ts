@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { meshesOf, meshText, type MeshView } from '../../../cli/meshes.ts';
+import { meshStateKey } from '../../../domain/keys.ts';
+import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
+import { cniRecord, vxlanRecord } from '../sweep/some-node.ts';
+
+const NOW = Date.parse('2026-01-01T00:10:00.000Z');
+const green = { scope: 'cluster', name: 'green' };
+const lines = (view: Partial<MeshView>): string[] =>
+  meshText([{ network: green, underWay: false, record: undefined, ...view }], NOW)
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/ {2,}/g, ' | '));
+
+describe('the meshes of a pod', () => {
+  test('are complete when no node is behind', () => {
+    assert.deepEqual(lines({ record: { v: 1, behind: [] } }), [
+      'meshes',
+      'NETWORK | COMPLETE | NODES BEHIND',
+      'cluster/green | yes | -',
+    ]);
+  });
+
+  test('are not while a node is behind, which is named with the time since when', () => {
+    const record = { v: 1, behind: ['n2', 'n3'], since: { n2: '2026-01-01T00:05:00.000Z' } };
+    assert.equal(lines({ record }).at(-1), 'cluster/green | no | n2 (for 5 min), n3');
+  });
+
+  test('are under way while the nodes are being told, whatever was recorded before', () => {
+    assert.equal(lines({ underWay: true, record: { v: 1, behind: [] } }).at(-1), 'cluster/green | under way | -');
+  });
+
+  test('are unknown without a record', () => {
+    assert.equal(lines({}).at(-1), 'cluster/green | unknown | -');
+  });
+
+  test('are those of its VXLAN networks, each once', async () => {
+    const etcd = new MemoryEtcd();
+    await etcd.transact([], [{ put: meshStateKey(green), value: '{"v":1,"behind":["n2"]}' }]);
+    const records = [vxlanRecord(), vxlanRecord({ interfaceName: 'green2' }), cniRecord()];
+    assert.deepEqual(await meshesOf(etcd, records, async () => false), [
+      { network: green, underWay: false, record: { v: 1, behind: ['n2'] } },
+    ]);
+    assert.equal(meshText(await meshesOf(etcd, [cniRecord()], async () => false), NOW), '');
+  });
+
+  test('are shown as unknown when their record cannot be read', async () => {
+    const etcd = new MemoryEtcd();
+    await etcd.transact([], [{ put: meshStateKey(green), value: '{"v":1}' }]);
+    assert.match(meshText(await meshesOf(etcd, [vxlanRecord()], async () => false), NOW), /green +unknown/);
+  });
+});

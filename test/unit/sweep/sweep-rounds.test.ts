@@ -1,0 +1,115 @@
+/** Looks and acts of one node, one after the other, with everything around them made up. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { KeyedMutex } from '../../../activities/node/keyed-mutex.ts';
+import { NetworkLocks } from '../../../activities/node/network-locks.ts';
+import { sweepAct } from '../../../activities/node/sweep-act.ts';
+import { sweepLook, type SweepDeps } from '../../../activities/node/sweep-look.ts';
+import { SweepMemory } from '../../../activities/node/sweep-memory.ts';
+import type { NetnsView } from '../../../domain/link-observation.ts';
+import type { FailureRecord } from '../../../domain/records.ts';
+import type { Finding } from '../../../domain/sweep/finding.ts';
+import { DRIFT_REMAINS } from '../../../domain/sweep/remaining-drift.ts';
+import { cniRecord, journalEntry, POD, SANDBOX, stored, view, wiredLink } from './some-node.ts';
+
+const input = { v: 1, node: 'n1' };
+const signal = new AbortController().signal;
+const netns = { identity: { path: '/run/netns/a', inode: '1', ctimeNs: '1' }, close: async () => undefined };
+const remaining: FailureRecord = { v: 1, interfaceName: 'net1', generation: 3, code: DRIFT_REMAINS, message: 'x' };
+
+/** A node with one pod that has one CNI interface. */
+function node(o: { view?: NetnsView; failures?: FailureRecord[] } = {}) {
+  const acted: string[] = [];
+  const at = { generation: 3, view: o.view ?? view([wiredLink()]) };
+  const deps = {
+    ...{ node: 'n1', bootId: 'boot', temporaryName: () => 'tmp', memory: new SweepMemory() },
+    ...{ sandboxLocks: new KeyedMutex(), networkLocks: new NetworkLocks() },
+    journal: { list: async () => ({ entries: [journalEntry({}, at.generation)], unreadable: [] }) },
+    leftovers: { reservations: async () => [], cacheFiles: async () => [] },
+    runtime: { listReady: async () => [{ id: SANDBOX, podUid: POD.uid, ready: true }] },
+    kernel: { open: async () => netns, observe: async () => at.view },
+    store: {
+      listNodeAttachments: async (place: string) =>
+        place === 'n1' ? [stored(cniRecord({ generation: at.generation }), String(at.generation))] : [],
+      listTombstones: async () => [],
+      listSandboxes: async () => {
+        const { podUid, namespace, name, sandboxId, bootId, netns: identity } = cniRecord();
+        return [{ v: 1, podUid, namespace, name, sandboxId, bootId, netns: identity }];
+      },
+      listFailures: async () => (o.failures ?? []).map((failure) => ({ ...failure, podUid: POD.uid })),
+      readAttachment: async () => undefined,
+      readCniResult: async () => ({ v: 1, generation: 3, text: '{}' }),
+    },
+    plugins: { check: async () => ({ kind: 'passed' }) },
+    gc: { due: () => false, run: async () => [] },
+    observer: { looked: () => undefined, acted: ({ id }: Finding) => void acted.push(id) },
+  } as unknown as SweepDeps;
+  return {
+    ...{ at, deps, acted },
+    async sweep() {
+      const { findings } = await sweepLook(deps, input, signal);
+      return sweepAct(deps, { ...input, ids: findings.map(({ id }) => id) }, signal);
+    },
+  };
+}
+
+describe('sweeps of a node', () => {
+  test('hand drift over until it was repaired three times, then only report it and say how often', async () => {
+    const bench = node({ view: view([wiredLink({ mtu: 1300 })]) });
+    for (const generation of [3, 4, 5]) {
+      bench.at.generation = generation;
+      assert.deepEqual(
+        (await bench.sweep()).rows.map(({ outcome }) => outcome),
+        ['found'],
+      );
+    }
+    bench.at.generation = 6;
+    const { rows } = await bench.sweep();
+    assert.deepEqual(
+      rows.map(({ outcome, finding }) => [outcome, finding.action, finding.repairs]),
+      [['reported', 'report', 3]],
+    );
+    assert.equal(bench.acted.length, 3);
+  });
+
+  test('do not give up on drift that nobody could repair yet, nor count it as repaired', async () => {
+    const bench = node({ view: view([wiredLink({ mtu: 1300 })]) });
+    for (let minute = 0; minute < 6; minute += 1) {
+      assert.deepEqual(
+        (await bench.sweep()).rows.map(({ outcome }) => outcome),
+        ['found'],
+      );
+    }
+    assert.equal(bench.acted.length, 1);
+  });
+
+  test('have the status put right of an interface that is as it should be again', async () => {
+    const { rows } = await node({ failures: [remaining] }).sweep();
+    assert.deepEqual(
+      rows.map(({ outcome, finding }) => [outcome, finding.kind, finding.over]),
+      [['found', 'record', true]],
+    );
+  });
+
+  test('leave the status alone while the drift remains, or nobody can say', async () => {
+    const failures = [remaining];
+    const drifting = await node({ view: view([wiredLink({ mtu: 1300 })]), failures }).sweep();
+    assert.deepEqual(
+      drifting.rows.map(({ finding }) => finding.kind),
+      ['drift'],
+    );
+    const unseen = node({ failures });
+    unseen.deps.store.listSandboxes = async () => [];
+    assert.deepEqual((await unseen.sweep()).rows, []);
+    const unsure = node({ failures });
+    // A plugin at work has the sandbox.
+    await unsure.deps.sandboxLocks.run(
+      SANDBOX,
+      0,
+      () => new Error('free'),
+      async () => {
+        assert.deepEqual((await unsure.sweep()).rows, []);
+      },
+    );
+  });
+});
