@@ -27,7 +27,8 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
     const isWhereExpected = desired === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
-    const { attachments: known, refusals } = recorded;
+    const { attachments: known } = recorded;
+    const refusals = await withoutWaiting(deps, input.uid, recorded.refusals);
     if (desired !== undefined) deps.recent.put(desired, recorded);
     const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
     const problems = desired?.parsed.problems ?? [];
@@ -47,6 +48,17 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
       problems: problems.length,
     };
   };
+}
+
+/** What waits for a VNI is decided anew each time: to whom the VNI belongs by now, the intent's transaction knows best. */
+async function withoutWaiting(
+  { records }: ObserveDeps,
+  podUid: string,
+  refusals: readonly RefusalRecord[],
+): Promise<readonly RefusalRecord[]> {
+  const waiting = refusals.filter(({ waitsForVni }) => waitsForVni !== undefined);
+  for (const { interfaceName } of waiting) await records.deleteRefusal(podUid, interfaceName);
+  return refusals.filter((refusal) => !waiting.includes(refusal));
 }
 
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
