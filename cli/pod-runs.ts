@@ -38,6 +38,9 @@ export interface RunFilter {
 const LIST_DEADLINE_MS = 30_000;
 const CALL_DEADLINE_MS = 5_000;
 
+/** What `podwire retry` says to a run. */
+export const RETRY_HINT: Hint = { v: MESSAGE_VERSION, reason: 'podwire retry' };
+
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, SearchAttributeType.KEYWORD);
 const nodeKey = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
 const networksKey = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttributeType.KEYWORD_LIST);
@@ -80,14 +83,17 @@ export async function findOpenRuns(client: Client, filter: RunFilter): Promise<P
 
 /**
  * Asks a run for another attempt now.
- * @returns false when the run has ended in the meantime
+ * @param run without a run id: whichever is open
+ * @returns false when it has ended, or none is open
  * @throws PodwireError `TemporalUnavailable`
  */
-export async function signalRetryNow(client: Client, { workflowId, runId }: PodRun): Promise<boolean> {
-  const hint: Hint = { v: MESSAGE_VERSION, reason: 'podwire retry' };
+export async function signalRetryNow(
+  client: Client,
+  { workflowId, runId }: { readonly workflowId: string; readonly runId?: string },
+): Promise<boolean> {
   try {
     await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      client.workflow.getHandle(workflowId, runId).signal(RETRY_NOW, hint),
+      client.workflow.getHandle(workflowId, runId).signal(RETRY_NOW, RETRY_HINT),
     );
     return true;
   } catch (cause) {

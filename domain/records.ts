@@ -1,7 +1,7 @@
 /** What podwire writes to its etcd. Every record carries `v`; readers accept the last two versions (decision 12). */
 import type { AgentIdentity } from './agents.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
-import type { CniSelection, NetworkRef } from './network-selection.ts';
+import { networkKey, type CniSelection, type NetworkRef } from './network-selection.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
 
 export const RECORD_VERSION = 1;
@@ -114,6 +114,10 @@ export interface CniAttachmentRecord extends AttachmentBase {
 
 /** Identity of a tunnel as `vnis` and `users` have it. */
 export const tunnelOf = ({ link }: Pick<VxlanAttachmentRecord, 'link'>): string => `${link.dstPort}/${link.vni}`;
+
+/** Whether a network cannot have a VNI. @param owner key of the network that has it, if one does */
+export const isTakenFrom = (network: NetworkRef, owner: string | undefined): boolean =>
+  owner !== undefined && owner !== networkKey(network);
 
 export type AttachmentRecord = VxlanAttachmentRecord | CniAttachmentRecord;
 

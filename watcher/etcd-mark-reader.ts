@@ -1,6 +1,7 @@
 /** `MarkReader` on podwire's etcd. A record that cannot be read is left out and logged: its pod counts as not converged. */
 import type { Entry, Etcd } from '../adapters/etcd/client.ts';
 import { attachmentSchema, markSchema, parseEntry, refusalSchema } from '../adapters/etcd/schemas.ts';
+import { listOutdatedRefusals } from '../adapters/etcd/waiting-refusals.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { attachmentsPrefix, marksPrefix, refusalsPrefix } from '../domain/keys.ts';
 import type { ConvergedMark } from '../domain/records.ts';
@@ -37,5 +38,6 @@ export function etcdMarkReader(etcd: Etcd, log: Logger): MarkReader {
       });
       return pods;
     },
+    listOutdatedRefusals: async () => new Set((await listOutdatedRefusals(etcd)).map(({ uid }) => uid)),
   };
 }

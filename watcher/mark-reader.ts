@@ -6,10 +6,12 @@ export interface PodName {
   readonly name: string;
 }
 
-/** Both throw `PodwireError('EtcdUnavailable')`. */
+/** All throw `PodwireError('EtcdUnavailable')`. */
 export interface MarkReader {
   /** Converged marks by pod UID. */
   readonly listMarks: () => Promise<ReadonlyMap<string, ConvergedMark>>;
   /** Every pod of which anything is left in etcd apart from its mark: attachments, refusals. */
   readonly listPodsWithRecords: () => Promise<ReadonlyMap<string, PodName>>;
+  /** UIDs of pods that were refused because another network had the VNI, and could have it now. */
+  readonly listOutdatedRefusals: () => Promise<ReadonlySet<string>>;
 }

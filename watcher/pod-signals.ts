@@ -109,12 +109,15 @@ export class PodSignals {
     this.#slot(pod).relevant = true;
   }
 
-  /** Signals whatever was observed before. */
-  insist(pod: SignalledPod, hash: string, reason: string): void {
+  /**
+   * Signals whatever was observed before.
+   * @param always also a run that works on these inputs already
+   */
+  insist(pod: SignalledPod, hash: string, reason: string, always = false): void {
     const slot = this.#slot(pod);
     slot.latest = hash;
     slot.relevant = true;
-    this.#want(slot, DESIRED_CHANGED, reason, hash);
+    this.#want(slot, DESIRED_CHANGED, reason, always ? undefined : hash);
   }
 
   /** @param always also when nothing was ever wanted of this pod as far as is known here */

@@ -1,6 +1,6 @@
 /**
  * After a start or a relist: compares what pods want with what etcd says is done (decision 5), and finds what etcd keeps of pods that are gone.
- * Nothing else consults the converged marks.
+ * Nothing else consults the converged marks, which is why a pod whose refusal does not hold any more is found here at the latest.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
@@ -31,6 +31,8 @@ const DEFAULT_BACK_OFF: BackOff = { minMs: 500, maxMs: 30_000 };
 interface Known {
   readonly marks: ReadonlyMap<string, ConvergedMark>;
   readonly records: ReadonlyMap<string, PodName>;
+  /** Pods whose mark says that they were refused, and whose reason has gone: nobody came to wake them. */
+  readonly outdated: ReadonlySet<string>;
 }
 
 export class RelistCheck {
@@ -104,6 +106,7 @@ export class RelistCheck {
     const known: Known = {
       marks: await this.#options.marks.listMarks(),
       records: await this.#options.marks.listPodsWithRecords(),
+      outdated: await this.#options.marks.listOutdatedRefusals(),
     };
     const due: string[] = [];
     await inChunks(views(), stop, (view) => {
@@ -123,7 +126,8 @@ export class RelistCheck {
     if (!remembered && !inputs.isSelected(view)) return false;
     if (signals.isBusy(view.uid)) return false;
     const { hash, wanting } = inputs.read(view);
-    return known.marks.get(view.uid)?.inputsHash !== hash && (remembered || wanting);
+    const isDone = known.marks.get(view.uid)?.inputsHash === hash && !known.outdated.has(view.uid);
+    return !isDone && (remembered || wanting);
   }
 
   async #start(uid: string, known: Known): Promise<void> {
@@ -132,7 +136,10 @@ export class RelistCheck {
     const view = this.#options.cached(uid);
     if (view === undefined || !this.#isDue(view, known)) return;
     const { hash, networks } = this.#options.inputs.read(view);
-    this.#options.signals.insist({ ...view, networks }, hash, 'no converged mark for these inputs');
+    const { signals } = this.#options;
+    // A run that works on these inputs may be one that was refused and waits for something else.
+    if (known.outdated.has(uid)) signals.insist({ ...view, networks }, hash, 'the VNI it was refused is free', true);
+    else signals.insist({ ...view, networks }, hash, 'no converged mark for these inputs');
   }
 
   async #checkGone({ marks, records }: Known): Promise<void> {

@@ -22,6 +22,7 @@ import { readDesired, vtepOf, type Desired } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps, IntentInput, IntentResult, RecordInput } from './inputs.ts';
 import type { ObserveDeps } from './observe-pod.ts';
+import { tunnelsOf, wakeAfterLeaving, wakeWaiting } from './wake-waiting.ts';
 import { nameIn } from './wishes.ts';
 
 export interface RecordDeps extends ObserveDeps {
@@ -46,10 +47,14 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       if (stored === undefined) return false;
       // Run again after its answer was lost: the record says it happened.
       const again = stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex;
-      if (!again) {
+      if (again) {
+        // What it replaced is not in the record any more.
+        await wakeWaiting(deps);
+      } else {
         if (stored.modRevision !== input.modRevision) return false;
         if (!(await records.recordResult(stored, input.result, memberOf(stored.value, input.result)))) return false;
-        if (stored.value.kind === 'vxlan') await wakeWaiting(deps, stored.value.replaces ?? []);
+        if (stored.value.kind === 'vxlan')
+          await wakeAfterLeaving(deps, stored.value.network, stored.value.replaces ?? []);
       }
       if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member joined');
       return true;
@@ -69,22 +74,28 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
 
     forgetAttachment: async (input) => {
       const stored = await read(input);
-      if (stored === undefined) return true;
+      if (stored === undefined) return gone(deps);
       // Before the record goes: afterwards nothing says any more that they are to be told.
       if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member left');
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
-      await wakeWaiting(deps, tunnelsOf(stored.value));
+      await wakeAfterLeaving(deps, stored.value.network, tunnelsOf(stored.value));
       return true;
     },
 
     entombAttachment: async (input) => {
       const stored = await read(input);
-      if (stored === undefined) return true;
+      if (stored === undefined) return gone(deps);
       if (!(await records.entomb(stored))) return false;
-      await wakeWaiting(deps, tunnelsOf(stored.value));
+      await wakeAfterLeaving(deps, stored.value.network, tunnelsOf(stored.value));
       return true;
     },
   };
+}
+
+/** Maybe by an attempt that did not come to wake anybody; nothing says any more which VNI was freed. */
+async function gone(deps: RecordDeps): Promise<true> {
+  await wakeWaiting(deps);
+  return true;
 }
 
 async function tellMesh({ signals }: RecordDeps, { kind, network }: AttachmentRecord, reason: string): Promise<void> {
@@ -105,21 +116,6 @@ const keyOf = (input: RecordInput): string =>
     sandboxId: input.sandboxId,
     interfaceName: input.interfaceName,
   });
-
-/** Wakes the pods that were refused because the VNI was taken, when it is free now. */
-async function wakeWaiting(deps: RecordDeps, tunnels: readonly string[]): Promise<void> {
-  for (const tunnel of tunnels) {
-    const [port = NaN, vni = NaN] = tunnel.split('/').map(Number);
-    if (!(await deps.records.vniIsFree(port, vni))) continue;
-    for (const waiting of await deps.records.takeWaitingForVni(port, vni)) {
-      const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
-      await deps.signals.podChanged(pod, `VNI ${vni} is free again`);
-    }
-  }
-}
-
-const tunnelsOf = (record: AttachmentRecord): string[] =>
-  record.kind === 'vxlan' ? [tunnelOf(record), ...(record.replaces ?? [])] : [];
 
 async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });

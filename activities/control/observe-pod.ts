@@ -29,8 +29,9 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
     const isWhereExpected = desired === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
+    const refusals = await standing(deps, input.uid, desired, recorded.refusals);
     if (desired !== undefined) deps.recent.put(desired, recorded);
-    return observationOf(deps, desired, node, recorded);
+    return observationOf(deps, desired, node, { ...recorded, refusals });
   };
 }
 
@@ -64,6 +65,23 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
     ...gateOf(desired, deps.settings.agents.gateOnRefusal),
     problems: problems.length,
   };
+}
+
+/**
+ * Refusals that still say something. What waits for a VNI is decided anew each time: to whom the VNI belongs by now, the intent's
+ * transaction knows best. What was refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
+ */
+async function standing(
+  { records }: ObserveDeps,
+  podUid: string,
+  desired: Desired | undefined,
+  refusals: readonly RefusalRecord[],
+): Promise<readonly RefusalRecord[]> {
+  const isOver = ({ waitsForVni, inputsHash }: RefusalRecord): boolean =>
+    waitsForVni !== undefined || (desired !== undefined && inputsHash !== desired.inputsHash);
+  const over = refusals.filter(isOver);
+  for (const { interfaceName } of over) await records.deleteRefusal(podUid, interfaceName);
+  return refusals.filter((refusal) => !over.includes(refusal));
 }
 
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */

@@ -6,9 +6,10 @@ import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import { placeOf } from '../../domain/place.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
-import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
+import { isTakenFrom, RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { readDesired, type Desired } from './desired.ts';
+import { wakeReason } from './wake-waiting.ts';
 import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PodInput, PublishInput } from './inputs.ts';
@@ -23,8 +24,8 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
       return input.thenMark === undefined || (await writeMark(deps, { ...input, inputsHash: input.thenMark }, seen));
     },
 
-    recordRefusal: ({ uid, namespace, name, inputsHash, interfaceName, network, failure, waitsForVni }) =>
-      records.putRefusal(uid, {
+    recordRefusal: async ({ uid, namespace, name, inputsHash, interfaceName, network, failure, waitsForVni }) => {
+      await records.putRefusal(uid, {
         v: RECORD_VERSION,
         namespace,
         name,
@@ -34,7 +35,11 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         code: failure.code,
         message: failure.message,
         ...(waitsForVni === undefined ? {} : { waitsForVni }),
-      }),
+      });
+      // Whoever freed the VNI before this refusal could be seen has woken nobody.
+      if (waitsForVni !== undefined && !isTakenFrom(network, await records.tunnelOwner(waitsForVni)))
+        await deps.signals.podChanged({ uid, namespace, name }, wakeReason(waitsForVni));
+    },
 
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),
 

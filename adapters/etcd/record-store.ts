@@ -3,11 +3,11 @@ import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
+  isTakenFrom,
   tunnelOf,
   type AttachmentRecord,
   type LinkResult,
   type MemberRecord,
-  type RefusalRecord,
   type Stored,
   type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
@@ -25,16 +25,9 @@ import {
   unchanged,
 } from './record-entries.ts';
 import { entomb, forget } from './record-removal.ts';
-import {
-  failureSchema,
-  markSchema,
-  memberSchema,
-  nodeConfigsSchema,
-  parseEntry,
-  refusalSchema,
-  sandboxSchema,
-} from './schemas.ts';
+import { failureSchema, markSchema, memberSchema, nodeConfigsSchema, parseEntry, sandboxSchema } from './schemas.ts';
 import { leaveReplaced, replacedKeys } from './vni-reservation.ts';
+import { listOutdatedRefusals } from './waiting-refusals.ts';
 
 export function createRecordStore(etcd: Etcd): RecordStore {
   return {
@@ -53,6 +46,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
 
     putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),
     deleteRefusals: (podUid) => removeAll(etcd, keys.podRefusalsPrefix(podUid)),
+    deleteRefusal: (podUid, interfaceName) => removeIfPresent(etcd, keys.refusalKey(podUid, interfaceName)),
 
     recordIntent: (record, previous) => recordIntent(etcd, record, previous),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
@@ -63,7 +57,8 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
     vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
-    takeWaitingForVni: (dstPort, vni) => takeWaitingForVni(etcd, `${dstPort}/${vni}`),
+    tunnelOwner: async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value,
+    outdatedRefusals: (tunnels) => listOutdatedRefusals(etcd, tunnels),
 
     members: async (network) => {
       const prefix = keys.membersPrefix(network);
@@ -117,7 +112,7 @@ async function recordIntent(
 
   const owner = networkKey(network);
   const tunnel = tunnelOf(record);
-  if (reservation !== undefined && reservation.value !== owner)
+  if (reservation !== undefined && isTakenFrom(network, reservation.value))
     return { kind: 'vni-taken', tunnel, owner: reservation.value };
   // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
   const foreign = users.find((user) => !user.key.startsWith(`${usersPrefix}${podUid}/`) && user.value !== tunnel);
@@ -216,17 +211,4 @@ async function beginRepair(
   const intent: AttachmentRecord = { ...record, phase: 'intent', generation: record.generation + 1 };
   const { applied, revision } = await etcd.transact([unchanged(stored)], [putOperation(stored.key, intent)]);
   return applied ? { key: stored.key, value: intent, modRevision: revision } : undefined;
-}
-
-async function takeWaitingForVni(etcd: Etcd, tunnel: string): Promise<(RefusalRecord & { podUid: string })[]> {
-  const prefix = keys.refusalsPrefix();
-  const { entries } = await etcd.list(prefix);
-  const waiting = entries
-    .map((entry) => ({ entry, refusal: parseEntry(refusalSchema, entry) }))
-    .filter(({ refusal }) => refusal.waitsForVni === tunnel);
-  for (const { entry } of waiting) await etcd.transact([], [{ remove: entry.key }]);
-  return waiting.map(({ entry, refusal }) => ({
-    ...refusal,
-    podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
-  }));
 }

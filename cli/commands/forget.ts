@@ -3,6 +3,7 @@
  * the host stays there.
  */
 import type { Command } from 'commander';
+import { tunnelsOf, wakeAfterLeaving } from '../../activities/control/wake-waiting.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { etcdSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
 import type { Values } from '../../config/cli-flags.ts';
@@ -10,8 +11,8 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
-import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { livePod } from '../live-pod.ts';
 import { attachmentsOf } from '../pod-attachments.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
 import { UsageError } from '../usage-error.ts';
@@ -81,28 +82,13 @@ async function recordsToForget(
         'delete the pod; if the pod is gone already, give --kubeconfig (PODWIRE_KUBECONFIG) so that this can be checked',
     );
   }
-  const live = await livePodUid(settings, pod);
+  const live = (await livePod(settings.kubeconfig, pod))?.uid;
   const gone = found.filter(({ value }) => value.podUid !== live);
   if (gone.length > 0) return gone;
   throw new UsageError(
     `${podText(pod)} exists and its ${interfaceName} is in phase ${phases}, not removing; take the network out of the pod's ` +
       'annotation, or delete the pod, and podwire removes it',
   );
-}
-
-/** @throws PodwireError `ApiUnavailable` */
-async function livePodUid(settings: Values<typeof table>, pod: PodName): Promise<string | undefined> {
-  const [{ createKubeClient }, { createCluster }, { podKeys }] = await Promise.all([
-    import('../../adapters/kubernetes/client.ts'),
-    import('../../adapters/kubernetes/cluster.ts'),
-    import('../../adapters/kubernetes/pod-view.ts'),
-  ]);
-  const kube = createKubeClient({ kubeconfig: settings.kubeconfig });
-  try {
-    return (await createCluster(kube, podKeys(DEFAULT_DIALECT_SETTINGS)).pod(pod.namespace, pod.name))?.uid;
-  } finally {
-    kube.close();
-  }
 }
 
 function consequences(pod: PodName, interfaceName: string, stored: readonly Stored<AttachmentRecord>[]): string {
@@ -142,18 +128,10 @@ async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRec
   say(`desiredChanged → ${namespace}/${name}`);
 }
 
-async function freeVni(
-  { records, signals }: Deps,
-  { network, link }: VxlanAttachmentRecord,
-  say: (line: string) => void,
-): Promise<void> {
-  if (await records.vniIsFree(link.dstPort, link.vni)) {
-    say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
-    for (const waiting of await records.takeWaitingForVni(link.dstPort, link.vni)) {
-      const pod = { uid: waiting.podUid, namespace: waiting.namespace, name: waiting.name };
-      await signals.podChanged(pod, `VNI ${link.vni} is free again`);
-      say(`desiredChanged → ${podText(pod)}, which waited for it`);
-    }
-  }
-  await signals.membersChanged(network, 'podwire forget');
+async function freeVni(deps: Deps, record: VxlanAttachmentRecord, say: (line: string) => void): Promise<void> {
+  const { network, link } = record;
+  if (await deps.records.vniIsFree(link.dstPort, link.vni)) say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
+  for (const pod of await wakeAfterLeaving(deps, network, tunnelsOf(record)))
+    say(`desiredChanged → ${podText(pod)}, which waited for it`);
+  await deps.signals.membersChanged(network, 'podwire forget');
 }

@@ -1,10 +1,21 @@
-/** `podwire retry`: another attempt now, for one pod or for all that are stuck. */
+/** `podwire retry`: another attempt now, for one pod, also one that was refused and has no open run, or for all that are stuck. */
+import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import { temporalSettings } from '../../config/common.ts';
+import type { Values } from '../../config/cli-flags.ts';
+import { etcdSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import { podWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
-import { podArgument, podText } from '../pod-argument.ts';
+import { eachOnce, podsInEtcd, type KnownPod } from '../known-pods.ts';
+import { livePod } from '../live-pod.ts';
+import { podArgument, podText, type PodName } from '../pod-argument.ts';
 import { UsageError } from '../usage-error.ts';
+import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
+
+const table = { ...temporalSettings, ...etcdSettings, ...kubernetesSettings };
+type Settings = Values<typeof table>;
 
 interface RetryOptions {
   readonly allStuck?: boolean;
@@ -17,36 +28,103 @@ const AT_ONCE = 16;
 export function register(program: Command): void {
   const command = program
     .command('retry')
-    .description('Makes stuck pods try again at once (signal retryNow). Exit code 1 when there is nothing to retry.')
-    .argument('[namespace/pod]', 'one pod, whatever the state of its open run')
+    .description(
+      'Makes a pod try again at once (signal retryNow), also what was refused. Exit code 1 when there is nothing to retry.',
+    )
+    .argument('[namespace/pod]', 'one pod, whatever its state; without an open run it gets one')
     .option('--all-stuck', 'every open run whose ProvisioningState is Stuck');
-  addSettings(command, temporalSettings).action(retry);
+  addSettings(command, table).action(retry);
 }
 
 async function retry(pod: string | undefined, options: RetryOptions, command: Command): Promise<void> {
   const all = options.allStuck === true;
   if ((pod === undefined) !== all) throw new UsageError('give either NAMESPACE/POD or --all-stuck');
-  const filter = pod === undefined ? { state: 'Stuck' as const } : podArgument(pod);
-  await withTemporal(settingsOf(command, temporalSettings), async (client) => {
-    const { findOpenRuns, signalRetryNow } = await import('../pod-runs.ts');
-    const runs = await findOpenRuns(client, filter);
-    let signalled = 0;
-    for (let start = 0; start < runs.length; start += AT_ONCE) {
-      const batch = runs.slice(start, start + AT_ONCE);
-      const taken = await Promise.all(batch.map((run) => signalRetryNow(client, run)));
-      for (const [index, run] of batch.entries()) {
-        if (taken[index] !== true) continue;
-        signalled += 1;
-        process.stdout.write(`retryNow → ${podText(run.pod)} (${run.workflowId})\n`);
-      }
-    }
+  const name = pod === undefined ? undefined : podArgument(pod);
+  const settings = settingsOf(command, table);
+  await withTemporal(settings, async (client) => {
+    const signalled = name === undefined ? await retryStuck(client) : await retryPod(client, settings, name);
     if (signalled > 0) return;
-    process.stderr.write(`podwire: ${nothingText(pod)}\n`);
+    process.stderr.write(`podwire: ${nothingText(name, settings)}\n`);
     process.exitCode = 1;
   });
 }
 
-const nothingText = (pod: string | undefined): string =>
-  pod === undefined
-    ? 'no open run is stuck'
-    : `${pod} has no open run: nothing of it is being tried; see its events (kubectl describe pod) and: podwire status ${pod}`;
+/** @returns how many runs have the signal */
+async function retryStuck(client: Client): Promise<number> {
+  const { findOpenRuns, signalRetryNow } = await import('../pod-runs.ts');
+  const runs = await findOpenRuns(client, { state: 'Stuck' });
+  let signalled = 0;
+  for (let start = 0; start < runs.length; start += AT_ONCE) {
+    const batch = runs.slice(start, start + AT_ONCE);
+    const taken = await Promise.all(batch.map((run) => signalRetryNow(client, run)));
+    for (const [index, run] of batch.entries()) {
+      if (taken[index] !== true) continue;
+      signalled += 1;
+      say(run.pod);
+    }
+  }
+  return signalled;
+}
+
+/**
+ * A name may have been several pods': one that is gone and not yet cleaned up is retried, too.
+ * @returns how many of them have the signal
+ */
+async function retryPod(client: Client, settings: Settings, name: PodName): Promise<number> {
+  const [{ findOpenRuns, RETRY_HINT, signalRetryNow }, { signalPod }] = await Promise.all([
+    import('../pod-runs.ts'),
+    import('../../adapters/temporal/pod-starter.ts'),
+  ]);
+  const open = (await findOpenRuns(client, name)).map((run) => run.pod);
+  const { known, failures } = await lookUp(settings, name);
+  const pods = eachOnce([...open, ...known]);
+  for (const pod of pods) {
+    const taken = await signalRetryNow(client, { workflowId: podWorkflowId(pod) });
+    if (!taken) await signalPod(client, pod, RETRY_NOW, RETRY_HINT);
+    say(pod, taken ? '' : ', a new run: it had no open one');
+  }
+  const [first] = failures;
+  if (first !== undefined && pods.length === 0) throw first;
+  for (const { message } of failures) process.stderr.write(`podwire: ${message}\n`);
+  return pods.length;
+}
+
+interface Found {
+  readonly known: readonly KnownPod[];
+  readonly failures: readonly PodwireError[];
+}
+
+/** A pod whose run waits for etcd or the API is to be retried all the same: what does not answer is told afterwards. */
+async function lookUp(settings: Settings, name: PodName): Promise<Found> {
+  const { kubeconfig } = settings;
+  const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
+  const known: KnownPod[] = [];
+  const failures: PodwireError[] = [];
+  const places = [
+    () => withEtcd(settings, (etcd) => podsInEtcd(etcd, name, warn)),
+    async () => {
+      const pod = kubeconfig === undefined ? undefined : await livePod(kubeconfig, name);
+      return pod === undefined ? [] : [{ ...name, uid: pod.uid, nodeName: pod.nodeName }];
+    },
+  ];
+  for (const look of places) {
+    try {
+      known.push(...(await look()));
+    } catch (error) {
+      if (!(error instanceof PodwireError)) throw error;
+      failures.push(error);
+    }
+  }
+  return { known, failures };
+}
+
+const say = (pod: PodIdentity, what = ''): void =>
+  void process.stdout.write(`retryNow → ${podText(pod)} (${podWorkflowId(pod)})${what}\n`);
+
+function nothingText(pod: PodName | undefined, { kubeconfig }: Settings): string {
+  if (pod === undefined) return 'no open run is stuck';
+  const nothing = `${podText(pod)} has no open run, and podwire's etcd has nothing of it`;
+  return kubeconfig === undefined
+    ? `${nothing}; if there is such a pod, give --kubeconfig (PODWIRE_KUBECONFIG) so that it can be found`
+    : `${nothing}; the Kubernetes API has no such pod either`;
+}

@@ -1,6 +1,7 @@
 /** podwire's memory, in terms of its records. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
 import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
+import type { PodIdentity } from '../pod-view.ts';
 import type {
   AttachmentRecord,
   ConvergedMark,
@@ -30,6 +31,11 @@ export interface PodRecords {
   readonly failures: readonly FailureRecord[];
 }
 
+/** A pod that was refused because of a tunnel (`port/id`). */
+export interface WaitingPod extends PodIdentity {
+  readonly tunnel: string;
+}
+
 export interface RecordStore {
   readonly mark: (podUid: string) => Promise<ConvergedMark | undefined>;
   readonly putMark: (podUid: string, mark: ConvergedMark) => Promise<void>;
@@ -46,6 +52,7 @@ export interface RecordStore {
 
   readonly putRefusal: (podUid: string, refusal: RefusalRecord) => Promise<void>;
   readonly deleteRefusals: (podUid: string) => Promise<void>;
+  readonly deleteRefusal: (podUid: string, interfaceName: string) => Promise<void>;
 
   /**
    * Writes an intent, reserving its VNI, in one transaction. `previous` is the record it replaces; without one the key must be absent.
@@ -73,8 +80,13 @@ export interface RecordStore {
   readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
   /** Whether no network has this VNI. */
   readonly vniIsFree: (dstPort: number, vni: number) => Promise<boolean>;
-  /** Removes and returns the refusals that waited for a VNI. */
-  readonly takeWaitingForVni: (dstPort: number, vni: number) => Promise<(RefusalRecord & { podUid: string })[]>;
+  /** Key of the network that has a tunnel (`port/id`); undefined: it is free. */
+  readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
+  /**
+   * Pods that were refused because another network had the VNI, and could have it now. Their refusals stay: the pod's next observation
+   * forgets them. @param tunnels those of interest; absent: all
+   */
+  readonly outdatedRefusals: (tunnels?: readonly string[]) => Promise<readonly WaitingPod[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;
   /** Undefined also when it cannot be read: nothing depends on it. */

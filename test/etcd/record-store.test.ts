@@ -239,19 +239,30 @@ for (const [name, etcdOf] of [
       assert.ok(await store.vniIsFree(8472, vni));
     });
 
-    it('hand out, once, the refusals that waited for a VNI', async () => {
+    it("tell who was refused a VNI that is free now, or their own network's, until they are tried again", async () => {
       const { uid, vni } = unique();
+      const tunnel = `8472/${vni}`;
+      const network = { scope: uid, name: 'red' };
       const refusal = {
-        ...{ v: RECORD_VERSION, namespace: uid, name: 'web', inputsHash: 'x', network: { scope: uid, name: 'red' } },
+        ...{ v: RECORD_VERSION, namespace: uid, name: 'web', inputsHash: 'x', network },
         ...{ interfaceName: 'red', code: 'VniTaken', message: 'taken' },
       };
-      await store.putRefusal(uid, { ...refusal, waitsForVni: `8472/${vni}` });
+      const outdated = async (): Promise<string[]> => (await store.outdatedRefusals([tunnel])).map((pod) => pod.uid);
+      const owner = await removed(store, intent(`${uid}-owner`, vni));
+      await store.putRefusal(uid, { ...refusal, waitsForVni: tunnel });
       await store.putRefusal(uid, { ...refusal, interfaceName: 'blue' });
-      assert.deepEqual(
-        (await store.takeWaitingForVni(8472, vni)).map(({ podUid }) => podUid),
-        [uid],
-      );
-      assert.deepEqual(await store.takeWaitingForVni(8472, vni), []);
+      await etcd.transact([], [{ put: keys.refusalKey(uid, 'unreadable'), value: '{"v":1}' }]);
+      assert.deepEqual(await outdated(), [], 'the other network still has it');
+      assert.ok(await store.forget(owner));
+      assert.deepEqual(await store.outdatedRefusals([tunnel]), [{ uid, namespace: uid, name: 'web', tunnel }]);
+      assert.deepEqual(await outdated(), [uid], 'told once more: nothing says that the pod was woken');
+      assert.ok((await store.outdatedRefusals()).some((pod) => pod.uid === uid));
+      assert.deepEqual(await store.outdatedRefusals(['8472/1']), []);
+      await recorded(store, intent(`${uid}-sibling`, vni, { network }));
+      assert.deepEqual(await outdated(), [uid], 'its own network has it');
+      await etcd.transact([], [{ remove: keys.refusalKey(uid, 'unreadable') }]);
+      await store.deleteRefusal(uid, 'red');
+      assert.deepEqual(await outdated(), []);
       assert.deepEqual(
         (await store.pod(uid, '')).refusals.map(({ interfaceName }) => interfaceName),
         ['blue'],

@@ -5,7 +5,7 @@ import { annotate, declareNetworks } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
 import { labTest, waitEvent, waitLink } from './harness.ts';
-import { exactlyOne, meshComplete, statusTruth } from './invariants.ts';
+import { exactlyOne, meshComplete, nothingLost, statusTruth } from './invariants.ts';
 
 describe('the declaration of a network', () => {
   const t = labTest('declared');
@@ -52,6 +52,22 @@ describe('the declaration of a network', () => {
     await exactlyOne(t.lab, pods);
     await statusTruth(t.lab, pods);
     await annotate(t.lab, pod, 'decl1 ip=10.41.0.1/24');
+    await exactlyOne(t.lab, pods);
+  });
+
+  test('leaves other ids to who comes first: the next network gets one as soon as the first gives it up', async () => {
+    const [first, next] = pods;
+    await annotate(t.lab, first, 'decl1 ip=10.41.0.1/24, early id=3151 ip=10.48.0.1/24 up');
+    await waitLink(t.lab, first, 'early', (link) => link?.vni === 3151 && link.up);
+    await annotate(t.lab, next, 'decl1 ip=10.41.0.2/24, late id=3151 ip=10.48.0.2/24 up');
+    await waitEvent(t.lab, next, 'NetworkRefused', new RegExp(`late: .*belongs to network ${t.namespace}/early`));
+    await nothingLost(t.lab, pods);
+    assert.equal(await podLink(t.lab, next, 'late'), undefined);
+
+    await annotate(t.lab, first, 'decl1 ip=10.41.0.1/24');
+    await waitLink(t.lab, next, 'late', (link) => link?.vni === 3151 && link.up);
+    await Promise.all([nothingLost(t.lab, pods), exactlyOne(t.lab, pods), statusTruth(t.lab, pods)]);
+    await annotate(t.lab, next, 'decl1 ip=10.41.0.2/24');
     await exactlyOne(t.lab, pods);
   });
 });

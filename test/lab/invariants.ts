@@ -6,6 +6,7 @@
  * |--------------|---------------------------------------------------------------------------------------------------|
  * | ExactlyOne   | a live pod has exactly one right link for each network it asks for, and no other link of ours     |
  * | NothingLeaked| records, reservations, members, links, files and open runs are those that living pods' wishes imply|
+ * | NothingLost  | what a running pod wishes for is attached, or was refused for a reason that is still there        |
  * | CniGrammar   | an interface gets (ADD CHECK* DEL+)*, one operation at a time for a sandbox, DEL with ADD's config |
  * | MeshComplete | each member floods to every other member, once, and to nobody else                                |
  * | StatusTruth  | the published status says what the kernel says                                                    |
@@ -16,4 +17,5 @@ export { exactlyOne } from './exactly-one.ts';
 export { intentFirst } from './intent-first.ts';
 export { meshComplete } from './mesh-complete.ts';
 export { nothingLeaked } from './nothing-leaked.ts';
+export { nothingLost } from './nothing-lost.ts';
 export { statusTruth } from './status-truth.ts';

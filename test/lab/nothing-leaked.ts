@@ -2,7 +2,7 @@
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { cniResultKey } from '../../domain/keys.ts';
-import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
+import { networkKey } from '../../domain/network-selection.ts';
 import { keepName } from '../../domain/observation.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import { cniLeftovers } from './cni-leftovers.ts';
@@ -10,7 +10,7 @@ import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys, type StoredKey } from './records.ts';
 import { openRuns } from './runs.ts';
 import { settle, type SettleOptions } from './settle.ts';
-import { wishingPods, type WishingPod } from './wishes.ts';
+import { isWishOf, wishingPods, type WishingPod } from './wishes.ts';
 
 /** @throws Error `NothingLeaked …` */
 export async function nothingLeaked(lab: Lab, o?: SettleOptions): Promise<void> {
@@ -45,15 +45,8 @@ function attachmentViolations(record: AttachmentRecord, pods: readonly WishingPo
   const pod = pods.find(({ view }) => view.uid === record.podUid);
   if (pod === undefined) return [`${what}: there is no such pod`];
   if (pod.view.phaseClass === 'ended') return [`${what}: the pod has ended`];
-  const wished = pod.selections.some((wish) => isOf(wish, record));
+  const wished = pod.selections.some((wish) => isWishOf(wish, record));
   return wished || pod.keep.includes(keepName(record)) ? [] : [`${what}: not asked for`];
-}
-
-/** A CNI selection may leave the interface's name to podwire. */
-function isOf(wish: NetworkSelection, record: AttachmentRecord): boolean {
-  if (wish.kind !== record.kind || networkKey(wish.network) !== networkKey(record.network)) return false;
-  const asked = wish.kind === 'vxlan' ? wish.link.interfaceName : wish.cni.interfaceName;
-  return asked === record.interfaceName || asked === '';
 }
 
 /** Keys that must belong to an attachment, and keys that must belong to a pod that exists. */

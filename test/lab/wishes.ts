@@ -7,9 +7,10 @@ import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
 import { definitionKey, type DefinitionLookup } from '../../domain/cni/network-definition.ts';
 import { desiredInputs } from '../../domain/inputs.ts';
-import type { NetworkSelection, VxlanSelection } from '../../domain/network-selection.ts';
+import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
 import type { PodView } from '../../domain/pod-view.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 
 export interface WishingPod extends PodRef {
@@ -50,6 +51,13 @@ export async function wishingPods(lab: Lab): Promise<WishingPod[]> {
       },
     ];
   });
+}
+
+/** Whether a record is that of a wish; a CNI selection may leave the interface's name to podwire. */
+export function isWishOf(wish: NetworkSelection, record: AttachmentRecord): boolean {
+  if (wish.kind !== record.kind || networkKey(wish.network) !== networkKey(record.network)) return false;
+  const asked = wish.kind === 'vxlan' ? wish.link.interfaceName : wish.cni.interfaceName;
+  return asked === record.interfaceName || asked === '';
 }
 
 /** NetworkAttachmentDefinitions of the cluster; Kaloom's networks are off in a lab. */

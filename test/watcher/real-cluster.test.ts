@@ -53,7 +53,7 @@ async function start(): Promise<Watcher> {
   const none = async () => new Map<string, never>();
   const watcher = await startWatcher(
     config,
-    { listMarks: none, listPodsWithRecords: none },
+    { listMarks: none, listPodsWithRecords: none, listOutdatedRefusals: async () => new Set<string>() },
     createLogger('watcher', 'silent'),
   );
   watchers.push(watcher);

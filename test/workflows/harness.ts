@@ -14,6 +14,7 @@ import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { connectClient } from '../../adapters/temporal/connection.ts';
+import { createSignals } from '../../adapters/temporal/signals.ts';
 import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/observation.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
@@ -92,7 +93,7 @@ export async function startHarness(): Promise<Harness> {
     nodeGoneSeconds: NODE_GONE_SECONDS,
     signals: {
       membersChanged: async ({ scope, name }) => void meshSignals.push(`${scope}/${name}`),
-      podChanged: async () => undefined,
+      podChanged: createSignals(temporal.client).podChanged,
     },
   });
   const steps = faults.around(control);

@@ -45,6 +45,7 @@ interface World {
   readonly pods?: PodView[];
   readonly marks?: Map<string, ConvergedMark>;
   readonly records?: Map<string, PodName>;
+  readonly outdated?: Set<string>;
   readonly live?: Map<string, { uid: string }>;
   readonly listMarks?: MarkReader['listMarks'];
   readonly startsPerSecond?: number;
@@ -52,9 +53,11 @@ interface World {
 
 function checkOf(world: World) {
   const sent: string[] = [];
+  const disturbing: string[] = [];
   const signals = new PodSignals({
-    send: async ({ uid }, signal) => {
+    send: async ({ uid }, signal, _reason, unlessInputs) => {
       sent.push(`${signal} ${uid}`);
+      if (unlessInputs === undefined) disturbing.push(uid);
     },
     onSent: () => undefined,
     onFailed: () => undefined,
@@ -64,6 +67,7 @@ function checkOf(world: World) {
     marks: {
       listMarks: world.listMarks ?? (async () => world.marks ?? new Map()),
       listPodsWithRecords: async () => world.records ?? new Map(),
+      listOutdatedRefusals: async () => world.outdated ?? new Set(),
     },
     inputs,
     signals,
@@ -74,7 +78,7 @@ function checkOf(world: World) {
     startsPerSecond: world.startsPerSecond ?? 10_000,
     backOff: { minMs: 1, maxMs: 2 },
   });
-  return { check, signals, sent, cache };
+  return { check, signals, sent, disturbing, cache };
 }
 
 async function signalsOf(world: World): Promise<string[]> {
@@ -97,6 +101,21 @@ test('only pods whose wishes have no equal mark are signalled', async () => {
     'desiredChanged new',
     'desiredChanged wrong',
   ]);
+});
+
+test('a pod that was refused a VNI which is free now is signalled, whatever its mark says and its run works on', async () => {
+  const [woken, waiting, other] = [view('woken', 'net'), view('waiting', 'net'), view('other', 'net')];
+  const marks = new Map([woken, waiting].map((pod) => [pod.uid, { ...mark(pod), outcome: 'refused' as const }]));
+  const { check, signals, sent, disturbing } = checkOf({
+    pods: [woken, waiting, other],
+    marks,
+    outdated: new Set(['woken']),
+  });
+  check.request();
+  await check.idle();
+  await until('all sent', () => signals.pending === 0);
+  assert.deepEqual(sent.sort(), ['desiredChanged other', 'desiredChanged woken']);
+  assert.deepEqual(disturbing, ['woken']);
 });
 
 test('a pod that lost its label, and one that ended, are signalled while etcd remembers them', async () => {

@@ -1,0 +1,212 @@
+/** A pod that was refused because another network has the VNI, on a real etcd; the signals that wake it are recorded, and fail when told to. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { createControlActivities } from '../../activities/control/index.ts';
+import type { ControlSteps, IntentInput, IntentResult, PodInput } from '../../activities/control/inputs.ts';
+import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../adapters/hash/md5.ts';
+import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { FakeCluster } from '../workflows/fake-cluster.ts';
+import { sandboxOf } from '../workflows/scripted-nodes.ts';
+import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { RESULT } from './some-records.ts';
+
+const NODE = 'n1';
+type Recorded = IntentInput & { readonly modRevision: string };
+
+describe('a pod that waits for a VNI', () => {
+  let server: EtcdServer;
+  let etcd: Etcd;
+  let records: RecordStore;
+  let control: ControlSteps;
+  const cluster = new FakeCluster();
+  const woken: string[] = [];
+  let signalsAway = false;
+  before(async () => {
+    server = await startEtcd();
+    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+    records = createRecordStore(etcd);
+    control = createControlActivities({
+      ...{
+        cluster,
+        records,
+        ip: ipCodec,
+        settings: DEFAULT_DIALECT_SETTINGS,
+        hash: inputsHash,
+        md5,
+        nodeGoneSeconds: 1,
+      },
+      signals: {
+        membersChanged: async () => undefined,
+        podChanged: async ({ uid }) => {
+          if (signalsAway) throw new PodwireError('TemporalUnavailable', 'as told');
+          woken.push(uid);
+        },
+      },
+    });
+  });
+  after(async () => {
+    etcd.close();
+    await server.stop();
+  });
+
+  let numbers = 0;
+  const vni = (): number => 500 + (numbers += 1);
+  /** A running pod of a namespace that asks for one network, with a published sandbox. */
+  const podWith = async (network: string, namespace?: string): Promise<PodInput> => {
+    const uid = `waiting-${(numbers += 1)}`;
+    const pod = { v: 1, uid, namespace: namespace ?? uid, name: uid };
+    annotate(pod, network);
+    await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: pod.namespace, name: uid }, `${uid}-sandbox`));
+    return pod;
+  };
+  const annotate = ({ uid, namespace, name }: PodInput, network: string): void => {
+    cluster.pods.set(`${namespace}/${name}`, {
+      ...{ uid, namespace, name, nodeName: NODE, hostNetwork: false, phaseClass: 'counts', deleting: false },
+      ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' }, publishedStatus: undefined },
+      annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: network },
+    });
+  };
+  /** What a run does first: a look, and the intent if nothing is in the way. */
+  const begin = async (pod: PodInput): Promise<{ input: IntentInput; intent: IntentResult | 'refused before' }> => {
+    const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
+    const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
+    const interfaceName = wished[0]?.interfaceName ?? '';
+    const input = { ...pod, node: NODE, sandboxId, interfaceName, inputsHash: hash, owner };
+    return { input, intent: wished[0]?.refused ? 'refused before' : await control.recordIntent(input) };
+  };
+  const intended = async (pod: PodInput): Promise<Recorded> => {
+    const { input, intent } = await begin(pod);
+    assert.ok(typeof intent === 'object' && intent.kind === 'recorded', JSON.stringify(intent));
+    return { ...input, modRevision: intent.modRevision };
+  };
+  const attach = async (pod: PodInput): Promise<Recorded> => {
+    const input = await intended(pod);
+    assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: false }));
+    return input;
+  };
+  /** Returns what a run that was told `VniTaken` does next. */
+  const refused = async (pod: PodInput): Promise<() => Promise<void>> => {
+    const { input, intent } = await begin(pod);
+    assert.ok(typeof intent === 'object' && intent.kind === 'refused', JSON.stringify(intent));
+    const { code, message, waitsForVni } = intent;
+    assert.ok(waitsForVni !== undefined);
+    const { interfaceName, inputsHash: hash } = input;
+    const network = { scope: pod.namespace, name: interfaceName };
+    return () =>
+      control.recordRefusal({
+        ...{ ...pod, inputsHash: hash, interfaceName, network, failure: { code, message }, waitsForVni },
+      });
+  };
+  const waiting = async (network: string, namespace?: string): Promise<PodInput> => {
+    const pod = await podWith(network, namespace);
+    await (
+      await refused(pod)
+    )();
+    assert.deepEqual(wakings(pod), 0);
+    return pod;
+  };
+  const wakings = ({ uid }: PodInput): number => woken.filter((each) => each === uid).length;
+  const whileSignalsAreAway = async (work: () => Promise<unknown>): Promise<void> => {
+    signalsAway = true;
+    try {
+      await assert.rejects(work(), /as told/);
+    } finally {
+      signalsAway = false;
+    }
+  };
+
+  it('is woken when the last pod of the other network goes, not before, and gets it then', async () => {
+    const id = vni();
+    const [first, last] = [
+      await attach(await podWith(`red id=${id}`, 'shared')),
+      await attach(await podWith(`red id=${id}`, 'shared')),
+    ];
+    const pod = await waiting(`blue id=${id}`);
+    await control.beginRemoval(first);
+    assert.ok(await control.forgetAttachment({ ...first, tellsMesh: false }));
+    assert.equal(wakings(pod), 0);
+    await control.beginRemoval(last);
+    assert.ok(await control.forgetAttachment({ ...last, tellsMesh: false }));
+    assert.equal(wakings(pod), 1);
+    await intended(pod);
+    assert.deepEqual((await records.pod(pod.uid, NODE)).refusals, []);
+  });
+
+  it('is woken by its own refusal when the VNI was freed before that could be seen', async () => {
+    const id = vni();
+    const owner = await attach(await podWith(`red id=${id}`));
+    const pod = await podWith(`blue id=${id}`);
+    const recordRefusal = await refused(pod);
+    await control.beginRemoval(owner);
+    assert.ok(await control.forgetAttachment({ ...owner, tellsMesh: false }));
+    assert.equal(wakings(pod), 0);
+    await whileSignalsAreAway(recordRefusal);
+    await recordRefusal();
+    assert.equal(wakings(pod), 1);
+    await intended(pod);
+  });
+
+  for (const end of ['forgetAttachment', 'entombAttachment'] as const) {
+    it(`is woken when ${end} runs again because it died after its transaction`, async () => {
+      const id = vni();
+      const owner = await attach(await podWith(`red id=${id}`));
+      const pod = await waiting(`blue id=${id}`);
+      await control.beginRemoval(owner);
+      await whileSignalsAreAway(() => control[end]({ ...owner, tellsMesh: false }));
+      assert.ok(await control[end]({ ...owner, tellsMesh: false }));
+      assert.equal(wakings(pod), 1);
+      await intended(pod);
+    });
+  }
+
+  it('is woken when the result of a swapped link is recorded again because that died after its transaction', async () => {
+    const id = vni();
+    const owner = await podWith(`red id=${id}`);
+    await attach(owner);
+    const pod = await waiting(`blue id=${id}`);
+    annotate(owner, `red id=${vni()}`);
+    const swapped = { ...(await intended(owner)), result: RESULT, tellsMesh: false };
+    assert.equal(wakings(pod), 0);
+    await whileSignalsAreAway(() => control.recordResult(swapped));
+    assert.ok(await control.recordResult(swapped));
+    assert.equal(wakings(pod), 1);
+    await intended(pod);
+  });
+
+  it('gets the VNI also when another pod of its network has taken it in between', async () => {
+    const id = vni();
+    const owner = await attach(await podWith(`red id=${id}`));
+    const namespace = `brothers-${id}`;
+    const [first, second] = [await waiting(`blue id=${id}`, namespace), await waiting(`blue id=${id}`, namespace)];
+    await control.beginRemoval(owner);
+    await whileSignalsAreAway(() => control.forgetAttachment({ ...owner, tellsMesh: false }));
+    await intended(first);
+    assert.ok(await control.forgetAttachment({ ...owner, tellsMesh: false }));
+    assert.equal(wakings(second), 1);
+    await intended(second);
+  });
+
+  it('is refused anew, and told by whom, when a third network was faster; and woken when that one goes', async () => {
+    const id = vni();
+    const owner = await attach(await podWith(`red id=${id}`));
+    const pod = await waiting(`blue id=${id}`);
+    await control.beginRemoval(owner);
+    assert.ok(await control.forgetAttachment({ ...owner, tellsMesh: false }));
+    const third = await podWith(`green id=${id}`);
+    const faster = await attach(third);
+    await (
+      await refused(pod)
+    )();
+    assert.equal(wakings(pod), 1);
+    assert.match((await records.pod(pod.uid, NODE)).refusals[0]?.message ?? '', new RegExp(`${third.namespace}/green`));
+    await control.beginRemoval(faster);
+    assert.ok(await control.forgetAttachment({ ...faster, tellsMesh: false }));
+    assert.equal(wakings(pod), 2);
+  });
+});
