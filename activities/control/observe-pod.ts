@@ -1,5 +1,6 @@
 /** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
+import { keepAll } from '../../domain/keep.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
@@ -30,9 +31,7 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const { attachments: known, refusals } = recorded;
     if (desired !== undefined) deps.recent.put(desired, recorded);
     const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
-    const problems = desired?.parsed.problems ?? [];
-    // The other dialects say themselves what stays.
-    const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
+    const keep = desired?.parsed.keep ?? [];
     return {
       presence: presenceOf(desired, isExecPlace(node)),
       node,
@@ -40,14 +39,15 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
       sandboxId: sandboxOf(desired, node, recorded),
       wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
       known: known.map((stored) => summary(deps, stored, agent)),
-      // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
-      keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
-      keepAll: openvnf.some(({ network }) => network === undefined),
+      keep,
+      keepAll: keep.includes(keepAll('openvnf')),
       ...gateOf(desired, agents.gateOnRefusal),
-      problems: problems.length,
+      problems: parsedProblems(desired),
     };
   };
 }
+
+const parsedProblems = (desired: Desired | undefined): number => desired?.parsed.problems.length ?? 0;
 
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
 function sandboxOf(desired: Desired | undefined, place: string, { sandbox }: PodRecords): string | undefined {
