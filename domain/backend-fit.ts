@@ -1,4 +1,5 @@
 /** What of a pod's wishes its backend cannot do: refused before anything is tried, with what to do instead. */
+import { keepAll } from './keep.ts';
 import type { ParsedSelections, SelectionProblem } from './network-selection.ts';
 import type { Backend } from './place.ts';
 import type { PodView } from './pod-view.ts';
@@ -14,6 +15,7 @@ export function fitForBackend(
   if (backend === 'node' || pod.hostNetwork) return parsed;
   const hasAgent = (pod.agents ?? []).some(({ role }) => role === 'main');
   const problems: SelectionProblem[] = [];
+  const keep = [...parsed.keep];
   const selections = parsed.selections.filter((selection) => {
     if (selection.kind === 'cni') {
       const { dialect, network } = selection;
@@ -31,6 +33,8 @@ export function fitForBackend(
       code: 'NoAgentContainer',
       message: `the pod has no container ${settings.container}, in which backend exec works; add it (image with iproute2, capability NET_ADMIN) or choose backend node for namespace ${pod.namespace}`,
     });
+    // It says nothing about what is wanted no longer.
+    keep.push(keepAll('openvnf'));
   }
-  return { ...parsed, selections, problems: [...parsed.problems, ...problems] };
+  return { ...parsed, selections, problems: [...parsed.problems, ...problems], keep };
 }

@@ -17,7 +17,7 @@ import type { IpCodec } from './ports/ip-codec.ts';
 import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from './settings.ts';
 
 /** To be raised when the same annotation comes to mean something else, so that converged marks of older versions do not match. */
-export const INPUTS_VERSION = 3;
+export const INPUTS_VERSION = 4;
 
 /** What a pod's annotations refer to, as it is now. */
 export interface Surroundings {
@@ -55,7 +55,7 @@ export function referencedDefinitions(pod: PodView, settings: DialectSettings): 
   ];
 }
 
-/** Reads a pod's wishes. Pure and total. Warnings are no input: they change nothing. */
+/** Reads a pod's wishes. Pure and total. Warnings change nothing, but an edit that brings one has to be answered with it. */
 export function desiredInputs(
   pod: PodView,
   { declared, definitions, md5 }: Surroundings,
@@ -83,6 +83,7 @@ export function desiredInputs(
     // Plain JSON by its types; an interface has no index signature, so the compiler has to be told.
     selections: parsed.selections as unknown as JsonValue,
     problems: parsed.problems.map(({ code, message }) => ({ code, message })),
+    warnings: parsed.warnings.map(({ code, message }) => ({ code, message })),
     keep: parsed.keep,
     foreign: (parsed.foreign ?? []).map(({ interfaceName, network }) => ({ interfaceName, network })),
     // Only where there are any, so that the converged marks of all other pods stay what they were.

@@ -6,4 +6,4 @@ export const keepEntry = (dialect: Dialect, network: NetworkRef): string =>
   dialect === 'openvnf' ? network.name : `${dialect}:${networkKey(network)}`;
 
 /** Everything of a dialect. */
-export const keepAll = (dialect: 'npwg' | 'kaloom'): string => `${dialect}:*`;
+export const keepAll = (dialect: Dialect): string => `${dialect}:*`;

@@ -52,8 +52,8 @@ export interface ParsedSelections {
   /** Oddities that change nothing (for example a broken entry of an unrelated network in the ConfigMap). */
   readonly warnings: readonly SelectionProblem[];
   /**
-   * Networks the annotation names whose ConfigMap entry is missing or broken, or everything when the ConfigMap itself cannot be
-   * read: what is attached under these names stays as it is (decision 10).
+   * Networks that something is wrong with, be it in the annotation or in what it refers to, as `domain/keep.ts` writes them: what is
+   * attached under these names stays as it is (decision 10, ADR 5).
    */
   readonly keep: readonly string[];
   /** Networks that another runtime attached (NPWG: visible in the pod's network-status): left alone. */

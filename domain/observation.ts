@@ -67,7 +67,7 @@ export interface Observation {
   readonly known: readonly KnownAttachment[];
   /** Names of networks whose attachments stay as they are, whatever is wished (decision 10). */
   readonly keep: readonly string[];
-  /** kube-vxlan-controller's annotation as a whole could not be read: every VXLAN attachment stays. */
+  /** What kube-vxlan-controller's annotation lacks may be hidden by a mistake in it: every VXLAN attachment stays. */
   readonly keepAll: boolean;
   /** The pod waits in its agent init container for its networks. */
   readonly gate?: ShutGate;

@@ -1,5 +1,6 @@
 /** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
+import { keepAll } from '../../domain/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
@@ -49,9 +50,7 @@ export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<O
 function observationOf(deps: LookDeps, desired: Desired | undefined, node: string, recorded: PodRecords): Observation {
   const { attachments: known, refusals } = recorded;
   const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
-  const problems = desired?.parsed.problems ?? [];
-  // The other dialects say themselves what stays.
-  const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
+  const keep = desired?.parsed.keep ?? [];
   return {
     presence: presenceOf(desired, isExecPlace(node)),
     node,
@@ -59,11 +58,10 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
     sandboxId: sandboxOf(desired, node, recorded),
     wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
     known: known.map((stored) => summary(deps, stored, agent)),
-    // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
-    keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
-    keepAll: openvnf.some(({ network }) => network === undefined),
+    keep,
+    keepAll: keep.includes(keepAll('openvnf')),
     ...gateOf(desired, deps.settings.agents.gateOnRefusal),
-    problems: problems.length,
+    problems: desired?.parsed.problems.length ?? 0,
   };
 }
 

@@ -204,12 +204,14 @@ function describedLink({ network, link }: VxlanSelection) {
     interface: link.interfaceName,
     id: link.vni,
     dstport: link.dstPort,
+    ...(link.srcPorts === undefined ? {} : { srcport: `${link.srcPorts.first}-${link.srcPorts.last}` }),
     dev: link.parent,
     ...(link.mtu === undefined ? {} : { mtu: link.mtu }),
     up: link.up,
     ips: link.addresses,
     routes: link.routes.map((route) => ({ dst: route.destination, gw: route.gateway })),
     peers: link.peers,
+    ...(link.flood === undefined ? {} : { flood: link.flood }),
   };
 }
 

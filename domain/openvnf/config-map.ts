@@ -56,7 +56,12 @@ export function parseConfigMap(
 
 const byName = ([a]: [string, string], [b]: [string, string]): number => (a < b ? -1 : 1);
 
-function readEntry(network: string, text: string, ip: IpCodec, compatibility: Compatibility): OptionsRead {
+function readEntry(
+  network: string,
+  text: string,
+  ip: IpCodec,
+  compatibility: Compatibility,
+): Omit<OptionsRead, 'keep'> {
   if (!isNetworkName(network, compatibility)) {
     return {
       options: {},

@@ -2,6 +2,7 @@
  * Options of one network, from either source. Strict where the original stored anything: an unknown option, a wrong value or a
  * contradiction is a problem. Repeated `ip`, `route` and `peers` add up.
  */
+import { keepAll } from '../keep.ts';
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { Compatibility } from '../settings.ts';
@@ -17,9 +18,10 @@ import {
   type OptionName,
 } from './names.ts';
 import { nearestOption } from './nearest.ts';
-import { problem, shown } from './problems.ts';
+import { problem, shown, UNTIL_RIGHT } from './problems.ts';
 import { read, refused, type Reading } from './reading.ts';
 import { isOriginal, lastOfEach, withPrefixLength } from './rules.ts';
+import { swallowedNames } from './swallowed-names.ts';
 import type { Word } from './tokens.ts';
 
 /** What one source says about a network; undefined = says nothing, an empty list = switched off (`ip=false`). */
@@ -226,6 +228,8 @@ export interface OptionsRead {
   readonly options: NetworkOptions;
   readonly problems: readonly SelectionProblem[];
   readonly warnings: readonly SelectionProblem[];
+  /** Other networks that the wrong words may have been meant to name, as `ParsedSelections.keep` has them. */
+  readonly keep: readonly string[];
 }
 
 /** The original's defaults win over these options of a ConfigMap entry. */
@@ -238,6 +242,7 @@ export function readOptions(words: readonly Word[], source: OptionSource): Optio
   const draft: Draft = {};
   const problems: SelectionProblem[] = [];
   const warnings: SelectionProblem[] = [];
+  const keep: string[] = [];
   const original = isOriginal(source.compatibility);
   for (const word of original ? lastOfEach(words) : words) {
     const { key, value } = split(word.text, source);
@@ -248,6 +253,7 @@ export function readOptions(words: readonly Word[], source: OptionSource): Optio
     if (option === undefined) {
       const found = problem('UnknownOption', place, unknownOption(key, value, source));
       (original ? warnings : problems).push(found);
+      keep.push(...namedByUnknown(word.text, value, source));
       continue;
     }
     if (original && source.kind === 'config-map' && WITHOUT_EFFECT.includes(option)) {
@@ -255,10 +261,25 @@ export function readOptions(words: readonly Word[], source: OptionSource): Optio
       continue;
     }
     const fault = READERS[option](draft, value, source);
-    if (fault !== undefined) problems.push(problem(fault.code, place, fault.why));
+    if (fault === undefined) continue;
+    problems.push(problem(fault.code, place, fault.why));
+    if (fault.code === 'InvalidValue') keep.push(...namedByValue(option, value, source));
   }
-  return { options: draft, problems, warnings };
+  return { options: draft, problems, warnings, keep };
 }
+
+/** Whether a word that is no option may be a network, or what is left of one. */
+const mayBeNetwork = (value: string | undefined, source: OptionSource): boolean =>
+  source.kind === 'annotation' && value === undefined;
+
+/** Where unknown words are ignored, the annotation counts as right: a word is no more than its name. */
+function namedByUnknown(word: string, value: string | undefined, source: OptionSource): readonly string[] {
+  if (mayBeNetwork(value, source) && !isOriginal(source.compatibility)) return [keepAll('openvnf')];
+  return swallowedNames(word, source.compatibility);
+}
+
+const namedByValue = (option: OptionName, value: string | undefined, source: OptionSource): readonly string[] =>
+  swallowedNames(value ?? '', source.compatibility, (head) => READERS[option]({}, head, source) === undefined);
 
 function split(word: string, source: OptionSource): { key: string; value: string | undefined } {
   // The oldest ConfigMap format: `vxeth0: "100"`.
@@ -269,12 +290,11 @@ function split(word: string, source: OptionSource): { key: string; value: string
 
 function unknownOption(key: string, value: string | undefined, source: OptionSource): string {
   const allowed = `is unknown; allowed: ${OPTION_NAMES.join(', ')}`;
-  if (source.kind === 'annotation' && value === undefined && /^\d+$/.test(key))
-    return `${allowed}; write id=${key.slice(0, 9)}`;
+  const alone = mayBeNetwork(value, source);
+  const stays = alone && !isOriginal(source.compatibility) ? `; ${UNTIL_RIGHT}` : '';
+  if (alone && /^\d+$/.test(key)) return `${allowed}; write id=${key.slice(0, 9)}${stays}`;
   const nearest = nearestOption(key);
-  if (nearest !== undefined) return `${allowed}; did you mean ${nearest}?`;
-  if (source.kind === 'annotation' && value === undefined) {
-    return `${allowed}; if it is a network, put a comma before it or start its line without white space`;
-  }
-  return allowed;
+  if (nearest !== undefined) return `${allowed}; did you mean ${nearest}?${stays}`;
+  if (!alone) return allowed;
+  return `${allowed}; if it is a network, put a comma before it or start its line without white space${stays}`;
 }

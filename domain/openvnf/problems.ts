@@ -3,6 +3,9 @@ import type { SelectionProblem } from '../network-selection.ts';
 
 const SHOWN_LENGTH = 64;
 
+/** For mistakes after which a network that was mangled cannot be told from one that was taken out (ADR 5). */
+export const UNTIL_RIGHT = 'nothing is detached until the annotation is right again';
+
 /** Quotes what a user wrote: printable ASCII only, at most 64 characters of it. */
 export function shown(text: string): string {
   const short = text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;

@@ -14,6 +14,10 @@ export function isSelected(value: string | undefined, compatibility: Compatibili
   return value !== undefined && (isOriginal(compatibility) || value !== 'false');
 }
 
+/** Whether somebody may have written a label that selects the pod to say that it shall not; the original reads no value at all. */
+export const looksLikeNo = (value: string, compatibility: Compatibility): boolean =>
+  !isOriginal(compatibility) && ['false', 'no', 'off', '0'].includes(value.toLowerCase());
+
 /** The original stores options under their names, so that the last of equal names is the one that counts. */
 export function lastOfEach(words: readonly Word[]): readonly Word[] {
   const last = new Map<string, Word>();

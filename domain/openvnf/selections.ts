@@ -10,13 +10,13 @@ import type { PodView } from '../pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { DialectSettings } from '../settings.ts';
 import { DEFAULT_DST_PORT } from '../vxlan.ts';
-import { parseAnnotation, type AnnotatedNetwork } from './annotation.ts';
+import { parseAnnotation, type AnnotatedNetwork, type ParsedAnnotation } from './annotation.ts';
 import { identityKey, NOTHING_DECLARED, type DeclaredNetworks } from './config-map.ts';
 import { judgeLink } from './link.ts';
 import type { NetworkOptions } from './options.ts';
 import { withoutConflicts, type Candidate } from './pod-conflicts.ts';
-import { isOriginal, isSelected } from './rules.ts';
-import { problem } from './problems.ts';
+import { isOriginal, isSelected, looksLikeNo } from './rules.ts';
+import { problem, shown } from './problems.ts';
 
 export interface SelectionsInput {
   readonly pod: PodView;
@@ -48,34 +48,51 @@ export function parseSelections(input: SelectionsInput): OpenvnfSelections {
   const judged = annotation.networks.map((network) => judge(network, input));
   const { accepted, refused } = withoutConflicts(judged.flatMap((verdict) => verdict.candidate ?? []));
   const problems = [...annotation.problems, ...judged.flatMap((verdict) => verdict.problems), ...refused];
+  const selections = accepted.map((candidate) => candidate.selection);
+  const right = new Set(selections.map(({ network }) => network.name));
+  const named = [...annotation.networks.map(({ name }) => name), ...annotation.keep];
   return {
-    selections: accepted.map((candidate) => candidate.selection),
+    selections,
     problems: limited(problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0))),
-    warnings: limited([...annotation.warnings, ...accepted.flatMap((candidate) => candidate.warnings)]),
-    keep: annotation.networks.flatMap((network, index) => (judged[index]?.keep === true ? [network.name] : [])),
+    warnings: limited([
+      ...unreadLabel(label, annotation, settings),
+      ...annotation.warnings,
+      ...accepted.flatMap((candidate) => candidate.warnings),
+    ]),
+    // A mistake in an edit must not cost a network that works (ADR 5).
+    keep: [...new Set(named)].filter((name) => !right.has(name)),
     reserved: annotation.networks
-      .filter(({ name }) => !accepted.some(({ selection }) => selection.network.name === name))
+      .filter(({ name }) => !right.has(name))
       .map(({ name, options }) => options.name ?? catalogueOf(input.declared).networks.get(name)?.name ?? name),
   };
+}
+
+function unreadLabel(
+  value: string | undefined,
+  { networks }: ParsedAnnotation,
+  { selector, compatibility }: DialectSettings,
+): SelectionProblem[] {
+  if (value === undefined || networks.length === 0 || !looksLikeNo(value, compatibility)) return [];
+  const why = `label ${selector} has value ${shown(value)}, which selects the pod all the same; only the value false does not, or no label`;
+  return [problem('LabelSelects', {}, why)];
 }
 
 interface Verdict {
   /** Present when the network has no problem of its own. */
   readonly candidate?: Candidate;
   readonly problems: readonly SelectionProblem[];
-  readonly keep: boolean;
 }
 
 function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
   const place = { network: network.name, line: network.line };
   const unknown = undeclaredBecause(network, input);
-  if (unknown !== undefined) return { problems: [...network.problems, unknown], keep: true };
+  if (unknown !== undefined) return { problems: [...network.problems, unknown] };
 
   const catalogue = catalogueOf(input.declared);
   const entry = catalogue.networks.get(network.name);
   const id = network.options.id ?? entry?.id;
   // An id that is written but wrong: its problem is among the network's own.
-  if (id === undefined) return { problems: network.problems, keep: false };
+  if (id === undefined) return { problems: network.problems };
 
   const { compatibility } = input.settings;
   const judged = judgeLink(place, { declared: entry ?? {}, own: network.options, id }, input.ip, compatibility);
@@ -85,7 +102,7 @@ function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
     ...takenByDeclared(place, identityKey(judged.link.dstPort, id), catalogue),
     ...judged.problems,
   ];
-  if (problems.length > 0) return { problems, keep: false };
+  if (problems.length > 0) return { problems };
   const scope =
     entry !== undefined || input.settings.inlineScope === 'cluster'
       ? CLUSTER_SCOPE
@@ -102,7 +119,7 @@ function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
     ...judged.warnings,
     ...sharedIdentity(place, identityKey(judged.link.dstPort, id), catalogue),
   ];
-  return { candidate: { selection, line: network.line, warnings }, problems: [], keep: false };
+  return { candidate: { selection, line: network.line, warnings }, problems: [] };
 }
 
 const catalogueOf = (declared: SelectionsInput['declared']): DeclaredNetworks =>

@@ -8,6 +8,7 @@ import {
   type SeenRoute,
 } from '../../deploy/demo/kernel-look.ts';
 import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
+import { keepAll } from '../../domain/keep.ts';
 import { networkKey, type VxlanSelection } from '../../domain/network-selection.ts';
 import { readKeys } from './records.ts';
 import { settle, type SettleOptions } from './settle.ts';
@@ -38,10 +39,11 @@ async function podViolations(lab: Lab, pod: WishingPod, refused: ReadonlySet<str
   const who = `${pod.namespace}/${pod.name}`;
   const wishes = pod.vxlan.filter(({ link }) => !refused.has(`${pod.view.uid}/${link.interfaceName}`));
   const wrong = wishes.flatMap((wish) => linkViolations(links, routes, wish, pod.view.uid));
-  const kept = new Set(pod.keep);
+  const isKept = ({ name, kind }: SeenLink): boolean =>
+    pod.keep.includes(name) || (kind === 'vxlan' && pod.keep.includes(keepAll('openvnf')));
   const extra = links
     .filter((link) => link.kind === 'vxlan' || link.alias?.startsWith('podwire:') === true)
-    .filter((link) => !wishes.some((wish) => wish.link.interfaceName === link.name) && !kept.has(link.name))
+    .filter((link) => !wishes.some((wish) => wish.link.interfaceName === link.name) && !isKept(link))
     .map((link) => `${link.name} is there and not asked for (alias ${link.alias ?? 'none'})`);
   return [...wrong, ...extra].map((line) => `${who}: ${line}`);
 }

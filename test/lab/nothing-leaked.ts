@@ -2,6 +2,7 @@
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { cniResultKey } from '../../domain/keys.ts';
+import { keepAll } from '../../domain/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { keepName } from '../../domain/observation.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
@@ -46,7 +47,9 @@ function attachmentViolations(record: AttachmentRecord, pods: readonly WishingPo
   if (pod === undefined) return [`${what}: there is no such pod`];
   if (pod.view.phaseClass === 'ended') return [`${what}: the pod has ended`];
   const wished = pod.selections.some((wish) => isWishOf(wish, record));
-  return wished || pod.keep.includes(keepName(record)) ? [] : [`${what}: not asked for`];
+  const everything = keepAll(record.kind === 'vxlan' ? 'openvnf' : record.dialect);
+  const kept = pod.keep.includes(keepName(record)) || pod.keep.includes(everything);
+  return wished || kept ? [] : [`${what}: not asked for`];
 }
 
 /** Keys that must belong to an attachment, and keys that must belong to a pod that exists. */

@@ -19,7 +19,7 @@ export interface WishingPod extends PodRef {
   readonly selections: readonly NetworkSelection[];
   /** Those of them that are VXLAN links. */
   readonly vxlan: readonly VxlanSelection[];
-  /** Networks (as `keepName` writes them) whose declaration vanished or is broken: what is attached stays. */
+  /** `ParsedSelections.keep`: what is attached stays. */
   readonly keep: readonly string[];
 }
 

@@ -84,6 +84,7 @@ describe('agent containers', () => {
       parsed.problems[0]?.message ?? '',
       /no container vxlan-controller-agent.*add it.*or choose backend node/,
     );
+    assert.deepEqual(parsed.keep, ['openvnf:*'], 'it says nothing about what is wanted no longer');
     assert.equal(inputs(pod({ agents: false }), DEFAULT_DIALECT_SETTINGS).parsed.selections.length, 1);
   });
 

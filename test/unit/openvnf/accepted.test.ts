@@ -293,4 +293,25 @@ describe('the openvnf dialect accepts', () => {
     assert.equal(selected('false', 'podwire'), 0);
     assert.equal(selected('false', 'kube-vxlan-controller'), 1);
   });
+
+  it('a label whose value looks like a no, with a warning that says what does not select', () => {
+    const warned = (value: string, annotation = 'blue id=7', compatibility: Compatibility = 'podwire') =>
+      parse(
+        annotation,
+        {},
+        { settings: { ...settings, compatibility }, pod: { labels: { [settings.selector]: value } } },
+      ).warnings.map(({ code, message }) => `${code}: ${message}`);
+    for (const value of ['False', 'FALSE', 'no', 'No', 'off', '0']) {
+      const [warning = ''] = warned(value);
+      assert.match(
+        warning,
+        /^LabelSelects: label vxlan\.openvnf\.org has value .*only the value false does not/,
+        value,
+      );
+      assert.ok(warning.includes(`"${value}"`), warning);
+    }
+    for (const value of ['true', '', 'yes', 'false']) assert.deepEqual(warned(value), [], value);
+    assert.deepEqual(warned('no', ''), [], 'a pod that asks for nothing');
+    assert.deepEqual(warned('no', 'blue id=7', 'kube-vxlan-controller'), [], 'the original reads no value');
+  });
 });

@@ -81,6 +81,19 @@ describe('what people asked for', () => {
     const all = [asked('a id=5 up'), asked('a id=6 up'), asked('a id=5 up', {}, { a: 'mtu=1400' }), asked('a')];
     assert.equal(new Set(all).size, all.length);
   });
+
+  it('is something else after an edit that brings a warning and nothing more', () => {
+    const route = 'route=10.8.0.0/16:10.9.0.9';
+    const shared = { a: 'id=5', b: 'id=5' };
+    const no = { labels: { [settings.selector]: 'no' } };
+    for (const [before, after] of [
+      [asked('a id=5 ip=10.9.0.1/24'), asked(`a id=5 ip=10.9.0.1/24 ${route}`)],
+      [asked('a', {}, { a: 'id=5' }), asked('a', {}, shared)],
+      [asked('a id=5'), asked('a id=5', no)],
+    ])
+      assert.notEqual(after, before);
+    assert.equal(asked('c id=6', {}, shared), asked('c id=6'), "other networks' warnings are no news");
+  });
 });
 
 describe("a pod on the node's own network", () => {

@@ -54,6 +54,28 @@ describe('podwire lint', () => {
     );
   });
 
+  it('prints every option that a network may have', async () => {
+    const all = 'a id=5 name=b dev=tun0 up mtu=1400 dstport=4789 srcport=20000-30000 flood=false peer=10.1.1.1';
+    const result = await podwire(['lint', '-'], `${all} ip=10.9.0.1/24 route=10.8.0.0/16:10.9.0.9`);
+    assert.equal(result.code, 0, result.stderr);
+    const { networks } = JSON.parse(result.stdout) as { networks: unknown };
+    assert.deepEqual(networks, [
+      {
+        ...{
+          network: 'a',
+          scope: 'default',
+          interface: 'b',
+          id: 5,
+          dstport: 4789,
+          srcport: '20000-30000',
+          dev: 'tun0',
+        },
+        ...{ mtu: 1400, up: true, ips: ['10.9.0.1/24'], routes: [{ dst: '10.8.0.0/16', gw: '10.9.0.9' }] },
+        ...{ peers: ['10.1.1.1'], flood: false },
+      },
+    ]);
+  });
+
   it('takes the ConfigMap as JSON and as bare lines too', async () => {
     const json = await file(
       'configmap.json',
