@@ -72,13 +72,14 @@ describe('a step that fails', { concurrency: true }, () => {
     lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'CniPluginMissing');
     await pod.signal();
     await pod.shows('Stuck');
+    const published = (): number => lab.faults.count(pod.uid, 'publishStatus');
+    await until('the first failure and that it is stuck are published', () => published() === 2);
     await pod.hurry('ensure-link-red');
     await until('the ten attempts are over', () => attempts(pod) > 15);
-    const published = lab.faults.count(pod.uid, 'publishStatus');
     lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ParentMissing');
     await pod.hurry('ensure-link-red');
     await until('the new cause is published', () => pod.statusText.includes('ParentMissing'));
-    assert.equal(lab.faults.count(pod.uid, 'publishStatus'), published + 1);
+    assert.equal(published(), 3);
     assert.match(await pod.details(), /ParentMissing: scripted ParentMissing/);
     assert.match(pod.events.join(), /NetworkAttachFailing: cannot attach red .*ParentMissing/);
     const { failures } = await lab.records.pod(pod.uid, '');
