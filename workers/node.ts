@@ -10,8 +10,8 @@ import { createLookBatch } from '../activities/look/look-batch.ts';
 import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
-import { KeyedMutex } from '../activities/node/keyed-mutex.ts';
 import { NetworkLocks } from '../activities/node/network-locks.ts';
+import { SandboxLocks } from '../activities/node/sandbox-locks.ts';
 import { createNodeGate } from '../activities/node/node-gate.ts';
 import { createNodeDoor, openRecorded } from '../activities/node/sandbox-netns.ts';
 import { createCniJournal } from '../adapters/cni/journal.ts';
@@ -134,7 +134,7 @@ function assemble(
     serves: (place) => place === node,
     door: createNodeDoor({ kernel, runtime, bootId }),
     failpoints: createFailpoints(config.failpointsFile),
-    sandboxLocks: new KeyedMutex(),
+    sandboxLocks: new SandboxLocks(),
     plugins: createCniPlugins({
       binDirs: config.cniBinDirs,
       timeoutMs: config.cniTimeoutMs,

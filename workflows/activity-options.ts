@@ -12,7 +12,12 @@
  * | node: heartbeat          | 3 s              | after 600 ms workers beat every 250: a killed one shows in 3 s, a cancel in 1 s   |
  * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
  * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
- * | node: stuck              | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |
+ * | node: sandbox is busy    | 300, each second | waits for its turn, which is no failure of its own (decision 18); costs no events  |
+ * | node: stuck, pause       | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |
+ * | node: stuck, attempts    | 10, then again   | the workflow hears of none before the last: another cause is told after 7 min.    |
+ * |                          |                  | 6 events each time, 55 an hour and network: 16 fill a history in 4 h, which then   |
+ * |                          |                  | starts afresh (POD_HISTORY_LIMIT); with fewer attempts they would do so each hour |
+ * | node: stuck, to start    | 2 min            | a node that went away meanwhile is told; a worker that restarts is not            |
  * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
  * | node: sweep              | 1 attempt, 3 min | the next sweep comes by itself; a second look may run some plugins                |
  * | look: schedule to start  | 5 s              | a person waits, and is told which node does not answer                           |
@@ -22,6 +27,7 @@
  * | reflect: lingering       | 10 s             | a run that is told of something each second is not begun anew each time           |
  */
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import { FAILURES, type FailureCode } from '../domain/failures.ts';
 
 export const CONTROL: LocalActivityOptions = {
   scheduleToCloseTimeout: '2s',
@@ -42,18 +48,47 @@ export const CNI_START_TO_CLOSE = '60s';
 
 export const NODE_FIRST: ActivityOptions = { ...NODE, scheduleToStartTimeout: '10s', retry: { maximumAttempts: 1 } };
 
-/** Pause between the first try and the quick ones. */
+/** Pause between a try that nobody is told of yet and the next ones. */
 export const NODE_QUICK_PAUSE = '1s';
+
+export const QUICK_TRIES = 4;
+
+/** What a node answers when another step works in the same sandbox. Ends the quick tries, so that it does not use them up. */
+const BUSY: FailureCode = 'SandboxBusy';
 
 export const NODE_QUICK: ActivityOptions = {
   ...NODE,
   scheduleToStartTimeout: '10s',
-  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumAttempts: 4 },
+  retry: {
+    initialInterval: '2s',
+    backoffCoefficient: 2,
+    maximumAttempts: QUICK_TRIES,
+    nonRetryableErrorTypes: [BUSY],
+  },
+};
+
+/**
+ * Waits for the sandbox: the server tries again each second, for as long as the node says that it is busy and nothing else. The tries
+ * are the server's, not the node's: a try that waited on the node would hold one of the node's slots for as long as a plugin hangs.
+ */
+export const NODE_BUSY: ActivityOptions = {
+  ...NODE,
+  scheduleToStartTimeout: '10s',
+  retry: {
+    initialInterval: '1s',
+    backoffCoefficient: 1,
+    maximumAttempts: 300,
+    nonRetryableErrorTypes: [
+      ...Object.keys(FAILURES).filter((code) => code !== BUSY),
+      ...['Unexpected', 'TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'],
+    ],
+  },
 };
 
 export const NODE_STUCK: ActivityOptions = {
   ...NODE,
-  retry: { initialInterval: '30s', backoffCoefficient: 1.5, maximumInterval: '45s' },
+  scheduleToStartTimeout: '2m',
+  retry: { initialInterval: '30s', backoffCoefficient: 1.5, maximumInterval: '45s', maximumAttempts: 10 },
 };
 
 export const NODE_AWAY: ActivityOptions = {
@@ -61,7 +96,7 @@ export const NODE_AWAY: ActivityOptions = {
   // Renewed every two minutes: the server unloads a partition that is idle for five, and then a worker's first poll may miss it.
   scheduleToStartTimeout: '2m',
   // A worker that is back but keeps failing is no silent node any more: then the step is Stuck.
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5 },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5, nonRetryableErrorTypes: [BUSY] },
 };
 
 /** One look of a mesh run at one node; a node that misses it resyncs by itself when it is back (decision 22). */

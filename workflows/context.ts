@@ -2,6 +2,7 @@
 import {
   CancellationScope,
   condition,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   type ActivityInterfaceFor,
@@ -12,9 +13,11 @@ import type { NodeActivities } from '../activities/node/inputs.ts';
 import { nodeQueue, type PodNetworkInput, type ProvisioningState } from '../domain/messages.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
+import { roundIsTooLong } from './fresh-history.ts';
 import type { OneByOne } from './one-by-one.ts';
-import { classify, Interrupted, Refused, Stale } from './outcome.ts';
+import { classify, Interrupted, isBusy, Refused, Stale, type Classified } from './outcome.ts';
 import type { Progress } from './progress.ts';
+import { StepPhases } from './step-phases.ts';
 import type { Wake } from './wake.ts';
 
 export interface RunContext {
@@ -23,7 +26,13 @@ export interface RunContext {
   readonly progress: Progress;
   /** Control activities go through it. */
   readonly steps: OneByOne;
+  /** Absent: what is being done has to end in this run. */
+  readonly mayContinueAsNew?: true;
 }
+
+/** Only runs to which they matter carry their markers. */
+const BUSY_IS_WAITED_FOR = 'busy-sandbox-is-waited-for';
+const TOLD_ONCE = 'the-same-trouble-is-told-once';
 
 export const control = proxyLocalActivities<ControlActivities>(options.CONTROL);
 
@@ -42,6 +51,7 @@ export async function controlStep<T>(context: RunContext, call: () => Promise<T>
       const outcome = classify(error);
       if (outcome.kind === 'cancelled' || outcome.kind === 'node-away') throw error;
       context.progress.control(controlState(outcome.failure), `${outcome.failure.code}: ${outcome.failure.message}`);
+      endLongRound(context);
       await waitForNews(context, pause);
       pause = Math.min(pause * 2, options.CONTROL_PAUSE_SECONDS.longest);
     }
@@ -54,6 +64,13 @@ async function waitForNews(context: RunContext, seconds: number): Promise<void> 
     condition(() => context.wake.raised || context.wake.cancelled, `${seconds}s`),
   );
   if (news) throw new Interrupted();
+}
+
+/** As if news had come in: all that waits gives way, and the next round begins with a fresh history. @throws Interrupted */
+function endLongRound({ mayContinueAsNew, wake }: RunContext): void {
+  if (mayContinueAsNew !== true || !roundIsTooLong()) return;
+  wake.change();
+  throw new Interrupted();
 }
 
 function controlState(failure: StepFailure): ProvisioningState {
@@ -89,8 +106,10 @@ export interface NodeStep<Output> {
   /** A line for the UI. */
   readonly summary: string;
   readonly invoke: (node: NodeProxy, options: ActivityOptions) => Promise<Output>;
-  /** Told when the step goes on in the background: the first try failed, or the node does not answer. */
+  /** Told when the step goes on in the background: the first try failed, or the node does not answer; again when the cause changes. */
   readonly onTrouble: (trouble: Trouble) => Promise<void>;
+  /** Told when the step waits for another one in the pod's sandbox: no trouble of its own. */
+  readonly onWait?: (failure: StepFailure) => void;
 }
 
 export interface Trouble {
@@ -100,30 +119,46 @@ export interface Trouble {
 }
 
 /**
- * Runs one activity on a node through its phases: first try, quick tries, stuck; or waiting for a node that is away.
+ * Runs one activity on a node through its phases: first try, quick tries, stuck; or waiting for a node that is away, or for its turn in
+ * the sandbox. The server makes the tries of a phase. A phase that ended without success is entered again, for as long as it takes.
  * Runs inside a scope that news cancel.
  * @throws Interrupted, Stale, Refused
  */
 export async function nodeStep<Output>(context: RunContext, step: NodeStep<Output>): Promise<Output> {
   const node = proxyActivities<NodeActivities>({ ...options.NODE, taskQueue: nodeQueue(step.node) });
   const { activityId } = step;
+  const limit = step.startToClose === undefined ? {} : { startToCloseTimeout: step.startToClose };
+  const phases = new StepPhases();
   let summary = shortSummary(step.summary);
-  let phase: ActivityOptions = options.NODE_FIRST;
+  let told: Trouble | undefined;
   for (;;) {
     context.progress.flush();
     try {
-      const limit = step.startToClose === undefined ? {} : { startToCloseTimeout: step.startToClose };
-      return await step.invoke(node, { ...phase, ...limit, activityId, summary });
+      return await step.invoke(node, { ...phases.options, ...limit, activityId, summary });
     } catch (error) {
-      const trouble = troubleOf(error, step.node, phase);
-      await step.onTrouble(trouble);
-      if (phase === options.NODE_FIRST && trouble.state === undefined) await pauseInScope(context);
-      phase = nextPhase(trouble);
-      if (trouble.state !== undefined)
-        summary = shortSummary(`${trouble.state}: ${step.summary}: ${trouble.failure.message}`);
+      const outcome = classify(error);
+      if (isBusy(outcome) && patched(BUSY_IS_WAITED_FOR)) {
+        if (phases.busy()) {
+          summary = shortSummary(`waits for its turn: ${step.summary}`);
+          step.onWait?.(outcome.failure);
+          told = undefined;
+        }
+      } else {
+        const trouble = troubleOf(outcome, step.node, phases);
+        if (!isSame(trouble, told) || !patched(TOLD_ONCE)) await step.onTrouble(trouble);
+        told = trouble;
+        if (trouble.state === undefined) await pauseInScope(context);
+        summary = shortSummary(
+          trouble.state === undefined ? step.summary : `${trouble.state}: ${step.summary}: ${trouble.failure.message}`,
+        );
+      }
+      endLongRound(context);
     }
   }
 }
+
+const isSame = ({ state, failure }: Trouble, told: Trouble | undefined): boolean =>
+  state === told?.state && failure.code === told?.failure.code && failure.message === told.failure.message;
 
 /** The server refuses a command whose encoded summary exceeds 400 bytes, and the workflow task would fail for ever. */
 const MAX_SUMMARY_CHARACTERS = 180;
@@ -133,14 +168,8 @@ function shortSummary(text: string): string {
   return plain.length <= MAX_SUMMARY_CHARACTERS ? plain : `${plain.slice(0, MAX_SUMMARY_CHARACTERS - 3)}...`;
 }
 
-function nextPhase(trouble: Trouble): ActivityOptions {
-  if (trouble.state === 'NodeUnavailable') return options.NODE_AWAY;
-  return trouble.state === 'Stuck' ? options.NODE_STUCK : options.NODE_QUICK;
-}
-
 /** @throws Interrupted, Stale, Refused: everything that is no reason to try again */
-function troubleOf(error: unknown, node: string, phase: ActivityOptions): Trouble {
-  const outcome = classify(error);
+function troubleOf(outcome: Classified, node: string, phases: StepPhases): Trouble {
   switch (outcome.kind) {
     case 'cancelled':
       throw new Interrupted();
@@ -149,12 +178,13 @@ function troubleOf(error: unknown, node: string, phase: ActivityOptions): Troubl
     case 'stale':
       throw new Stale(outcome.failure.message);
     case 'node-away':
+      phases.away();
       return {
         state: 'NodeUnavailable',
         failure: { code: 'NodeUnavailable', message: `node ${node} does not answer; waiting for its podwire worker` },
       };
     default:
-      return { state: phase === options.NODE_FIRST ? undefined : 'Stuck', failure: outcome.failure };
+      return { state: phases.failed(), failure: outcome.failure };
   }
 }
 

@@ -152,6 +152,7 @@ export class LaneRun {
       node,
       invoke: step.invoke({ v, node, podUid: context.pod.uid, sandboxId, interfaceName, generation, modRevision }),
       onTrouble: (trouble) => this.#trouble(step.step, network, generation, trouble),
+      onWait: (failure) => this.#wait(step.step, network, failure),
     });
 
     this.#show('record-result', '', undefined, network);
@@ -254,6 +255,7 @@ export class LaneRun {
           await tellPeers();
           await this.#trouble(step.step, network, token.generation, trouble);
         },
+        onWait: (failure) => this.#wait(step.step, network, failure),
       });
     try {
       const circumstances = {
@@ -319,6 +321,12 @@ export class LaneRun {
     this.#nodeIsAway = state === 'NodeUnavailable';
     this.stuck = state === 'Stuck';
     this.#options.onNews();
+  }
+
+  /** The next lane waits as well: it wants the same sandbox. What was told of an earlier try stays until this one has been made. */
+  #wait(step: string, network: NetworkRef, failure: StepFailure): void {
+    this.#nodeIsAway = false;
+    this.#show(step, `waits for its turn: ${failure.message}`, undefined, network);
   }
 
   #show(step: string, note: string, state: Trouble['state'] | 'Refused' | 'Detaching', network: NetworkRef): void {

@@ -44,3 +44,7 @@ export function classify(error: unknown): Classified {
     failure: { code: 'Unknown', message: error instanceof Error ? error.message : String(error) },
   };
 }
+
+/** Another step works in the same sandbox: says nothing about this one. */
+export const isBusy = (outcome: Classified): outcome is Extract<Classified, { readonly failure: StepFailure }> =>
+  'failure' in outcome && outcome.failure.code === ('SandboxBusy' satisfies FailureCode);

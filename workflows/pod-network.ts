@@ -32,6 +32,7 @@ import { plan, wantsSwap, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
+import { needsFreshHistory } from './fresh-history.ts';
 import { GateKeeper } from './gate.ts';
 import type { LaneEnd } from './lane.ts';
 import { runLanes } from './lanes.ts';
@@ -65,7 +66,9 @@ export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<vo
   setHandler(view, () => progress.view());
   // Whoever cancels the run in the UI gets a clean end, not half an attach: the run itself goes on outside the cancelled scope.
   CancellationScope.current().cancelRequested.catch(() => wake.cancel());
-  await CancellationScope.nonCancellable(() => converge({ pod, wake, progress, steps: new OneByOne() }));
+  await CancellationScope.nonCancellable(() =>
+    converge({ pod, wake, progress, steps: new OneByOne(), mayContinueAsNew: true }),
+  );
 }
 
 async function converge(context: RunContext): Promise<void> {
@@ -88,8 +91,9 @@ async function converge(context: RunContext): Promise<void> {
 
 /** Somebody cancelled the run: what is half done is undone, what is attached stays. */
 async function cleanUpAfterCancel(context: RunContext): Promise<void> {
-  const quiet = { ...context, wake: new Wake() };
-  const observation = await controlStep(quiet, () => control.observePod(context.pod));
+  const { pod, progress, steps } = context;
+  const quiet: RunContext = { pod, progress, steps, wake: new Wake() };
+  const observation = await controlStep(quiet, () => control.observePod(pod));
   const unfinished = observation.known.filter((record) => record.phase !== 'attached');
   const lanes = unfinished.map((record) => ({ interfaceName: record.interfaceName, remove: [record] }));
   await runLanes(quiet, observation, lanes);
@@ -280,8 +284,3 @@ async function pauseAfterStale(context: RunContext, rounds: number): Promise<voi
 
 /** A change needs no carrying: every run begins with a look at everything. */
 const carriedOver = ({ pod, wake }: RunContext): PodNetworkInput => (wake.retryWanted ? { ...pod, retry: true } : pod);
-
-function needsFreshHistory(): boolean {
-  const info = workflowInfo();
-  return info.continueAsNewSuggested || info.historyLength > options.POD_HISTORY_LIMIT;
-}

@@ -10,8 +10,8 @@ import type { LinkDeps } from '../node/deps.ts';
 import { ensureVxlanLink } from '../node/ensure-vxlan-link.ts';
 import { openGate } from '../node/gate.ts';
 import type { NodeSteps } from '../node/index.ts';
-import { KeyedMutex } from '../node/keyed-mutex.ts';
 import { lookIntoPod } from '../node/look-into-pod.ts';
+import { SandboxLocks } from '../node/sandbox-locks.ts';
 import { withFailpoints } from '../with-failpoints.ts';
 import { agentGate, createAgentDoor } from './agent-door.ts';
 import type { AgentEntries } from './agent-entries.ts';
@@ -31,7 +31,7 @@ export function createExecSteps(deps: ExecDeps): NodeSteps {
     ...{ store: deps.store, kernel: deps.kernel, failpoints: deps.failpoints, temporaryName: deps.temporaryName },
     serves: isExecPlace,
     door: createAgentDoor(deps),
-    sandboxLocks: new KeyedMutex(),
+    sandboxLocks: new SandboxLocks(),
     fdb: deps.entries.fdb,
     gateOf: (input, signal) => agentGate(deps, input, signal),
   };

@@ -11,8 +11,8 @@ import type { LockedDevice } from './fdb-devices.ts';
 import type { FdbSync } from './fdb-sync.ts';
 import type { GateContainer } from './gate.ts';
 import type { LinkInput, OpenGateInput } from './inputs.ts';
-import type { KeyedMutex } from './keyed-mutex.ts';
 import type { NetworkLocks } from './network-locks.ts';
+import type { SandboxLocks } from './sandbox-locks.ts';
 
 /** The way into the netns that a task is about, verified on the way. */
 export interface SandboxDoor {
@@ -39,7 +39,7 @@ export interface LinkDeps {
   /** Name under which a pod's interface is made. */
   readonly temporaryName: (podUid: string, interfaceName: string) => string;
   /** One operation at a time per sandbox. */
-  readonly sandboxLocks: KeyedMutex;
+  readonly sandboxLocks: SandboxLocks;
   readonly fdb: {
     /** Runs `work` with the record's device locked. */
     withDevice<T>(record: VxlanAttachmentRecord, work: (device: LockedDevice) => Promise<T>): Promise<T>;

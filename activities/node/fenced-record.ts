@@ -4,8 +4,6 @@ import type { AttachmentPhase, AttachmentRecord } from '../../domain/records.ts'
 import type { LinkDeps } from './deps.ts';
 import type { LinkInput } from './inputs.ts';
 
-/** Longest wait for another operation on the same sandbox (decision 18). */
-const LOCK_WAIT_MS = 200;
 /** These become parts of etcd keys. */
 const NAME = /^(?:exec:)?[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 
@@ -19,12 +17,7 @@ export async function underSandboxLock<T>(deps: LinkDeps, input: LinkInput, work
       );
     }
   }
-  const busy = (): Error =>
-    new PodwireError(
-      'SandboxBusy',
-      `sandbox ${input.sandboxId} has another operation for more than ${LOCK_WAIT_MS} ms`,
-    );
-  return deps.sandboxLocks.run(input.sandboxId, LOCK_WAIT_MS, busy, work);
+  return deps.sandboxLocks.step(input, work);
 }
 
 /**

@@ -5,8 +5,8 @@ import type { CniDeps } from '../../activities/node/deps.ts';
 import { FdbSync } from '../../activities/node/fdb-sync.ts';
 import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
 import type { LinkInput } from '../../activities/node/inputs.ts';
-import { KeyedMutex } from '../../activities/node/keyed-mutex.ts';
 import { NetworkLocks } from '../../activities/node/network-locks.ts';
+import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
 import { createNodeDoor, openRecorded } from '../../activities/node/sandbox-netns.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
@@ -65,7 +65,7 @@ export function createNode(): NodeUnderTest {
     door: createNodeDoor({ kernel, runtime, bootId: 'boot-1' }),
     gateOf: () => assert.fail('the pods of these tests have no gate'),
     failpoints: { hit: async () => undefined },
-    sandboxLocks: new KeyedMutex(),
+    sandboxLocks: new SandboxLocks(),
     fdb: new FdbSync({
       ...{ node: NODE, store, kernel },
       open: (record, signal) => openRecorded({ kernel }, record, signal),

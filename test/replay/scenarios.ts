@@ -96,6 +96,24 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.shows('Stuck');
     return pod.id;
   },
+  'stuck-of-another-cause-open': async (lab) => {
+    const pod = await red(lab);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call <= 20 ? 'CniPluginMissing' : 'ParentMissing'));
+    await pod.signal();
+    await pod.shows('Stuck');
+    for (const attempts of [15, 25]) {
+      await pod.hurry('ensure-link-red');
+      await until('the ten attempts are over', () => pod.calls.length > attempts);
+    }
+    return pod.id;
+  },
+  'busy-sandbox': async (lab) => {
+    const pod = await red(lab);
+    const behaviours = ['SandboxBusy', 'KernelBusy', 'SandboxBusy', 'KernelBusy'] as const;
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => behaviours[call - 1] ?? 'ok');
+    await pod.converge();
+    return pod.id;
+  },
   // The status of the lane that failed takes longer to write than the next lane's intent.
   'slow-status-beside-a-lane': async (lab) => {
     const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);

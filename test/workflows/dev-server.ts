@@ -20,8 +20,11 @@ export interface DevServer {
   stop(): Promise<void>;
 }
 
-/** Tuned as in the lab (deploy/lab/temporal.ts); a binary that is absent is built, which takes minutes once. */
-export async function startDevServer(): Promise<DevServer> {
+/**
+ * Tuned as in the lab (deploy/lab/temporal.ts); a binary that is absent is built, which takes minutes once.
+ * @param dynamicConfig more of the server's dynamic values, as `key=value`
+ */
+export async function startDevServer(dynamicConfig: readonly string[] = []): Promise<DevServer> {
   const binary = (await presentBinaries()).temporal ?? (await ensureBinaries(silentProgress)).temporal;
   const dir = mkdtempSync(join(tmpdir(), 'podwire-test-temporal-'));
   const port = await freePort();
@@ -34,7 +37,7 @@ export async function startDevServer(): Promise<DevServer> {
       ...['server', 'start-dev', '--headless', '--log-level', 'warn'],
       ...['--ip', '127.0.0.1', '--port', String(port), '--db-filename', join(dir, 'db')],
       ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
-      ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=100'],
+      ...['history.transferProcessorMaxPollRPS=100', ...dynamicConfig].flatMap((v) => ['--dynamic-config-value', v]),
       ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ],
   };

@@ -54,12 +54,15 @@ export interface Harness {
 /** Time between two looks at a Node object, in seconds: minutes in production, which a test does not have. */
 const NODE_GONE_SECONDS = 1;
 
-export async function startHarness(): Promise<Harness> {
+/** @param fullHistory events at which the server suggests to continue as new, when its own 4,096 are too many for a test */
+export async function startHarness(fullHistory?: number): Promise<Harness> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
   });
-  const server = await startDevServer();
+  const server = await startDevServer(
+    fullHistory === undefined ? [] : [`limit.historyCount.suggestContinueAsNew=${fullHistory}`],
+  );
   const temporal = connectClient({ address: server.address, namespace: 'default' });
   const connection = await NativeConnection.connect({ address: server.address });
   const etcd = new MemoryEtcd();

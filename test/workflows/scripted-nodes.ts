@@ -1,10 +1,13 @@
 /**
  * Node workers' steps as a script tells them: succeed, fail with a code, or hang until cancelled. Fakes, because a real kernel
- * fails neither on cue nor for exactly k times. They check the fencing token against etcd as the real ones do, and keep the links.
+ * fails neither on cue nor for exactly k times. They check the fencing token against etcd and take turns in a sandbox as the real ones do,
+ * and keep the links.
  */
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LinkInput } from '../../activities/node/inputs.ts';
 import type { NodeSteps } from '../../activities/node/index.ts';
+import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
@@ -16,8 +19,8 @@ import {
 } from '../../domain/records.ts';
 
 export type StepName = keyof NodeSteps;
-/** `ok`, `hang` until cancelled, or the code to fail with. */
-export type Behaviour = 'ok' | 'hang' | FailureCode;
+/** `ok`, `hang` until cancelled, or the code to fail with, perhaps after so many milliseconds. */
+export type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails: FailureCode };
 /** What the n-th call (from 1) of a step does. */
 export type Script = (call: number) => Behaviour;
 
@@ -61,18 +64,18 @@ export class ScriptedNodes {
 
   steps(node: string): NodeSteps {
     const { lookupSandbox, ensureVxlanLink, cniAdd, remove } = this.#works(node);
+    const locks = new SandboxLocks();
+    const link = <T>(step: StepName, input: LinkInput, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
+      locks.step(input, () => this.#play({ ...seen(input), node, step }, signal, work));
     return {
       lookupSandbox: (input, signal) =>
         this.#play({ node, step: 'lookupSandbox', of: input.podUid, interfaceName: '' }, signal, () =>
           lookupSandbox(input),
         ),
-      ensureVxlanLink: (input, signal) =>
-        this.#play({ ...seen(input), node, step: 'ensureVxlanLink' }, signal, () => ensureVxlanLink(input)),
-      deleteVxlanLink: (input, signal) =>
-        this.#play({ ...seen(input), node, step: 'deleteVxlanLink' }, signal, () => remove(input, 'vxlan')),
-      cniAdd: (input, signal) => this.#play({ ...seen(input), node, step: 'cniAdd' }, signal, () => cniAdd(input)),
-      cniDelete: (input, signal) =>
-        this.#play({ ...seen(input), node, step: 'cniDelete' }, signal, () => remove(input, 'cni')),
+      ensureVxlanLink: (input, signal) => link('ensureVxlanLink', input, signal, () => ensureVxlanLink(input)),
+      deleteVxlanLink: (input, signal) => link('deleteVxlanLink', input, signal, () => remove(input, 'vxlan')),
+      cniAdd: (input, signal) => link('cniAdd', input, signal, () => cniAdd(input)),
+      cniDelete: (input, signal) => link('cniDelete', input, signal, () => remove(input, 'cni')),
       syncFdb: (input, signal) =>
         this.#play({ node, step: 'syncFdb', of: input.name, interfaceName: '' }, signal, async () => ({
           netns: 1,
@@ -133,7 +136,11 @@ export class ScriptedNodes {
         call.cancelled = true;
         throw new Error('gave way to a cancellation');
       }
-      if (behaviour !== 'ok') throw new PodwireError(behaviour, `scripted ${behaviour}`);
+      if (behaviour !== 'ok') {
+        const { after, fails } = typeof behaviour === 'string' ? { after: 0, fails: behaviour } : behaviour;
+        await sleep(after);
+        throw new PodwireError(fails, `scripted ${fails}`);
+      }
       return await work();
     } finally {
       call.until = performance.now();

@@ -30,6 +30,9 @@ import { untilAsked, within } from './limits.ts';
 import type { FakeCluster } from './fake-cluster.ts';
 import { sandboxOf, type Call, type ScriptedNodes } from './scripted-nodes.ts';
 
+/** 50 ms. */
+const HURRIED = { nanos: 50_000_000 };
+
 export interface PodWorld {
   readonly client: Client;
   readonly cluster: FakeCluster;
@@ -207,10 +210,29 @@ export class TestPod {
     return this.#world.cluster.eventsOf(this.uid);
   }
 
+  /** The status annotation. */
+  get statusText(): string {
+    return this.#world.cluster.pods.get(`${this.namespace}/${this.name}`)?.publishedStatus ?? '[]';
+  }
+
   /** Networks as the status annotation has them: `ns/net state`. */
   get status(): string[] {
-    const text = this.#world.cluster.pods.get(`${this.namespace}/${this.name}`)?.publishedStatus ?? '[]';
-    return (JSON.parse(text) as { interface: string; state: string }[]).map((one) => `${one.interface} ${one.state}`);
+    const status = JSON.parse(this.statusText) as { interface: string; state: string }[];
+    return status.map((one) => `${one.interface} ${one.state}`);
+  }
+
+  /** From now on a pending activity is tried again without the pauses that a test has no time for. */
+  async hurry(id: string): Promise<void> {
+    await untilAsked(`${id} is pending`, async () =>
+      ((await this.describe()).raw.pendingActivities ?? []).some(({ activityId }) => activityId === id),
+    );
+    await this.#world.client.workflowService.updateActivityOptions({
+      namespace: 'default',
+      execution: { workflowId: this.id },
+      id,
+      activityOptions: { retryPolicy: { initialInterval: HURRIED, maximumInterval: HURRIED } },
+      updateMask: { paths: ['retryPolicy.initialInterval', 'retryPolicy.maximumInterval'] },
+    });
   }
 }
 

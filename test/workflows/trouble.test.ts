@@ -2,19 +2,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { DESIRED_CHANGED, RETRY_NOW } from '../../domain/messages.ts';
-import { promised, until } from './limits.ts';
+import { promised, until, untilAsked } from './limits.ts';
 import { startHarness, type Harness } from './harness.ts';
 import type { TestPod } from './test-pod.ts';
 
 /** Within this many milliseconds news are acted on (decision 15). */
 const AT_ONCE = 1_000;
 
+/** Events at which the server suggests to continue as new. */
+const FULL_HISTORY = 250;
+
 const attempts = (pod: TestPod): number => pod.calls.filter(({ step }) => step === 'ensureVxlanLink').length;
 
 describe('a step that fails', { concurrency: true }, () => {
   let lab: Harness;
   before(async () => {
-    lab = await startHarness();
+    lab = await startHarness(FULL_HISTORY);
   });
   after(() => lab.stop());
 
@@ -62,6 +65,50 @@ describe('a step that fails', { concurrency: true }, () => {
     assert.match(pod.events.join(), /NetworkAttachFailing: cannot attach red .*ParentMissing/);
     assert.equal((await pod.records())[0]?.phase, 'intent');
     assert.equal(await pod.mark(), undefined);
+  });
+
+  it('and is stuck tells of another cause as soon as its ten attempts are over, and of the same one no more', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'CniPluginMissing');
+    await pod.signal();
+    await pod.shows('Stuck');
+    const published = (): number => lab.faults.count(pod.uid, 'publishStatus');
+    await until('the first failure and that it is stuck are published', () => published() === 2);
+    await pod.hurry('ensure-link-red');
+    await until('the ten attempts are over', () => attempts(pod) > 15);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ParentMissing');
+    await pod.hurry('ensure-link-red');
+    await until('the new cause is published', () => pod.statusText.includes('ParentMissing'));
+    assert.equal(published(), 3);
+    assert.match(await pod.details(), /ParentMissing: scripted ParentMissing/);
+    assert.match(pod.events.join(), /NetworkAttachFailing: cannot attach red .*ParentMissing/);
+    const { failures } = await lab.records.pod(pod.uid, '');
+    assert.deepEqual(
+      failures.map(({ code }) => code),
+      ['ParentMissing'],
+    );
+    assert.equal(await pod.state(), 'Stuck');
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ok');
+    await pod.signal(RETRY_NOW);
+    await pod.ended(promised(AT_ONCE));
+    assert.equal(await pod.state(), 'Converged');
+  });
+
+  it('and is stuck for weeks goes on in another run before its history is too long', async () => {
+    const pod = await stuck();
+    const { runId } = await pod.describe();
+    const { inputsHash } = await lab.observe(pod);
+    // A relist that sees the same inputs disturbs nobody, but is an event as well.
+    for (let i = 0; i < FULL_HISTORY; i += 1) await pod.signal(DESIRED_CHANGED, { unlessInputs: inputsHash });
+    assert.equal((await pod.describe()).runId, runId);
+    await pod.hurry('ensure-link-red');
+    await untilAsked('another run goes on', async () => (await pod.describe()).runId !== runId);
+    await pod.shows('Stuck');
+    assert.deepEqual(pod.status, ['red Failing']);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ok');
+    await pod.signal(RETRY_NOW);
+    await pod.ended(promised(AT_ONCE));
+    assert.deepEqual(pod.links, ['red']);
   });
 
   it('and is stuck converges within a second of retryNow once the cause is gone', async () => {
@@ -158,5 +205,49 @@ describe('a step that fails', { concurrency: true }, () => {
     await until('the status says so', () => pod.status.join() === 'red Failing,blue Attached', promised(AT_ONCE));
     await pod.ended();
     assert.deepEqual(pod.links.sort(), ['blue', 'red']);
+  });
+
+  it('because its sandbox is busy just waits: tried each second, nothing is told, however long it takes', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call <= 8 ? 'SandboxBusy' : 'ok'));
+    await pod.signal();
+    await until('six attempts', () => attempts(pod) === 6);
+    assert.equal(await pod.state(), 'Converging');
+    assert.match(await pod.details(), /waits for its turn: scripted SandboxBusy/);
+    await pod.ended();
+    assert.deepEqual(pod.status, ['red Attached']);
+    assert.doesNotMatch(pod.events.join(), /Failing/);
+    const pauses = pod.calls.slice(2).map(({ at }, i) => at - (pod.calls[i + 1]?.at ?? 0));
+    for (const pause of pauses) assert.ok(pause > 900 && pause < promised(1_500), `a pause of ${pause} ms`);
+  });
+
+  it('keeps its five attempts while it waits for its sandbox', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}`);
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) =>
+      [1, 3, 4, 6].includes(call) ? 'SandboxBusy' : call <= 8 ? 'KernelBusy' : 'ok',
+    );
+    await pod.converge();
+    assert.equal(attempts(pod), 9);
+    assert.doesNotMatch(pod.events.join(), /SandboxBusy/);
+    assert.equal(await pod.state(), 'Converged');
+    const { events } = await pod.handle.fetchHistory();
+    const summaries = (events ?? []).map(({ userMetadata }) => String(userMetadata?.summary?.data ?? ''));
+    assert.doesNotMatch(summaries.join(), /Stuck/);
+  });
+
+  it('slowly holds a healthy network of its pod no longer than its own attempt, and is never taken for it', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}, green id=${lab.vni()}`);
+    for (const name of ['red', 'blue'])
+      lab.nodes.script(`${pod.uid}/${name}`, 'ensureVxlanLink', () => ({ after: 1_500, fails: 'ParentMissing' }));
+    await pod.signal();
+    await until('green is there', () => pod.links.includes('green'));
+    const green = pod.calls.find(({ interfaceName }) => interfaceName === 'green');
+    const before = pod.calls.filter(({ until: end = Infinity }) => end <= (green?.at ?? 0));
+    const freeFor = (green?.at ?? 0) - Math.max(...before.map(({ until: end }) => end ?? 0));
+    assert.ok(freeFor < promised(1_500), `the sandbox was free for ${freeFor} ms`);
+    await until('the status says so', () => pod.status.includes('green Attached'), promised(AT_ONCE));
+    await pod.shows('Stuck');
+    assert.doesNotMatch(pod.events.join(), /SandboxBusy|cannot attach green/);
+    assert.doesNotMatch(pod.statusText, /SandboxBusy/);
   });
 });
