@@ -20,19 +20,17 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const { agents } = deps.settings;
     const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
     // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
-    const [desired, early] = await Promise.all([
+    const [reading, early] = await Promise.all([
       deps.records.deleteMark(input.uid).then(() => readDesired(deps, input, input.definitions)),
       deps.records.pod(input.uid, expected),
     ]);
-    const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
-    const isWhereExpected = desired === undefined || node === expected;
+    const node = reading === undefined ? '' : placeOf(reading.pod, agents.backend);
+    const isWhereExpected = reading === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
     const { attachments: known, refusals } = recorded;
+    const desired = reading?.beside(known);
     if (desired !== undefined) deps.recent.put(desired, recorded);
     const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
-    const problems = desired?.parsed.problems ?? [];
-    // The other dialects say themselves what stays.
-    const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
     return {
       presence: presenceOf(desired, isExecPlace(node)),
       node,
@@ -40,12 +38,22 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
       sandboxId: sandboxOf(desired, node, recorded),
       wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
       known: known.map((stored) => summary(deps, stored, agent)),
-      // A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again.
-      keep: desired === undefined ? [] : [...desired.parsed.keep, ...openvnf.flatMap(({ network }) => network ?? [])],
-      keepAll: openvnf.some(({ network }) => network === undefined),
+      ...keptOf(desired),
       ...gateOf(desired, agents.gateOnRefusal),
-      problems: problems.length,
+      problems: desired?.parsed.problems.length ?? 0,
     };
+  };
+}
+
+/** A mistake in an edit must not cost a network that works: what is attached under its name stays until it is right again. */
+function keptOf(desired: Desired | undefined): Pick<Observation, 'keep' | 'keepAll'> {
+  if (desired === undefined) return { keep: [], keepAll: false };
+  const { keep, problems } = desired.parsed;
+  // The other dialects say themselves what stays.
+  const openvnf = problems.filter(({ dialect = 'openvnf' }) => dialect === 'openvnf');
+  return {
+    keep: [...keep, ...openvnf.flatMap(({ network }) => network ?? [])],
+    keepAll: openvnf.some(({ network }) => network === undefined),
   };
 }
 

@@ -32,7 +32,7 @@ function wishes(
   foreign: readonly ForeignAttachment[] = [],
 ): readonly Wish[] {
   const parsed = { selections, problems: [], warnings: [], keep: [], foreign };
-  const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs', askedHash: 'asked' };
+  const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs', askedHash: 'asked', recorded: [] };
   return wishesOf(inputsHash, desired, known);
 }
 
