@@ -8,6 +8,7 @@ import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.t
 import { kaloomReferences } from './kaloom/references.ts';
 import { parseKaloomSelections } from './kaloom/selections.ts';
 import type { ParsedSelections } from './network-selection.ts';
+import type { OwnLink } from './network-status.ts';
 import { npwgReferences } from './npwg/references.ts';
 import { parseNpwgSelections } from './npwg/selections.ts';
 import { parseSelections, type SelectionsInput } from './openvnf/selections.ts';
@@ -26,6 +27,11 @@ export interface Surroundings {
   readonly definitions: DefinitionLookup;
   /** md5 of a text, as hexadecimal. */
   readonly md5: (text: string) => string;
+  /**
+   * podwire's links as its records have them: to plan with, where the annotations do not tell its own work from that of another runtime.
+   * Who compares hashes leaves it out: the watcher knows no records.
+   */
+  readonly recorded?: readonly OwnLink[];
 }
 
 export interface DesiredInputs {
@@ -58,12 +64,12 @@ export function referencedDefinitions(pod: PodView, settings: DialectSettings): 
 /** Reads a pod's wishes. Pure and total. Warnings change nothing, but an edit that brings one has to be answered with it. */
 export function desiredInputs(
   pod: PodView,
-  { declared, definitions, md5 }: Surroundings,
+  { declared, definitions, md5, recorded }: Surroundings,
   settings: DialectSettings,
   ip: IpCodec,
 ): DesiredInputs {
   const parts = [
-    parseNpwgSelections({ pod, lookup: definitions, settings, ip }),
+    parseNpwgSelections({ pod, lookup: definitions, settings, ip, recorded }),
     parseSelections({ pod, declared, settings, ip }),
     parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
   ];

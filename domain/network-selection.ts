@@ -67,6 +67,8 @@ export interface ForeignAttachment {
   readonly interfaceName: string;
   /** As the other runtime wrote it, usually `namespace/name`. */
   readonly network: string;
+  /** The network of the pod's annotation that need not be attached because of it. */
+  readonly satisfies?: NetworkRef;
 }
 
 export const CLUSTER_SCOPE = 'cluster';

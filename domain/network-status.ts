@@ -1,5 +1,11 @@
 /** The `podwire.io/network-status` annotation: a projection of records, for people and for programs in the pod. */
-import { networkKey, type Dialect, type NetworkRef, type SelectionProblem } from './network-selection.ts';
+import {
+  networkKey,
+  type Dialect,
+  type ForeignAttachment,
+  type NetworkRef,
+  type SelectionProblem,
+} from './network-selection.ts';
 import type { AttachmentRecord, FailureRecord, StepFailure } from './records.ts';
 import { DRIFT_REMAINS, remainsOf } from './sweep/remaining-drift.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from './strict-json.ts';
@@ -13,8 +19,11 @@ export interface NetworkStatus {
   readonly interface?: string;
   /** Absent: kube-vxlan-controller's. */
   readonly dialect?: Dialect;
-  /** `Attached` only after the kernel was read back; `Failing` also when it differs since, and making it anew was in vain. */
-  readonly state: 'Attached' | 'Attaching' | 'Failing' | 'Detaching' | 'Refused';
+  /**
+   * `Attached` only after the kernel was read back; `Failing` also when it differs since, and making it anew was in vain. `Foreign`:
+   * asked for, and another runtime has attached it.
+   */
+  readonly state: 'Attached' | 'Attaching' | 'Failing' | 'Detaching' | 'Refused' | 'Foreign';
   readonly vni?: number;
   readonly dstport?: number;
   readonly mac?: string;
@@ -60,22 +69,64 @@ export function networkStatus(
   ];
 }
 
+/** Adds what another runtime attached for the pod. A pod of which it did everything is left alone: it gets no status. */
+export const besideForeign = (
+  own: readonly NetworkStatus[],
+  foreign: readonly ForeignAttachment[] = [],
+): readonly NetworkStatus[] => (own.length === 0 ? [] : [...own, ...foreign.flatMap(foreignStatus)]);
+
 const unattached = (
   { network, interfaceName, code, message }: Refusal,
   state: 'Failing' | 'Refused',
 ): NetworkStatus => ({ name: networkKey(network), interface: interfaceName, state, code, message });
 
-/** Interfaces that a published status lists as podwire's own; what was refused belongs to somebody else. Total. */
-export function ownInterfaces(status: string | undefined): ReadonlySet<string> {
+const foreignStatus = ({ interfaceName, satisfies }: ForeignAttachment): NetworkStatus[] =>
+  satisfies === undefined
+    ? []
+    : [
+        {
+          ...{ name: networkKey(satisfies), interface: interfaceName, dialect: 'npwg', state: 'Foreign' },
+          message: 'attached by another runtime',
+        },
+      ];
+
+/** A link of podwire's as its published status or its records describe it. */
+export interface OwnLink {
+  readonly interfaceName: string;
+  readonly isAttached: boolean;
+  readonly mac?: string;
+  /** With or without prefix. */
+  readonly ips?: readonly string[];
+}
+
+/** States of what is not podwire's own. */
+const NOT_OWN: readonly unknown[] = ['Refused', 'Foreign'] satisfies readonly NetworkStatus['state'][];
+
+/** Links that a published status lists as podwire's own; what was refused belongs to somebody else. Total. */
+export function publishedLinks(status: string | undefined): OwnLink[] {
   const json = status === undefined ? undefined : parseStrictJson(status, { maxBytes: MAX_STATUS_BYTES });
   const entries = json?.ok === true && isJsonList(json.value) ? json.value.filter(isJsonObject) : [];
-  return new Set(
-    entries
-      .filter((entry) => member(entry, 'state') !== 'Refused')
-      .map((entry) => member(entry, 'interface'))
-      .filter((name): name is string => typeof name === 'string' && name !== ''),
-  );
+  return entries.flatMap((entry): OwnLink[] => {
+    const [interfaceName, mac, ips] = [member(entry, 'interface'), member(entry, 'mac'), member(entry, 'ips')];
+    const state = member(entry, 'state');
+    if (typeof interfaceName !== 'string' || interfaceName === '' || NOT_OWN.includes(state)) return [];
+    // One that drifted for good is still there, and so is its entry.
+    const isAttached = state === 'Attached' || member(entry, 'code') === DRIFT_REMAINS;
+    return [
+      {
+        ...{ interfaceName, isAttached },
+        ...(typeof mac === 'string' ? { mac } : {}),
+        ...(isJsonList(ips) ? { ips: ips.filter((ip) => typeof ip === 'string') } : {}),
+      },
+    ];
+  });
 }
+
+/** Links that were once read back: those that podwire may have published. */
+export const recordedLinks = (records: readonly AttachmentRecord[]): OwnLink[] =>
+  records.flatMap(({ interfaceName, result }) =>
+    result === undefined ? [] : [{ interfaceName, isAttached: true, mac: result.mac, ips: result.addresses }],
+  );
 
 function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefined): NetworkStatus {
   const dialect = record.kind === 'cni' ? { dialect: record.dialect } : {};

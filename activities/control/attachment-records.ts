@@ -126,12 +126,17 @@ async function recordIntent(deps: RecordDeps, input: IntentInput): Promise<Inten
     const result = await intentFrom(deps, input, { desired, published: recorded.sandbox, previous: undefined });
     if (result.kind !== 'stale') return result;
   }
-  const [desired, published, previous] = await Promise.all([
-    observed?.desired ?? readDesired(deps, input),
+  if (observed === undefined) {
+    const [reading, recorded] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
+    const { attachments, sandbox: published } = recorded;
+    const previous = attachments.find((stored) => stored.key === key);
+    return intentFrom(deps, input, { desired: reading?.beside(attachments), published, previous });
+  }
+  const [published, previous] = await Promise.all([
     isExecPlace(input.node) ? undefined : deps.records.sandbox(input.node, input.uid),
     deps.records.attachment(key),
   ]);
-  return intentFrom(deps, input, { desired, published, previous });
+  return intentFrom(deps, input, { desired: observed.desired, published, previous });
 }
 
 interface IntentBasis {

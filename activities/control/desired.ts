@@ -5,12 +5,14 @@ import {
   type DefinitionRef,
   type NetworkDefinition,
 } from '../../domain/cni/network-definition.ts';
-import { desiredInputs, referencedDefinitions } from '../../domain/inputs.ts';
+import { desiredInputs, referencedDefinitions, type Surroundings } from '../../domain/inputs.ts';
 import type { ParsedSelections } from '../../domain/network-selection.ts';
+import { recordedLinks, type OwnLink } from '../../domain/network-status.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { IpCodec } from '../../domain/ports/ip-codec.ts';
 import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
+import type { AttachmentRecord, Stored } from '../../domain/records.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 
 export interface DesiredDeps {
@@ -26,20 +28,28 @@ export interface DesiredDeps {
 export interface Desired {
   readonly pod: PodView;
   readonly parsed: ParsedSelections;
+  /** As the watcher computes it, who knows no records. */
   readonly inputsHash: string;
   /** Hash of what people wrote: the same before and after the pod starts. */
   readonly askedHash: string;
+  /** podwire's links as they were recorded then. */
+  readonly recorded: readonly OwnLink[];
+}
+
+/** What was read of a pod, and what it wishes when it is known what is recorded of it. */
+export interface Reading extends Pick<Desired, 'pod' | 'inputsHash'> {
+  readonly beside: (attachments: readonly Stored<AttachmentRecord>[]) => Desired;
 }
 
 /**
- * The pod's wishes, or undefined when no pod of this UID exists (its name may belong to another pod by now).
+ * What the pod's wishes follow from, or undefined when no pod of this UID exists (its name may belong to another pod by now).
  * @param expected CNI networks that it most likely names: they are read beside it
  */
 export async function readDesired(
   deps: DesiredDeps,
   identity: PodIdentity,
   expected: readonly DefinitionRef[] = [],
-): Promise<Desired | undefined> {
+): Promise<Reading | undefined> {
   const { cluster, settings, ip } = deps;
   const early = new Map(expected.map((ref) => [definitionKey(ref), readDefinition(cluster, ref)]));
   // Nobody waits for those that the pod does not name.
@@ -51,9 +61,26 @@ export async function readDesired(
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
   const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings), early);
-  const { parsed, canonical, asked } = desiredInputs(pod, { declared, definitions, md5: deps.md5 }, settings, ip);
-  return { pod, parsed, inputsHash: deps.hash(canonical), askedHash: deps.hash(asked) };
+  const surroundings: Surroundings = { declared, definitions, md5: deps.md5 };
+  const written = desiredInputs(pod, surroundings, settings, ip);
+  const inputsHash = deps.hash(written.canonical);
+  return {
+    pod,
+    inputsHash,
+    beside: (attachments) => {
+      const recorded = recordedLinks(attachments.map(({ value }) => value));
+      // Somebody else may have taken podwire's own status away: its work would look like that of another runtime.
+      const isUnsure = (written.parsed.foreign ?? []).some((entry) =>
+        recorded.some(({ interfaceName }) => interfaceName === entry.interfaceName),
+      );
+      const { parsed, asked } = isUnsure ? desiredInputs(pod, { ...surroundings, recorded }, settings, ip) : written;
+      return { pod, parsed, inputsHash, askedHash: deps.hash(asked), recorded };
+    },
+  };
 }
+
+/** What was read and compared with the records before. */
+export const alreadyBeside = (desired: Desired): Reading => ({ ...desired, beside: () => desired });
 
 type Definition = NetworkDefinition | 'absent';
 

@@ -23,13 +23,14 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const { agents } = deps.settings;
     const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
     // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
-    const [desired, early] = await Promise.all([
+    const [reading, early] = await Promise.all([
       deps.records.deleteMark(input.uid).then(() => readDesired(deps, input, input.definitions)),
       deps.records.pod(input.uid, expected),
     ]);
-    const node = desired === undefined ? '' : placeOf(desired.pod, agents.backend);
-    const isWhereExpected = desired === undefined || node === expected;
+    const node = reading === undefined ? '' : placeOf(reading.pod, agents.backend);
+    const isWhereExpected = reading === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
+    const desired = reading?.beside(recorded.attachments);
     const refusals = await standing(deps, input.uid, desired, recorded.refusals);
     if (desired !== undefined) deps.recent.put(desired, recorded);
     return observationOf(deps, desired, node, { ...recorded, refusals });
@@ -41,9 +42,10 @@ type LookDeps = Omit<ObserveDeps, 'recent'>;
 /** The same for somebody who changes nothing: the mark stays. */
 export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<Observation> {
   return async (identity) => {
-    const desired = await readDesired(deps, identity);
-    const node = desired === undefined ? '' : placeOf(desired.pod, deps.settings.agents.backend);
-    return observationOf(deps, desired, node, await deps.records.pod(identity.uid, node));
+    const reading = await readDesired(deps, identity);
+    const node = reading === undefined ? '' : placeOf(reading.pod, deps.settings.agents.backend);
+    const recorded = await deps.records.pod(identity.uid, node);
+    return observationOf(deps, reading?.beside(recorded.attachments), node, recorded);
   };
 }
 

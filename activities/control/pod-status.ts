@@ -1,14 +1,20 @@
 /** What the pod's owner sees: the status annotation and events, both made from records and from the annotation as it is now. */
 import { PodwireError } from '../../domain/failures.ts';
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
-import { networkStatus, ownInterfaces, type Refusal } from '../../domain/network-status.ts';
+import {
+  besideForeign,
+  networkStatus,
+  publishedLinks,
+  type OwnLink,
+  type Refusal,
+} from '../../domain/network-status.ts';
 import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import { placeOf } from '../../domain/place.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { isTakenFrom, RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
-import { readDesired, type Desired } from './desired.ts';
+import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
 import { wakeReason } from './wake-waiting.ts';
 import { wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
@@ -59,9 +65,10 @@ interface Basis {
   readonly failures: readonly FailureRecord[];
 }
 
-async function basisOf(deps: RecordDeps, desired: Desired): Promise<Basis> {
-  const { pod, inputsHash } = desired;
+async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
+  const { pod, inputsHash } = reading;
   const recorded = await deps.records.pod(pod.uid, placeOf(pod, deps.settings.agents.backend));
+  const desired = reading.beside(recorded.attachments);
   const known = recorded.attachments.map(({ value }) => value);
   const wishes = wishesOf(deps.hash, desired, known);
   const current = recorded.refusals.filter((refusal) => refusal.inputsHash === inputsHash);
@@ -88,15 +95,16 @@ async function writeMark(
   const { records } = deps;
   // Inputs that changed since they were read are signalled: this run goes on, or the next one removes the mark.
   const ofRun = seen?.desired ?? deps.recent.ofRun(input.uid);
-  const desired = ofRun?.inputsHash === input.inputsHash ? ofRun : await readDesired(deps, input);
+  const reading = ofRun?.inputsHash === input.inputsHash ? alreadyBeside(ofRun) : await readDesired(deps, input);
   // No pod: nothing to compare with later, so nothing to keep.
-  if (desired === undefined) {
+  if (reading === undefined) {
     await Promise.all([records.deleteRefusals(input.uid), records.deleteFailures(input.uid)]);
     return input.inputsHash === '';
   }
-  if (desired.inputsHash !== input.inputsHash) return false;
-  const { pod } = desired;
-  const { known, refusals } = seen?.desired === desired ? seen : await basisOf(deps, desired);
+  if (reading.inputsHash !== input.inputsHash) return false;
+  const { pod } = reading;
+  const isSeen = seen?.desired.inputsHash === input.inputsHash;
+  const { desired, known, refusals } = isSeen ? seen : await basisOf(deps, reading);
   const refused = desired.parsed.problems.length > 0 || refusals.length > 0;
   await records.putMark(input.uid, {
     v: RECORD_VERSION,
@@ -117,11 +125,13 @@ const MAX_CONFLICTS = 4;
 /** Undefined: the pod is gone. */
 async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Basis | undefined> {
   let recent = deps.recent.ofRun(input.uid);
+  // What was detached since is recorded no more, and its entry is podwire's all the same.
+  const earlier = recent?.recorded ?? [];
   for (let conflicts = 0; ; conflicts += 1) {
-    const desired: Desired | undefined = recent ?? (await readDesired(deps, input));
-    if (desired === undefined) return undefined;
-    const basis = await basisOf(deps, desired);
-    const facts: Facts = { ...basis, input, waiting: waitingOf(basis) };
+    const reading = recent === undefined ? await readDesired(deps, input) : alreadyBeside(recent);
+    if (reading === undefined) return undefined;
+    const basis = await basisOf(deps, reading);
+    const facts: Facts = { ...basis, input, waiting: waitingOf(basis), earlier };
     const written = await writeAnnotations(deps, inAnnotationOrder(basis), facts);
     if (written === 'gone') return undefined;
     // To find nothing to write takes the pod as it is now.
@@ -143,13 +153,13 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
 async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
-  { input, desired, failures, refusals, waiting }: Facts,
+  { input, desired, failures, refusals, waiting, earlier }: Facts,
 ): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
   const { pod, parsed } = desired;
-  const status = networkStatus(ordered, failures, refusals, parsed.problems, waiting);
+  const status = besideForeign(networkStatus(ordered, failures, refusals, parsed.problems, waiting), parsed.foreign);
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
-  const npwg = mergedNpwgStatus(pod.npwgStatus, ownInterfaces(pod.publishedStatus), ordered);
+  const npwg = mergedNpwgStatus(pod.npwgStatus, [...publishedLinks(pod.publishedStatus), ...earlier], ordered);
   const changed = {
     ...(untouched || text === pod.publishedStatus ? {} : { [STATUS_ANNOTATION]: text }),
     ...(npwg === undefined ? {} : { [NPWG_STATUS_ANNOTATION]: npwg }),
@@ -187,6 +197,8 @@ function inAnnotationOrder({ known, wishes }: Basis): AttachmentRecord[] {
 interface Facts extends Basis {
   readonly input: PublishInput;
   readonly waiting: readonly Refusal[];
+  /** podwire's links as the run found them recorded. */
+  readonly earlier: readonly OwnLink[];
 }
 
 /** What is wrong with what was asked for is said once, not again when the pod starts or gets an address. */

@@ -4,38 +4,41 @@
  */
 import { CLUSTER_SCOPE } from '../network-selection.ts';
 import type { AttachmentRecord, CniAttachmentRecord, DnsResult, LinkResult } from '../records.ts';
-import { isJsonList, isJsonObject, member, parseStrictJson } from '../strict-json.ts';
-import type { JsonObject, JsonValue } from '../cni/attachment.ts';
-
-const MAX_STATUS_BYTES = 256 * 1024;
+import { isJsonObject } from '../strict-json.ts';
+import type { JsonObject } from '../cni/attachment.ts';
+import { recordedLinks, type OwnLink } from '../network-status.ts';
+import { isOwnEntry, npwgEntries, textOf } from './own-entry.ts';
 
 /**
  * @param current the annotation as it stands
- * @param own interfaces podwire's last published status listed as its own
+ * @param own podwire's links beside those recorded now: of its last published status, of earlier records
  * @returns the new value; undefined: nothing is to be written
  */
 export function mergedNpwgStatus(
   current: string | undefined,
-  own: ReadonlySet<string>,
+  own: readonly OwnLink[],
   records: readonly AttachmentRecord[],
 ): string | undefined {
+  const entries = npwgEntries(current);
+  const links = [...own, ...recordedLinks(records)];
+  const foreign = entries.filter((entry) => !isJsonObject(entry) || !isOwnEntry(entry, links));
+  // What is recorded under the interface of another runtime is of an earlier sandbox.
+  const taken = new Set(foreign.filter(isJsonObject).map((entry) => textOf(entry, 'interface')));
   const attached = records.flatMap((record) =>
-    record.kind === 'cni' && record.dialect === 'npwg' && record.phase === 'attached' && record.result !== undefined
+    record.kind === 'cni' &&
+    record.dialect === 'npwg' &&
+    record.phase === 'attached' &&
+    record.result !== undefined &&
+    !taken.has(record.interfaceName)
       ? [statusEntry(record, record.result)]
       : [],
   );
-  const read = current === undefined ? undefined : parseStrictJson(current, { maxBytes: MAX_STATUS_BYTES });
-  const entries = read?.ok === true && isJsonList(read.value) ? read.value : [];
-  const names = new Set([...own, ...attached.map((entry) => entry['interface'])]);
-  const foreign = entries.filter((entry) => !isJsonObject(entry) || !names.has(interfaceOf(entry)));
   const merged = [...foreign, ...attached];
   // An annotation that is not there and would be empty stays away; one that cannot be read is not replaced by nothing.
   if (merged.length === 0 && (current === undefined || entries.length === 0)) return undefined;
   const text = JSON.stringify(merged);
   return JSON.stringify(entries) === text ? undefined : text;
 }
-
-const interfaceOf = (entry: JsonObject): JsonValue => member(entry, 'interface') ?? '';
 
 function statusEntry({ network, interfaceName, cni }: CniAttachmentRecord, result: LinkResult): JsonObject {
   const { mac, mtu, addresses, dns = {}, gateways = [] } = result;

@@ -12,6 +12,7 @@ import {
   type ParsedSelections,
   type SelectionProblem,
 } from '../network-selection.ts';
+import type { OwnLink } from '../network-status.ts';
 import { shown } from '../openvnf/problems.ts';
 import type { PodView } from '../pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
@@ -26,13 +27,15 @@ export interface NpwgInput {
   readonly lookup: DefinitionLookup | undefined;
   readonly settings: DialectSettings;
   readonly ip: IpCodec;
+  /** podwire's links as its records have them; without them its published status alone tells what is its own. */
+  readonly recorded?: readonly OwnLink[] | undefined;
 }
 
 /** Judges the networks of one pod; a pod without the annotation asks for nothing. */
 export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
   const { pod, settings } = input;
   if (!settings.npwg.enabled) return { selections: [], problems: [], warnings: [], keep: [] };
-  const foreign = foreignEntries(pod);
+  const foreign = foreignEntries(pod, input.recorded);
   const text = Object.hasOwn(pod.annotations, NPWG_NETWORKS_ANNOTATION)
     ? (pod.annotations[NPWG_NETWORKS_ANNOTATION] ?? '')
     : '';
@@ -56,7 +59,7 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
     problems: limitedProblems('npwg', [...problems, ...verdicts.flatMap((verdict) => verdict.problems)]),
     warnings: [],
     keep: [...keep],
-    foreign: foreign.map(({ interfaceName, network }): ForeignAttachment => ({ interfaceName, network })),
+    foreign: foreign.map((entry): ForeignAttachment => foreignAttachment(entry, satisfied)),
     reserved: [
       ...otherInterfaces,
       ...candidates.flatMap(({ spec: { interfaceName } }, index) =>
@@ -64,6 +67,12 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
       ),
     ],
   };
+}
+
+function foreignAttachment(entry: ForeignEntry, satisfied: Satisfied): ForeignAttachment {
+  const { interfaceName, network } = entry;
+  const candidate = [...satisfied].find(([, by]) => by === entry)?.[0];
+  return { interfaceName, network, ...(candidate === undefined ? {} : { satisfies: refOf(candidate.element) }) };
 }
 
 interface Candidate extends JudgedFields {
@@ -78,9 +87,12 @@ interface Verdict {
 
 const refOf = ({ namespace, name }: NpwgElement): NetworkRef => ({ scope: namespaceScope(namespace), name });
 
+/** Selections that need not be attached, with the foreign entry that each of them has. */
+type Satisfied = ReadonlyMap<Candidate, ForeignEntry>;
+
 type Clashes = ReadonlyMap<Candidate, readonly SelectionProblem[]>;
 
-function judge(candidate: Candidate, clashes: Clashes, satisfied: ReadonlySet<Candidate>, input: NpwgInput): Verdict {
+function judge(candidate: Candidate, clashes: Clashes, satisfied: Satisfied, input: NpwgInput): Verdict {
   const problems = [...candidate.problems, ...(clashes.get(candidate) ?? [])];
   if (satisfied.has(candidate)) return { problems };
   problems.push(...isolationProblems(candidate, input));
@@ -123,9 +135,9 @@ function isolationProblems({ element, network }: Candidate, { pod, settings }: N
 }
 
 /** Each foreign attachment satisfies one selection of its network: first those that ask for its interface, then those that ask for none. */
-function satisfiedBy(foreign: readonly ForeignEntry[], candidates: readonly Candidate[]): ReadonlySet<Candidate> {
+function satisfiedBy(foreign: readonly ForeignEntry[], candidates: readonly Candidate[]): Satisfied {
   const free = new Set(foreign.filter(({ reference }) => reference !== undefined));
-  const satisfied = new Set<Candidate>();
+  const satisfied = new Map<Candidate, ForeignEntry>();
   for (const wantsName of [true, false]) {
     for (const candidate of candidates) {
       const wanted = candidate.spec.interfaceName;
@@ -137,18 +149,14 @@ function satisfiedBy(foreign: readonly ForeignEntry[], candidates: readonly Cand
       );
       if (match === undefined) continue;
       free.delete(match);
-      satisfied.add(candidate);
+      satisfied.set(candidate, match);
     }
   }
   return satisfied;
 }
 
 /** What entries of one annotation cannot share: interfaces (the first has it), and the pod's default route (then nobody has it). */
-function clashesOf(
-  candidates: readonly Candidate[],
-  foreign: readonly ForeignEntry[],
-  satisfied: ReadonlySet<Candidate>,
-): Clashes {
+function clashesOf(candidates: readonly Candidate[], foreign: readonly ForeignEntry[], satisfied: Satisfied): Clashes {
   const owners = new Map<string, string>();
   const foreignOwners = new Map(foreign.map((entry) => [entry.interfaceName, entry.network]));
   const routed = candidates.filter(({ element }) => Object.hasOwn(element.fields, 'default-route'));

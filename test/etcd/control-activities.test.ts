@@ -8,9 +8,11 @@ import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import { definitionKey } from '../../domain/cni/network-definition.ts';
+import type { NetworkStatus } from '../../domain/network-status.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodView } from '../../domain/pod-view.ts';
-import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
@@ -23,6 +25,8 @@ describe('an activity that runs twice', () => {
   let etcd: Etcd;
   let records: RecordStore;
   let control: ControlSteps;
+  /** Another orchestrator, which has observed nothing. */
+  let createControl: () => ControlSteps;
   const cluster = new FakeCluster();
   const meshSignals: { scope: string; reason: string }[] = [];
   /** What the mesh of the pod's network was told; each pod has a namespace of its own. */
@@ -32,21 +36,23 @@ describe('an activity that runs twice', () => {
     server = await startEtcd();
     etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
     records = createRecordStore(etcd);
-    control = createControlActivities({
-      ...{
-        cluster,
-        records,
-        ip: ipCodec,
-        settings: DEFAULT_DIALECT_SETTINGS,
-        hash: inputsHash,
-        md5,
-        nodeGoneSeconds: 1,
-      },
-      signals: {
-        membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
-        podChanged: async () => undefined,
-      },
-    });
+    createControl = () =>
+      createControlActivities({
+        ...{
+          cluster,
+          records,
+          ip: ipCodec,
+          settings: DEFAULT_DIALECT_SETTINGS,
+          hash: inputsHash,
+          md5,
+          nodeGoneSeconds: 1,
+        },
+        signals: {
+          membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
+          podChanged: async () => undefined,
+        },
+      });
+    control = createControl();
   });
   after(async () => {
     etcd.close();
@@ -151,6 +157,46 @@ describe('an activity that runs twice', () => {
     const again = await control.recordIntent(input);
     assert.ok(again.kind === 'recorded');
     assert.equal(again.generation, 1);
+  });
+
+  it('writes the same intent on another orchestrator, also when podwire’s status was taken off the pod', async () => {
+    const pod = await podWith();
+    const { namespace } = pod;
+    const config = JSON.stringify({ cniVersion: '1.0.0', name: 'x', type: 'bridge' });
+    for (const name of ['green', 'blue']) {
+      const ref = { kind: 'nad' as const, namespace, name };
+      cluster.definitions.set(definitionKey(ref), { ...ref, uid: name, config, plugin: '' });
+    }
+    const change = (npwg: string, status: Partial<PodView> = {}): void => {
+      const view = cluster.pods.get(`${namespace}/web`);
+      assert.ok(view);
+      const annotations = { [NPWG_NETWORKS_ANNOTATION]: npwg };
+      cluster.pods.set(`${namespace}/web`, { ...view, ...status, annotations });
+    };
+    change('green@a0');
+    const green = { ...(await intentOf(pod)), interfaceName: 'a0', selection: 0 };
+    const intent = await control.recordIntent(green);
+    assert.ok(intent.kind === 'recorded');
+    await control.recordResult({ ...green, modRevision: intent.modRevision, result: RESULT, tellsMesh: true });
+    await control.publishStatus({ ...pod, attached: [], detached: [] });
+
+    change('green@a0, blue@b0', { publishedStatus: undefined });
+    const { wished, inputsHash: hash } = await control.observePod(pod);
+    assert.deepEqual(
+      wished.map(({ interfaceName, selection }) => [interfaceName, selection]),
+      [
+        ['a0', 0],
+        ['b0', 1],
+      ],
+    );
+    const blue = { ...green, interfaceName: 'b0', selection: 1, inputsHash: hash };
+    assert.equal((await createControl().recordIntent(blue)).kind, 'recorded');
+    assert.ok(await createControl().publishStatus({ ...pod, attached: [], detached: [], thenMark: hash }));
+    const status = JSON.parse(cluster.pods.get(`${namespace}/web`)?.publishedStatus ?? '[]') as NetworkStatus[];
+    assert.deepEqual(
+      status.map((entry) => `${String(entry.interface)} ${entry.state}`),
+      ['a0 Attached', 'b0 Attaching'],
+    );
   });
 
   it('refuses an intent for wishes or a sandbox that are others by now', async () => {

@@ -1,6 +1,13 @@
 /** What a pod's run does for CNI networks: the same as for VXLAN links, by other steps, and without a mesh. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../adapters/hash/md5.ts';
+import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import { definitionKey, type DefinitionLookup } from '../../domain/cni/network-definition.ts';
+import { desiredInputs } from '../../domain/inputs.ts';
+import type { PodView } from '../../domain/pod-view.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { startHarness, type Harness } from './harness.ts';
 import { until } from './limits.ts';
 import type { TestPod } from './test-pod.ts';
@@ -28,6 +35,31 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     (await pod.records())
       .map(({ interfaceName, network, phase }) => `${interfaceName} ${network.name} ${phase}`)
       .sort();
+  const viewOf = ({ namespace, name }: TestPod): PodView | undefined => lab.cluster.pods.get(`${namespace}/${name}`);
+  /** Signals as the watcher does, until the mark is that of the inputs as the watcher sees them. Returns how many runs that took. */
+  const followed = async (pod: TestPod): Promise<number> => {
+    for (let runs = 1; runs <= 5; runs += 1) {
+      await pod.converge();
+      const view = viewOf(pod);
+      assert.ok(view);
+      const lookup: DefinitionLookup = (ref) => lab.cluster.definitions.get(definitionKey(ref)) ?? 'absent';
+      const surroundings = { declared: 'absent' as const, definitions: lookup, md5 };
+      const { canonical } = desiredInputs(view, surroundings, DEFAULT_DIALECT_SETTINGS, ipCodec);
+      if ((await lab.records.mark(pod.uid))?.inputsHash === inputsHash(canonical)) return runs;
+    }
+    return assert.fail('the runs go on for ever');
+  };
+  /** What Multus writes into network-status when it has made a sandbox's network `name@interface`. */
+  const byMultus = ({ namespace }: TestPod, network: string): string => {
+    const [name = '', interfaceName = ''] = network.split('@');
+    return JSON.stringify([
+      { name: 'cbr0', interface: 'eth0', ips: ['10.244.0.5'], mac: '02:00:00:00:00:98', default: true, dns: {} },
+      {
+        ...{ name: `${namespace}/${name}`, interface: interfaceName, ips: ['10.9.0.9'], mac: '02:00:00:00:00:99' },
+        ...{ dns: {} },
+      },
+    ]);
+  };
   const keysOf = async (pod: TestPod): Promise<string[]> =>
     (await lab.etcd.keys('/podwire/')).filter((key) => key.includes(pod.uid));
 
@@ -139,6 +171,82 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.deepEqual(pod.steps, ['cniAdd net1']);
     assert.deepEqual(await recorded(pod), ['net1 green attached']);
     assert.equal(await pod.state(), 'Refused');
+  });
+
+  it('stays attached when its owner takes podwire’s status away or garbles it, and the status comes back', async () => {
+    const pod = await attached('green, blue');
+    const good = viewOf(pod)?.publishedStatus;
+    const garbled = JSON.stringify([{ interface: 'net1', state: 'Attached', mac: '02:00:00:00:00:77' }]);
+    for (const publishedStatus of [undefined, 'nonsense', '[]', garbled]) {
+      pod.change({ publishedStatus });
+      const runs = await followed(pod);
+      assert.equal(viewOf(pod)?.publishedStatus, good);
+      assert.ok(runs <= 2, `${runs} runs`);
+    }
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniAdd net2']);
+    assert.deepEqual(await recorded(pod), ['net1 green attached', 'net2 blue attached']);
+    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/green`, `net2 ${pod.namespace}/blue`]);
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('stays attached when podwire’s status goes in the same edit in which another one is added or taken away', async () => {
+    const pod = await attached('green@a0');
+    pod.change({ publishedStatus: undefined });
+    await pod.select('green@a0, blue@b0');
+    await followed(pod);
+    assert.deepEqual(await recorded(pod), ['a0 green attached', 'b0 blue attached']);
+    pod.change({ publishedStatus: undefined });
+    await pod.select('blue@b0');
+    await followed(pod);
+    assert.deepEqual(pod.steps, ['cniAdd a0', 'cniAdd b0', 'cniDelete a0']);
+    assert.deepEqual(pod.status, ['b0 Attached']);
+    assert.deepEqual(pod.npwgStatus, [`b0 ${pod.namespace}/blue`]);
+  });
+
+  it('is attached anew in a sandbox that was made anew, also when podwire’s status is gone', async () => {
+    for (const publishedStatus of [(pod: TestPod) => viewOf(pod)?.publishedStatus, () => undefined]) {
+      const pod = await attached('green');
+      pod.change({ publishedStatus: publishedStatus(pod) });
+      await pod.publishSandbox(`${pod.uid}-2`);
+      await followed(pod);
+      assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net1']);
+      assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/green`]);
+      assert.deepEqual(pod.status, ['net1 Attached']);
+    }
+  });
+
+  it('is left to the other runtime that attached it when the sandbox was made anew, and what was recorded goes', async () => {
+    for (const isKnown of [true, false]) {
+      const pod = await attached('green');
+      const npwgStatus = byMultus(pod, 'green@net1');
+      pod.change({ npwgStatus });
+      // The node may tell of the new sandbox later than the other runtime.
+      if (isKnown) await pod.publishSandbox(`${pod.uid}-2`);
+      await followed(pod);
+      if (!isKnown) await pod.publishSandbox(`${pod.uid}-2`);
+      await pod.converge();
+      assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+      assert.deepEqual([await recorded(pod), pod.status], [[], []]);
+      assert.equal(viewOf(pod)?.npwgStatus, npwgStatus);
+      assert.deepEqual([await pod.state(), await pod.mark()], ['Converged', 'converged']);
+    }
+  });
+
+  it('that another runtime attached is left alone; podwire’s status names it only beside work of its own', async () => {
+    const pod = await podWith('green', 'blue');
+    pod.change({ npwgStatus: byMultus(pod, 'green@net1') });
+    await pod.select('green');
+    await followed(pod);
+    assert.deepEqual([pod.steps, viewOf(pod)?.publishedStatus], [[], undefined]);
+    await pod.select('green, blue');
+    await followed(pod);
+    assert.deepEqual(pod.steps, ['cniAdd net2']);
+    assert.deepEqual(pod.status, ['net2 Attached', 'net1 Foreign']);
+    assert.deepEqual(pod.npwgStatus, ['eth0 cbr0', `net1 ${pod.namespace}/green`, `net2 ${pod.namespace}/blue`]);
+    await pod.select('green');
+    await followed(pod);
+    assert.deepEqual([pod.steps, pod.status], [['cniAdd net2', 'cniDelete net2'], []]);
+    assert.equal(viewOf(pod)?.npwgStatus, byMultus(pod, 'green@net1'));
   });
 
   it('of a pod that is deleted in the middle of cniAdd leaves nothing', async () => {

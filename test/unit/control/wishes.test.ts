@@ -33,7 +33,7 @@ function wishes(
   reserved: readonly string[] = [],
 ): readonly Wish[] {
   const parsed = { selections, problems: [], warnings: [], keep: [], foreign, reserved };
-  const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs', askedHash: 'asked' };
+  const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs', askedHash: 'asked', recorded: [] };
   return wishesOf(inputsHash, desired, known);
 }
 

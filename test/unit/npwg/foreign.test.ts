@@ -5,6 +5,9 @@ import { line, parse } from './parsing.ts';
 const CLUSTER = { name: 'cbr0', interface: 'eth0', ips: ['10.244.1.2'], default: true, dns: {} };
 const entry = (name: string, interfaceName: string) => ({ name, interface: interfaceName });
 
+/** An entry of podwire's own status. */
+const published = (change: object) => ({ name: 'blue/a', interface: 'net1', state: 'Attached', ...change });
+
 /** What a pod asks for beside what another runtime, and podwire, have done. */
 const seen = (annotation: string, npwgStatus: unknown, publishedStatus: unknown = []) =>
   parse(annotation, {
@@ -21,7 +24,7 @@ describe('what another runtime attached', () => {
     assert.deepEqual(parsed.problems, []);
     assert.deepEqual(parsed.foreign, [
       { interfaceName: 'eth0', network: 'cbr0' },
-      { interfaceName: 'net1', network: 'blue/a' },
+      { interfaceName: 'net1', network: 'blue/a', satisfies: { scope: 'blue', name: 'a' } },
     ]);
   });
 
@@ -64,6 +67,45 @@ describe('what another runtime attached', () => {
   it('is what podwire was refused', () => {
     const own = [{ name: 'blue/b', interface: 'net1', state: 'Refused' }];
     assert.deepEqual(seen('', [entry('blue/a', 'net1')], own).foreign, [{ interfaceName: 'net1', network: 'blue/a' }]);
+  });
+
+  it('is what has another MAC or other addresses than podwire’s link of that name: the sandbox is another one', () => {
+    const own = [published({ mac: '02:00:00:00:00:01', ips: ['10.1.0.1/24', 'fd00::1/64'] })];
+    const own1 = { ...entry('blue/a', 'net1'), mac: '02:00:00:00:00:01', ips: ['10.1.0.1', 'fd00::1'] };
+    const isForeign = (change: object) => (seen('a', [{ ...own1, ...change }], own).foreign ?? []).length > 0;
+    assert.equal(isForeign({}), false);
+    assert.equal(isForeign({ mac: '02:00:00:00:00:99' }), true);
+    assert.equal(isForeign({ ips: ['10.1.0.2', 'fd00::1'] }), true, 'the annotation may ask for the MAC');
+    assert.equal(isForeign({ ips: ['10.1.0.1'] }), true);
+    assert.equal(isForeign({ mac: undefined, ips: ['10.1.0.2'] }), true);
+    assert.equal(isForeign({ mac: undefined }), false);
+    assert.equal(isForeign({ ips: undefined }), false);
+    assert.equal(isForeign({ mac: undefined, ips: undefined }), false);
+    assert.equal(isForeign({ mac: '02:00:00:00:00:01'.toUpperCase(), ips: ['fd00::1', '10.1.0.1'] }), false);
+  });
+
+  it('is not what an older status lists without MAC and addresses', () => {
+    const status = [{ ...entry('blue/a', 'net1'), mac: '02:00:00:00:00:01', ips: ['10.1.0.1'] }];
+    assert.deepEqual(seen('a', status, [published({})]).foreign, []);
+  });
+
+  it('is a link that was made while podwire still tried: its own would have no entry', () => {
+    const status = [{ ...entry('blue/a', 'net1'), mac: '02:00:00:00:00:01' }];
+    for (const state of ['Attaching', 'Failing', 'Detaching'])
+      assert.equal(seen('a', status, [published({ state })]).foreign?.length, 1, state);
+  });
+
+  it('is not what podwire has recorded, whatever became of its status', () => {
+    const link = { interfaceName: 'net1', isAttached: true, mac: '02:00:00:00:00:01', ips: ['10.1.0.1/24'] };
+    const status = JSON.stringify([{ ...entry('blue/a', 'net1'), mac: link.mac, ips: ['10.1.0.1'] }]);
+    for (const publishedStatus of [undefined, 'x', '[]', '[{"interface":"net1","state":"Refused"}]']) {
+      const pod = { npwgStatus: status, publishedStatus };
+      assert.deepEqual(parse('a', { pod }).selections, []);
+      const parsed = parse('a', { pod, recorded: [link] });
+      assert.deepEqual([parsed.selections.map(line), parsed.foreign], [['blue/a'], []]);
+      const old = parse('a', { pod, recorded: [{ ...link, mac: '02:00:00:00:00:77' }] });
+      assert.deepEqual(old.selections, [], 'what is recorded is a link of an earlier sandbox');
+    }
   });
 
   it('needs no definition and no shared namespace', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mergedNpwgStatus } from '../../../domain/npwg/network-status.ts';
+import type { OwnLink } from '../../../domain/network-status.ts';
 import type { CniAttachmentRecord, LinkResult } from '../../../domain/records.ts';
 import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
 
@@ -24,13 +25,20 @@ const plain = (record: CniAttachmentRecord): CniAttachmentRecord => ({
   cni: { ...record.cni, defaultRoute: [] },
 });
 
+/** As podwire's status tells of `attached()`. */
+const link = (result: Partial<LinkResult> = {}): Omit<OwnLink, 'interfaceName'> => {
+  const { mac, addresses } = { ...RESULT, ...result };
+  return { isAttached: true, mac, ips: addresses };
+};
+
 const merged = (
   current: unknown,
   own: readonly string[],
   ...records: Parameters<typeof mergedNpwgStatus>[2]
 ): unknown => {
   const text = typeof current === 'string' || current === undefined ? current : JSON.stringify(current);
-  const written = mergedNpwgStatus(text, new Set(own), records);
+  const links = own.map((interfaceName): OwnLink => ({ ...link(), interfaceName }));
+  const written = mergedNpwgStatus(text, links, records);
   return written === undefined ? undefined : (JSON.parse(written) as unknown);
 };
 const interfaces = (status: unknown): unknown[] =>
@@ -86,6 +94,18 @@ describe('the NPWG network-status', () => {
     assert.deepEqual(interfaces(merged(before, ['net1', 'net2'], attached('net2'))), ['eth0', 'net2']);
     assert.deepEqual(merged(before, ['net1', 'net2']), [MULTUS]);
     assert.deepEqual(merged(merged(undefined, [], attached('net1')), ['net1']), []);
+  });
+
+  it('keeps what another runtime wrote under the interface of a link in an earlier sandbox', () => {
+    const theirs = { name: 'red/green', interface: 'net1', ips: ['10.9.0.9'], mac: '02:00:00:00:00:99', dns: {} };
+    assert.equal(merged([MULTUS, theirs], ['net1']), undefined, 'when the record is gone');
+    assert.equal(merged([MULTUS, theirs], ['net1'], attached('net1')), undefined, 'while it is still there');
+    assert.deepEqual(interfaces(merged([theirs], ['net1'], attached('net1'), attached('net2'))), ['net1', 'net2']);
+  });
+
+  it('loses the entry of a link that is being removed although its own status does not list it any more', () => {
+    const before = merged([MULTUS], [], attached('net1'));
+    assert.deepEqual(merged(before, [], attached('net1', {}, { phase: 'removing' })), [MULTUS]);
   });
 
   it('has one entry per interface of its own, the newest', () => {

@@ -2,6 +2,7 @@
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import type { NetworkDefinition } from '../../../domain/cni/network-definition.ts';
 import type { CniSelection, NetworkSelection, ParsedSelections } from '../../../domain/network-selection.ts';
+import type { OwnLink } from '../../../domain/network-status.ts';
 import { parseNpwgSelections } from '../../../domain/npwg/selections.ts';
 import type { PodView } from '../../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../../../domain/settings.ts';
@@ -34,6 +35,7 @@ export interface Change {
   readonly definitions?: Definitions | typeof ANY;
   readonly settings?: Partial<DialectSettings>;
   readonly pod?: Partial<PodView>;
+  readonly recorded?: readonly OwnLink[];
 }
 
 export function podWith(annotation: string | undefined, change: Partial<PodView> = {}): PodView {
@@ -67,6 +69,7 @@ export function parse(annotation: string | undefined, change: Change = {}): Pars
     },
     settings: { ...settings, ...change.settings },
     ip: ipCodec,
+    recorded: change.recorded,
   });
 }
 

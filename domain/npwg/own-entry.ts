@@ -1,0 +1,44 @@
+/**
+ * Which entries of the pod's NPWG status are podwire's. The interface alone does not tell: when a pod's sandbox is made anew, another
+ * runtime may attach under the same name and write the whole status, while podwire's own still speaks of the old sandbox.
+ */
+import type { JsonObject, JsonValue } from '../cni/attachment.ts';
+import type { OwnLink } from '../network-status.ts';
+import { isJsonList, member, parseStrictJson } from '../strict-json.ts';
+
+const MAX_STATUS_BYTES = 256 * 1024;
+
+/** What the annotation lists, in its order. Total: one that cannot be read lists nothing. */
+export function npwgEntries(status: string | undefined): readonly JsonValue[] {
+  const json = status === undefined ? undefined : parseStrictJson(status, { maxBytes: MAX_STATUS_BYTES });
+  return json?.ok === true && isJsonList(json.value) ? json.value : [];
+}
+
+/** Text of an entry's member; empty when it has none. */
+export function textOf(entry: JsonObject, key: string): string {
+  const value = member(entry, key);
+  return typeof value === 'string' ? value : '';
+}
+
+/** Whether some of podwire's links has the entry's interface, and its MAC and addresses where the entry names them. */
+export function isOwnEntry(entry: JsonObject, own: readonly OwnLink[]): boolean {
+  const interfaceName = textOf(entry, 'interface');
+  return interfaceName !== '' && own.some((link) => link.interfaceName === interfaceName && agrees(entry, link));
+}
+
+function agrees(entry: JsonObject, { mac = '', ips, isAttached }: OwnLink): boolean {
+  const entryMac = textOf(entry, 'mac');
+  const entryIps = ipsOf(entry);
+  // podwire writes no entry for what is not attached.
+  if (!isAttached) return entryMac === '' && entryIps === undefined;
+  if (entryMac !== '' && mac !== '' && entryMac.toLowerCase() !== mac.toLowerCase()) return false;
+  return entryIps === undefined || ips === undefined || addressSet(entryIps) === addressSet(ips);
+}
+
+function ipsOf(entry: JsonObject): readonly string[] | undefined {
+  const ips = member(entry, 'ips');
+  return isJsonList(ips) ? ips.filter((ip) => typeof ip === 'string') : undefined;
+}
+
+/** Some write the prefix, some do not. */
+const addressSet = (ips: readonly string[]): string => [...new Set(ips.map((ip) => ip.split('/')[0]))].sort().join(' ');
