@@ -38,6 +38,8 @@ export interface KnownAttachment {
   readonly modRevision: string;
   /** The agent container it was made through is another one now: the link has to be looked at again. */
   readonly unverified?: boolean;
+  /** An intent for a link that was attached before: it can be taken back (ADR 18). */
+  readonly hasLastGood?: boolean;
   /** The attach has been read back once; without it, a removal is the undo of a failed attach. */
   readonly completed: boolean;
 }

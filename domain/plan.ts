@@ -11,6 +11,8 @@ import { CLUSTER_SCOPE, networkKey, type NetworkRef } from './network-selection.
 export interface Lane {
   readonly interfaceName: string;
   readonly remove: readonly KnownAttachment[];
+  /** An edit that was not carried through and is not wished any more, or was refused: the link becomes again what it was (ADR 18). */
+  readonly takeBack?: KnownAttachment;
   readonly attach?: {
     readonly wish: WishedAttachment;
     readonly sandboxId: string;
@@ -44,31 +46,61 @@ const isSwap = (record: KnownAttachment, wish: WishedAttachment): boolean =>
   networkKey(record.network) === networkKey(wish.network) &&
   record.tunnelHash !== wish.tunnelHash;
 
-/**
- * Decides what to do; the result depends on nothing but the observation.
- *
- * @param swap false: as the first release did it, the old tunnel goes first
- */
-export function plan(observation: Observation, swap = true): Plan {
+/** Whether it matters that a refused edit leaves the link that there was (ADR 18). */
+export const keepsLastGood = ({ known, wished }: Observation): boolean =>
+  known.some((record) => record.hasLastGood === true || isRefusedEdit(record, wished));
+
+/** A link whose network is still asked for under its interface, in a way that was refused. */
+const isRefusedEdit = (record: KnownAttachment, wished: readonly WishedAttachment[]): boolean =>
+  (record.kind ?? 'vxlan') === 'vxlan' &&
+  (record.phase === 'attached' || record.hasLastGood === true) &&
+  wished.some(
+    (wish) =>
+      wish.refused !== undefined &&
+      (wish.kind ?? 'vxlan') === 'vxlan' &&
+      wish.interfaceName === record.interfaceName &&
+      networkKey(wish.network) === networkKey(record.network),
+  );
+
+export interface PlanRules {
+  /** False: as the first release did it, the old tunnel goes first. */
+  readonly swap: boolean;
+  /** False: as before ADR 18, a link goes when an edit of it is refused. */
+  readonly keepLastGood: boolean;
+}
+
+const RULES: PlanRules = { swap: true, keepLastGood: true };
+
+/** Decides what to do; the result depends on nothing but the observation and the rules of the run. */
+export function plan(observation: Observation, rules = RULES): Plan {
+  const { swap } = rules;
   const live = observation.presence === 'live';
   const wished = live ? observation.wished : [];
   const known = observation.known;
   const missing = wished.filter((wish) => wish.refused === undefined && !isAttached(wish, observation));
   const held = missing.flatMap((wish) => {
-    const by = holderOf(wish, wished, observation, swap);
+    const by = holderOf(wish, wished, observation, rules);
     return by === undefined ? [] : [{ wish, by: by.network }];
   });
   const free = missing.filter((wish) => !held.some((other) => other.wish === wish));
   if (free.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
   // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
   const removable =
-    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation, swap));
+    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation, rules));
   const attachable = free.filter((wish) => !isMoving(wish, removable));
+  const left = rules.keepLastGood && live ? known.filter((record) => isHalfDone(record, observation)) : [];
+  const takenBack = left.filter(
+    (record) => !removable.includes(record) && !attachable.some((wish) => wish.interfaceName === record.interfaceName),
+  );
 
   const lanes = new Map<string, Lane>();
   for (const record of removable) {
     const lane = lanes.get(record.interfaceName);
     lanes.set(record.interfaceName, { interfaceName: record.interfaceName, remove: [...(lane?.remove ?? []), record] });
+  }
+  for (const record of takenBack) {
+    const { interfaceName } = record;
+    lanes.set(interfaceName, { interfaceName, remove: lanes.get(interfaceName)?.remove ?? [], takeBack: record });
   }
   const detaches = [...lanes.values()].filter(
     (lane) => !attachable.some((wish) => wish.interfaceName === lane.interfaceName),
@@ -91,7 +123,9 @@ export function plan(observation: Observation, swap = true): Plan {
  */
 export function isOnlyKept(record: KnownAttachment, observation: Observation): boolean {
   const { wished } = observation;
-  if (mustGo(record, wished, observation, true)) return false;
+  if (mustGo(record, wished, observation, RULES)) return false;
+  // It is made anew as it was.
+  if (isRefusedEdit(record, wished)) return false;
   return !wished.some(
     (wish) =>
       wish.refused === undefined &&
@@ -131,14 +165,14 @@ function holderOf(
   wish: WishedAttachment,
   wished: readonly WishedAttachment[],
   observation: Observation,
-  swap: boolean,
+  rules: PlanRules,
 ): KnownAttachment | undefined {
   return observation.known.find(
     (record) =>
       record.interfaceName === wish.interfaceName &&
       !isSameTunnel(record, wish) &&
-      !(swap && staysForSwap(record, wish, observation)) &&
-      !mustGo(record, wished, observation, swap),
+      !(rules.swap && staysForSwap(record, wish, observation)) &&
+      !mustGo(record, wished, observation, rules),
   );
 }
 
@@ -150,11 +184,15 @@ function isSameTunnel(record: KnownAttachment, wish: WishedAttachment): boolean 
 const staysForSwap = (record: KnownAttachment, wish: WishedAttachment, { node, sandboxId }: Observation): boolean =>
   isSwap(record, wish) && record.completed && record.node === node && record.sandboxId === sandboxId;
 
+/** An edit of a link that is in this very sandbox, begun and not carried through. */
+const isHalfDone = (record: KnownAttachment, { node, sandboxId }: Observation): boolean =>
+  record.phase === 'intent' && record.hasLastGood === true && record.node === node && record.sandboxId === sandboxId;
+
 function mustGo(
   record: KnownAttachment,
   wished: readonly WishedAttachment[],
   observation: Observation,
-  swap: boolean,
+  rules: PlanRules,
 ): boolean {
   if (observation.presence !== 'live') return true;
   if (record.node !== observation.node) return true;
@@ -162,16 +200,27 @@ function mustGo(
   if (record.phase === 'removing') return true;
   if (isKept(record, observation)) return false;
   const wishes = wished.filter((candidate) => candidate.interfaceName === record.interfaceName);
+  return givesWay(record, wishes, observation, rules);
+}
+
+/** Whether an attachment goes because of what is wished for its interface. */
+function givesWay(
+  record: KnownAttachment,
+  wishes: readonly WishedAttachment[],
+  observation: Observation,
+  rules: PlanRules,
+): boolean {
   // Two dialects may want one interface: who was refused for it says nothing about the one who has it.
   const wish = wishes.find(({ refused }) => refused === undefined) ?? wishes[0];
   if (wish === undefined) return true;
   // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;
-  const stays = swap && staysForSwap(record, wish, observation);
-  // A network whose new tunnel is refused keeps the old one.
-  if (wish.refused !== undefined) return !(stays && record.phase === 'attached');
+  const stays = rules.swap && staysForSwap(record, wish, observation);
   // The same tunnel with other addresses is changed in place; another one takes its place later.
-  return !stays && !isSameTunnel(record, wish);
+  if (wish.refused === undefined) return !stays && !isSameTunnel(record, wish);
+  // A network whose edit is refused keeps what it has.
+  if (rules.keepLastGood) return !isRefusedEdit(record, wishes);
+  return !(stays && record.phase === 'attached');
 }
 
 /** The ConfigMap entry vanished while the pod names the same id itself: what is attached stays in the cluster's network (decision 10). */

@@ -90,9 +90,16 @@ interface AttachmentBase {
   readonly agent?: AgentIdentity;
 }
 
-export interface VxlanAttachmentRecord extends AttachmentBase {
-  readonly kind: 'vxlan';
+/** What an attached link was made from. */
+export interface LinkBasis {
   readonly link: VxlanLinkSpec;
+  readonly vtep: string;
+}
+
+export interface VxlanAttachmentRecord extends AttachmentBase, LinkBasis {
+  readonly kind: 'vxlan';
+  /** Of an intent: what was last attached, to go back to if the kernel refuses `link` (ADR 18). */
+  readonly lastGood?: LinkBasis;
   /**
    * Tunnels (`port/id`) of the link that this one replaces, while that may still be there: their ids stay the network's until the result
    * is recorded.

@@ -18,7 +18,8 @@ import { control, controlStep, nodeStep, type RunContext, type Trouble } from '.
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { attachStep, detachStep } from './link-steps.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
-import { hasFewSteps, includes } from './shape.ts';
+import { hasFewSteps, includes, takesBackEdits } from './shape.ts';
+import { takeBackEdit, type EditedLink, type TakenBack } from './take-back.ts';
 
 const v = MESSAGE_VERSION;
 
@@ -81,13 +82,31 @@ export class LaneRun {
   }
 
   async #run(): Promise<LaneEnd> {
-    const { attach, remove } = this.lane;
+    const { attach, remove, takeBack } = this.lane;
     for (const record of remove) {
-      const isLast = attach === undefined && record === remove.at(-1);
-      const refusal = await this.#detach(record, record.completed, isLast);
+      const isLast = attach === undefined && takeBack === undefined && record === remove.at(-1);
+      const refusal = await this.#detach(record, record.completed ? 'wanted' : 'undo', isLast);
       if (refusal !== undefined) return this.#refuse(record.network, refusal);
     }
+    if (takeBack !== undefined) return this.#finishTakingBack(takeBack);
     return attach === undefined ? 'done' : this.#attach(attach.wish, attach.sandboxId);
+  }
+
+  async #finishTakingBack(record: KnownAttachment): Promise<LaneEnd> {
+    const outcome = await this.#takeBack(record);
+    if (outcome === 'nothing') throw new Stale('the edit is not there any more');
+    return outcome === 'refused' ? 'refused' : 'done';
+  }
+
+  async #takeBack({ node, sandboxId, interfaceName, network }: EditedLink): Promise<TakenBack> {
+    this.#show('take-back', `${interfaceName} becomes again what it was`, undefined, network);
+    const link = { node, sandboxId, interfaceName, network };
+    const outcome = await takeBackEdit(this.#context, link, (step, generation, trouble) =>
+      this.#trouble(step, network, generation, trouble),
+    );
+    if (outcome === undefined) throw new Stale('the record was written by somebody else');
+    if (outcome === 'back') this.#show('attached', 'as it was', undefined, network);
+    return outcome;
   }
 
   async #attach(wish: WishedAttachment, sandboxId: string): Promise<LaneEnd> {
@@ -98,9 +117,36 @@ export class LaneRun {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.#show('undo', error.failure.message, 'Refused', wish.network);
-      for (const step of undo.reverse()) await step();
+      if (!(await this.#keepsLink(wish, sandboxId))) for (const step of undo.reverse()) await step();
       return this.#refuse(wish.network, error.failure, error.waitsForVni);
     }
+  }
+
+  /** Whether the link that was to be changed stays: it was attached before, and is now as it was, as far as it can be. */
+  async #keepsLink({ network, interfaceName }: WishedAttachment, sandboxId: string): Promise<boolean> {
+    if (!this.#isEdit(sandboxId) || !takesBackEdits()) return false;
+    const { node } = this.#observation;
+    return (await this.#takeBack({ node, sandboxId, interfaceName, network })) !== 'nothing';
+  }
+
+  /** Whether an intent that could not be recorded leaves a link as it was attached. */
+  #standsUntouched(sandboxId: string): boolean {
+    return this.#isEdit(sandboxId) && this.#knownIn(sandboxId)?.phase === 'attached' && takesBackEdits();
+  }
+
+  /** Whether the attach is one over a VXLAN link that was read back once. */
+  #isEdit(sandboxId: string): boolean {
+    const { attach, remove } = this.lane;
+    const known = this.#knownIn(sandboxId);
+    if (known === undefined || remove.includes(known)) return false;
+    return (attach?.wish.kind ?? 'vxlan') === 'vxlan' && known.completed;
+  }
+
+  #knownIn(sandboxId: string): KnownAttachment | undefined {
+    const { interfaceName } = this.lane;
+    return this.#observation.known.find(
+      (record) => record.interfaceName === interfaceName && record.sandboxId === sandboxId,
+    );
   }
 
   async #attachSteps(
@@ -112,12 +158,10 @@ export class LaneRun {
     const { node, inputsHash } = this.#observation;
     const { interfaceName, network } = wish;
     const { workflowId, runId } = workflowInfo();
-    const known = this.#observation.known.find(
-      (record) => record.interfaceName === interfaceName && record.sandboxId === sandboxId,
-    );
-    const completed = known?.completed === true && this.lane.remove.length === 0;
+    const known = this.#knownIn(sandboxId);
 
-    undo.push(() => this.#detach({ kind: wish.kind ?? 'vxlan', node, sandboxId, interfaceName, network }, completed));
+    // What was there before podwire stays there, whether this attach is the first one or not.
+    undo.push(() => this.#detach({ kind: wish.kind ?? 'vxlan', node, sandboxId, interfaceName, network }, 'undo'));
     this.#show('record-intent', '', undefined, network);
     const intent =
       this.#begunIntent() ??
@@ -139,7 +183,8 @@ export class LaneRun {
       ));
     if (intent.kind === 'stale') throw new Stale(intent.reason);
     // Nothing was written, and what there is stays.
-    if (intent.kind === 'refused' && this.lane.attach?.swaps === true) undo.length = 0;
+    if (intent.kind === 'refused' && (this.lane.attach?.swaps === true || this.#standsUntouched(sandboxId)))
+      undo.length = 0;
     if (intent.kind === 'refused')
       throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
 
@@ -208,11 +253,12 @@ export class LaneRun {
 
   /**
    * Takes an attachment out of its mesh, off the host, out of the records. Returns why the host refuses it, if it does.
+   * @param why an `undo` gives an adopted link back
    * @param isLast nothing follows in this lane
    */
   async #detach(
     record: Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>,
-    completed: boolean,
+    why: 'wanted' | 'undo',
     isLast = false,
   ): Promise<StepFailure | undefined> {
     const context = this.#context;
@@ -249,7 +295,7 @@ export class LaneRun {
           sandboxId,
           interfaceName,
           ...token,
-          ...(kind === 'vxlan' ? { unadopt: !completed } : {}),
+          ...(kind === 'vxlan' ? { unadopt: why === 'undo' } : {}),
         }),
         onTrouble: async (trouble) => {
           await tellPeers();

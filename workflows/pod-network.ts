@@ -28,7 +28,7 @@ import {
 import type { Observation } from '../domain/observation.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { firstStep } from '../domain/first-step.ts';
-import { plan, wantsSwap, type Plan } from '../domain/plan.ts';
+import { keepsLastGood, plan, wantsSwap, type Lane, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
@@ -39,7 +39,7 @@ import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 import { OneByOne } from './one-by-one.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
-import { hasFewSteps, includes, joinsSteps, refuseUnknownShape } from './shape.ts';
+import { hasFewSteps, includes, joinsSteps, refuseUnknownShape, takesBackEdits } from './shape.ts';
 import { Wake } from './wake.ts';
 
 export const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
@@ -89,13 +89,18 @@ async function converge(context: RunContext): Promise<void> {
   }
 }
 
-/** Somebody cancelled the run: what is half done is undone, what is attached stays. */
+/** Somebody cancelled the run: what is half done is undone, what is attached stays, and what was edited becomes what it was. */
 async function cleanUpAfterCancel(context: RunContext): Promise<void> {
   const { pod, progress, steps } = context;
   const quiet: RunContext = { pod, progress, steps, wake: new Wake() };
   const observation = await controlStep(quiet, () => control.observePod(pod));
   const unfinished = observation.known.filter((record) => record.phase !== 'attached');
-  const lanes = unfinished.map((record) => ({ interfaceName: record.interfaceName, remove: [record] }));
+  const lives = observation.presence === 'live';
+  const lanes = unfinished.map((record): Lane => {
+    const { interfaceName } = record;
+    const isEdit = lives && record.phase === 'intent' && record.hasLastGood === true && takesBackEdits();
+    return isEdit ? { interfaceName, remove: [], takeBack: record } : { interfaceName, remove: [record] };
+  });
   await runLanes(quiet, observation, lanes);
   throw new CancelledFailure('cancelled: what was half done has been undone, what is attached stays');
 }
@@ -129,7 +134,10 @@ async function clearRefusals(context: RunContext): Promise<void> {
 async function observeAndAct(context: RunContext): Promise<Round> {
   const { observation, begun } = await observe(context);
   context.progress.observed(observation);
-  const decided = plan(observation, wantsSwap(observation) && includes(context.pod, 'swap-in-place'));
+  const decided = plan(observation, {
+    swap: wantsSwap(observation) && includes(context.pod, 'swap-in-place'),
+    keepLastGood: keepsLastGood(observation) && takesBackEdits(),
+  });
   if (begun !== undefined && !isFirstStep(begun, decided)) return 'stale';
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 

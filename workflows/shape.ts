@@ -23,5 +23,8 @@ export const hasFewSteps = (pod: PodNetworkInput): boolean => shapeOf(pod) >= 2;
 /** Shape 3: two steps that follow one another are one local activity, and a run has its search attributes from its start. */
 export const joinsSteps = (pod: PodNetworkInput): boolean => shapeOf(pod) >= 3;
 
+/** A refused edit is taken back (ADR 18). Rare enough for a marker of its own: only runs to which it matters ask. */
+export const takesBackEdits = (): boolean => patched('edit-is-taken-back');
+
 /** A change of the time of shape 1: part of every later shape, a patch before. */
 export const includes = (pod: PodNetworkInput, patch: string): boolean => hasFewSteps(pod) || patched(patch);

@@ -4,6 +4,7 @@ import { configProblems } from '../../domain/cni/definition-check.ts';
 import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
 import type { FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
+import { lastGoodOf, tunnelsLeft } from '../../domain/last-good.ts';
 import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
 import { isExecPlace } from '../../domain/place.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
@@ -33,7 +34,13 @@ export interface RecordDeps extends ObserveDeps {
 
 type RecordActivities = Pick<
   ControlSteps,
-  'recordIntent' | 'recordResult' | 'recordFailure' | 'beginRemoval' | 'forgetAttachment' | 'entombAttachment'
+  | 'recordIntent'
+  | 'takeBackIntent'
+  | 'recordResult'
+  | 'recordFailure'
+  | 'beginRemoval'
+  | 'forgetAttachment'
+  | 'entombAttachment'
 >;
 
 export function createRecordActivities(deps: RecordDeps): RecordActivities {
@@ -41,6 +48,13 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
   const read = (input: RecordInput): Promise<Stored<AttachmentRecord> | undefined> => records.attachment(keyOf(input));
   return {
     recordIntent: (input) => recordIntent(deps, input),
+
+    takeBackIntent: async (input) => {
+      const stored = await read(input);
+      if (stored === undefined) return undefined;
+      const back = isBack(deps, stored.value) ? stored : await records.takeBackIntent(stored);
+      return back === undefined ? undefined : { generation: back.value.generation, modRevision: back.modRevision };
+    },
 
     recordResult: async (input) => {
       const stored = await read(input);
@@ -270,7 +284,15 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
   };
   if (selection.kind === 'vxlan') {
     const replaces = replacedBy(selection, previous?.value);
-    return { ...base, kind: 'vxlan', link: selection.link, ...(replaces.length === 0 ? {} : { replaces }), vtep };
+    const lastGood = lastGoodOf(previous?.value, selection.network);
+    return {
+      ...base,
+      kind: 'vxlan',
+      link: selection.link,
+      ...(replaces.length === 0 ? {} : { replaces }),
+      ...(lastGood === undefined ? {} : { lastGood }),
+      vtep,
+    };
   }
   const { dialect, cni, config } = selection;
   const named = { ...cni, interfaceName };
@@ -280,9 +302,13 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
 /** Tunnels of the network that the interface may still have on the host. */
 function replacedBy(selection: VxlanSelection, previous: AttachmentRecord | undefined): readonly string[] {
   if (previous?.kind !== 'vxlan' || networkKey(previous.network) !== networkKey(selection.network)) return [];
-  const all = new Set([...(previous.replaces ?? []), tunnelOf(previous)]);
-  all.delete(tunnelOf(selection));
-  return [...all];
+  return tunnelsLeft(previous, tunnelOf(selection));
+}
+
+/** Taken back before: the answer was lost, or the run that did it was interrupted. A repair has nothing to take back at all. */
+function isBack({ hash }: RecordDeps, record: AttachmentRecord): boolean {
+  if (record.kind !== 'vxlan' || record.phase !== 'intent' || record.lastGood === undefined) return false;
+  return ofRecord(hash, { ...record, ...record.lastGood }).linkHash === ofRecord(hash, record).linkHash;
 }
 
 /** True when this very intent was written before: by this attempt's predecessor, or by a run that was interrupted. */

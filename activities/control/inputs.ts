@@ -119,6 +119,10 @@ export interface ControlSteps {
   observePod(input: PodNetworkInput): Promise<Observation>;
   /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
+  /**
+   * Writes the intent of what was attached before an edit (ADR 18); the attachment stays in its mesh. Undefined: there is nothing to go back to.
+   */
+  takeBackIntent(input: RecordInput): Promise<Token | undefined>;
   /** Writes `attached`, what the kernel showed, and the membership. False: somebody else wrote the record. */
   recordResult(input: ResultInput): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */

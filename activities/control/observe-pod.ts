@@ -153,6 +153,9 @@ function summary(
     generation: value.generation,
     modRevision,
     ...(agent !== undefined && value.agent?.containerId !== agent.containerId ? { unverified: true } : {}),
+    ...(value.kind === 'vxlan' && value.phase === 'intent' && value.lastGood !== undefined
+      ? { hasLastGood: true }
+      : {}),
     completed: value.result !== undefined,
   };
 }

@@ -1,11 +1,13 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (decisions 2 and 9). */
 import * as keys from '../../domain/keys.ts';
+import { lastGoodOf, takenBack } from '../../domain/last-good.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
   isTakenFrom,
   tunnelOf,
   type AttachmentRecord,
+  type LinkBasis,
   type LinkResult,
   type MemberRecord,
   type Stored,
@@ -49,6 +51,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     deleteRefusal: (podUid, interfaceName) => removeIfPresent(etcd, keys.refusalKey(podUid, interfaceName)),
 
     recordIntent: (record, previous) => recordIntent(etcd, record, previous),
+    takeBackIntent: (stored) => takeBackIntent(etcd, stored),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
     beginRemoval: (stored) => beginRemoval(etcd, stored),
     beginRepair: (stored) => beginRepair(etcd, stored),
@@ -135,6 +138,24 @@ async function recordIntent(
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
 }
 
+async function takeBackIntent(
+  etcd: Etcd,
+  stored: Stored<AttachmentRecord>,
+): Promise<Stored<AttachmentRecord> | undefined> {
+  const record = takenBack(stored.value);
+  if (record === undefined) return undefined;
+  const { network, podUid, interfaceName } = record;
+  const { applied, revision } = await etcd.transact(
+    [unchanged(stored)],
+    [
+      putOperation(stored.key, record),
+      { put: keys.userKey(network, podUid, interfaceName), value: tunnelOf(record) },
+      ...heldWhileReplaced(record, stored.value),
+    ],
+  );
+  return applied ? { key: stored.key, value: record, modRevision: revision } : undefined;
+}
+
 /** What the replaced link has may still be in use on the host: its ids stay held. */
 function heldWhileReplaced(record: VxlanAttachmentRecord, previous: AttachmentRecord | undefined): Operation[] {
   const held = replacedKeys(record);
@@ -166,7 +187,7 @@ async function recordResult(
   member: MemberRecord | undefined,
 ): Promise<boolean> {
   const record = stored.value;
-  const attached: AttachmentRecord = { ...withoutReplaced(record), phase: 'attached', result };
+  const attached: AttachmentRecord = { ...withoutPast(record), phase: 'attached', result };
   const left = record.kind === 'vxlan' ? await leaveReplaced(etcd, record) : [];
   const { applied } = await etcd.transact(
     [unchanged(stored), ...left.flatMap(({ conditions }) => conditions)],
@@ -182,9 +203,11 @@ async function recordResult(
   return applied;
 }
 
-function withoutReplaced(record: AttachmentRecord): AttachmentRecord {
-  const rest: { replaces?: readonly string[] } & AttachmentRecord = { ...record };
+/** What came before an intent is of no use once there is a result. */
+function withoutPast(record: AttachmentRecord): AttachmentRecord {
+  const rest: { replaces?: readonly string[]; lastGood?: LinkBasis } & AttachmentRecord = { ...record };
   delete rest.replaces;
+  delete rest.lastGood;
   return rest;
 }
 
@@ -202,13 +225,19 @@ async function beginRemoval(
   return applied ? { key: stored.key, value: removing, modRevision: revision } : undefined;
 }
 
-/** What was recorded of the link stays: it is still ours to remove. */
+/** What was recorded of the link stays: it is still ours to remove, and what an edit that comes in meanwhile goes back to. */
 async function beginRepair(
   etcd: Etcd,
   stored: Stored<AttachmentRecord>,
 ): Promise<Stored<AttachmentRecord> | undefined> {
   const record = stored.value;
-  const intent: AttachmentRecord = { ...record, phase: 'intent', generation: record.generation + 1 };
+  const lastGood = lastGoodOf(record, record.network);
+  const intent: AttachmentRecord = {
+    ...record,
+    phase: 'intent',
+    generation: record.generation + 1,
+    ...(lastGood === undefined ? {} : { lastGood }),
+  };
   const { applied, revision } = await etcd.transact([unchanged(stored)], [putOperation(stored.key, intent)]);
   return applied ? { key: stored.key, value: intent, modRevision: revision } : undefined;
 }

@@ -76,6 +76,7 @@ const vxlanAttachment = z
     ...attachmentBase,
     kind: z.literal('vxlan'),
     link,
+    lastGood: z.object({ link, vtep: z.string() }).exactOptional(),
     replaces: z.array(z.string()).exactOptional(),
     vtep: z.string(),
   })

@@ -58,6 +58,11 @@ export interface RecordStore {
    * Writes an intent, reserving its VNI, in one transaction. `previous` is the record it replaces; without one the key must be absent.
    */
   readonly recordIntent: (record: AttachmentRecord, previous?: Stored<AttachmentRecord>) => Promise<IntentOutcome>;
+  /**
+   * The intent of what was attached before an edit, with a new generation; it stays in the mesh. What the edit reserved stays reserved
+   * until the result is recorded. undefined: changed by somebody else, or there is nothing to go back to.
+   */
+  readonly takeBackIntent: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
   /** `attached` with its result, and the membership if it has one, in one transaction. False: the record was changed by somebody else. */
   readonly recordResult: (
     stored: Stored<AttachmentRecord>,

@@ -214,6 +214,31 @@ describe('an activity that runs twice', () => {
     assert.deepEqual(told(input), ['a member joined', 'a member joined']);
   });
 
+  it('takes an edit back once, also when its answer was lost or the edit was interrupted before', async () => {
+    const pod = await podWith();
+    const before = await attach(pod);
+    assert.equal(await control.takeBackIntent(before), undefined);
+    const edit = async (address: string): Promise<IntentInput> => {
+      const view = cluster.pods.get(`${pod.uid}/web`);
+      assert.ok(view);
+      const text = view.annotations[DEFAULT_DIALECT_SETTINGS.annotation]?.replace(/ip=.*/, `ip=${address}`) ?? '';
+      const annotations = { [DEFAULT_DIALECT_SETTINGS.annotation]: text };
+      cluster.pods.set(`${pod.uid}/web`, { ...view, annotations });
+      const input = await intentOf(pod);
+      assert.equal((await control.recordIntent(input)).kind, 'recorded');
+      return input;
+    };
+    await edit('10.1.0.2/24');
+    const input = { ...(await edit('10.1.0.3/24')), modRevision: '' };
+    const token = await control.takeBackIntent(input);
+    assert.ok(token !== undefined);
+    assert.deepEqual(await control.takeBackIntent(input), token);
+    const record = (await records.pod(pod.uid, '')).attachments[0]?.value;
+    assert.ok(record?.kind === 'vxlan');
+    assert.deepEqual(record.link.addresses, ['10.1.0.1/24']);
+    assert.deepEqual((await control.observePod(pod)).known[0]?.hasLastGood, true);
+  });
+
   it('begins one removal and forgets once', async () => {
     const input = await attach(await podWith());
     const token = await control.beginRemoval(input);

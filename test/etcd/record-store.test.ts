@@ -149,6 +149,40 @@ for (const [name, etcdOf] of [
       assert.ok(swapped?.kind === 'vxlan' && swapped.replaces === undefined);
     });
 
+    it('go back to what was attached before an edit, hold both ids until that is read back, and free the one of the edit', async () => {
+      const [a, b] = [unique(), unique()];
+      const record = intent(a.uid, a.vni);
+      const before = await attached(store, record);
+      const edit = await store.recordIntent(
+        {
+          ...{ ...record, generation: 2, result: RESULT, replaces: [`8472/${a.vni}`] },
+          link: { ...record.link, vni: b.vni },
+          lastGood: { link: record.link, vtep: record.vtep },
+        },
+        before,
+      );
+      assert.ok(edit.kind === 'recorded');
+      const back = await store.takeBackIntent(edit.stored);
+      assert.ok(back?.value.kind === 'vxlan');
+      assert.deepEqual([back.value.link, back.value.generation, back.value.phase], [record.link, 3, 'intent']);
+      assert.deepEqual(await store.attachment(back.key), back);
+      assert.equal(await store.takeBackIntent(edit.stored), undefined, 'that record is another one by now');
+      for (const vni of [a.vni, b.vni]) assert.equal(await store.vniIsFree(8472, vni), false);
+      assert.equal((await store.members(record.network)).length, 1);
+      assert.ok(await store.recordResult(back, RESULT, memberOf(record)));
+      assert.equal(await store.vniIsFree(8472, a.vni), false);
+      assert.equal(await store.vniIsFree(8472, b.vni), true);
+      assert.deepEqual(await etcd.keys(keys.usersPrefix(record.network)), [keys.userKey(record.network, a.uid, 'red')]);
+      assert.deepEqual((await store.attachment(back.key))?.value, { ...before.value, generation: 3 });
+    });
+
+    it('have nothing to go back to from a first attach, or once it is attached or being removed', async () => {
+      const [a, b, c] = [unique(), unique(), unique()];
+      assert.equal(await store.takeBackIntent(await recorded(store, intent(a.uid, a.vni))), undefined);
+      assert.equal(await store.takeBackIntent(await attached(store, intent(b.uid, b.vni))), undefined);
+      assert.equal(await store.takeBackIntent(await removed(store, intent(c.uid, c.vni))), undefined);
+    });
+
     it('take a result for the very write it was made for, and no other', async () => {
       const { uid, vni } = unique();
       const record = intent(uid, vni);

@@ -77,12 +77,15 @@ const inputOf = ({ value, modRevision }: Stored<AttachmentRecord>): RepairDriftI
 });
 
 describe('repair of what drifted', () => {
-  it('goes back to the intent with a new generation, keeps the membership, tells run and owner', async () => {
+  it('goes back to the intent with a new generation, keeps membership and way back, tells run and owner', async () => {
     const b = bench();
     const stored = await attached(b);
     assert.equal(await b.repairDrift(inputOf(stored)), true);
     const now = await b.records.attachment(stored.key);
-    assert.deepEqual(now?.value, { ...stored.value, phase: 'intent', generation: stored.value.generation + 1 });
+    assert.ok(stored.value.kind === 'vxlan');
+    const { link, vtep, generation } = stored.value;
+    const lastGood = { link, vtep };
+    assert.deepEqual(now?.value, { ...stored.value, phase: 'intent', generation: generation + 1, lastGood });
     assert.equal((await b.records.members(stored.value.network)).length, 1);
     assert.deepEqual(b.signals, [stored.value.podUid]);
     assert.deepEqual(

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { declareNetworks, field } from '../../deploy/demo/cluster.ts';
+import { annotate, declareNetworks, field } from '../../deploy/demo/cluster.ts';
 import { floodTargets, podLink, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { inNetns, podNetnsPath, stopPart, whyFailed } from '../../deploy/lab/lab.ts';
 import { podwireParts, startPodwire, stopPodwire } from '../../deploy/lab/podwire.ts';
@@ -12,6 +12,7 @@ import { podwire } from '../cli/podwire-command.ts';
 import { Pinger } from '../faults/pinger.ts';
 import { labTest, waitEvent, waitFor, waitLink } from '../lab/harness.ts';
 import { statusTruth } from '../lab/invariants.ts';
+import { publishedStatus } from '../lab/status-truth.ts';
 
 const GONE = '10.66.0.1';
 /** The one switch, and sweeps that a test can wait for. */
@@ -127,6 +128,28 @@ describe('a cluster of kube-vxlan-controller', () => {
       new RegExp(
         `^\\[${t.namespace}/a\\]\\n uid: .*\\n node: .*\\n ips: .*\\n status: moved cluster/moved Attached\\n`,
       ),
+    );
+  });
+
+  test('keeps a link that was taken over, adopted as it is, when an edit of it is refused by the kernel', async () => {
+    const [a] = pods;
+    assert.ok(a);
+    const right = 'moved\n  ip=10.39.0.1/24\n  route=10.38.0.0/24:10.39.0.9';
+    const pinger = new Pinger(netns.get(a) ?? '', '10.39.0.2');
+    await annotate(t.lab, a, `${right}\n  mtu=9000`);
+    await waitEvent(t.lab, a, 'NetworkRefused', /moved: set-mtu moved is refused by the kernel/);
+    await statusTruth(t.lab, pods);
+    const { sent, received } = await pinger.stop();
+    assert.equal(received, sent);
+    const link = await podLink(t.lab, a, 'moved');
+    assert.deepEqual({ ...link, alias: undefined }, { ...before_.get(a), alias: undefined });
+    assert.match(link?.alias ?? '', /:adopted$/);
+    await floodsToEachOther();
+    await annotate(t.lab, a, right);
+    await waitFor(
+      'a status without a refusal',
+      async () => ((await publishedStatus(t.lab, a)).some(({ state }) => state === 'Refused') ? undefined : true),
+      { limitMs: 15_000 },
     );
   });
 

@@ -21,6 +21,7 @@ const fails = (code: FailureCode, text: RegExp) => (error: unknown) => {
 };
 
 const IP = '/usr/sbin/ip';
+const FOREIGN = ['link', 'add', 'name', 'green', 'type', 'vxlan', 'id', '4711', 'dstport', '8472', 'dev', 'eth0'];
 const vxlans = async (pod: Pod): Promise<string[]> =>
   (await pod.view()).links.filter(({ kind }) => kind === 'vxlan').map(({ name }) => name);
 
@@ -156,6 +157,36 @@ test('a changed MTU, address or route of ours is adjusted in place', async () =>
   assert.equal((await pod.link())?.alias, `podwire:${pod.uid}:2`);
 });
 
+for (const [whose, aliasEnd] of [
+  ['ours', ''],
+  ['an adopted one', ':adopted'],
+] as const) {
+  test(`an edit that the kernel refuses leaves the link, ${whose}, and the way back leaves nothing of the edit`, async () => {
+    const pod = await node.pod();
+    if (whose !== 'ours') await pod.netns.exec([IP, ...FOREIGN, 'nolearning']);
+    const first = await node.ensure(await pod.intend());
+    const before = await pod.view();
+    const edits = [
+      { mtu: 9000 },
+      { routes: [{ destination: '10.9.0.0/16', gateway: '172.16.0.1' }] },
+      { vni: 4712, routes: [{ destination: '10.9.0.0/16', gateway: '172.16.0.1' }] },
+    ];
+    for (const [index, edit] of edits.entries()) {
+      const generation = 2 + 2 * index;
+      await assert.rejects(node.ensure(await pod.intend(edit, { generation })), fails('InvalidLink', /green/));
+      const back = await node.ensure(await pod.intend({}, { generation: generation + 1, result: first }));
+      const isSame = !('vni' in edit);
+      if (isSame) assert.deepEqual(back, first);
+      const { links, routes } = await pod.view();
+      const link = links.find(({ name }) => name === 'green');
+      assert.equal(link?.alias, `podwire:${pod.uid}:${generation + 1}${isSame ? aliasEnd : ''}`);
+      assert.deepEqual([cidrs(link), link?.mtu, link?.up, link?.vxlan?.vni], [['192.168.11.2/29'], 1450, true, 4711]);
+      assert.deepEqual(routes, before.routes);
+      assert.deepEqual(await vxlans(pod), ['green']);
+    }
+  });
+}
+
 test('a changed VNI, port or parent of ours is a new link under the old name', async () => {
   const pod = await node.pod();
   const first = await node.ensure(await pod.intend());
@@ -168,8 +199,6 @@ test('a changed VNI, port or parent of ours is a new link under the old name', a
   assert.equal(link?.vxlan?.parent, 'far0');
   assert.deepEqual(await vxlans(pod), ['green']);
 });
-
-const FOREIGN = ['link', 'add', 'name', 'green', 'type', 'vxlan', 'id', '4711', 'dstport', '8472', 'dev', 'eth0'];
 
 test('a link with a changed VNI is made beside the old one and filled before it takes its place', async () => {
   const pod = await node.pod();

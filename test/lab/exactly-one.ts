@@ -10,7 +10,7 @@ import {
 import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
 import { keepAll } from '../../domain/keep.ts';
 import { networkKey, type VxlanSelection } from '../../domain/network-selection.ts';
-import { readKeys } from './records.ts';
+import { refusedInterfaces, type RefusedInterfaces } from './refused.ts';
 import { settle, type SettleOptions } from './settle.ts';
 import { wishingPods, type WishingPod } from './wishes.ts';
 
@@ -20,8 +20,7 @@ export async function exactlyOne(lab: Lab, pods: readonly PodRef[], o?: SettleOp
 }
 
 async function violations(lab: Lab, pods: readonly PodRef[]): Promise<string[]> {
-  const [wishing, refusals] = await Promise.all([wishingPods(lab), readKeys(lab, '/podwire/refusals/')]);
-  const refused = new Set(refusals.map(({ key }) => key.slice('/podwire/refusals/'.length)));
+  const [wishing, refused] = await Promise.all([wishingPods(lab), refusedInterfaces(lab)]);
   const wanted = wishing.filter((each) =>
     pods.some((pod) => pod.namespace === each.namespace && pod.name === each.name),
   );
@@ -33,14 +32,17 @@ async function violations(lab: Lab, pods: readonly PodRef[]): Promise<string[]> 
   return found.flat();
 }
 
-async function podViolations(lab: Lab, pod: WishingPod, refused: ReadonlySet<string>): Promise<string[]> {
+async function podViolations(lab: Lab, pod: WishingPod, refused: RefusedInterfaces): Promise<string[]> {
   const netns = await podNetnsPath(lab, pod);
   const [links, routes] = await Promise.all([linksIn(netns), routesIn(netns)]);
   const who = `${pod.namespace}/${pod.name}`;
-  const wishes = pod.vxlan.filter(({ link }) => !refused.has(`${pod.view.uid}/${link.interfaceName}`));
+  const idOf = ({ link }: VxlanSelection): string => `${pod.view.uid}/${link.interfaceName}`;
+  const wishes = pod.vxlan.filter((wish) => !refused.all.has(idOf(wish)));
   const wrong = wishes.flatMap((wish) => linkViolations(links, routes, wish, pod.view.uid));
+  const edited = pod.vxlan.filter((wish) => refused.attached.has(idOf(wish))).map(({ link }) => link.interfaceName);
+  const kept = new Set([...pod.keep, ...edited]);
   const isKept = ({ name, kind }: SeenLink): boolean =>
-    pod.keep.includes(name) || (kind === 'vxlan' && pod.keep.includes(keepAll('openvnf')));
+    kept.has(name) || (kind === 'vxlan' && kept.has(keepAll('openvnf')));
   const extra = links
     .filter((link) => link.kind === 'vxlan' || link.alias?.startsWith('podwire:') === true)
     .filter((link) => !wishes.some((wish) => wish.link.interfaceName === link.name) && !isKept(link))

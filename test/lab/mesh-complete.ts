@@ -3,6 +3,7 @@ import { floodTargets } from '../../deploy/demo/kernel-look.ts';
 import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { readKeys } from './records.ts';
+import { refusedInterfaces } from './refused.ts';
 import { settle, type SettleOptions } from './settle.ts';
 import { wishingPods } from './wishes.ts';
 
@@ -18,17 +19,15 @@ export async function meshComplete(lab: Lab, network: string, o?: SettleOptions)
 
 async function violations(lab: Lab, network: string): Promise<string[]> {
   const prefix = `/podwire/networks/${network}/members/`;
-  const [wishing, members, refusals] = await Promise.all([
+  const [wishing, members, refused] = await Promise.all([
     wishingPods(lab),
     readKeys(lab, prefix),
-    readKeys(lab, '/podwire/refusals/'),
+    refusedInterfaces(lab),
   ]);
-  const refused = new Set(refusals.map(({ key }) => key.slice('/podwire/refusals/'.length)));
+  const isOut = (id: string): boolean => refused.all.has(id) && !refused.attached.has(id);
   const wished = wishing.flatMap((pod) =>
     pod.vxlan
-      .filter(
-        (each) => networkKey(each.network) === network && !refused.has(`${pod.view.uid}/${each.link.interfaceName}`),
-      )
+      .filter((each) => networkKey(each.network) === network && !isOut(`${pod.view.uid}/${each.link.interfaceName}`))
       .map(({ link }) => ({ pod, link, vtep: pod.view.podIPs[0] ?? '', key: `${pod.view.uid}/${link.interfaceName}` })),
   );
   const recorded = members.map(({ key }) => key.slice(prefix.length)).sort();

@@ -1,11 +1,14 @@
 /** Edits of running pods: networks added, removed and changed, mistakes made and corrected. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { annotate, declareNetworks } from '../../deploy/demo/cluster.ts';
+import { annotate, declareNetworks, podwireEvents } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
-import { labTest, waitEvent, waitLink } from './harness.ts';
+import { podNetnsPath } from '../../deploy/lab/lab.ts';
+import { Pinger } from '../faults/pinger.ts';
+import { labTest, waitEvent, waitFor, waitLink } from './harness.ts';
 import { exactlyOne, intentFirst, meshComplete, statusTruth } from './invariants.ts';
+import { publishedStatus } from './status-truth.ts';
 
 describe('a running pod', () => {
   const t = labTest('edits');
@@ -92,5 +95,46 @@ describe('a running pod', () => {
     for (const wish of [b, a, b, a]) await annotate(t.lab, p, wish);
     await holds();
     assert.equal(await podLink(t.lab, p, 'edit2'), undefined);
+  });
+
+  test('keeps its network, without a lost packet, while an edit of it is refused by the kernel, and is told', async () => {
+    const right = 'edit1 ip=10.31.0.1/24';
+    await annotate(t.lab, p, right);
+    await holds();
+    const before_ = await link(p, 'edit1');
+    const states = async (): Promise<string> =>
+      (await publishedStatus(t.lab, p)).map(({ state, mtu }) => `${state} ${mtu ?? ''}`.trimEnd()).join(', ');
+    const pinger = new Pinger(await podNetnsPath(t.lab, p), '10.31.0.2');
+    for (const [mistake, said] of [
+      ['mtu=9000', /edit1: set-mtu edit1 is refused by the kernel/],
+      ['route=10.9.0.0/16:172.16.0.1', /edit1: route 10\.9\.0\.0\/16 via 172\.16\.0\.1 on edit1 is refused/],
+    ] as const) {
+      await annotate(t.lab, p, `${right} ${mistake}`);
+      await waitEvent(t.lab, p, 'NetworkRefused', said);
+      await waitFor(
+        'a status that says both',
+        async () => ((await states()) === `Attached ${before_.mtu}, Refused` ? true : undefined),
+        { limitMs: 15_000 },
+      );
+      const seen = await link(p, 'edit1');
+      assert.deepEqual({ ...seen, alias: '' }, { ...before_, alias: '' });
+      await holds();
+    }
+    const { sent, received } = await pinger.stop();
+    assert.equal(received, sent);
+    const gone = (await podwireEvents(t.lab, p)).filter(
+      ({ reason, message }) => reason === 'NetworkDetached' && message.includes('edit1'),
+    );
+    assert.deepEqual(gone, []);
+
+    await annotate(t.lab, p, `${right} mtu=1400`);
+    const corrected = await waitLink(t.lab, p, 'edit1', (seen) => seen?.mtu === 1400);
+    assert.equal(corrected?.ifindex, before_.ifindex);
+    await waitFor('a status without a refusal', async () => ((await states()) === 'Attached 1400' ? true : undefined), {
+      limitMs: 15_000,
+    });
+    await annotate(t.lab, p, right);
+    await waitLink(t.lab, p, 'edit1', (seen) => seen?.mtu === before_.mtu);
+    await holds();
   });
 });

@@ -75,6 +75,36 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.ended();
     return pod.id;
   },
+  'edit-refused': async (lab) => {
+    const vni = lab.vni();
+    const pod = await lab.pod(`red id=${vni} ip=10.1.0.1/24`);
+    await pod.converge();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 2 ? 'InvalidLink' : 'ok'));
+    await pod.annotate(`red id=${vni} ip=10.1.0.1/24 mtu=9000`);
+    await pod.ended();
+    return pod.id;
+  },
+  'edit-refused-and-seen-again': async (lab) => {
+    const vni = lab.vni();
+    const pod = await lab.pod(`red id=${vni} ip=10.1.0.1/24`);
+    await pod.converge();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 2 || call === 3 ? 'InvalidLink' : 'ok'));
+    await pod.annotate(`red id=${vni} ip=10.1.0.1/24 mtu=9000`);
+    await pod.ended();
+    await pod.converge();
+    return pod.id;
+  },
+  'edit-cancelled': async (lab) => {
+    const vni = lab.vni();
+    const pod = await lab.pod(`red id=${vni} ip=10.1.0.1/24`);
+    await pod.converge();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (call) => (call === 2 ? 'hang' : 'ok'));
+    await pod.annotate(`red id=${vni} ip=10.1.0.2/24`);
+    await until('the edit is tried', () => pod.calls.length === 2);
+    await pod.handle.cancel();
+    await pod.ended();
+    return pod.id;
+  },
   refused: async (lab) => {
     const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
     lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', () => 'LinkConflict');

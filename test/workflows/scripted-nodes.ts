@@ -35,12 +35,20 @@ export interface Call {
   /** When it ended. */
   until?: number;
   cancelled?: boolean;
+  /** Of a removal: what was adopted is given back. */
+  readonly unadopt?: boolean;
+}
+
+interface Link {
+  readonly podUid: string;
+  readonly interfaceName: string;
+  readonly addresses: readonly string[];
 }
 
 export class ScriptedNodes {
   readonly calls: Call[] = [];
   readonly #scripts = new Map<string, Script>();
-  readonly #links = new Map<string, { readonly podUid: string; readonly interfaceName: string }>();
+  readonly #links = new Map<string, Link>();
   readonly #records: RecordStore;
 
   constructor(records: RecordStore) {
@@ -62,6 +70,12 @@ export class ScriptedNodes {
     return [...this.#links.values()].filter((link) => link.podUid === podUid).map((link) => link.interfaceName);
   }
 
+  /** What the interface of a pod has, as it was last made. */
+  addressesOf(podUid: string, interfaceName: string): readonly string[] | undefined {
+    return [...this.#links.values()].find((link) => link.podUid === podUid && link.interfaceName === interfaceName)
+      ?.addresses;
+  }
+
   steps(node: string): NodeSteps {
     const { lookupSandbox, ensureVxlanLink, cniAdd, remove } = this.#works(node);
     const locks = new SandboxLocks();
@@ -73,7 +87,12 @@ export class ScriptedNodes {
           lookupSandbox(input),
         ),
       ensureVxlanLink: (input, signal) => link('ensureVxlanLink', input, signal, () => ensureVxlanLink(input)),
-      deleteVxlanLink: (input, signal) => link('deleteVxlanLink', input, signal, () => remove(input, 'vxlan')),
+      deleteVxlanLink: (input, signal) =>
+        locks.step(input, () =>
+          this.#play({ ...seen(input), node, step: 'deleteVxlanLink', unadopt: input.unadopt ?? false }, signal, () =>
+            remove(input, 'vxlan'),
+          ),
+        ),
       cniAdd: (input, signal) => link('cniAdd', input, signal, () => cniAdd(input)),
       cniDelete: (input, signal) => link('cniDelete', input, signal, () => remove(input, 'cni')),
       syncFdb: (input, signal) =>
@@ -102,13 +121,14 @@ export class ScriptedNodes {
       },
       ensureVxlanLink: async (input: LinkInput) => {
         const { link } = await this.#fenced(input, 'vxlan', 'intent');
-        this.#links.set(`${input.sandboxId}/${input.interfaceName}`, input);
+        this.#links.set(`${input.sandboxId}/${input.interfaceName}`, { ...input, addresses: link.addresses });
         return { ...MADE, mtu: 1450, addresses: link.addresses };
       },
       cniAdd: async (input: LinkInput) => {
         const { cni } = await this.#fenced(input, 'cni', 'intent');
-        this.#links.set(`${input.sandboxId}/${input.interfaceName}`, input);
-        return { ...MADE, mtu: 1500, addresses: cni.capabilityArgs.ips ?? [] };
+        const addresses = cni.capabilityArgs.ips ?? [];
+        this.#links.set(`${input.sandboxId}/${input.interfaceName}`, { ...input, addresses });
+        return { ...MADE, mtu: 1500, addresses };
       },
       remove: async (input: LinkInput, kind: AttachmentRecord['kind']) => {
         await this.#fenced(input, kind, 'removing');
@@ -120,7 +140,7 @@ export class ScriptedNodes {
 
   async #play<T>(seen: Omit<Call, 'at'>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const { node, step, of, interfaceName } = seen;
-    const call: Call = { node, step, of, interfaceName, at: performance.now() };
+    const call: Call = { ...seen, at: performance.now() };
     this.calls.push(call);
     const script =
       this.#scripts.get(`${of}/${interfaceName} ${step}`) ??

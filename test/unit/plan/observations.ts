@@ -40,13 +40,14 @@ export function record(interfaceName: string, change: Partial<KnownAttachment> =
   };
 }
 
-/** `-eth1` removes, `+eth1` attaches, `±eth1` does both in one lane. */
+/** `-eth1` removes, `+eth1` attaches, `±eth1` does both in one lane; `~eth1` takes an edit back. */
 export function lines(observation: Observation): string[] {
   const decided = plan(observation);
   return decided.kind === 'lookup-sandbox' ? [decided.kind] : decided.lanes.map(line);
 }
 
 function line(lane: Lane): string {
-  const signs = `${lane.remove.length > 0 ? '-' : ''}${lane.attach === undefined ? '' : '+'}`;
+  const takesBack = lane.takeBack === undefined ? '' : '~';
+  const signs = `${lane.remove.length > 0 ? '-' : ''}${lane.attach === undefined ? '' : '+'}${takesBack}`;
   return `${signs === '-+' ? '±' : signs}${lane.interfaceName}`;
 }

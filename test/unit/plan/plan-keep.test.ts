@@ -41,12 +41,16 @@ test('only what stays without a wish that it could be made from is merely kept',
   assert.equal(isOnlyKept(a, observed({ presence: 'ended', keepAll: true, known: [a] })), false);
 });
 
-test('a network whose new tunnel is refused is merely kept, one whose new tunnel is to come is not', () => {
+test('a network whose new tunnel is refused or to come is more than kept: its repair makes it as it was', () => {
   const a = record('a');
   const moved = wish('a', 'a', 'l2/t2');
   const refused = { ...moved, refused: { code: 'VniTaken', message: 'taken' } };
-  assert.equal(isOnlyKept(a, observed({ wished: [refused], known: [a] })), true);
+  assert.equal(isOnlyKept(a, observed({ wished: [refused], known: [a] })), false);
   assert.equal(isOnlyKept(a, observed({ wished: [moved], known: [a] })), false);
+  const begun = record('a', { phase: 'intent', hasLastGood: true });
+  const decided = plan(observed({ wished: [refused], known: [begun] }));
+  assert.ok(decided.kind === 'lanes');
+  assert.deepEqual(decided.lanes, [{ interfaceName: 'a', remove: [], takeBack: begun }]);
 });
 
 test('a network whose declaration vanished is merely kept', () => {

@@ -36,8 +36,14 @@ const records: fc.Arbitrary<KnownAttachment[]> = fc.uniqueArray(
       sandboxId: fc.constantFrom(SANDBOX, SANDBOX, 'old'),
       phase: fc.constantFrom('intent', 'attached', 'removing'),
       completed: fc.boolean(),
+      edits: fc.boolean(),
     })
-    .map(({ hash, interfaceName: ifName, ...rest }) => record(ifName, { ...wish(ifName, '', hash), ...rest })),
+    .map(({ hash, interfaceName: ifName, edits, ...rest }) =>
+      record(ifName, {
+        ...{ ...wish(ifName, '', hash), ...rest },
+        ...(edits && rest.completed && rest.phase === 'intent' ? { hasLastGood: true } : {}),
+      }),
+    ),
   { maxLength: 6, selector: (one) => `${one.node}/${one.sandboxId}/${one.interfaceName}` },
 );
 
@@ -78,7 +84,11 @@ function carriedOut(seen: Observation, lanes: readonly Lane[]): Observation {
       (other) =>
         other.interfaceName === one.interfaceName && other.node === one.node && other.sandboxId === one.sandboxId,
     );
-  return { ...seen, known: [...seen.known.filter((one) => !gone.has(one) && !isReplaced(one)), ...made] };
+  const back = new Set(lanes.map(({ takeBack }) => takeBack));
+  const left = seen.known
+    .filter((one) => !gone.has(one) && !isReplaced(one))
+    .map((one): KnownAttachment => (back.has(one) ? { ...one, phase: 'attached', hasLastGood: false } : one));
+  return { ...seen, known: [...left, ...made] };
 }
 
 describe('every plan', () => {
@@ -110,7 +120,8 @@ describe('every plan', () => {
     hold((_seen, lanes) => {
       assert.equal(new Set(lanes.map((lane) => lane.interfaceName)).size, lanes.length);
       for (const lane of lanes) {
-        assert.ok(lane.remove.length > 0 || lane.attach !== undefined);
+        assert.ok(lane.remove.length > 0 || lane.attach !== undefined || lane.takeBack !== undefined);
+        assert.ok(lane.attach === undefined || lane.takeBack === undefined);
         for (const one of lane.remove) assert.equal(one.interfaceName, lane.interfaceName);
       }
     });
@@ -174,6 +185,21 @@ describe('every plan', () => {
         assert.equal(networkKey(standing.network), networkKey(attach.wish.network));
         if (standing.completed) assert.equal(attach.swaps === true, standing.tunnelHash !== attach.wish.tunnelHash);
         else assert.equal(standing.tunnelHash, attach.wish.tunnelHash);
+      }
+    });
+  });
+
+  it('leaves the link of a network whose edit was refused, and lets no edit lie about half done', () => {
+    hold((seen, lanes) => {
+      for (const known of seen.known) {
+        const isHere = seen.presence === 'live' && known.node === seen.node && known.sandboxId === seen.sandboxId;
+        if (!isHere || known.phase === 'removing') continue;
+        const own = seen.wished.find((one) => one.interfaceName === known.interfaceName);
+        const refused = own?.refused !== undefined && networkKey(own.network) === networkKey(known.network);
+        if (refused && (known.phase === 'attached' || known.hasLastGood === true)) assert.ok(!isRemoved(lanes, known));
+        if (known.hasLastGood !== true) continue;
+        const lane = lanes.find(({ interfaceName: name }) => name === known.interfaceName);
+        assert.ok(lane?.takeBack === known || lane?.attach !== undefined || isRemoved(lanes, known));
       }
     });
   });

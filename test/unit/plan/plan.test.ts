@@ -58,10 +58,11 @@ describe('a running pod', () => {
     assert.deepEqual(lines(observed({ wished: [wish('a')], known: [begun], keep: ['a'] })), ['±a']);
   });
 
-  it('is not asked again for what was refused, and what stands of it is removed', () => {
+  it('is not asked again for what was refused, and what a first attach left of it is removed', () => {
     const refused = { ...wish('a'), refused: { code: 'LinkConflict', message: 'taken' } };
+    const begun = record('a', { phase: 'intent', completed: false });
     assert.deepEqual(lines(observed({ wished: [refused] })), []);
-    assert.deepEqual(lines(observed({ wished: [refused], known: [record('a')] })), ['-a']);
+    assert.deepEqual(lines(observed({ wished: [refused], known: [begun] })), ['-a']);
   });
 
   it('keeps a network whose declaration is missing or broken', () => {
@@ -81,6 +82,46 @@ describe('a running pod', () => {
   it('does not lose a kept network to another one that asks for the same interface', () => {
     const observation = observed({ wished: [wish('a', 'blue')], known: [record('a')], keep: ['a'] });
     assert.deepEqual(lines(observation), []);
+  });
+});
+
+describe('a network that was edited', () => {
+  const refused = { code: 'InvalidLink', message: 'the kernel refuses it' };
+  const edit = { ...wish('a', 'a', 'edited/t'), refused };
+  const begun = record('a', { ...wish('a', 'a', 'edited/t'), phase: 'intent', hasLastGood: true });
+
+  it('keeps its link when the edit was refused, also beside the refused wish of another dialect', () => {
+    const rival = { ...wish('a', 'rival', 'cni/cni'), kind: 'cni' as const, refused };
+    assert.deepEqual(lines(observed({ wished: [edit], known: [record('a')] })), []);
+    assert.deepEqual(lines(observed({ wished: [rival, edit], known: [record('a')] })), []);
+  });
+
+  it('gets back what it had when the edit is not to be carried through: refused, or not to be read any more', () => {
+    assert.deepEqual(lines(observed({ wished: [edit], known: [begun] })), ['~a']);
+    assert.deepEqual(lines(observed({ known: [begun], keep: ['a'] })), ['~a']);
+    const swap = { ...wish('a', 'a', 'other/other'), refused };
+    assert.deepEqual(lines(observed({ wished: [swap], known: [begun] })), ['~a']);
+  });
+
+  it('gets what it asks for now, without a way back in between', () => {
+    assert.deepEqual(lines(observed({ wished: [wish('a', 'a', 'edited/t')], known: [begun] })), ['+a']);
+    assert.deepEqual(lines(observed({ wished: [wish('a')], known: [begun] })), ['+a']);
+  });
+
+  it('loses its link when it is not named any more, and when another network is refused under its interface', () => {
+    assert.deepEqual(lines(observed({ known: [begun] })), ['-a']);
+    const other = { ...wish('a', 'other'), refused };
+    assert.deepEqual(lines(observed({ wished: [other], known: [record('a')] })), ['-a']);
+  });
+
+  it('is not touched while its pod waits, or while nobody knows its sandbox', () => {
+    assert.deepEqual(lines(observed({ wished: [edit], known: [begun], presence: 'waiting' })), []);
+    assert.deepEqual(lines(observed({ wished: [edit], known: [begun], sandboxId: undefined })), []);
+  });
+
+  it('goes with a refused edit in a run that was begun before there was a way back', () => {
+    const decided = plan(observed({ wished: [edit], known: [record('a')] }), { swap: true, keepLastGood: false });
+    assert.deepEqual(decided.kind === 'lanes' && decided.lanes.map(({ remove }) => remove.length), [1]);
   });
 });
 
