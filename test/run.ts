@@ -9,7 +9,7 @@ import { Command } from 'commander';
 import { GROUPS, type Group } from './runner/groups.ts';
 import { leftBehind, machine } from './runner/machine.ts';
 import { runGroup, type GroupResult } from './runner/run-group.ts';
-import { TEST_LAB, TestLab } from './runner/test-lab.ts';
+import { isTestLab, TestLab } from './runner/test-lab.ts';
 
 interface Options {
   readonly full: boolean;
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
   const started = performance.now();
   const lab = new TestLab(options.lab, print);
   await lab.clean();
-  const isOtherLab = (name: string): boolean => name !== TEST_LAB;
+  const isOtherLab = (name: string): boolean => !isTestLab(name);
   const before = await machine(isOtherLab);
   const results: GroupResult[] = [];
   try {

@@ -18,7 +18,7 @@ import { containerdPart, kubeletPart, writeNodeFiles } from './node.ts';
 import { ensureNodeMounts } from './node-mounts.ts';
 import { installPackages } from './packages.ts';
 import { startPart, waitForPart } from './parts.ts';
-import { missingDevices, preflightProblems } from './preflight.ts';
+import { missingDevices, preflightProblems, thisHost } from './preflight.ts';
 import type { Progress } from './progress.ts';
 import { bootId, choosePorts, readState, withLabLock, writeState } from './state.ts';
 import type { LabState } from './state.ts';
@@ -52,11 +52,12 @@ export async function bringUp(name: string, nodes: number, progress: Progress): 
     ...absentBinaries(await presentBinaries()),
     ...(cniPluginsPresent() ? [] : [`CNI plugins ${CNI_PLUGINS_VERSION}`]),
   ];
-  const problems = await preflightProblems(absent, findGo());
+  const host = thisHost();
+  const problems = await preflightProblems(host, absent, findGo());
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return withLabLock(name, async () => {
     await installPackages(progress);
-    const unfit = await missingDevices();
+    const unfit = await missingDevices(host);
     if (unfit.length > 0) throw new Error(unfit.join('\n'));
     const binaries = await ensureBinaries(progress);
     await ensureCniPlugins(progress);

@@ -3,9 +3,9 @@
  * if every node had a disk of its own. containerd stays outside (its primary network names a data directory of its own), so that
  * whoever looks from the host sees all of its mounts.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { attempt, must } from './commands.ts';
+import { must } from './commands.ts';
 import type { NodeLayout } from './layout.ts';
 
 /** What plugins take for their node's: reservations that outlive a reboot, and what a reboot removes. */
@@ -36,15 +36,20 @@ export async function ensureNodeMounts(node: NodeLayout): Promise<void> {
   await mountOnItself(podNetnsDir(node), '--make-shared');
   // Private: the kernel refuses to mount a mount namespace where it would be propagated into itself.
   await mountOnItself(holder, '--make-private');
-  if (isMountPoint(file)) return;
-  writeFileSync(file, '');
-  const bind = (from: string, to: string): string[] => ['mount', '--bind', from, to];
-  await must('unshare', [`--mount=${file}`, '--propagation', 'slave', '--', ...bind(node.cniLibDir, CNI_LIB)]);
-  const second = await attempt('nsenter', [`--mount=${file}`, '--', ...bind(node.cniRunDir, CNI_RUN)]);
-  if (second.code === 0) return;
-  // Half a namespace would be kept by the next run.
-  await attempt('umount', [file]);
-  throw new Error(`${node.cniRunDir} cannot be mounted on ${CNI_RUN} for node ${node.name}: ${second.stderr.trim()}`);
+  if (!isMountPoint(file)) {
+    writeFileSync(file, '');
+    await must('unshare', [`--mount=${file}`, '--propagation', 'slave', '--', 'true']);
+  }
+  await bindInside(file, node.cniLibDir, CNI_LIB);
+  await bindInside(file, node.cniRunDir, CNI_RUN);
+}
+
+/** A crash may have ended the run that made the namespace before its directories were in it. */
+async function bindInside(file: string, from: string, to: string): Promise<void> {
+  const inside = (argv: readonly string[]): Promise<string> => must('nsenter', [`--mount=${file}`, '--', ...argv]);
+  const { dev, ino } = statSync(from);
+  if ((await inside(['stat', '--format=%d:%i', to])).trim() !== `${dev}:${ino}`)
+    await inside(['mount', '--bind', from, to]);
 }
 
 async function mountOnItself(dir: string, propagation: string): Promise<void> {

@@ -1,10 +1,12 @@
 /** Tables for people: parts, versions, addresses. */
 import { readyNodes } from './api-request.ts';
+import { clusterParts } from './cluster-parts.ts';
 import { KUBERNETES_VERSION, TEMPORAL_VERSION } from './binaries.ts';
 import { attempt } from './commands.ts';
 import type { Lab } from './lab.ts';
 import { labLayout, type LabLayout } from './layout.ts';
 import { logFile, partNames, partPid } from './parts.ts';
+import { readState } from './state.ts';
 
 /** The whole state of a lab: one line per part, then nodes and addresses. */
 export async function statusLines(lab: Lab): Promise<string[]> {
@@ -19,15 +21,17 @@ export async function statusLines(lab: Lab): Promise<string[]> {
   ];
 }
 
-/** One line per part that was started, also of a lab that is not complete; none where there is no part. */
+/** One line per part that was started or is still to be, also of a lab that is not complete; none where there is no lab. */
 export async function partLines(lab: LabLayout): Promise<string[]> {
   const versions = await debianVersions();
-  const parts = partNames(lab)
-    .filter((name) => !name.startsWith('forward-'))
-    .map((name) => {
-      const pid = partPid(lab, name);
-      return [name, pid === undefined ? 'ENDED' : `pid ${pid}`, versions(name), logFile(lab, name)];
-    });
+  const started = partNames(lab).filter((name) => !name.startsWith('forward-'));
+  const state = readState(lab);
+  const planned = state === undefined ? [] : clusterParts(lab, state).map(({ name }) => name);
+  const parts = [...new Set([...started, ...planned])].sort().map((name) => {
+    if (!started.includes(name)) return [name, 'NOT STARTED', versions(name), '-'];
+    const pid = partPid(lab, name);
+    return [name, pid === undefined ? 'ENDED' : `pid ${pid}`, versions(name), logFile(lab, name)];
+  });
   return parts.length === 0 ? [] : ['', ...table([['part', 'state', 'version', 'log'], ...parts])];
 }
 

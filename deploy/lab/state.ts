@@ -91,12 +91,24 @@ export async function withLabLock<T>(name: string, work: () => Promise<T>): Prom
   try {
     takeLock(name, lock, own);
     try {
+      removeDeadNotes(`${name}.lock.`);
       return await work();
     } finally {
       rmSync(lock, { force: true });
     }
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+/** Notes of processes that were killed while they held the lock. */
+function removeDeadNotes(prefix: string): void {
+  for (const file of readdirSync(RUN_ROOT).filter((each) => each.startsWith(prefix))) {
+    const [, pid = '', half] = /^(\d+)(\.new)?$/.exec(file.slice(prefix.length)) ?? [];
+    const note = join(RUN_ROOT, file);
+    // One that is being written says nothing yet.
+    const lives = half === undefined ? daemonPid(note) !== undefined : existsSync(join('/proc', pid));
+    if (!lives) rmSync(note, { force: true });
   }
 }
 

@@ -130,9 +130,9 @@ function removeCniResults(lab: LabLayout): void {
   const files = list(CNI_RESULTS);
   const own = files.filter((file) => file.startsWith(`${lab.cgroup}.n`));
   const ids = own.map((file) => /-([0-9a-f]{64})-/.exec(file)?.[1]).filter((id) => id !== undefined);
-  for (const file of files) {
-    if (own.includes(file) || ids.some((id) => file.includes(id))) rmSync(join(CNI_RESULTS, file), { force: true });
-  }
+  const loopbacks = files.filter((file) => !own.includes(file) && ids.some((id) => file.includes(id)));
+  // Only the lab's own tell whose the others are: after a crash in between, they still do.
+  for (const file of [...loopbacks, ...own]) rmSync(join(CNI_RESULTS, file), { force: true });
 }
 
 /** What labs share goes with the last one; directories go only when they are empty, so others' things stay. */

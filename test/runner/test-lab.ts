@@ -6,6 +6,13 @@ import { ROOT } from './groups.ts';
 
 export const TEST_LAB = 'podwire-test';
 const NODES = 3;
+/** Names of the labs that a test may make beside a lab; a lab's name has at most 20 characters. */
+export const labsBeside = (name: string): readonly [string, string] => [
+  `${name.slice(0, 18)}-a`,
+  `${name.slice(0, 18)}-b`,
+];
+const TEST_LABS: readonly string[] = [TEST_LAB, ...labsBeside(TEST_LAB)];
+export const isTestLab = (name: string): boolean => TEST_LABS.includes(name);
 /** Below build/, which is nobody's source. */
 export const KEPT_LOGS = join(ROOT, 'build/test-lab-logs');
 
@@ -23,7 +30,8 @@ export class TestLab {
 
   /** What an earlier run left, because it was killed, goes first. */
   async clean(): Promise<void> {
-    if (this.#given === undefined) await labDown({ name: TEST_LAB, progress: quiet });
+    if (this.#given !== undefined) return;
+    for (const name of TEST_LABS) await labDown({ name, progress: quiet });
   }
 
   /** Starts it, once. @throws Error when it cannot run here */
@@ -49,6 +57,8 @@ export class TestLab {
     if (!this.#touched) return this.clean();
     this.#print(`\n=== taking down lab ${TEST_LAB}`);
     await labDown({ name: TEST_LAB, progress: lineProgress(this.#print) });
+    // What a test that was ended could not take down itself.
+    await this.clean();
   }
 }
 

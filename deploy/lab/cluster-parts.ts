@@ -1,0 +1,18 @@
+/** The parts that a complete lab has: all but the forwarders, and what others start in it later. */
+import type { Binaries } from './binaries.ts';
+import { kubeApiserver, kubeControllerManager, kubernetesEtcd, kubeScheduler, podwireEtcd } from './control-plane.ts';
+import { nodeLayouts, type LabLayout } from './layout.ts';
+import { containerdPart, kubeletPart } from './node.ts';
+import type { PartSpec } from './parts.ts';
+import type { LabState } from './state.ts';
+import { temporalServer } from './temporal.ts';
+
+/** In no order that matters. */
+export function clusterParts(lab: LabLayout, state: LabState): PartSpec[] {
+  const binaries = state.binaries as Binaries;
+  return [
+    ...[kubernetesEtcd(lab), podwireEtcd(lab), kubeApiserver(lab, binaries), temporalServer(lab, binaries)],
+    ...[kubeControllerManager(lab, binaries), kubeScheduler(lab, binaries)],
+    ...nodeLayouts(lab, state.nodes).flatMap((node) => [containerdPart(node), kubeletPart(lab, node, binaries)]),
+  ];
+}
