@@ -196,6 +196,12 @@ export interface RefusalRecord {
   readonly waitsForVni?: string;
 }
 
+/** As it was read. */
+export interface RecordedRefusal extends RefusalRecord {
+  /** Decimal text of etcd's mod_revision. */
+  readonly modRevision: string;
+}
+
 /** A node worker's presence: who it is and which boot it serves. */
 export interface NodeRecord {
   readonly v: number;

@@ -20,7 +20,7 @@ import {
   type Stored,
 } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired } from './desired.ts';
-import { ofRecord } from './fingerprints.ts';
+import { ofRecord, ofSelection } from './fingerprints.ts';
 import type { ControlSteps, IntentInput, IntentResult, RecordInput } from './inputs.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { tunnelsOf, wakeAfterLeaving, wakeWaiting } from './wake-waiting.ts';
@@ -175,7 +175,7 @@ async function intentFrom(
     return { kind: 'stale', reason: 'the sandbox changed' };
 
   const resolved = await withNodeConfig(deps, input.node, selection);
-  if ('code' in resolved) return { kind: 'refused', ...resolved };
+  if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };
   const record = intentRecord({ input, sandbox, vtep, selection: resolved, previous });
   if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
     return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
@@ -183,6 +183,22 @@ async function intentFrom(
   if (previous !== undefined && previous.value.phase === 'removing')
     return { kind: 'stale', reason: 'the interface is being removed' };
   return intentResult(record, await deps.records.recordIntent(record, previous));
+}
+
+/** What works is not given up because a file of the node went away: it is made anew with the text that it was made with. */
+function repairAsItWas(
+  deps: RecordDeps,
+  selection: NetworkSelection,
+  previous: Stored<AttachmentRecord> | undefined,
+): IntentResult | undefined {
+  if (previous === undefined || selection.kind !== 'cni') return undefined;
+  const { value, modRevision } = previous;
+  const isBeingRepaired =
+    value.kind === 'cni' &&
+    value.phase === 'intent' &&
+    value.result !== undefined &&
+    ofRecord(deps.hash, value).linkHash === ofSelection(deps.hash, selection, '').linkHash;
+  return isBeingRepaired ? { kind: 'recorded', generation: value.generation, modRevision } : undefined;
 }
 
 /** A definition without a configuration means a file of the pod's node; its text is kept with the intent like any other. */

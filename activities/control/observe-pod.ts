@@ -6,7 +6,7 @@ import { keepName, type Observation, type PodPresence, type WishedAttachment } f
 import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
-import type { AttachmentRecord, RefusalRecord, Stored } from '../../domain/records.ts';
+import type { AttachmentRecord, RecordedRefusal, RefusalRecord, Stored } from '../../domain/records.ts';
 import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './inputs.ts';
@@ -75,12 +75,13 @@ async function standing(
   { records }: ObserveDeps,
   podUid: string,
   desired: Desired | undefined,
-  refusals: readonly RefusalRecord[],
-): Promise<readonly RefusalRecord[]> {
-  const isOver = ({ waitsForVni, inputsHash }: RefusalRecord): boolean =>
+  refusals: readonly RecordedRefusal[],
+): Promise<readonly RecordedRefusal[]> {
+  const isOver = ({ waitsForVni, inputsHash }: RecordedRefusal): boolean =>
     waitsForVni !== undefined || (desired !== undefined && inputsHash !== desired.inputsHash);
   const over = refusals.filter(isOver);
-  for (const { interfaceName } of over) await records.deleteRefusal(podUid, interfaceName);
+  // An attempt that was given up may still get here, after a later one has refused anew.
+  for (const refusal of over) await records.deleteRefusal(podUid, refusal);
   return refusals.filter((refusal) => !over.includes(refusal));
 }
 

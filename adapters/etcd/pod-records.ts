@@ -24,7 +24,7 @@ export async function readPod(etcd: Etcd, podUid: string, node: string): Promise
   return {
     attachments: [...here, ...elsewhere.flat()].map(storedAttachment),
     sandbox: parseOptional(sandbox[0], (entry) => parseEntry(sandboxSchema, entry)),
-    refusals: refusals.map((entry) => parseEntry(refusalSchema, entry)),
+    refusals: refusals.map((entry) => ({ ...parseEntry(refusalSchema, entry), modRevision: entry.modRevision })),
     failures: failures.map((entry) => parseEntry(failureSchema, entry)),
   };
 }

@@ -48,7 +48,10 @@ export function createRecordStore(etcd: Etcd): RecordStore {
 
     putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),
     deleteRefusals: (podUid) => removeAll(etcd, keys.podRefusalsPrefix(podUid)),
-    deleteRefusal: (podUid, interfaceName) => removeIfPresent(etcd, keys.refusalKey(podUid, interfaceName)),
+    deleteRefusal: async (podUid, { interfaceName, modRevision }) => {
+      const key = keys.refusalKey(podUid, interfaceName);
+      await etcd.transact([{ key, is: 'unchanged', modRevision }], [{ remove: key }]);
+    },
 
     recordIntent: (record, previous) => recordIntent(etcd, record, previous),
     takeBackIntent: (stored) => takeBackIntent(etcd, stored),
@@ -198,6 +201,8 @@ async function recordResult(
         ? []
         : [putOperation(keys.memberKey(record.network, record.podUid, record.interfaceName), member)]),
       { remove: failureKeyOf(record) },
+      // What was refused for this interface before is no longer true; an edit that was taken back is refused after it.
+      { remove: keys.refusalKey(record.podUid, record.interfaceName) },
     ],
   );
   return applied;

@@ -10,6 +10,7 @@ import type {
   Member,
   MemberRecord,
   MeshRecord,
+  RecordedRefusal,
   RefusalRecord,
   SandboxRecord,
   Stored,
@@ -26,7 +27,7 @@ export interface PodRecords {
   readonly attachments: readonly Stored<AttachmentRecord>[];
   /** As its node published it. */
   readonly sandbox: SandboxRecord | undefined;
-  readonly refusals: readonly RefusalRecord[];
+  readonly refusals: readonly RecordedRefusal[];
   /** Why steps keep failing. */
   readonly failures: readonly FailureRecord[];
 }
@@ -52,7 +53,8 @@ export interface RecordStore {
 
   readonly putRefusal: (podUid: string, refusal: RefusalRecord) => Promise<void>;
   readonly deleteRefusals: (podUid: string) => Promise<void>;
-  readonly deleteRefusal: (podUid: string, interfaceName: string) => Promise<void>;
+  /** Unless it was written again since it was read. */
+  readonly deleteRefusal: (podUid: string, refusal: RecordedRefusal) => Promise<void>;
 
   /**
    * Writes an intent, reserving its VNI, in one transaction. `previous` is the record it replaces; without one the key must be absent.

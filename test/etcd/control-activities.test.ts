@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { createControlActivities } from '../../activities/control/index.ts';
 import type { ControlSteps, IntentInput, PodInput } from '../../activities/control/inputs.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
@@ -197,6 +198,54 @@ describe('an activity that runs twice', () => {
       status.map((entry) => `${String(entry.interface)} ${entry.state}`),
       ['a0 Attached', 'b0 Attaching'],
     );
+  });
+
+  it('forgets with a result what was refused for that interface before: a repair that was refused at first lies no longer', async () => {
+    const pod = await podWith();
+    const input = await attach(pod);
+    const [stored] = (await records.pod(pod.uid, NODE)).attachments;
+    assert.ok(stored);
+    const repair = await records.beginRepair(stored);
+    assert.ok(repair);
+    const network = stored.value.network;
+    const failure = { code: 'LinkConflict', message: 'somebody else has the name' };
+    await control.recordRefusal({ ...pod, inputsHash: input.inputsHash, interfaceName: 'red', network, failure });
+    const { modRevision } = repair;
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT, tellsMesh: false }));
+    assert.equal((await control.observePod(pod)).wished[0]?.refused, undefined);
+    await control.publishStatus({ ...pod, attached: [], detached: [] });
+    const status = cluster.pods.get(`${pod.namespace}/web`)?.publishedStatus ?? '[]';
+    assert.deepEqual(
+      (JSON.parse(status) as NetworkStatus[]).map(({ state }) => state),
+      ['Attached'],
+    );
+  });
+
+  it('repairs what a file of the node had configured with the text of then when the file is gone, and refuses it to others', async () => {
+    const pod = await podWith();
+    const ref = { kind: 'nad' as const, namespace: pod.namespace, name: 'filed' };
+    cluster.definitions.set(definitionKey(ref), { ...ref, uid: 'filed', config: '', plugin: '' });
+    const view = cluster.pods.get(`${pod.namespace}/web`);
+    assert.ok(view);
+    const annotations = { [NPWG_NETWORKS_ANNOTATION]: 'filed@f0, filed@f1' };
+    cluster.pods.set(`${pod.namespace}/web`, { ...view, annotations });
+    const text = JSON.stringify({ cniVersion: '1.0.0', name: 'filed', type: 'bridge' });
+    const store = createNodeStore(etcd);
+    await store.putNodeConfigs(NODE, { v: 1, configs: [{ file: '10.conf', name: 'filed', text }] });
+    const first = { ...(await intentOf(pod)), interfaceName: 'f0', selection: 0 };
+    const intent = await control.recordIntent(first);
+    assert.ok(intent.kind === 'recorded');
+    await control.recordResult({ ...first, modRevision: intent.modRevision, result: RESULT, tellsMesh: false });
+    await store.putNodeConfigs(NODE, undefined);
+    const [stored] = (await records.pod(pod.uid, NODE)).attachments;
+    assert.ok(stored?.value.kind === 'cni');
+    assert.equal(stored.value.configText, text);
+    const repair = await records.beginRepair(stored);
+    assert.deepEqual(await createControl().recordIntent(first), {
+      ...{ kind: 'recorded', generation: repair?.value.generation, modRevision: repair?.modRevision },
+    });
+    const other = await createControl().recordIntent({ ...first, interfaceName: 'f1', selection: 1 });
+    assert.ok(other.kind === 'refused' && /offers no files/.test(other.message), JSON.stringify(other));
   });
 
   it('refuses an intent for wishes or a sandbox that are others by now', async () => {

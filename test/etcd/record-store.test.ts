@@ -295,7 +295,14 @@ for (const [name, etcdOf] of [
       await recorded(store, intent(`${uid}-sibling`, vni, { network }));
       assert.deepEqual(await outdated(), [uid], 'its own network has it');
       await etcd.transact([], [{ remove: keys.refusalKey(uid, 'unreadable') }]);
-      await store.deleteRefusal(uid, 'red');
+      const read = (await store.pod(uid, '')).refusals.find(({ interfaceName }) => interfaceName === 'red');
+      assert.ok(read);
+      await store.putRefusal(uid, { ...refusal, waitsForVni: tunnel });
+      await store.deleteRefusal(uid, read);
+      assert.deepEqual(await outdated(), [uid], 'it was written anew since it was read');
+      const again = (await store.pod(uid, '')).refusals.find(({ interfaceName }) => interfaceName === 'red');
+      assert.ok(again);
+      await store.deleteRefusal(uid, again);
       assert.deepEqual(await outdated(), []);
       assert.deepEqual(
         (await store.pod(uid, '')).refusals.map(({ interfaceName }) => interfaceName),
