@@ -12,12 +12,15 @@ import type { Begun, ControlSteps, JoinedSteps, PodInput, RecordInput } from './
  */
 const BEGINS_WITHIN_MS = 500;
 
-/** @param steps as they are registered, with whatever is wrapped around them */
-export function joinSteps(steps: ControlSteps): JoinedSteps {
+/**
+ * @param steps as they are registered, with whatever is wrapped around them
+ * @param beginsWithinMs after its scheduling; later, only the observation is answered
+ */
+export function joinSteps(steps: ControlSteps, beginsWithinMs = BEGINS_WITHIN_MS): JoinedSteps {
   return {
     observeAndBegin: async ({ owner, ...pod }) => {
       const observation = await steps.observePod(pod);
-      if (Date.now() - Context.current().info.scheduledTimestampMs > BEGINS_WITHIN_MS) return { observation };
+      if (Date.now() - Context.current().info.scheduledTimestampMs > beginsWithinMs) return { observation };
       const begun = await begin(steps, pod, owner, observation);
       return { observation, ...(begun === undefined ? {} : { begun }) };
     },
