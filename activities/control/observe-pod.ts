@@ -1,7 +1,6 @@
 /** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { keepAll } from '../../domain/keep.ts';
-import { networkKey } from '../../domain/network-selection.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
@@ -11,7 +10,7 @@ import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.t
 import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './inputs.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
-import { wishesOf } from './wishes.ts';
+import { isAbout, isAsAsked, wishesOf } from './wishes.ts';
 
 export interface ObserveDeps extends DesiredDeps {
   readonly records: RecordStore;
@@ -114,27 +113,22 @@ function wishes(
   refusals: readonly RefusalRecord[],
 ): WishedAttachment[] {
   const records = known.map(({ value }) => value);
-  return wishesOf(deps.hash, desired, records).map(
-    ({ selection, index, interfaceName, linkHash, tunnelHash, conflict }) => {
-      const refusal = refusals.find(
-        (candidate) =>
-          candidate.interfaceName === interfaceName &&
-          candidate.inputsHash === desired.inputsHash &&
-          // Two selections may want one interface; the refusal is about one of them.
-          networkKey(candidate.network) === networkKey(selection.network),
-      );
-      const refused = conflict ?? refusal;
-      return {
-        kind: selection.kind,
-        selection: index,
-        interfaceName,
-        network: selection.network,
-        linkHash,
-        tunnelHash,
-        ...(refused === undefined ? {} : { refused: { code: refused.code, message: refused.message } }),
-      };
-    },
-  );
+  return wishesOf(deps.hash, desired, records).map((wish) => {
+    const { selection, index, interfaceName, linkHash, tunnelHash, conflict } = wish;
+    const refusal = refusals.find(
+      (candidate) => candidate.inputsHash === desired.inputsHash && isAbout(candidate, wish),
+    );
+    const refused = conflict ?? (isAsAsked(deps.hash, wish, records) ? undefined : refusal);
+    return {
+      kind: selection.kind,
+      selection: index,
+      interfaceName,
+      network: selection.network,
+      linkHash,
+      tunnelHash,
+      ...(refused === undefined ? {} : { refused: { code: refused.code, message: refused.message } }),
+    };
+  });
 }
 
 function summary(

@@ -1,7 +1,7 @@
 /** From a pod's selections to wishes: interfaces named, what two dialects both want decided. */
 import { interfaceNames } from '../../domain/interface-names.ts';
-import type { Dialect, NetworkSelection } from '../../domain/network-selection.ts';
-import type { AttachmentRecord, StepFailure } from '../../domain/records.ts';
+import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
+import type { AttachmentRecord, RefusalRecord, StepFailure } from '../../domain/records.ts';
 import { vtepOf, type Desired } from './desired.ts';
 import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
 
@@ -49,6 +49,19 @@ export function wishesOf(
     return winner === wish ? wish : { ...wish, conflict: conflictWith(wish.interfaceName, winner) };
   });
 }
+
+/** Whether a refusal is about this wish: two selections may want one interface. */
+export const isAbout = (
+  { interfaceName, network }: Pick<RefusalRecord, 'interfaceName' | 'network'>,
+  wish: Pick<Wish, 'interfaceName' | 'selection'>,
+): boolean => interfaceName === wish.interfaceName && networkKey(network) === networkKey(wish.selection.network);
+
+/** Whether it is attached just as asked: what was refused of it before, a repair for example, is over. */
+export const isAsAsked = (hash: (text: string) => string, wish: Wish, known: readonly AttachmentRecord[]): boolean =>
+  known.some(
+    (record) =>
+      record.phase === 'attached' && isAbout(record, wish) && ofRecord(hash, record).linkHash === wish.linkHash,
+  );
 
 /** The interface a selection names; empty when it leaves the name to podwire. */
 export const nameIn = (selection: NetworkSelection): string =>

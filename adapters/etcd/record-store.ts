@@ -201,8 +201,6 @@ async function recordResult(
         ? []
         : [putOperation(keys.memberKey(record.network, record.podUid, record.interfaceName), member)]),
       { remove: failureKeyOf(record) },
-      // What was refused for this interface before is no longer true; an edit that was taken back is refused after it.
-      { remove: keys.refusalKey(record.podUid, record.interfaceName) },
     ],
   );
   return applied;

@@ -200,7 +200,7 @@ describe('an activity that runs twice', () => {
     );
   });
 
-  it('forgets with a result what was refused for that interface before: a repair that was refused at first lies no longer', async () => {
+  it('shows no refusal of what is attached just as asked: a repair that was refused at first', async () => {
     const pod = await podWith();
     const input = await attach(pod);
     const [stored] = (await records.pod(pod.uid, NODE)).attachments;
