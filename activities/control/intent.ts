@@ -1,0 +1,231 @@
+/** The intent of an attachment: made from the pod's wish as it is now, and written before the first side effect. */
+import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
+import { configProblems } from '../../domain/cni/definition-check.ts';
+import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
+import type { FailureCode } from '../../domain/failures.ts';
+import { attachmentKey } from '../../domain/keys.ts';
+import { lastGoodOf, tunnelsLeft } from '../../domain/last-good.ts';
+import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
+import { isExecPlace } from '../../domain/place.ts';
+import type { IntentOutcome } from '../../domain/ports/record-store.ts';
+import {
+  EXEC_NETNS,
+  RECORD_VERSION,
+  tunnelOf,
+  type AttachmentRecord,
+  type SandboxRecord,
+  type Stored,
+} from '../../domain/records.ts';
+import { readDesired, vtepOf, type Desired } from './desired.ts';
+import { ofRecord, ofSelection } from './fingerprints.ts';
+import type { IntentInput, IntentResult } from './inputs.ts';
+import type { ObserveDeps } from './observe-pod.ts';
+import { nameIn } from './wishes.ts';
+
+/** Reads the wish again and writes the intent, as `ControlSteps.recordIntent`. */
+export async function recordIntent(deps: ObserveDeps, input: IntentInput): Promise<IntentResult> {
+  const key = attachmentKey({ ...input, podUid: input.uid });
+  const observed = deps.recent.get(input.uid, input.inputsHash);
+  // A first intent is written if there is still none: what the observation saw is enough to try it.
+  if (observed !== undefined && !observed.recorded.attachments.some((stored) => stored.key === key)) {
+    const { desired, recorded } = observed;
+    const result = await intentFrom(deps, input, { desired, published: recorded.sandbox, previous: undefined });
+    if (result.kind !== 'stale') return result;
+  }
+  if (observed === undefined) {
+    const [reading, recorded] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
+    const { attachments, sandbox: published } = recorded;
+    const previous = attachments.find((stored) => stored.key === key);
+    return intentFrom(deps, input, { desired: reading?.beside(attachments), published, previous });
+  }
+  const [published, previous] = await Promise.all([
+    isExecPlace(input.node) ? undefined : deps.records.sandbox(input.node, input.uid),
+    deps.records.attachment(key),
+  ]);
+  return intentFrom(deps, input, { desired: observed.desired, published, previous });
+}
+
+interface IntentBasis {
+  readonly desired: Desired | undefined;
+  readonly published: SandboxRecord | undefined;
+  readonly previous: Stored<AttachmentRecord> | undefined;
+}
+
+async function intentFrom(
+  deps: ObserveDeps,
+  input: IntentInput,
+  { desired, published, previous }: IntentBasis,
+): Promise<IntentResult> {
+  if (desired === undefined || desired.inputsHash !== input.inputsHash)
+    return { kind: 'stale', reason: 'the pod or its networks changed' };
+  const selection = selectionOf(desired, input);
+  const vtep = vtepOf(desired.pod);
+  if (selection === undefined || vtep === undefined)
+    return { kind: 'stale', reason: 'the network is not wished any more' };
+  const sandbox = isExecPlace(input.node) ? sandboxInApi(desired) : published;
+  if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
+    return { kind: 'stale', reason: 'the sandbox changed' };
+
+  const resolved = await withNodeConfig(deps, input.node, selection);
+  if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };
+  const record = intentRecord({ input, sandbox, vtep, selection: resolved, previous });
+  if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
+    return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
+  }
+  if (previous !== undefined && previous.value.phase === 'removing')
+    return { kind: 'stale', reason: 'the interface is being removed' };
+  return intentResult(record, await deps.records.recordIntent(record, previous));
+}
+
+/** What works is not given up because a file of the node went away: it is made anew with the text that it was made with. */
+function repairAsItWas(
+  deps: ObserveDeps,
+  selection: NetworkSelection,
+  previous: Stored<AttachmentRecord> | undefined,
+): IntentResult | undefined {
+  if (previous === undefined || selection.kind !== 'cni') return undefined;
+  const { value, modRevision } = previous;
+  const isBeingRepaired =
+    value.kind === 'cni' &&
+    value.phase === 'intent' &&
+    value.result !== undefined &&
+    ofRecord(deps.hash, value).linkHash === ofSelection(deps.hash, selection, '').linkHash;
+  return isBeingRepaired ? { kind: 'recorded', generation: value.generation, modRevision } : undefined;
+}
+
+/** A definition without a configuration means a file of the pod's node; its text is kept with the intent like any other. */
+async function withNodeConfig(
+  { records, settings }: ObserveDeps,
+  node: string,
+  selection: NetworkSelection,
+): Promise<NetworkSelection | { readonly code: FailureCode; readonly message: string }> {
+  if (selection.kind !== 'cni' || selection.config.text !== '') return selection;
+  const { dialect, network, cni, config } = selection;
+  const offered = await records.nodeConfigs(node);
+  const found = configNamed(offered, network.name);
+  if (found === undefined) return { code: 'CniConfigInvalid', message: noNodeConfig(node, network.name, offered) };
+  const source = { uid: config.uid, text: found.text };
+  const { capabilityArgs } = cni;
+  const check = {
+    dialect,
+    network: network.name,
+    fallbackName: network.name,
+    capabilityArgs,
+    policy: settings.cniPolicy,
+  };
+  const problems = configProblems(source, check);
+  if (problems.length === 0) return { ...selection, config: source };
+  const why = problems.map(({ message }) => message).join('; ');
+  return { code: 'CniConfigInvalid', message: `file ${found.file} of node ${node}: ${why}` };
+}
+
+/** The selection behind a wish; under equal inputs its place is the same. */
+function selectionOf({ parsed }: Desired, { interfaceName, selection }: IntentInput): NetworkSelection | undefined {
+  if (selection === undefined) return parsed.selections.find((candidate) => nameIn(candidate) === interfaceName);
+  const found = parsed.selections[selection];
+  return found !== undefined && ['', interfaceName].includes(nameIn(found)) ? found : undefined;
+}
+
+function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentResult {
+  switch (outcome.kind) {
+    case 'recorded':
+      return { kind: 'recorded', generation: record.generation, modRevision: outcome.stored.modRevision };
+    case 'raced':
+      return { kind: 'stale', reason: 'the record was written by somebody else' };
+    case 'vni-taken':
+      return {
+        kind: 'refused',
+        code: 'VniTaken',
+        waitsForVni: outcome.tunnel,
+        message: `${askedFor(record)} belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
+      };
+    case 'vni-fixed':
+      return {
+        kind: 'refused',
+        code: 'VniFixed',
+        message: `${askedFor(record)} differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
+      };
+  }
+}
+
+function askedFor(record: AttachmentRecord): string {
+  const network = `network ${networkKey(record.network)}`;
+  return record.kind === 'vxlan' ? `${network}: id=${record.link.vni} (UDP port ${record.link.dstPort})` : network;
+}
+
+type SandboxParts = Pick<SandboxRecord, 'sandboxId' | 'bootId' | 'netns'> & { readonly agent?: AgentIdentity };
+
+function sandboxInApi({ pod }: Desired): SandboxParts | undefined {
+  const sandboxId = execSandboxId(pod);
+  const agent = runningAgent(pod);
+  if (sandboxId === undefined || agent === undefined) return undefined;
+  return { sandboxId, bootId: '', netns: EXEC_NETNS, agent };
+}
+
+interface IntentParts {
+  readonly input: IntentInput;
+  readonly sandbox: SandboxParts;
+  readonly vtep: string;
+  readonly selection: NetworkSelection;
+  readonly previous: Stored<AttachmentRecord> | undefined;
+}
+
+function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts): AttachmentRecord {
+  const { interfaceName } = input;
+  const base = {
+    v: RECORD_VERSION,
+    podUid: input.uid,
+    namespace: input.namespace,
+    name: input.name,
+    node: input.node,
+    sandboxId: sandbox.sandboxId,
+    bootId: sandbox.bootId,
+    netns: sandbox.netns,
+    ...(sandbox.agent === undefined ? {} : { agent: sandbox.agent }),
+    network: selection.network,
+    interfaceName,
+    owner: input.owner,
+    generation: (previous?.value.generation ?? 0) + 1,
+    phase: 'intent' as const,
+    // A link that was made before stays ours to remove while it is being changed.
+    ...(previous?.value.result === undefined ? {} : { result: previous.value.result }),
+  };
+  if (selection.kind === 'vxlan') {
+    const replaces = replacedBy(selection, previous?.value);
+    const lastGood = lastGoodOf(previous?.value, selection.network);
+    return {
+      ...base,
+      kind: 'vxlan',
+      link: selection.link,
+      ...(replaces.length === 0 ? {} : { replaces }),
+      ...(lastGood === undefined ? {} : { lastGood }),
+      vtep,
+    };
+  }
+  const { dialect, cni, config } = selection;
+  const named = { ...cni, interfaceName };
+  return { ...base, kind: 'cni', dialect, cni: named, definitionUid: config.uid, configText: config.text };
+}
+
+/** Tunnels of the network that the interface may still have on the host. */
+function replacedBy(selection: VxlanSelection, previous: AttachmentRecord | undefined): readonly string[] {
+  if (previous?.kind !== 'vxlan' || networkKey(previous.network) !== networkKey(selection.network)) return [];
+  return tunnelsLeft(previous, tunnelOf(selection));
+}
+
+/** True when this very intent was written before: by this attempt's predecessor, or by a run that was interrupted. */
+function isSameIntent(deps: ObserveDeps, known: AttachmentRecord, wanted: AttachmentRecord): boolean {
+  return (
+    known.phase === 'intent' &&
+    known.agent?.containerId === wanted.agent?.containerId &&
+    networkKey(known.network) === networkKey(wanted.network) &&
+    ofRecord(deps.hash, known).linkHash === ofRecord(deps.hash, wanted).linkHash &&
+    isSameConfig(known, wanted)
+  );
+}
+
+/** A definition that was corrected while its attachment failed is what the next attempt is for. */
+function isSameConfig(known: AttachmentRecord, wanted: AttachmentRecord): boolean {
+  if (known.kind !== 'cni' || wanted.kind !== 'cni') return true;
+  return known.configText === wanted.configText && known.definitionUid === wanted.definitionUid;
+}
