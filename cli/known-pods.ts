@@ -1,5 +1,6 @@
 /** Pods of one name that podwire has anything of: also those whose run has ended, and those whose name has gone to another pod. */
 import type { Entry, Etcd } from '../adapters/etcd/client.ts';
+import { podUidBelow } from '../adapters/etcd/record-entries.ts';
 import { markSchema, parseEntry, refusalSchema } from '../adapters/etcd/schemas.ts';
 import { marksPrefix, refusalsPrefix } from '../domain/keys.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
@@ -26,7 +27,7 @@ export async function podsInEtcd(
       try {
         const { namespace, name, node: nodeName = '' } = read(entry);
         if (namespace !== pod.namespace || name !== pod.name) continue;
-        const uid = entry.key.slice(prefix.length).split('/', 1)[0] ?? '';
+        const uid = podUidBelow(prefix, entry);
         found.push({ uid, namespace, name, ...(nodeName === '' ? {} : { nodeName }) });
       } catch (error) {
         onBroken((error as Error).message);

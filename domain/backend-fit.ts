@@ -12,7 +12,7 @@ export function fitForBackend(
   backend: Backend,
   settings: AgentSettings,
 ): ParsedSelections {
-  if (backend === 'node' || pod.hostNetwork) return parsed;
+  if (backend === 'node') return parsed;
   const hasAgent = (pod.agents ?? []).some(({ role }) => role === 'main');
   const problems: SelectionProblem[] = [];
   const keep = [...parsed.keep];

@@ -82,7 +82,7 @@ export function desiredInputs(
     foreign: parts.flatMap(({ foreign }) => foreign ?? []),
     reserved: [...new Set(parts.flatMap(({ reserved }) => reserved ?? []))].filter(isGeneratedName).sort(),
   };
-  const parsed = fitForNetwork(fitForBackend(all, pod, backend, settings.agents), pod);
+  const parsed = fitForBackend(fitForNetwork(all, pod), pod, backend, settings.agents);
   const agents = agentInputs(pod, backend);
   const asked = {
     v: INPUTS_VERSION,

@@ -38,7 +38,7 @@ export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/$
 
 export const tunnelKey = (tunnel: string): string => `${ROOT}/vnis/${tunnel}`;
 
-export const vniKey = (dstPort: number, vni: number): string => `${ROOT}/vnis/${dstPort}/${vni}`;
+export const vniKey = (dstPort: number, vni: number): string => tunnelKey(`${dstPort}/${vni}`);
 
 export const refusalsPrefix = (): string => `${ROOT}/refusals/`;
 export const podRefusalsPrefix = (podUid: string): string => `${ROOT}/refusals/${podUid}/`;

@@ -1,5 +1,5 @@
 /** What led from one reading of a network's membership to a later one, as far as forwarding is concerned. Pure. */
-import { addressOf } from './neighbours.ts';
+import { addressOf } from './cidr.ts';
 import type { Member } from './records.ts';
 
 export interface MembershipChange {

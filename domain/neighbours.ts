@@ -1,4 +1,5 @@
 /** Static neighbours of VXLAN devices that do not flood: who has an address is known from the membership, nobody has to ask. Pure. */
+import { addressOf } from './cidr.ts';
 import { isUnicast, reachable, type ForwardingWish } from './fdb.ts';
 
 export interface Neighbour {
@@ -12,9 +13,6 @@ export interface NeighbourChange {
   readonly set: readonly Neighbour[];
   readonly remove: readonly Neighbour[];
 }
-
-/** Of a member's `address/prefix`, what its neighbours know. */
-export const addressOf = (cidr: string): string => cidr.split('/')[0] ?? '';
 
 /** The neighbours a member's device should have: each address of each other member; none on a device that floods. */
 export function wishedNeighbours(wish: ForwardingWish): Neighbour[] {

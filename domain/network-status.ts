@@ -8,10 +8,8 @@ import {
 } from './network-selection.ts';
 import type { AttachmentRecord, FailureRecord, StepFailure } from './records.ts';
 import { DRIFT_REMAINS, remainsOf } from './sweep/remaining-drift.ts';
-import { isJsonList, isJsonObject, member, parseStrictJson } from './strict-json.ts';
-
-/** Kubernetes allows 256 KiB for all annotations of an object. */
-const MAX_STATUS_BYTES = 256 * 1024;
+import { statusEntries } from './status-entries.ts';
+import { isJsonList, isJsonObject, member } from './strict-json.ts';
 
 export interface NetworkStatus {
   /** `scope/name`; for a mistake in the annotation the name as written. */
@@ -104,8 +102,7 @@ const NOT_OWN: readonly unknown[] = ['Refused', 'Foreign'] satisfies readonly Ne
 
 /** Links that a published status lists as podwire's own; what was refused belongs to somebody else. Total. */
 export function publishedLinks(status: string | undefined): OwnLink[] {
-  const json = status === undefined ? undefined : parseStrictJson(status, { maxBytes: MAX_STATUS_BYTES });
-  const entries = json?.ok === true && isJsonList(json.value) ? json.value.filter(isJsonObject) : [];
+  const entries = statusEntries(status).filter(isJsonObject);
   return entries.flatMap((entry): OwnLink[] => {
     const [interfaceName, mac, ips] = [member(entry, 'interface'), member(entry, 'mac'), member(entry, 'ips')];
     const state = member(entry, 'state');

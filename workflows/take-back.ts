@@ -2,7 +2,7 @@
 import type { RecordInput } from '../activities/control/inputs.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
-import { control, controlStep, nodeStep, type NodeStep, type RunContext } from './context.ts';
+import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
 import { attachStep } from './link-steps.ts';
 import { Refused } from './outcome.ts';
 
@@ -27,11 +27,7 @@ export type TakenBack = 'back' | 'refused' | 'nothing';
 export async function takeBackEdit(
   context: RunContext,
   { network, ...link }: EditedLink,
-  onTrouble: (
-    step: string,
-    generation: number,
-    ...trouble: Parameters<NodeStep<unknown>['onTrouble']>
-  ) => Promise<void>,
+  onTrouble: (step: string, generation: number, trouble: Trouble) => Promise<void>,
 ): Promise<TakenBack | undefined> {
   const { node, sandboxId, interfaceName } = link;
   const input: RecordInput = { ...context.pod, ...link, modRevision: '' };

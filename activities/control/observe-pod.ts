@@ -10,7 +10,7 @@ import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.t
 import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './inputs.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
-import { isAbout, isAsAsked, wishesOf } from './wishes.ts';
+import { isAbout, standingRefusals, wishesOf } from './wishes.ts';
 
 export interface ObserveDeps extends DesiredDeps {
   readonly records: RecordStore;
@@ -30,7 +30,7 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const isWhereExpected = reading === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
     const desired = reading?.beside(recorded.attachments);
-    const refusals = await standing(deps, input.uid, desired, recorded.refusals);
+    const refusals = await forgetOver(deps, input.uid, desired, recorded.refusals);
     if (desired !== undefined) deps.recent.put(desired, recorded);
     return observationOf(deps, desired, node, { ...recorded, refusals });
   };
@@ -70,7 +70,7 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
  * Refusals that still say something. What waits for a VNI is decided anew each time: to whom the VNI belongs by now, the intent's
  * transaction knows best. What was refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
  */
-async function standing(
+async function forgetOver(
   { records }: ObserveDeps,
   podUid: string,
   desired: Desired | undefined,
@@ -113,12 +113,11 @@ function wishes(
   refusals: readonly RefusalRecord[],
 ): WishedAttachment[] {
   const records = known.map(({ value }) => value);
-  return wishesOf(deps.hash, desired, records).map((wish) => {
+  const wished = wishesOf(deps.hash, desired, records);
+  const standing = standingRefusals(deps.hash, refusals, desired, wished, records);
+  return wished.map((wish) => {
     const { selection, index, interfaceName, linkHash, tunnelHash, conflict } = wish;
-    const refusal = refusals.find(
-      (candidate) => candidate.inputsHash === desired.inputsHash && isAbout(candidate, wish),
-    );
-    const refused = conflict ?? (isAsAsked(deps.hash, wish, records) ? undefined : refusal);
+    const refused = conflict ?? standing.find((refusal) => isAbout(refusal, wish));
     return {
       kind: selection.kind,
       selection: index,

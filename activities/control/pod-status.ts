@@ -16,7 +16,7 @@ import { isTakenFrom, RECORD_VERSION, type AttachmentRecord, type FailureRecord 
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
 import { wakeReason } from './wake-waiting.ts';
-import { isAbout, isAsAsked, wishesOf, type Wish } from './wishes.ts';
+import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PodInput, PublishInput } from './inputs.ts';
 
@@ -66,15 +66,12 @@ interface Basis {
 }
 
 async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
-  const { pod, inputsHash } = reading;
+  const { pod } = reading;
   const recorded = await deps.records.pod(pod.uid, placeOf(pod, deps.settings.agents.backend));
   const desired = reading.beside(recorded.attachments);
   const known = recorded.attachments.map(({ value }) => value);
   const wishes = wishesOf(deps.hash, desired, known);
-  const asAsked = wishes.filter((wish) => isAsAsked(deps.hash, wish, known));
-  const current = recorded.refusals.filter(
-    (refusal) => refusal.inputsHash === inputsHash && !asAsked.some((wish) => isAbout(refusal, wish)),
-  );
+  const current = standingRefusals(deps.hash, recorded.refusals, desired, wishes, known);
   const revisions = new Map(recorded.attachments.map(({ value, modRevision }) => [value, modRevision]));
   return {
     desired,

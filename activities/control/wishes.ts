@@ -56,12 +56,23 @@ export const isAbout = (
   wish: Pick<Wish, 'interfaceName' | 'selection'>,
 ): boolean => interfaceName === wish.interfaceName && networkKey(network) === networkKey(wish.selection.network);
 
-/** Whether it is attached just as asked: what was refused of it before, a repair for example, is over. */
-export const isAsAsked = (hash: (text: string) => string, wish: Wish, known: readonly AttachmentRecord[]): boolean =>
-  known.some(
-    (record) =>
-      record.phase === 'attached' && isAbout(record, wish) && ofRecord(hash, record).linkHash === wish.linkHash,
+/** Refusals to these inputs that still hold: once a wish is attached just as asked, what was refused of it before, a repair for example, is over. */
+export function standingRefusals<R extends RefusalRecord>(
+  hash: (text: string) => string,
+  refusals: readonly R[],
+  { inputsHash }: Pick<Desired, 'inputsHash'>,
+  wishes: readonly Wish[],
+  known: readonly AttachmentRecord[],
+): readonly R[] {
+  const isAsAsked = (wish: Wish): boolean =>
+    known.some(
+      (record) =>
+        record.phase === 'attached' && isAbout(record, wish) && ofRecord(hash, record).linkHash === wish.linkHash,
+    );
+  return refusals.filter(
+    (refusal) => refusal.inputsHash === inputsHash && !wishes.some((wish) => isAbout(refusal, wish) && isAsAsked(wish)),
   );
+}
 
 /** The interface a selection names; empty when it leaves the name to podwire. */
 export const nameIn = (selection: NetworkSelection): string =>

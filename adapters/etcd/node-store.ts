@@ -4,7 +4,7 @@ import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, FailureRecord, Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
-import { putOperation, storedAttachment, unchanged } from './record-entries.ts';
+import { podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
 import {
   cniResultSchema,
   failureSchema,
@@ -35,7 +35,7 @@ export function createNodeStore(etcd: Etcd): NodeStore {
       const prefix = keys.membersPrefix(network);
       return list(prefix, (entry) => ({
         ...parseEntry(memberSchema, entry),
-        podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
+        podUid: podUidBelow(prefix, entry),
       }));
     },
     readMesh: (network) => readMesh(etcd, network),

@@ -13,6 +13,10 @@ export const unchanged = ({ key, modRevision }: Pick<Entry, 'key' | 'modRevision
 export const failureKeyOf = (record: AttachmentRecord): string => keys.failureKey(record.podUid, record.interfaceName);
 export const podNodeKeyOf = (record: AttachmentRecord): string => keys.podNodeKey(record.podUid, record.node);
 
+/** Of keys that have the pod's UID right behind their prefix. */
+export const podUidBelow = (prefix: string, { key }: Pick<Entry, 'key'>): string =>
+  key.slice(prefix.length).split('/', 1)[0] ?? '';
+
 export function parseOptional<T>(entry: Entry | undefined, parse: (entry: Entry) => T): T | undefined {
   return entry === undefined ? undefined : parse(entry);
 }

@@ -22,6 +22,7 @@ import {
   memberOf,
   parseOptional,
   podNodeKeyOf,
+  podUidBelow,
   putOperation,
   storedAttachment,
   unchanged,
@@ -71,7 +72,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       const { entries } = await etcd.list(prefix);
       return entries.map((entry) => ({
         ...parseEntry(memberSchema, entry),
-        podUid: entry.key.slice(prefix.length).split('/')[0] ?? '',
+        podUid: podUidBelow(prefix, entry),
       }));
     },
     mesh: async (network) => (await readMesh(etcd, network))?.value,

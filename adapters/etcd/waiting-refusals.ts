@@ -3,6 +3,7 @@ import * as keys from '../../domain/keys.ts';
 import type { WaitingPod } from '../../domain/ports/record-store.ts';
 import { isTakenFrom, type RefusalRecord } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
+import { podUidBelow } from './record-entries.ts';
 import { parseEntry, refusalSchema } from './schemas.ts';
 
 /**
@@ -18,7 +19,7 @@ export async function listOutdatedRefusals(etcd: Etcd, tunnels?: readonly string
     if (tunnel === undefined || network === undefined || tunnels?.includes(tunnel) === false) continue;
     if (!owners.has(tunnel)) owners.set(tunnel, (await etcd.get(keys.tunnelKey(tunnel)))?.value);
     if (isTakenFrom(network, owners.get(tunnel))) continue;
-    const uid = entry.key.slice(prefix.length).split('/', 1)[0] ?? '';
+    const uid = podUidBelow(prefix, entry);
     pods.set(uid, { uid, namespace: namespace ?? '', name: name ?? '', tunnel });
   }
   return [...pods.values()];

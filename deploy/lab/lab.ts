@@ -157,10 +157,12 @@ function describe(state: LabState): Lab {
     controlNetnsPath: layout.controlNetnsPath,
     controlAddress: CONTROL_ADDRESS,
     nodes: nodeLayouts(layout, state.nodes).map((node) => {
-      const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, ...cni } = node;
-      const { cniLibDir, cniBinDir, cniNetworksDir } = cni;
-      const dirs = { cniLibDir, cniBinDir, cniNetworksDir };
-      return { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, ...dirs };
+      const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath } = node;
+      const { cniLibDir, cniBinDir, cniNetworksDir } = node;
+      return {
+        ...{ name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath },
+        ...{ cniLibDir, cniBinDir, cniNetworksDir },
+      };
     }),
     kubeconfigs: {
       admin: kubeconfigPath(layout, 'admin'),

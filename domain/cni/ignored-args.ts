@@ -1,4 +1,5 @@
 /** Whether plugins did what a pod asked of them: to declare a capability is a promise, the kernel shows the result. */
+import { addressOf } from '../cidr.ts';
 import type { CniCapabilityArgs } from './attachment.ts';
 
 export interface GivenLink {
@@ -18,5 +19,3 @@ export function ignoredArgs(asked: CniCapabilityArgs, given: GivenLink): string 
   if (missing.length === 0) return undefined;
   return `ips ${missing.join(', ')} were asked for, the interface has ${given.addresses.join(', ') || 'no address'}`;
 }
-
-const addressOf = (cidr: string): string => cidr.split('/', 1)[0] ?? cidr;

@@ -7,7 +7,8 @@ import { publishedLinks, type OwnLink } from '../network-status.ts';
 import { isDnsLabel } from '../openvnf/names.ts';
 import type { PodView } from '../pod-view.ts';
 import { isJsonObject, member } from '../strict-json.ts';
-import { isOwnEntry, npwgEntries, textOf } from './own-entry.ts';
+import { statusEntries } from '../status-entries.ts';
+import { isOwnEntry, textOf } from './own-entry.ts';
 
 const MAX_FOREIGN = 128;
 /** Two names of Kubernetes objects and the slash between them. */
@@ -26,7 +27,7 @@ export interface ForeignEntry extends ForeignAttachment {
  */
 export function foreignEntries(pod: PodView, recorded: readonly OwnLink[] = []): ForeignEntry[] {
   const own = [...publishedLinks(pod.publishedStatus), ...recorded];
-  return npwgEntries(pod.npwgStatus)
+  return statusEntries(pod.npwgStatus)
     .filter(isJsonObject)
     .flatMap((entry): ForeignEntry[] => {
       const name = textOf(entry, 'name').slice(0, MAX_NAME);

@@ -2,12 +2,14 @@
  * NPWG's `network-status` annotation (specification 1.3, §5.3): podwire's entries are a projection of its records, merged per entry;
  * those of other runtimes stay as they are.
  */
+import { addressOf } from '../cidr.ts';
 import { CLUSTER_SCOPE } from '../network-selection.ts';
 import type { AttachmentRecord, CniAttachmentRecord, DnsResult, LinkResult } from '../records.ts';
 import { isJsonObject } from '../strict-json.ts';
 import type { JsonObject } from '../cni/attachment.ts';
 import { recordedLinks, type OwnLink } from '../network-status.ts';
-import { isOwnEntry, npwgEntries, textOf } from './own-entry.ts';
+import { statusEntries } from '../status-entries.ts';
+import { isOwnEntry, textOf } from './own-entry.ts';
 
 /**
  * @param current the annotation as it stands
@@ -19,7 +21,7 @@ export function mergedNpwgStatus(
   own: readonly OwnLink[],
   records: readonly AttachmentRecord[],
 ): string | undefined {
-  const entries = npwgEntries(current);
+  const entries = statusEntries(current);
   const links = [...own, ...recordedLinks(records)];
   const foreign = entries.filter((entry) => !isJsonObject(entry) || !isOwnEntry(entry, links));
   // What is recorded under the interface of another runtime is of an earlier sandbox.
@@ -45,7 +47,7 @@ function statusEntry({ network, interfaceName, cni }: CniAttachmentRecord, resul
   return {
     name: `${namespaceOf(network.scope)}/${network.name}`,
     interface: interfaceName,
-    ips: addresses.map((address) => address.split('/')[0] ?? address),
+    ips: addresses.map(addressOf),
     mac,
     mtu,
     default: false,

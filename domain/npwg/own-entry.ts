@@ -2,17 +2,10 @@
  * Which entries of the pod's NPWG status are podwire's. The interface alone does not tell: when a pod's sandbox is made anew, another
  * runtime may attach under the same name and write the whole status, while podwire's own still speaks of the old sandbox.
  */
-import type { JsonObject, JsonValue } from '../cni/attachment.ts';
+import { addressOf } from '../cidr.ts';
+import type { JsonObject } from '../cni/attachment.ts';
 import type { OwnLink } from '../network-status.ts';
-import { isJsonList, member, parseStrictJson } from '../strict-json.ts';
-
-const MAX_STATUS_BYTES = 256 * 1024;
-
-/** What the annotation lists, in its order. Total: one that cannot be read lists nothing. */
-export function npwgEntries(status: string | undefined): readonly JsonValue[] {
-  const json = status === undefined ? undefined : parseStrictJson(status, { maxBytes: MAX_STATUS_BYTES });
-  return json?.ok === true && isJsonList(json.value) ? json.value : [];
-}
+import { isJsonList, member } from '../strict-json.ts';
 
 /** Text of an entry's member; empty when it has none. */
 export function textOf(entry: JsonObject, key: string): string {
@@ -41,4 +34,4 @@ function ipsOf(entry: JsonObject): readonly string[] | undefined {
 }
 
 /** Some write the prefix, some do not. */
-const addressSet = (ips: readonly string[]): string => [...new Set(ips.map((ip) => ip.split('/')[0]))].sort().join(' ');
+const addressSet = (ips: readonly string[]): string => [...new Set(ips.map(addressOf))].sort().join(' ');
