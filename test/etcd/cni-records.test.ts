@@ -1,28 +1,23 @@
 /** Records of both kinds, and of both releases, side by side on a real etcd. */
 import assert from 'node:assert/strict';
-import { after, before as prepare, describe, it } from 'node:test';
-import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { before as prepare, describe, it } from 'node:test';
+import type { Etcd } from '../../adapters/etcd/client.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { etcdForTests } from './etcd-for-tests.ts';
 import { cniIntent, intent, memberOf, RESULT } from './some-records.ts';
 
 describe('records', () => {
-  let server: EtcdServer;
+  const real = etcdForTests();
   let etcd: Etcd;
   let store: RecordStore;
-  prepare(async () => {
-    server = await startEtcd();
-    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+  prepare(() => {
+    etcd = real.etcd;
     store = createRecordStore(etcd);
-  });
-  after(async () => {
-    etcd.close();
-    await server.stop();
   });
 
   let numbers = 0;

@@ -1,14 +1,9 @@
 /** The orchestrator's activities on a real etcd: run twice, or twice at once, as Temporal may do, they leave one state. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { createControlActivities } from '../../activities/control/index.ts';
+import { before, describe, it } from 'node:test';
 import type { ControlSteps, IntentInput, PodInput } from '../../activities/control/inputs.ts';
-import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
-import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
-import { md5 } from '../../adapters/hash/md5.ts';
-import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import type { NetworkStatus } from '../../domain/network-status.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
@@ -16,14 +11,14 @@ import type { PodView } from '../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { controlOver } from './control-over.ts';
+import { etcdForTests } from './etcd-for-tests.ts';
 import { RESULT } from './some-records.ts';
 
 const NODE = 'n1';
 
 describe('an activity that runs twice', () => {
-  let server: EtcdServer;
-  let etcd: Etcd;
+  const real = etcdForTests();
   let records: RecordStore;
   let control: ControlSteps;
   /** Another orchestrator, which has observed nothing. */
@@ -33,31 +28,14 @@ describe('an activity that runs twice', () => {
   /** What the mesh of the pod's network was told; each pod has a namespace of its own. */
   const told = ({ namespace }: PodInput): string[] =>
     meshSignals.filter(({ scope }) => scope === namespace).map(({ reason }) => reason);
-  before(async () => {
-    server = await startEtcd();
-    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
-    records = createRecordStore(etcd);
+  before(() => {
+    records = createRecordStore(real.etcd);
     createControl = () =>
-      createControlActivities({
-        ...{
-          cluster,
-          records,
-          ip: ipCodec,
-          settings: DEFAULT_DIALECT_SETTINGS,
-          hash: inputsHash,
-          md5,
-          nodeGoneSeconds: 1,
-        },
-        signals: {
-          membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
-          podChanged: async () => undefined,
-        },
+      controlOver(records, cluster, {
+        membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
+        podChanged: async () => undefined,
       });
     control = createControl();
-  });
-  after(async () => {
-    etcd.close();
-    await server.stop();
   });
 
   let pods = 0;
@@ -230,7 +208,7 @@ describe('an activity that runs twice', () => {
     const annotations = { [NPWG_NETWORKS_ANNOTATION]: 'filed@f0, filed@f1' };
     cluster.pods.set(`${pod.namespace}/web`, { ...view, annotations });
     const text = JSON.stringify({ cniVersion: '1.0.0', name: 'filed', type: 'bridge' });
-    const store = createNodeStore(etcd);
+    const store = createNodeStore(real.etcd);
     await store.putNodeConfigs(NODE, { v: 1, configs: [{ file: '10.conf', name: 'filed', text }] });
     const first = { ...(await intentOf(pod)), interfaceName: 'f0', selection: 0 };
     const intent = await control.recordIntent(first);
@@ -296,7 +274,7 @@ describe('an activity that runs twice', () => {
     assert.ok(await control.forgetAttachment({ ...input, tellsMesh: true }));
     assert.ok(await control.forgetAttachment({ ...input, tellsMesh: true }));
     assert.deepEqual(told(input), ['a member joined', 'a member left']);
-    const left = (await etcd.keys('/podwire/')).filter((key) => key.includes(input.uid));
+    const left = (await real.etcd.keys('/podwire/')).filter((key) => key.includes(input.uid));
     assert.deepEqual(left, [`/podwire/sandboxes/${NODE}/${input.uid}`]);
   });
 

@@ -1,35 +1,25 @@
 /** Who is behind in a mesh, on a real etcd: written by mesh runs, and by nodes that take themselves out of it. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { createMeshActivities } from '../../activities/control/mesh.ts';
 import type { RecordDeps } from '../../activities/control/attachment-records.ts';
-import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { meshStateKey } from '../../domain/keys.ts';
 import { writeOf } from '../../domain/mesh-record.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { etcdForTests } from './etcd-for-tests.ts';
 import { intent, memberOf, RESULT } from './some-records.ts';
 
 describe('the record of a mesh', () => {
-  let server: EtcdServer;
-  let etcd: Etcd;
-  before(async () => {
-    server = await startEtcd();
-    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
-  });
-  after(async () => {
-    etcd.close();
-    await server.stop();
-  });
+  const real = etcdForTests();
 
   let networks = 0;
   /** A network with a member on each of these nodes. */
   async function meshOf(...nodes: string[]) {
     const uid = `mesh-${(networks += 1)}`;
     const network: NetworkRef = { scope: uid, name: 'red' };
-    const records = createRecordStore(etcd);
+    const records = createRecordStore(real.etcd);
     for (const node of nodes) {
       const record = intent(`${uid}-${node}`, 7_000 + networks, { node, network });
       const outcome = await records.recordIntent(record);
@@ -37,7 +27,7 @@ describe('the record of a mesh', () => {
       assert.ok(await records.recordResult(outcome.stored, RESULT, memberOf(record)));
     }
     const { recordMesh } = createMeshActivities({ records } as RecordDeps);
-    const store = createNodeStore(etcd);
+    const store = createNodeStore(real.etcd);
     return {
       ...{ network, store },
       ends: (...behind: string[]) => recordMesh({ v: 1, ...network, behind }),
@@ -79,7 +69,7 @@ describe('the record of a mesh', () => {
 
   it('of an older orchestrator is taken for what it is', async () => {
     const mesh = await meshOf('n1');
-    await etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":["n1"]}' }]);
+    await real.etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":["n1"]}' }]);
     await mesh.store.caughtUp(mesh.network, 'n1', writeOf(await mesh.now()));
     assert.deepEqual((await mesh.now()).value, { v: 1, behind: [] });
   });
@@ -104,7 +94,7 @@ describe('the record of a mesh', () => {
 
   it('is written anew when it cannot be read', async () => {
     const mesh = await meshOf('n1');
-    await etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":7}' }]);
+    await real.etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":7}' }]);
     await mesh.ends();
     assert.deepEqual((await mesh.now()).value.behind, []);
   });

@@ -1,11 +1,10 @@
 /** The sweep's control side on a real etcd; the cluster, signals and runs are recorded calls. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { createControlActivities } from '../../activities/control/index.ts';
 import { createLookAtPod } from '../../activities/control/observe-pod.ts';
 import { createSweepControlActivities } from '../../activities/control/sweep.ts';
 import type { RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
-import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
@@ -16,22 +15,13 @@ import type { PodEvent } from '../../domain/ports/cluster.ts';
 import type { AttachmentRecord, Stored } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { etcdForTests } from './etcd-for-tests.ts';
 import { cniIntent, intent, memberOf, RESULT } from './some-records.ts';
 
-let server: EtcdServer;
-let etcd: Etcd;
-before(async () => {
-  server = await startEtcd();
-  etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
-});
-after(async () => {
-  etcd.close();
-  await server.stop();
-});
+const real = etcdForTests();
 
 function bench(o: { open?: boolean; apiFails?: number } = {}) {
-  const records = createRecordStore(etcd);
+  const records = createRecordStore(real.etcd);
   const events: PodEvent[] = [];
   const signals: string[] = [];
   let failures = o.apiFails ?? 0;

@@ -1,58 +1,36 @@
 /** A pod that was refused because another network has the VNI, on a real etcd; the signals that wake it are recorded, and fail when told to. */
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { createControlActivities } from '../../activities/control/index.ts';
+import { before, describe, it } from 'node:test';
 import type { ControlSteps, IntentInput, IntentResult, PodInput } from '../../activities/control/inputs.ts';
-import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
-import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
-import { md5 } from '../../adapters/hash/md5.ts';
-import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { controlOver } from './control-over.ts';
+import { etcdForTests } from './etcd-for-tests.ts';
 import { RESULT } from './some-records.ts';
 
 const NODE = 'n1';
 type Recorded = IntentInput & { readonly modRevision: string };
 
 describe('a pod that waits for a VNI', () => {
-  let server: EtcdServer;
-  let etcd: Etcd;
+  const real = etcdForTests();
   let records: RecordStore;
   let control: ControlSteps;
   const cluster = new FakeCluster();
   const woken: string[] = [];
   let signalsAway = false;
-  before(async () => {
-    server = await startEtcd();
-    etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
-    records = createRecordStore(etcd);
-    control = createControlActivities({
-      ...{
-        cluster,
-        records,
-        ip: ipCodec,
-        settings: DEFAULT_DIALECT_SETTINGS,
-        hash: inputsHash,
-        md5,
-        nodeGoneSeconds: 1,
-      },
-      signals: {
-        membersChanged: async () => undefined,
-        podChanged: async ({ uid }) => {
-          if (signalsAway) throw new PodwireError('TemporalUnavailable', 'as told');
-          woken.push(uid);
-        },
+  before(() => {
+    records = createRecordStore(real.etcd);
+    control = controlOver(records, cluster, {
+      membersChanged: async () => undefined,
+      podChanged: async ({ uid }) => {
+        if (signalsAway) throw new PodwireError('TemporalUnavailable', 'as told');
+        woken.push(uid);
       },
     });
-  });
-  after(async () => {
-    etcd.close();
-    await server.stop();
   });
 
   let numbers = 0;

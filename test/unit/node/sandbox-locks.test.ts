@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxLocks, type StepOfSandbox } from '../../../activities/node/sandbox-locks.ts';
 import { PodwireError } from '../../../domain/failures.ts';
+import { until } from '../../workflows/limits.ts';
 
 const stepOf = (interfaceName: string, of: Partial<StepOfSandbox> = {}): StepOfSandbox => ({
   ...{ podUid: 'pod', sandboxId: 'sandbox', modRevision: '1' },
@@ -28,6 +29,17 @@ function hanging(): { work: () => Promise<string>; letGo: () => void; begun: () 
 
 const done = async (): Promise<string> => 'done';
 
+/** Locks under which `slow` has had its turn while `healthy` was told to come again. */
+async function afterTurnOfSlow(): Promise<SandboxLocks> {
+  const locks = new SandboxLocks();
+  const { work, letGo } = hanging();
+  const first = locks.step(stepOf('slow'), work);
+  await assert.rejects(locks.step(stepOf('healthy'), done), isBusy);
+  letGo();
+  await first;
+  return locks;
+}
+
 test('of sixteen networks of a pod whose plugin hangs one works, one waits for a moment, and all others are told at once', async () => {
   const locks = new SandboxLocks();
   const { work, letGo } = hanging();
@@ -39,10 +51,10 @@ test('of sixteen networks of a pod whose plugin hangs one works, one waits for a
       (error: unknown) => ended.push({ at: performance.now() - start, busy: isBusy(error) }),
     ),
   );
-  await sleep(100);
+  await until('fourteen are told', () => ended.length >= 14);
   assert.equal(16 - ended.length, 2, 'slots that the pod holds');
-  assert.ok(ended.every(({ busy }) => busy));
-  await sleep(200);
+  assert.ok(ended.every(({ busy, at }) => busy && at < 100));
+  await until('one more is told', () => ended.length >= 15);
   assert.equal(16 - ended.length, 1);
   letGo();
   await Promise.all(steps);
@@ -61,12 +73,7 @@ test('two sandboxes of one pod share the two places of the pod; another pod has 
 });
 
 test('a step that has had its turn gives way to one that was told to come again, and to that one only', async () => {
-  const locks = new SandboxLocks();
-  const { work, letGo } = hanging();
-  const first = locks.step(stepOf('slow'), work);
-  await assert.rejects(locks.step(stepOf('healthy'), done), isBusy);
-  letGo();
-  await first;
+  const locks = await afterTurnOfSlow();
   await assert.rejects(locks.step(stepOf('slow'), done), isBusy);
   // Its removal is another step: what a person wants now does not wait.
   assert.equal(await locks.step(stepOf('slow', { modRevision: '2' }), done), 'done');
@@ -75,12 +82,8 @@ test('a step that has had its turn gives way to one that was told to come again,
 });
 
 test('nobody waits for a step that was told to come again and does not', async () => {
-  const locks = new SandboxLocks();
-  const { work, letGo } = hanging();
-  const first = locks.step(stepOf('slow'), work);
-  await assert.rejects(locks.step(stepOf('healthy'), done), isBusy);
-  letGo();
-  await first;
+  const locks = await afterTurnOfSlow();
+  // That time passes is what this is about.
   await sleep(2_050);
   assert.equal(await locks.step(stepOf('slow'), done), 'done');
 });

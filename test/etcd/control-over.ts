@@ -1,0 +1,15 @@
+/** The orchestrator's activities as tests have them: the records are real, the cluster and the signals are the test's. */
+import { createControlActivities } from '../../activities/control/index.ts';
+import type { ControlSteps } from '../../activities/control/inputs.ts';
+import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../adapters/hash/md5.ts';
+import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import type { Cluster, Signals } from '../../domain/ports/cluster.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+
+export const controlOver = (records: RecordStore, cluster: Cluster, signals: Signals): ControlSteps =>
+  createControlActivities({
+    ...{ cluster, records, signals, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash, md5 },
+    nodeGoneSeconds: 1,
+  });
