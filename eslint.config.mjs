@@ -42,6 +42,19 @@ export default tseslint.config(
     files: ['test/**/*.ts'],
     rules: { '@typescript-eslint/no-floating-promises': 'off', complexity: 'off' },
   },
+  {
+    // All runs of a worker share these modules (ADR 17).
+    files: ['workflows/**/*.ts', 'domain/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration[kind!="const"]',
+          message: 'State of one run would be seen by the others.',
+        },
+      ],
+    },
+  },
   layer(['domain/**/*.ts'], {
     regex: '^[^.]|/(adapters|activities|workflows|workers|watcher|cli|config|deploy)/',
     message: 'domain/ is pure: it imports nothing but itself.',

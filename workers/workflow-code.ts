@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
 
 const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
-const sources = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+
+/**
+ * How the sources become a bundle. Every module is evaluated once for a worker instead of once for each run, which took 1 ms of
+ * each (ADR 17). Modules of workflows/ and domain/ therefore hold no state of a run.
+ */
+export const WORKFLOW_SOURCES = { workflowsPath, preloadModules: [workflowsPath] };
 
 /**
  * In the thread of its worker (that is what `debugMode` does, beside a time limit that podwire's workflows run without anyway, ADR 8): two messages to another thread for each activation cost more than most activations do (ADR 17).
@@ -19,7 +25,10 @@ export function writeStacksAsBefore(): void {
   if (process.env['PODWIRE_WORKFLOW_STACKS'] !== 'true') Reflect.deleteProperty(Error, 'prepareStackTrace');
 }
 
-export function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'debugMode'> {
-  const code = existsSync(bundle) ? { workflowBundle: { codePath: bundle } } : { workflowsPath: sources };
-  return { ...code, ...IN_THIS_THREAD };
+type WorkflowCode = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions' | 'debugMode'>;
+
+export function workflowCode(): WorkflowCode {
+  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle }, ...IN_THIS_THREAD };
+  const { preloadModules } = WORKFLOW_SOURCES;
+  return { workflowsPath, bundlerOptions: { preloadModules }, ...IN_THIS_THREAD };
 }

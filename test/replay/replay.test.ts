@@ -11,6 +11,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { RUN_SHAPE } from '../../domain/messages.ts';
+import { WORKFLOW_SOURCES } from '../../workers/workflow-code.ts';
 import { HISTORIES, readHistory } from './history-file.ts';
 import { SCENARIOS } from './scenarios.ts';
 
@@ -19,8 +20,7 @@ let workflowBundle: WorkflowBundleWithSourceMap;
 
 before(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const workflowsPath = join(import.meta.dirname, '../../workflows/index.ts');
-  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  workflowBundle = await bundleWorkflowCode({ ...WORKFLOW_SOURCES, logger: new DefaultLogger('ERROR') });
 });
 
 test('every scenario has a saved history', () => {
