@@ -22,10 +22,8 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const { agents } = deps.settings;
     const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
     // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
-    const [reading, early] = await Promise.all([
-      deps.records.deleteMark(input.uid).then(() => readDesired(deps, input, input.definitions)),
-      deps.records.pod(input.uid, expected),
-    ]);
+    const early = await deps.records.podUnmarked(input.uid, expected);
+    const reading = await readDesired(deps, input, input.definitions);
     const node = reading === undefined ? '' : placeOf(reading.pod, agents.backend);
     const isWhereExpected = reading === undefined || node === expected;
     const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);

@@ -1,5 +1,5 @@
 /** etcd as podwire uses it: linearizable reads, transactions on mod-revisions, bounded calls without retries. */
-import type { Etcd3, IOperation } from 'etcd3';
+import type { Etcd3, IOperation, IResponseOp } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import { openEtcd, type EtcdOptions } from './open.ts';
 
@@ -34,6 +34,8 @@ export interface Etcd {
   list(prefix: string): Promise<Listing>;
   /** Several reads of one revision, by one call; the entries of each, in the order of the asks. */
   read(asks: readonly Ask[]): Promise<readonly (readonly Entry[])[]>;
+  /** The same, and removes `key` in the same moment, if it is there. Where it is not, nothing is written to the disk. */
+  removeAndRead(key: string, asks: readonly Ask[]): Promise<readonly (readonly Entry[])[]>;
   /** Keys only, for prefixes whose values do not matter. */
   keys(prefix: string): Promise<readonly string[]>;
   /** Applies the operations when all conditions hold; `applied: false` means somebody else was faster. */
@@ -64,11 +66,19 @@ export function createEtcd(options: EtcdOptions): Etcd {
       }),
     read: (asks) =>
       bounded('read', async () => {
-        const ranges = asks.map((ask) => ('key' in ask ? client.get(ask.key) : client.getAll().prefix(ask.prefix)));
         const { responses } = await always(client)
-          .then(...ranges)
+          .then(...ranges(client, asks))
           .commit();
-        return responses.map(({ response_range: range }) => (range?.kvs ?? []).map(entry));
+        return responses.map(entriesOf);
+      }),
+    removeAndRead: (key, asks) =>
+      bounded(`remove ${key}, and read`, async () => {
+        const { responses } = await client
+          .if(key, 'Create', '>', 0)
+          .then(...ranges(client, asks), client.delete().key(key))
+          .else(...ranges(client, asks))
+          .commit();
+        return responses.slice(0, asks.length).map(entriesOf);
       }),
     keys: (prefix) => bounded(`list keys of ${prefix}`, () => client.getAll().prefix(prefix).keys()),
     transact: (conditions, operations) =>
@@ -84,6 +94,11 @@ export function createEtcd(options: EtcdOptions): Etcd {
     close: () => client.close(),
   };
 }
+
+const ranges = (client: Etcd3, asks: readonly Ask[]): IOperation[] =>
+  asks.map((ask) => ('key' in ask ? client.get(ask.key) : client.getAll().prefix(ask.prefix)));
+
+const entriesOf = ({ response_range: range }: IResponseOp): Entry[] => (range?.kvs ?? []).map(entry);
 
 type Transaction = ReturnType<Etcd3['if']>;
 

@@ -16,7 +16,7 @@ import {
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import type { Etcd, Operation } from './client.ts';
 import { readMesh } from './mesh-records.ts';
-import { readPod } from './pod-records.ts';
+import { readPod, readPodUnmarked } from './pod-records.ts';
 import {
   failureKeyOf,
   memberOf,
@@ -37,9 +37,8 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     mark: async (podUid) =>
       parseOptional(await etcd.get(keys.markKey(podUid)), (entry) => parseEntry(markSchema, entry)),
     putMark: async (podUid, mark) => put(etcd, keys.markKey(podUid), mark),
-    deleteMark: (podUid) => removeIfPresent(etcd, keys.markKey(podUid)),
-
     pod: (podUid, node) => readPod(etcd, podUid, node),
+    podUnmarked: (podUid, node) => readPodUnmarked(etcd, podUid, node),
     attachment: async (key) => parseOptional(await etcd.get(key), storedAttachment),
     sandbox: async (node, podUid) =>
       parseOptional(await etcd.get(keys.sandboxKey(node, podUid)), (entry) => parseEntry(sandboxSchema, entry)),

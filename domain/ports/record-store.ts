@@ -40,11 +40,11 @@ export interface WaitingPod extends PodIdentity {
 export interface RecordStore {
   readonly mark: (podUid: string) => Promise<ConvergedMark | undefined>;
   readonly putMark: (podUid: string, mark: ConvergedMark) => Promise<void>;
-  /** Deletes the mark; an absent one is fine. */
-  readonly deleteMark: (podUid: string) => Promise<void>;
 
   /** What is recorded of a pod, by one call when all of it is where it is expected. @param node where; empty: unknown */
   readonly pod: (podUid: string, node: string) => Promise<PodRecords>;
+  /** The same, and deletes the pod's mark with it; an absent one is fine. */
+  readonly podUnmarked: (podUid: string, node: string) => Promise<PodRecords>;
   readonly attachment: (key: string) => Promise<Stored<AttachmentRecord> | undefined>;
   readonly sandbox: (node: string, podUid: string) => Promise<SandboxRecord | undefined>;
   /** Configurations in files of a node; undefined: it offers none. */

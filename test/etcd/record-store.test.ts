@@ -15,7 +15,7 @@ import {
 import { promised, untilAsked } from '../workflows/limits.ts';
 import { MemoryEtcd } from '../workflows/memory-etcd.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
-import { intent, memberOf, RESULT } from './some-records.ts';
+import { intent, memberOf, RESULT, MARK } from './some-records.ts';
 
 const DEADLINE_MS = 500;
 let server: EtcdServer;
@@ -58,6 +58,7 @@ function interrupted(etcd: Etcd, inBetween: () => Promise<unknown>): Etcd {
   return {
     ...{ get: (key) => etcd.get(key), list: (prefix) => etcd.list(prefix), keys: (prefix) => etcd.keys(prefix) },
     read: (asks) => etcd.read(asks),
+    removeAndRead: (key, asks) => etcd.removeAndRead(key, asks),
     transact: async (conditions: readonly Condition[], operations: readonly Operation[]) => {
       if (!done) {
         done = true;
@@ -79,6 +80,19 @@ for (const [name, etcdOf] of [
     before(() => {
       etcd = etcdOf();
       store = createRecordStore(etcd);
+    });
+
+    it('are read together with the end of the mark, whether there is one or not', async () => {
+      const { uid, vni } = unique();
+      const stored = await recorded(store, intent(uid, vni));
+      for (const pod of [uid, `${uid}-other`]) await store.putMark(pod, MARK);
+      for (const mark of [MARK, undefined]) {
+        assert.deepEqual(await store.mark(uid), mark);
+        const read = await store.podUnmarked(uid, stored.value.node);
+        assert.deepEqual([read, read.attachments], [await store.pod(uid, stored.value.node), [stored]]);
+        assert.equal(await store.mark(uid), undefined);
+      }
+      assert.deepEqual(await store.mark(`${uid}-other`), MARK);
     });
 
     it('have an intent that is created once; a second creator is told of the race', async () => {
@@ -363,7 +377,7 @@ describe('an etcd that stands still', () => {
     await recorded(store, intent(uid, vni));
     server.freeze();
     try {
-      for (const call of [() => store.pod(uid, ''), () => store.deleteMark(uid), () => impatient.keys('/')]) {
+      for (const call of [() => store.pod(uid, ''), () => store.podUnmarked(uid, ''), () => impatient.keys('/')]) {
         const started = performance.now();
         await assert.rejects(call(), (error: PodwireError) => error.code === 'EtcdUnavailable');
         const ms = performance.now() - started;

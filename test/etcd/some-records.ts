@@ -2,6 +2,7 @@
 import {
   RECORD_VERSION,
   type CniAttachmentRecord,
+  type ConvergedMark,
   type LinkResult,
   type MemberRecord,
   type VxlanAttachmentRecord,
@@ -31,6 +32,11 @@ export function intent(uid: string, vni: number, change: Partial<VxlanAttachment
     ...change,
   };
 }
+
+export const MARK: ConvergedMark = {
+  ...{ v: RECORD_VERSION, namespace: 'default', name: 'web', node: 'n1', inputsHash: 'of-these-inputs' },
+  ...{ outcome: 'converged', sandboxId: 'sandbox', interfaces: ['red'] },
+};
 
 export function memberOf(record: VxlanAttachmentRecord): MemberRecord {
   const { node, sandboxId, interfaceName, generation, vtep } = record;

@@ -27,6 +27,12 @@ export class MemoryEtcd implements Etcd {
     );
   }
 
+  async removeAndRead(key: string, asks: readonly Ask[]): Promise<readonly (readonly Entry[])[]> {
+    const found = await this.read(asks);
+    await this.transact([{ key, is: 'present' }], [{ remove: key }]);
+    return found;
+  }
+
   async keys(prefix: string): Promise<readonly string[]> {
     return (await this.list(prefix)).entries.map(({ key }) => key);
   }
