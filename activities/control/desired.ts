@@ -9,6 +9,7 @@ import { desiredInputs, referencedDefinitions, type Surroundings } from '../../d
 import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { recordedLinks, type OwnLink } from '../../domain/network-status.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
+import { openvnfAnnotation } from '../../domain/openvnf/selections.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { IpCodec } from '../../domain/ports/ip-codec.ts';
 import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
@@ -51,16 +52,19 @@ export async function readDesired(
   expected: readonly DefinitionRef[] = [],
 ): Promise<Reading | undefined> {
   const { cluster, settings, ip } = deps;
+  const readConfigMap = () => cluster.configMap(settings.configMapNamespace, settings.configMapName);
+  // A pod that names CNI networks has hardly ever any of the other kind.
+  const earlyConfigMap = expected.length === 0 ? readConfigMap() : undefined;
   const early = new Map(expected.map((ref) => [definitionKey(ref), readDefinition(cluster, ref)]));
   // Nobody waits for those that the pod does not name.
   for (const reading of early.values()) reading.catch(() => undefined);
-  const [pod, data] = await Promise.all([
-    cluster.pod(identity.namespace, identity.name),
-    cluster.configMap(settings.configMapNamespace, settings.configMapName),
-  ]);
+  const [pod] = await Promise.all([cluster.pod(identity.namespace, identity.name), earlyConfigMap]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
+  const [data, definitions] = await Promise.all([
+    openvnfAnnotation(pod, settings) === undefined ? undefined : (earlyConfigMap ?? readConfigMap()),
+    readDefinitions(cluster, referencedDefinitions(pod, settings), early),
+  ]);
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
-  const definitions = await readDefinitions(cluster, referencedDefinitions(pod, settings), early);
   const surroundings: Surroundings = { declared, definitions, md5: deps.md5 };
   const written = desiredInputs(pod, surroundings, settings, ip);
   const inputsHash = deps.hash(written.canonical);

@@ -38,12 +38,22 @@ export interface OpenvnfSelections extends ParsedSelections {
 
 const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [], reserved: [] };
 
+/** The pod's annotation, if its label selects the pod: only then does it matter what the ConfigMap declares. */
+export function openvnfAnnotation(
+  { annotations, labels }: PodView,
+  { annotation, selector, compatibility }: DialectSettings,
+): string | undefined {
+  const text = Object.hasOwn(annotations, annotation) ? annotations[annotation] : undefined;
+  const label = Object.hasOwn(labels, selector) ? labels[selector] : undefined;
+  return isSelected(label, compatibility) ? text : undefined;
+}
+
 /** Judges the networks of one pod; a pod that the label does not select, or without the annotation, asks for nothing. */
 export function parseSelections(input: SelectionsInput): OpenvnfSelections {
   const { pod, settings } = input;
-  const text = Object.hasOwn(pod.annotations, settings.annotation) ? pod.annotations[settings.annotation] : undefined;
-  const label = Object.hasOwn(pod.labels, settings.selector) ? pod.labels[settings.selector] : undefined;
-  if (!isSelected(label, settings.compatibility) || text === undefined) return NOTHING;
+  const text = openvnfAnnotation(pod, settings);
+  if (text === undefined) return NOTHING;
+  const label = pod.labels[settings.selector];
   const annotation = parseAnnotation(text, input.ip, settings.compatibility);
   const judged = annotation.networks.map((network) => judge(network, input));
   const { accepted, refused } = withoutConflicts(judged.flatMap((verdict) => verdict.candidate ?? []));
