@@ -3,10 +3,10 @@ import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
+import type { CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
-import { begun, callOf, journalEntry } from './cni-attachment.ts';
+import { begun, callOf, del, journalEntry, type Begun } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
@@ -35,9 +35,7 @@ async function add(
   signal: AbortSignal,
 ): Promise<LinkResult> {
   const call = callOf(record, record.netns.path);
-  const [noted, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
-  // What was attached before is ours to delete, also when the journal was lost.
-  const earlier = noted ?? (record.result === undefined ? undefined : 'unreadable');
+  const [earlier, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
   if (earlier !== undefined) {
     const done = before === undefined ? undefined : resultOf(earlier, record);
     // The answer of the attempt that made it was lost.
@@ -86,13 +84,11 @@ async function addOrUndo(
 async function undo(
   deps: CniDeps,
   record: CniAttachmentRecord,
-  earlier: CniJournalEntry | 'unreadable',
+  earlier: Begun,
   netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<void> {
-  const known = earlier === 'unreadable' ? undefined : earlier;
-  const call: CniCall = known?.call ?? callOf(record, record.netns.path);
-  await deps.plugins.del(call, known?.resultText, signal);
+  await del(deps, record, earlier, record.netns.path, signal);
   // Without its entry in the journal it would be taken for somebody else's.
   if ((await linkOf(deps, record, netns)) !== undefined) throw remains(record);
   await deps.journal.remove(record.sandboxId, record.interfaceName);
@@ -100,11 +96,8 @@ async function undo(
 }
 
 /** The result of an ADD for this very generation. */
-function resultOf(
-  earlier: CniJournalEntry | 'unreadable',
-  record: CniAttachmentRecord,
-): Pick<CniResult, 'text'> | undefined {
-  if (earlier === 'unreadable' || earlier.generation !== record.generation) return undefined;
+function resultOf(earlier: Begun, record: CniAttachmentRecord): Pick<CniResult, 'text'> | undefined {
+  if (typeof earlier === 'string' || earlier.generation !== record.generation) return undefined;
   return earlier.resultText === undefined ? undefined : { text: earlier.resultText };
 }
 
