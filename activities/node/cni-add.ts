@@ -42,10 +42,7 @@ async function add(
     if (done !== undefined && before !== undefined) return finish(deps, record, done, before, netns);
     await undo(deps, record, earlier, netns, signal);
   } else if (before !== undefined) {
-    throw new PodwireError(
-      'InterfaceConflict',
-      `interface ${record.interfaceName} exists in the pod and is not podwire's; it was left as it is; choose another interface name`,
-    );
+    throw notOurs(record);
   }
   await deps.plugins.ready(call);
   const entry = journalEntry(record, call);
@@ -143,6 +140,18 @@ async function finish(
     ...(gateways.length === 0 ? {} : { gateways }),
   };
 }
+
+/** In Kaloom's dialect the network's name gives that of the interface, and kactus makes it when it makes the pod. */
+const notOurs = ({ dialect, interfaceName, network }: CniAttachmentRecord): PodwireError => {
+  const next =
+    dialect === 'kaloom'
+      ? `if kactus attached it with the pod, keep it by "podagentSkip": true beside the name ${network.name} in the annotation, or make the pod anew without this network and add that once the pod runs`
+      : 'choose another interface name';
+  return new PodwireError(
+    'InterfaceConflict',
+    `interface ${interfaceName} exists in the pod and is not podwire's; it was left as it is; ${next}`,
+  );
+};
 
 const remains = ({ interfaceName }: CniAttachmentRecord): PodwireError =>
   new PodwireError('CniFailed', `interface ${interfaceName} is still in the pod after DEL; see the plugin's own log`);
