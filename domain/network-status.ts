@@ -1,4 +1,5 @@
 /** The `podwire.io/network-status` annotation: a projection of records, for people and for programs in the pod. */
+import { ignoredMac } from './kaloom/ignored-mac.ts';
 import {
   networkKey,
   type Dialect,
@@ -27,6 +28,7 @@ export interface NetworkStatus {
   readonly mac?: string;
   readonly mtu?: number;
   readonly ips?: readonly string[];
+  /** Of what is attached: in what it is not as it was asked for. */
   readonly code?: string;
   readonly message?: string;
 }
@@ -139,5 +141,5 @@ function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefin
   }
   const { mac, mtu, addresses } = record.result;
   const tunnel = record.kind === 'vxlan' ? { vni: record.link.vni, dstport: record.link.dstPort } : {};
-  return { ...base, state: 'Attached', ...tunnel, mac, mtu, ips: addresses };
+  return { ...base, state: 'Attached', ...tunnel, mac, mtu, ips: addresses, ...ignoredMac(record) };
 }

@@ -109,14 +109,28 @@ export interface VxlanAttachmentRecord extends AttachmentBase, LinkBasis {
   readonly vtep: string;
 }
 
-export interface CniAttachmentRecord extends AttachmentBase {
-  readonly kind: 'cni';
+/** What plugins are called with. */
+export interface CniBasis {
+  readonly network: NetworkRef;
   readonly dialect: CniSelection['dialect'];
   readonly cni: CniAttachmentSpec;
-  /** UID of the object that defines the network. */
-  readonly definitionUid: string;
   /** The network configuration as it was when the intent was written: ADD, CHECK and DEL get this one, whatever becomes of the object. */
   readonly configText: string;
+}
+
+export interface CniAttachmentRecord extends AttachmentBase, CniBasis {
+  readonly kind: 'cni';
+  /** UID of the object that defines the network. */
+  readonly definitionUid: string;
+  /** Of an intent over an attached interface whose definition was edited since: what `result` was made with, for its DEL (ADR 6). */
+  readonly madeWith?: CniBasis;
+}
+
+/** What the ADD behind the record's result was called with; undefined: there was none. */
+export function madeWith(record: AttachmentRecord | undefined): CniBasis | undefined {
+  if (record?.kind !== 'cni' || record.result === undefined) return undefined;
+  const { network, dialect, cni, configText } = record;
+  return record.madeWith ?? { network, dialect, cni, configText };
 }
 
 /** Identity of a tunnel as `vnis` and `users` have it. */

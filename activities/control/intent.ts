@@ -10,6 +10,7 @@ import { isExecPlace } from '../../domain/place.ts';
 import type { IntentOutcome } from '../../domain/ports/record-store.ts';
 import {
   EXEC_NETNS,
+  madeWith,
   RECORD_VERSION,
   tunnelOf,
   type AttachmentRecord,
@@ -204,7 +205,17 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
   }
   const { dialect, cni, config } = selection;
   const named = { ...cni, interfaceName };
-  return { ...base, kind: 'cni', dialect, cni: named, definitionUid: config.uid, configText: config.text };
+  const made = madeWith(previous?.value);
+  return {
+    ...base,
+    kind: 'cni',
+    dialect,
+    cni: named,
+    definitionUid: config.uid,
+    configText: config.text,
+    // The definition is for the ADD to come; what was made before goes with what made it.
+    ...(made === undefined ? {} : { madeWith: made }),
+  };
 }
 
 /** Tunnels of the network that the interface may still have on the host. */

@@ -1,5 +1,6 @@
 /** What the pod's owner sees: the status annotation and events, both made from records and from the annotation as it is now. */
 import { PodwireError } from '../../domain/failures.ts';
+import { ignoredMac } from '../../domain/kaloom/ignored-mac.ts';
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
 import {
   besideForeign,
@@ -225,7 +226,12 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
       message: `cannot attach ${interfaceName} (network ${networkKey(network)}): ${code}: ${message}; retrying`,
       key: `waiting/${interfaceName}/${code}/${askedHash}/${message}`,
     })),
-    ...known.filter((record) => wasAttached(record, input)).map((record) => attachedEvent(record, revisionOf(record))),
+    ...known
+      .filter((record) => wasAttached(record, input))
+      .flatMap((record) => [
+        attachedEvent(record, revisionOf(record)),
+        ...ignoredMacEvents(record, revisionOf(record)),
+      ]),
     ...input.detached.map(({ interfaceName, network, generation, revision }): PodEvent => ({
       type: 'Normal',
       reason: 'NetworkDetached',
@@ -246,6 +252,20 @@ function attachedEvent(record: AttachmentRecord, revision: string): PodEvent {
     message: `attached ${record.interfaceName} to network ${networkKey(record.network)}${addresses === '' ? '' : ` with ${addresses}`}`,
     key: `attached/${record.sandboxId}/${record.interfaceName}/${revision}`,
   };
+}
+
+function ignoredMacEvents(record: AttachmentRecord, revision: string): PodEvent[] {
+  const ignored = ignoredMac(record);
+  if (ignored === undefined) return [];
+  const { sandboxId, interfaceName } = record;
+  return [
+    {
+      type: 'Warning',
+      reason: 'NetworkWarning',
+      message: `${interfaceName}: ${ignored.message}`,
+      key: `mac/${sandboxId}/${interfaceName}/${revision}`,
+    },
+  ];
 }
 
 function failureEvent(record: AttachmentRecord, revision: string, failure: FailureRecord): PodEvent {

@@ -3,10 +3,10 @@ import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
+import type { CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
-import { begun, callOf, journalEntry } from './cni-attachment.ts';
+import { begun, callOf, del, journalEntry, type Begun } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
@@ -35,19 +35,14 @@ async function add(
   signal: AbortSignal,
 ): Promise<LinkResult> {
   const call = callOf(record, record.netns.path);
-  const [noted, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
-  // What was attached before is ours to delete, also when the journal was lost.
-  const earlier = noted ?? (record.result === undefined ? undefined : 'unreadable');
+  const [earlier, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
   if (earlier !== undefined) {
     const done = before === undefined ? undefined : resultOf(earlier, record);
     // The answer of the attempt that made it was lost.
     if (done !== undefined && before !== undefined) return finish(deps, record, done, before, netns);
     await undo(deps, record, earlier, netns, signal);
   } else if (before !== undefined) {
-    throw new PodwireError(
-      'InterfaceConflict',
-      `interface ${record.interfaceName} exists in the pod and is not podwire's; it was left as it is; choose another interface name`,
-    );
+    throw notOurs(record);
   }
   await deps.plugins.ready(call);
   const entry = journalEntry(record, call);
@@ -86,13 +81,11 @@ async function addOrUndo(
 async function undo(
   deps: CniDeps,
   record: CniAttachmentRecord,
-  earlier: CniJournalEntry | 'unreadable',
+  earlier: Begun,
   netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<void> {
-  const known = earlier === 'unreadable' ? undefined : earlier;
-  const call: CniCall = known?.call ?? callOf(record, record.netns.path);
-  await deps.plugins.del(call, known?.resultText, signal);
+  await del(deps, record, earlier, record.netns.path, signal);
   // Without its entry in the journal it would be taken for somebody else's.
   if ((await linkOf(deps, record, netns)) !== undefined) throw remains(record);
   await deps.journal.remove(record.sandboxId, record.interfaceName);
@@ -100,11 +93,8 @@ async function undo(
 }
 
 /** The result of an ADD for this very generation. */
-function resultOf(
-  earlier: CniJournalEntry | 'unreadable',
-  record: CniAttachmentRecord,
-): Pick<CniResult, 'text'> | undefined {
-  if (earlier === 'unreadable' || earlier.generation !== record.generation) return undefined;
+function resultOf(earlier: Begun, record: CniAttachmentRecord): Pick<CniResult, 'text'> | undefined {
+  if (typeof earlier === 'string' || earlier.generation !== record.generation) return undefined;
   return earlier.resultText === undefined ? undefined : { text: earlier.resultText };
 }
 
@@ -150,6 +140,18 @@ async function finish(
     ...(gateways.length === 0 ? {} : { gateways }),
   };
 }
+
+/** In Kaloom's dialect the network's name gives that of the interface, and kactus makes it when it makes the pod. */
+const notOurs = ({ dialect, interfaceName, network }: CniAttachmentRecord): PodwireError => {
+  const next =
+    dialect === 'kaloom'
+      ? `if kactus attached it with the pod, keep it by "podagentSkip": true beside the name ${network.name} in the annotation, or make the pod anew without this network and add that once the pod runs`
+      : 'choose another interface name';
+  return new PodwireError(
+    'InterfaceConflict',
+    `interface ${interfaceName} exists in the pod and is not podwire's; it was left as it is; ${next}`,
+  );
+};
 
 const remains = ({ interfaceName }: CniAttachmentRecord): PodwireError =>
   new PodwireError('CniFailed', `interface ${interfaceName} is still in the pod after DEL; see the plugin's own log`);

@@ -6,6 +6,9 @@ import type { CniCall } from '../../domain/ports/cni-plugins.ts';
 import { RECORD_VERSION, type CniAttachmentRecord } from '../../domain/records.ts';
 import type { CniDeps } from './deps.ts';
 
+/** `unreadable`: something was begun, and nobody knows what. `lost`: of what is recorded as attached the journal says nothing. */
+export type Begun = CniJournalEntry | 'unreadable' | 'lost';
+
 /** The same for ADD, CHECK and DEL of one record, but for a netns that is gone by then (empty path). */
 export function callOf(record: CniAttachmentRecord, netnsPath: string): CniCall {
   const { podUid, namespace, name, sandboxId, interfaceName, network, configText, cni, dialect } = record;
@@ -29,15 +32,31 @@ export const journalEntry = (record: CniAttachmentRecord, call: CniCall): CniJou
   call,
 });
 
-/** What was begun for an attachment; an entry that nobody can read still says that something was. */
+/** What was begun for an attachment. What was attached before is ours to delete, also when the journal was lost. */
 export async function begun(
   { journal }: CniDeps,
-  { sandboxId, interfaceName }: CniAttachmentRecord,
-): Promise<CniJournalEntry | 'unreadable' | undefined> {
+  { sandboxId, interfaceName, result }: CniAttachmentRecord,
+): Promise<Begun | undefined> {
   try {
-    return await journal.read(sandboxId, interfaceName);
+    return (await journal.read(sandboxId, interfaceName)) ?? (result === undefined ? undefined : 'lost');
   } catch (error) {
     if (error instanceof PodwireError && error.code === 'RecordInvalid') return 'unreadable';
     throw error;
   }
+}
+
+/** DEL with exactly what its ADD was called with, as far as anybody knows, and with the result of that ADD. */
+export async function del(
+  { plugins, store }: CniDeps,
+  record: CniAttachmentRecord,
+  earlier: Begun,
+  netnsPath: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (typeof earlier === 'object') return plugins.del({ ...earlier.call, netnsPath }, earlier.resultText, signal);
+  const made = { ...record, ...record.madeWith };
+  await plugins.del(callOf(made, netnsPath), (await store.readCniResult(record))?.text, signal);
+  // The entry may have been about the ADD that comes after that DEL.
+  if (earlier === 'unreadable' && record.madeWith !== undefined)
+    await plugins.del(callOf(record, netnsPath), undefined, signal);
 }

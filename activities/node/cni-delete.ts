@@ -1,9 +1,8 @@
 /** Detaches one interface with the configuration of its ADD, also when its sandbox is gone: reservations outlive a netns. */
 import { PodwireError } from '../../domain/failures.ts';
-import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';
-import { begun, callOf } from './cni-attachment.ts';
+import { begun, callOf, del } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
@@ -25,7 +24,7 @@ export async function deleteAttachment(
   const earlier = await begun(deps, record);
   // Nothing was begun: an interface of that name is somebody else's, and DEL would take it away. After a crash of the machine the
   // journal may have been lost while a reservation was kept; there is no interface any more by then.
-  if (earlier === undefined && record.result === undefined) {
+  if (earlier === undefined) {
     if (record.bootId !== deps.bootId)
       await deps.plugins.del(callOf(record, ''), undefined, signal).catch(ignorePlugins);
     return { outcome: 'absent' };
@@ -40,19 +39,6 @@ export async function deleteAttachment(
   }
   await deps.journal.remove(record.sandboxId, record.interfaceName);
   return { outcome: netns === undefined ? 'sandbox-gone' : 'removed' };
-}
-
-async function del(
-  deps: CniDeps,
-  record: CniAttachmentRecord,
-  earlier: CniJournalEntry | 'unreadable' | undefined,
-  netnsPath: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const known = earlier === 'unreadable' ? undefined : earlier;
-  const call = { ...(known?.call ?? callOf(record, netnsPath)), netnsPath };
-  const resultText = known?.resultText ?? (await deps.store.readCniResult(record))?.text;
-  await deps.plugins.del(call, resultText, signal);
 }
 
 async function requireGone(deps: CniDeps, record: CniAttachmentRecord, netns: IdentifiedNetns): Promise<void> {

@@ -69,7 +69,12 @@ export class SweepGc {
   /** Everything that anybody may still have: records, what was begun here, and other runtimes' attachments to a network of that name. */
   async #valid(cniName: string, records: readonly CniAttachmentRecord[]): Promise<CniAttachmentName[]> {
     const [{ entries }, cached] = await Promise.all([this.#deps.journal.list(), this.#deps.leftovers.cacheFiles()]);
-    const own = records.filter((record) => nameOf(record.configText, record.network.name) === cniName);
+    // What was made with an older definition is there until it is made anew.
+    const own = records.filter((record) =>
+      [record, record.madeWith ?? record].some(
+        ({ configText, network }) => nameOf(configText, network.name) === cniName,
+      ),
+    );
     const begun = entries.filter(({ call }) => nameOf(call.configText, call.networkName) === cniName);
     const all = [...own, ...begun.map(({ call }) => call), ...cached.filter(({ network }) => network === cniName)];
     return [

@@ -7,6 +7,7 @@ import {
   isTakenFrom,
   tunnelOf,
   type AttachmentRecord,
+  type CniBasis,
   type LinkBasis,
   type LinkResult,
   type MemberRecord,
@@ -208,9 +209,12 @@ async function recordResult(
 
 /** What came before an intent is of no use once there is a result. */
 function withoutPast(record: AttachmentRecord): AttachmentRecord {
-  const rest: { replaces?: readonly string[]; lastGood?: LinkBasis } & AttachmentRecord = { ...record };
+  const rest: { replaces?: readonly string[]; lastGood?: LinkBasis; madeWith?: CniBasis } & AttachmentRecord = {
+    ...record,
+  };
   delete rest.replaces;
   delete rest.lastGood;
+  delete rest.madeWith;
   return rest;
 }
 

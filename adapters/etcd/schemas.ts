@@ -91,14 +91,20 @@ const cniSpec: z.ZodType<CniAttachmentSpec> = z.object({
   defaultRoute: z.array(z.string()),
 });
 
-const cniAttachment = z.object({
-  ...attachmentBase,
-  kind: z.literal('cni'),
-  interfaceName: z.string(),
+const cniBasis = {
+  network,
   dialect: z.enum(['npwg', 'kaloom']),
   cni: cniSpec,
-  definitionUid: z.string(),
   configText: z.string(),
+};
+
+const cniAttachment = z.object({
+  ...attachmentBase,
+  ...cniBasis,
+  kind: z.literal('cni'),
+  interfaceName: z.string(),
+  definitionUid: z.string(),
+  madeWith: z.object(cniBasis).exactOptional(),
 });
 
 /** Records of the first release have neither kind nor interface name at their top. */

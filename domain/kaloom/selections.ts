@@ -14,6 +14,7 @@ import type { PodView } from '../pod-view.ts';
 import { KALOOM_ANNOTATION, type DialectSettings } from '../settings.ts';
 import { delegateConfig } from './delegate-config.ts';
 import { kaloomEntries, type KaloomEntry } from './entries.ts';
+import { IF_MAC_ARG } from './ignored-mac.ts';
 
 export interface KaloomInput {
   readonly pod: PodView;
@@ -74,7 +75,7 @@ function judge(entry: KaloomEntry, input: KaloomInput): Verdict {
     args: [
       ['K8S_POD_NETWORK', entry.name],
       // podagent gives both; the second pair is what kactus hands on to the plugin.
-      ['K8S_POD_IFMAC', entry.ifMac],
+      [IF_MAC_ARG, entry.ifMac],
       ...(entry.ifMac === ''
         ? []
         : ([

@@ -85,7 +85,9 @@ describe('records', () => {
   it('of a CNI attachment are entombed with what their DEL needs', async () => {
     const { uid } = unique();
     const before = await etcd.keys('/podwire');
-    const record = cniIntent(uid);
+    const { network, dialect, cni } = cniIntent(uid);
+    const madeWith = { network, dialect, cni, configText: '{ "cniVersion": "1.0.0", "type": "ptp" }' };
+    const record = cniIntent(uid, { result: RESULT, madeWith });
     assert.ok(await store.entomb(await recorded(record)));
     const nodeStore = createNodeStore(etcd);
     const tombstone = (await nodeStore.listTombstones('n1')).find(({ value }) => value.podUid === uid);

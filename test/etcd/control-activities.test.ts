@@ -226,6 +226,44 @@ describe('an activity that runs twice', () => {
     assert.ok(other.kind === 'refused' && /offers no files/.test(other.message), JSON.stringify(other));
   });
 
+  it('repairs with the definition as it is now, and knows what the interface was made with until that is done', async () => {
+    const pod = await podWith();
+    const define = (config: object, uid: string): void => {
+      const ref = { kind: 'nad' as const, namespace: pod.namespace, name: 'green' };
+      cluster.definitions.set(definitionKey(ref), { ...ref, uid, config: JSON.stringify(config), plugin: '' });
+    };
+    const [first, second, third] = ['br0', 'br1', 'br2'].map((bridge) => ({
+      ...{ cniVersion: '1.0.0', name: 'green', type: 'bridge', bridge },
+    })) as [object, object, object];
+    const recorded = async () => {
+      const [stored] = (await records.pod(pod.uid, NODE)).attachments;
+      assert.ok(stored?.value.kind === 'cni');
+      return { ...stored, value: stored.value };
+    };
+    define(first, 'a');
+    const view = cluster.pods.get(`${pod.namespace}/web`);
+    assert.ok(view);
+    cluster.pods.set(`${pod.namespace}/web`, { ...view, annotations: { [NPWG_NETWORKS_ANNOTATION]: 'green@g0' } });
+    const input = { ...(await intentOf(pod)), interfaceName: 'g0' };
+    const intend = async () => {
+      const intent = await createControl().recordIntent({ ...input, inputsHash: (await intentOf(pod)).inputsHash });
+      assert.ok(intent.kind === 'recorded', JSON.stringify(intent));
+      return intent;
+    };
+    const attached = { ...input, result: RESULT, tellsMesh: false };
+    await control.recordResult({ ...attached, ...(await intend()) });
+    assert.ok(await records.beginRepair(await recorded()));
+    // The second edit finds an intent that was not carried out either.
+    for (const config of [second, third]) {
+      define(config, 'b');
+      await intend();
+      const { configText, madeWith } = (await recorded()).value;
+      assert.deepEqual([configText, madeWith?.configText], [JSON.stringify(config), JSON.stringify(first)]);
+    }
+    assert.ok(await control.recordResult({ ...attached, ...(await intend()) }));
+    assert.equal((await recorded()).value.madeWith, undefined);
+  });
+
   it('refuses an intent for wishes or a sandbox that are others by now', async () => {
     const input = await intentOf(await podWith());
     assert.equal((await control.recordIntent({ ...input, inputsHash: 'older' })).kind, 'stale');

@@ -58,6 +58,17 @@ describe('GC of CNI networks', () => {
     ]);
   });
 
+  test('names an attachment that was made with an older definition, as long as it is not made anew', async () => {
+    const { gc, told } = bench();
+    const { network, dialect, cni, configText } = cniRecord();
+    const edited = '{"cniVersion":"1.1.0","name":"rewired","type":"bridge"}';
+    await gc.run([stored(cniRecord())], NEVER);
+    const repair = { configText: edited, madeWith: { network, dialect, cni, configText } };
+    await gc.run([stored(cniRecord({ phase: 'intent', ...repair }))], NEVER);
+    const names = told.slice(1).map(({ valid }) => valid.map(({ interfaceName }) => interfaceName));
+    assert.deepEqual(names, [['net1', 'net2', 'eth7'], ['net1']]);
+  });
+
   test('comes once more after the last attachment, then no more, and minutes apart', async () => {
     const { gc, told, later } = bench();
     assert.equal(gc.due(), true);
