@@ -1,5 +1,6 @@
 /** Figures of a node worker for Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DeviceCounts } from '../activities/node/fdb-devices.ts';
 import type { NodeSteps } from '../activities/node/index.ts';
 import type { SweepObserver } from '../activities/node/sweep-memory.ts';
 import { PodwireError } from '../domain/failures.ts';
@@ -12,8 +13,14 @@ export interface NodeMetrics {
   readonly sweep: SweepObserver;
 }
 
-/** @param sandboxes how many sandboxes are published at the moment */
-export function createNodeMetrics(sandboxes: () => number): NodeMetrics {
+export interface NodeGauges {
+  /** How many sandboxes are published at the moment. */
+  readonly sandboxes: () => number;
+  /** How far the node's VXLAN links follow their networks' members. */
+  readonly links: () => DeviceCounts;
+}
+
+export function createNodeMetrics({ sandboxes, links }: NodeGauges): NodeMetrics {
   const registry = new Registry();
   const seconds = new Histogram({
     name: 'podwire_node_step_seconds',
@@ -28,6 +35,17 @@ export function createNodeMetrics(sandboxes: () => number): NodeMetrics {
     registers: [registry],
     collect() {
       this.set(sandboxes());
+    },
+  });
+  new Gauge({
+    name: 'podwire_node_vxlan_links',
+    help: 'VXLAN links whose forwarding entries are kept; behind: they are being written, or could not be',
+    labelNames: ['forwarding'],
+    registers: [registry],
+    collect() {
+      const { done, behind } = links();
+      this.set({ forwarding: 'done' }, done);
+      this.set({ forwarding: 'behind' }, behind);
     },
   });
   return {

@@ -84,7 +84,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const deps = { ...assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), launcher, log), gateOf };
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
-  const metrics = createNodeMetrics(() => watch.size);
+  const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts() });
 
   const connecting = connectWorker(config.temporal, log, signal).catch((error: unknown) => {
     if (signal.aborted) return undefined;

@@ -10,13 +10,15 @@ import {
 } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control/inputs.ts';
 import type { NodeActivities } from '../activities/node/inputs.ts';
-import { nodeQueue, type PodNetworkInput, type ProvisioningState } from '../domain/messages.ts';
+import { nodeQueue, type PodNetworkInput } from '../domain/messages.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
+import { controlState } from './control-state.ts';
 import { roundIsTooLong } from './fresh-history.ts';
 import type { OneByOne } from './one-by-one.ts';
 import { classify, Interrupted, isBusy, Refused, Stale, type Classified } from './outcome.ts';
 import type { Progress } from './progress.ts';
+import { shortSummary } from './short-summary.ts';
 import { StepPhases } from './step-phases.ts';
 import type { Wake } from './wake.ts';
 
@@ -71,11 +73,6 @@ function endLongRound({ mayContinueAsNew, wake }: RunContext): void {
   if (mayContinueAsNew !== true || !roundIsTooLong()) return;
   wake.change();
   throw new Interrupted();
-}
-
-function controlState(failure: StepFailure): ProvisioningState {
-  if (failure.code === 'ApiUnavailable') return 'ApiUnavailable';
-  return failure.code === 'EtcdUnavailable' || failure.code === 'TimedOut' ? 'EtcdUnavailable' : 'Stuck';
 }
 
 /** Runs `work` in a scope that news cancel; it then throws Interrupted. */
@@ -159,14 +156,6 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
 
 const isSame = ({ state, failure }: Trouble, told: Trouble | undefined): boolean =>
   state === told?.state && failure.code === told?.failure.code && failure.message === told.failure.message;
-
-/** The server refuses a command whose encoded summary exceeds 400 bytes, and the workflow task would fail for ever. */
-const MAX_SUMMARY_CHARACTERS = 180;
-
-function shortSummary(text: string): string {
-  const plain = text.replace(/[^\x20-\x7e]/g, '?');
-  return plain.length <= MAX_SUMMARY_CHARACTERS ? plain : `${plain.slice(0, MAX_SUMMARY_CHARACTERS - 3)}...`;
-}
 
 /** @throws Interrupted, Stale, Refused: everything that is no reason to try again */
 function troubleOf(outcome: Classified, node: string, phases: StepPhases): Trouble {

@@ -43,7 +43,7 @@ export async function runLanes(
   };
   // A network that is stuck holds up its own pod's start no longer than it takes to say so.
   const letStart = (): void => {
-    if (gate?.opensWithout !== true || !runs.every((run) => run.ended || run.stuck)) return;
+    if (gate?.opensWithout !== true || !runs.every((run) => run.ended || run.news.stuck)) return;
     gateOpening.push(scope.run(() => gate.open(true)).catch(() => undefined));
   };
   // With others beside it a lane says at once what it has done.
@@ -51,7 +51,7 @@ export async function runLanes(
   const runs = lanes.map(
     (lane, index) =>
       new LaneRun(context, observation, lane, {
-        onNews: onTrouble,
+        onTrouble,
         settlesAtEnd,
         ...(index > 0 || begun === undefined ? {} : { begun }),
       }),
@@ -88,7 +88,7 @@ export async function runLanes(
   for (const run of runs) {
     const end = scope.run(() => run.run()).catch(failed);
     running.push(end.finally(onEnd));
-    await condition(() => run.yielded || wake.raised || wake.cancelled);
+    await condition(() => run.news.yielded || wake.raised || wake.cancelled);
   }
   // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.
   const settled = await Promise.allSettled(running);
@@ -138,8 +138,8 @@ function statusOf(
   runs: readonly LaneRun[],
   thenMark: string | undefined,
 ): { readonly what: string; readonly input: PublishInput } {
-  const attached = runs.flatMap((run) => (run.attached === undefined ? [] : [run.attached]));
-  const detached = runs.flatMap((run) => run.detached);
+  const attached = runs.flatMap(({ news }) => (news.attached === undefined ? [] : [news.attached]));
+  const detached = runs.flatMap(({ news }) => news.detached);
   const mark = thenMark === undefined ? {} : { thenMark };
   const what =
     thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';

@@ -3,10 +3,11 @@ import type { RecordInput } from '../activities/control/inputs.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
+import type { LaneContext } from './lane-context.ts';
 import { attachStep } from './link-steps.ts';
-import { Refused } from './outcome.ts';
+import { Refused, Stale } from './outcome.ts';
 
-export interface EditedLink {
+interface EditedLink {
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;
@@ -17,14 +18,29 @@ export interface EditedLink {
  * `back`: the link is as it was. `refused`: what it was is refused as well; it stays as it is, and the next sweep has it tried again: no link
  * that may work goes because of a mistake. `nothing`: nothing is recorded that could be gone back to.
  */
-export type TakenBack = 'back' | 'refused' | 'nothing';
+type TakenBack = 'back' | 'refused' | 'nothing';
+
+/** @throws Interrupted, Stale */
+export async function takeBack(
+  { run, news }: LaneContext,
+  { node, sandboxId, interfaceName, network }: EditedLink,
+): Promise<TakenBack> {
+  news.show('take-back', `${interfaceName} becomes again what it was`, undefined, network);
+  const link = { node, sandboxId, interfaceName, network };
+  const outcome = await makeAsItWas(run, link, (step, generation, trouble) =>
+    news.trouble(step, network, generation, trouble),
+  );
+  if (outcome === undefined) throw new Stale('the record was written by somebody else');
+  if (outcome === 'back') news.show('attached', 'as it was', undefined, network);
+  return outcome;
+}
 
 /**
  * @param onTrouble told as `NodeStep.onTrouble` is, with the generation that is being attached
  * @returns undefined: somebody else wrote the record meanwhile
  * @throws Interrupted, Stale
  */
-export async function takeBackEdit(
+async function makeAsItWas(
   context: RunContext,
   { network, ...link }: EditedLink,
   onTrouble: (step: string, generation: number, trouble: Trouble) => Promise<void>,

@@ -1,4 +1,5 @@
 /** Contract of the orchestrator's local activities: identity and expectation in, little out. Types only. */
+import type { IntentRequest } from '../../domain/intent-request.ts';
 import type { PodNetworkInput } from '../../domain/messages.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { Observation } from '../../domain/observation.ts';
@@ -17,16 +18,7 @@ export interface RecordInput extends PodInput {
   readonly modRevision: string;
 }
 
-export interface IntentInput extends PodInput {
-  readonly node: string;
-  readonly sandboxId: string;
-  readonly interfaceName: string;
-  /** Place of the wish among the pod's selections; absent: found by its interface. */
-  readonly selection?: number;
-  /** The inputs the plan was made from; others by now: `stale`. */
-  readonly inputsHash: string;
-  readonly owner: AttachmentOwner;
-}
+export interface IntentInput extends PodInput, IntentRequest {}
 
 export type IntentResult =
   | { readonly kind: 'recorded'; readonly generation: number; readonly modRevision: string }

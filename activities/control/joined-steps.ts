@@ -1,6 +1,7 @@
 /** Steps that follow one another, taken in one local activity (ADR 16). Each of them is what it is by itself, and may run again. */
 import { Context } from '@temporalio/activity';
 import { firstStep } from '../../domain/first-step.ts';
+import { intentRequest } from '../../domain/intent-request.ts';
 import type { Observation } from '../../domain/observation.ts';
 import { plan } from '../../domain/plan.ts';
 import type { AttachmentOwner } from '../../domain/records.ts';
@@ -53,12 +54,7 @@ async function begin(
     const token = await steps.beginRemoval(input);
     return { kind: 'removal', node, sandboxId, interfaceName, ...(token === undefined ? {} : { token }) };
   }
-  const { node, inputsHash } = observation;
   const { sandboxId, wish } = step;
-  const { interfaceName, selection } = wish;
-  const result = await steps.recordIntent({
-    ...{ ...pod, node, sandboxId, interfaceName, inputsHash, owner },
-    ...(selection === undefined ? {} : { selection }),
-  });
-  return { kind: 'intent', interfaceName, sandboxId, result };
+  const result = await steps.recordIntent({ ...pod, ...intentRequest(observation, wish, sandboxId, owner) });
+  return { kind: 'intent', interfaceName: wish.interfaceName, sandboxId, result };
 }

@@ -96,7 +96,7 @@ function winnerOf(interfaceName: string, all: readonly Named[], known: readonly 
 const rank = ({ selection: { dialect } }: Named, owning: Dialect | undefined): number =>
   dialect === owning ? -1 : ORDER.indexOf(dialect);
 
-export const dialectOf = (record: AttachmentRecord): Dialect => (record.kind === 'vxlan' ? 'openvnf' : record.dialect);
+const dialectOf = (record: AttachmentRecord): Dialect => (record.kind === 'vxlan' ? 'openvnf' : record.dialect);
 
 const takenBy = (interfaceName: string, network: string): StepFailure => ({
   code: 'InterfaceConflict',

@@ -64,6 +64,13 @@ export interface Reading {
   readonly records: ReadonlyMap<string, VxlanAttachmentRecord>;
 }
 
+/** The devices that we know, by whether they have what was asked for last. */
+export interface DeviceCounts {
+  readonly done: number;
+  /** The others are being written, or could not be. */
+  readonly behind: number;
+}
+
 /** How a device is brought up to date. */
 export interface SyncOrder {
   /** Asked while the device is locked. */
@@ -98,6 +105,12 @@ export class FdbDevices {
   /** Whether there is a device, as far as we know. */
   has(key: string): boolean {
     return this.#devices.has(key);
+  }
+
+  counts(): DeviceCounts {
+    const devices = [...this.#devices.values()];
+    const done = devices.filter(({ known }) => known !== undefined).length;
+    return { done, behind: devices.length - done };
   }
 
   /**

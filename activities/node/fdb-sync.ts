@@ -6,6 +6,7 @@ import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../doma
 import {
   busy,
   FdbDevices,
+  type DeviceCounts,
   type FdbDevicesParts,
   type LockedDevice,
   type Reading,
@@ -40,6 +41,11 @@ export class FdbSync {
   constructor(parts: FdbSyncParts) {
     this.#parts = parts;
     this.#devices = new FdbDevices(parts);
+  }
+
+  /** How far the devices of this node are, at the moment. */
+  counts(): DeviceCounts {
+    return this.#devices.counts();
   }
 
   /** Runs `work` with the record's device locked: while a link is made or removed, no sync writes into it. */

@@ -37,7 +37,7 @@ export async function lookupSandbox(
  * The pod's newest Ready sandbox with its netns; undefined while there is none or it is still being made.
  * @throws PodwireError HostNetwork, NetnsRefused, CriUnavailable
  */
-export async function readySandbox(
+async function readySandbox(
   deps: Pick<NodeDeps, 'runtime' | 'kernel' | 'bootId'>,
   podUid: string,
   signal: AbortSignal,

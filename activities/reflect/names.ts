@@ -84,7 +84,7 @@ export const sumOf = (a: ReflectCounts, b: ReflectCounts): ReflectCounts => ({
 });
 
 /** Results in the order of the items; the first failure ends it. */
-export async function withLimit<T, R>(items: readonly T[], limit: number, each: (item: T) => Promise<R>): Promise<R[]> {
+async function withLimit<T, R>(items: readonly T[], limit: number, each: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const lane = async (): Promise<void> => {

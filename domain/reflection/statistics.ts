@@ -17,18 +17,6 @@ export interface ReflectStatistics {
   resErrors: number;
 }
 
-export const COUNTERS = [
-  'adds',
-  'updates',
-  'deletes',
-  'resyncs',
-  'addErrors',
-  'updErrors',
-  'delErrors',
-  'argErrors',
-  'resErrors',
-] as const satisfies readonly (keyof ReflectStatistics)[];
-
 /** Whether etcd is known to be complete, by source. */
 export interface SourceState {
   /** The last resync succeeded, and no write failed since. */

@@ -1,0 +1,100 @@
+/** Attaches a network: intent, link, result. The undo of a step is pushed before the step; a refusal undoes them, the last one first. */
+import { workflowInfo } from '@temporalio/workflow';
+import { editedLink, knownLink } from '../domain/edited-link.ts';
+import { intentRequest } from '../domain/intent-request.ts';
+import { MESSAGE_VERSION } from '../domain/messages.ts';
+import { networkKey } from '../domain/network-selection.ts';
+import type { WishedAttachment } from '../domain/observation.ts';
+import type { StepFailure } from '../domain/records.ts';
+import { control, controlStep, nodeStep } from './context.ts';
+import { detach } from './detach.ts';
+import type { LaneContext } from './lane-context.ts';
+import { attachStep } from './link-steps.ts';
+import { Refused, Stale } from './outcome.ts';
+import { hasFewSteps, takesBackEdits } from './shape.ts';
+import { takeBack } from './take-back.ts';
+
+const v = MESSAGE_VERSION;
+
+type Undo = (() => Promise<StepFailure | undefined>)[];
+
+/** @throws Interrupted, Stale */
+export async function attach(
+  context: LaneContext,
+  wish: WishedAttachment,
+  sandboxId: string,
+): Promise<'done' | 'refused'> {
+  const { news } = context;
+  const undo: Undo = [];
+  try {
+    await attachSteps(context, wish, sandboxId, undo);
+    return 'done';
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    news.show('undo', error.failure.message, 'Refused', wish.network);
+    if (!(await keepsLink(context, wish, sandboxId))) for (const step of undo.reverse()) await step();
+    return news.refuse(wish.network, error.failure, error.waitsForVni);
+  }
+}
+
+/** Whether the link that was to be changed stays: it was attached before, and is now as it was, as far as it can be. */
+async function keepsLink(
+  context: LaneContext,
+  { network, interfaceName }: WishedAttachment,
+  sandboxId: string,
+): Promise<boolean> {
+  const { lane, observation } = context;
+  if (editedLink(lane, observation, sandboxId) === undefined || !takesBackEdits()) return false;
+  const { node } = observation;
+  return (await takeBack(context, { node, sandboxId, interfaceName, network })) !== 'nothing';
+}
+
+/** Whether an intent that could not be recorded leaves a link as it was attached. */
+const standsUntouched = ({ lane, observation }: LaneContext, sandboxId: string): boolean =>
+  editedLink(lane, observation, sandboxId)?.phase === 'attached' && takesBackEdits();
+
+/** @throws Interrupted, Stale, Refused */
+async function attachSteps(context: LaneContext, wish: WishedAttachment, sandboxId: string, undo: Undo): Promise<void> {
+  const { run, observation, lane, news, records } = context;
+  const { node } = observation;
+  const { interfaceName, network } = wish;
+  const kind = wish.kind ?? 'vxlan';
+  const { workflowId, runId } = workflowInfo();
+  const known = knownLink(observation, lane.interfaceName, sandboxId);
+
+  // What was there before podwire stays there, whether this attach is the first one or not.
+  undo.push(() => detach(context, { kind, node, sandboxId, interfaceName, network }, 'undo'));
+  news.show('record-intent', '', undefined, network);
+  const request = intentRequest(observation, wish, sandboxId, { workflowId, runId });
+  const intent = records.begunIntent() ?? (await records.recordIntent({ ...run.pod, ...request }, networkKey(network)));
+  if (intent.kind === 'stale') throw new Stale(intent.reason);
+  // Nothing was written, and what there is stays.
+  if (intent.kind === 'refused' && (lane.attach?.swaps === true || standsUntouched(context, sandboxId)))
+    undo.length = 0;
+  if (intent.kind === 'refused') throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
+
+  const { generation, modRevision } = intent;
+  const step = attachStep(kind, interfaceName, networkKey(network), node);
+  news.show(step.step, `making ${interfaceName}`, undefined, network);
+  const result = await nodeStep(run, {
+    ...step,
+    node,
+    invoke: step.invoke({ v, node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
+    onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
+    onWait: (failure) => news.waits(step.step, network, failure),
+  });
+
+  news.show('record-result', '', undefined, network);
+  const recorded = { ...run.pod, node, sandboxId, interfaceName, modRevision };
+  const tellsMesh = hasFewSteps(run.pod);
+  await records.recordResult({ ...recorded, result, tellsMesh });
+  // What a CNI network does between its members is its plugins' business.
+  if (kind === 'vxlan' && !hasFewSteps(run.pod)) {
+    await controlStep(run, () =>
+      control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
+    );
+  }
+  // One that was only looked at again is no news to anybody.
+  if (known?.unverified !== true) news.attached = { interfaceName, network };
+  news.show('attached', result.addresses.join(' '), undefined, network);
+}

@@ -1,0 +1,85 @@
+/** What a lane tells of itself: to people, to the records that the pod's status is made from, and to who runs the lanes. */
+import type { PublishInput } from '../activities/control/inputs.ts';
+import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
+import type { Observation } from '../domain/observation.ts';
+import type { StepFailure } from '../domain/records.ts';
+import { control, controlStep, type RunContext, type Trouble } from './context.ts';
+
+type Attached = PublishInput['attached'][number];
+
+interface Detached {
+  readonly interfaceName: string;
+  readonly network: NetworkRef;
+  readonly generation: number;
+  /** Of the record when its removal began: generations begin anew with a record. */
+  readonly revision: string;
+}
+
+export class LaneNews {
+  readonly detached: Detached[] = [];
+  attached: Attached | undefined;
+  /** The first try is over, one way or another: the next lane may start. */
+  yielded = false;
+  /** Has been told to a person: the pod's start need not wait for it. */
+  stuck = false;
+  /** The node of the step under way was seen not to answer. */
+  nodeIsAway = false;
+  readonly #run: RunContext;
+  readonly #observation: Observation;
+  readonly #interfaceName: string;
+  readonly #onTrouble: () => void;
+
+  /** @param onTrouble called when the pod's status should be published before all lanes end */
+  constructor(run: RunContext, observation: Observation, interfaceName: string, onTrouble: () => void) {
+    this.#run = run;
+    this.#observation = observation;
+    this.#interfaceName = interfaceName;
+    this.#onTrouble = onTrouble;
+  }
+
+  show(step: string, note: string, state: Trouble['state'] | 'Refused' | 'Detaching', network: NetworkRef): void {
+    const interfaceName = this.#interfaceName;
+    this.#run.progress.lane({ interfaceName, network: networkKey(network), step, note, state });
+  }
+
+  /** A step goes on in the background: told to the pod's owner as well. */
+  async trouble(step: string, network: NetworkRef, generation: number, { state, failure }: Trouble): Promise<void> {
+    this.show(step, `${failure.code}: ${failure.message}`, state, network);
+    const interfaceName = this.#interfaceName;
+    await controlStep(this.#run, () =>
+      control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
+        { ...this.#run.pod, interfaceName, generation, failure },
+      ]),
+    );
+    this.yielded = true;
+    this.nodeIsAway = state === 'NodeUnavailable';
+    this.stuck = state === 'Stuck';
+    this.#onTrouble();
+  }
+
+  /** The next lane waits as well: it wants the same sandbox. What was told of an earlier try stays until this one has been made. */
+  waits(step: string, network: NetworkRef, failure: StepFailure): void {
+    this.nodeIsAway = false;
+    this.show(step, `waits for its turn: ${failure.message}`, undefined, network);
+  }
+
+  /** The same wish will fail again. */
+  async refuse(network: NetworkRef, failure: StepFailure, waitsForVni?: string): Promise<'refused'> {
+    const { pod } = this.#run;
+    const interfaceName = this.#interfaceName;
+    await controlStep(this.#run, () =>
+      control.recordRefusal.executeWithOptions({ summary: `refuse ${interfaceName}: ${failure.code}` }, [
+        {
+          ...pod,
+          inputsHash: this.#observation.inputsHash,
+          interfaceName,
+          network,
+          failure,
+          ...(waitsForVni === undefined ? {} : { waitsForVni }),
+        },
+      ]),
+    );
+    this.show('refused', failure.message, 'Refused', network);
+    return 'refused';
+  }
+}
