@@ -125,13 +125,13 @@ export interface Start {
   readonly taskQueue?: string;
 }
 
-/** A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds. */
+/** A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds, on a busy machine of a second. */
 const whenClosed = retry(
   handleWhen(
     (error) =>
       error.cause instanceof Error && (error.cause as { code?: unknown }).code === grpcStatus.RESOURCE_EXHAUSTED,
   ),
-  { maxAttempts: 6, backoff: new ExponentialBackoff({ initialDelay: 10, maxDelay: 200 }) },
+  { maxAttempts: 10, backoff: new ExponentialBackoff({ initialDelay: 10, maxDelay: 200 }) },
 );
 
 /** @returns id of the run that has the signal. @throws PodwireError `TemporalUnavailable` */
