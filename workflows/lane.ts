@@ -9,6 +9,7 @@ import type {
   ResultInput,
   Token,
 } from '../activities/control/inputs.ts';
+import { awaitedOf, type Awaited } from '../domain/awaited.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { KnownAttachment, Observation, WishedAttachment } from '../domain/observation.ts';
@@ -59,6 +60,8 @@ export class LaneRun {
   readonly #observation: Observation;
   readonly #options: LaneRunOptions;
   #begun: Begun | undefined;
+  /** By a refusal of the attach that is under way. */
+  #awaited: Awaited = {};
 
   constructor(context: RunContext, observation: Observation, lane: Lane, options: LaneRunOptions) {
     this.#context = context;
@@ -118,7 +121,7 @@ export class LaneRun {
       if (!(error instanceof Refused)) throw error;
       this.#show('undo', error.failure.message, 'Refused', wish.network);
       if (!(await this.#keepsLink(wish, sandboxId))) for (const step of undo.reverse()) await step();
-      return this.#refuse(wish.network, error.failure, error.waitsForVni);
+      return this.#refuse(wish.network, error.failure, { ...this.#awaited, ...error.awaited });
     }
   }
 
@@ -185,9 +188,9 @@ export class LaneRun {
     // Nothing was written, and what there is stays.
     if (intent.kind === 'refused' && (this.lane.attach?.swaps === true || this.#standsUntouched(sandboxId)))
       undo.length = 0;
-    if (intent.kind === 'refused')
-      throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
+    if (intent.kind === 'refused') throw new Refused({ code: intent.code, message: intent.message }, awaitedOf(intent));
 
+    this.#awaited = awaitedOf(intent);
     const { generation, modRevision } = intent;
     const kind = wish.kind ?? 'vxlan';
     const step = attachStep(kind, interfaceName, networkKey(network), node);
@@ -336,7 +339,7 @@ export class LaneRun {
     if (!forgotten) throw new Stale('the record was written by somebody else');
   }
 
-  async #refuse(network: NetworkRef, failure: StepFailure, waitsForVni?: string): Promise<LaneEnd> {
+  async #refuse(network: NetworkRef, failure: StepFailure, awaited: Awaited = {}): Promise<LaneEnd> {
     const { pod } = this.#context;
     const { interfaceName } = this.lane;
     await controlStep(this.#context, () =>
@@ -347,7 +350,7 @@ export class LaneRun {
           interfaceName,
           network,
           failure,
-          ...(waitsForVni === undefined ? {} : { waitsForVni }),
+          ...awaited,
         },
       ]),
     );

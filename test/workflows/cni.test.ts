@@ -1,12 +1,15 @@
 /** What a pod's run does for CNI networks: the same as for VXLAN links, by other steps, and without a mesh. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import type { NodeConfig } from '../../domain/cni/node-configs.ts';
 import { definitionKey, type DefinitionLookup } from '../../domain/cni/network-definition.ts';
 import { desiredInputs } from '../../domain/inputs.ts';
 import type { PodView } from '../../domain/pod-view.ts';
+import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { startHarness, type Harness } from './harness.ts';
 import { until } from './limits.ts';
@@ -83,6 +86,67 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     await pod.converge();
     assert.deepEqual(pod.steps, ['cniAdd net1']);
     assert.equal(await pod.mark(), 'converged');
+  });
+
+  const files = new Map<string, NodeConfig>();
+  /** Puts a file of the network beside those that the node offers. */
+  const publish = async (name: string, more: object = {}): Promise<void> => {
+    const text = JSON.stringify({ cniVersion: '1.0.0', name, type: 'bridge', ...more });
+    files.set(name, { file: `${name}.conf`, name, text });
+    await createNodeStore(lab.etcd).putNodeConfigs('n1', { v: RECORD_VERSION, configs: [...files.values()] });
+  };
+
+  it('whose file the node lacks is refused, and attached when the pod is woken because the file is there', async () => {
+    const pod = await lab.pod('');
+    const network = `filed-${pod.uid}`;
+    pod.define(network, '');
+    await pod.select(`${network}@net1`);
+    await pod.ended();
+    assert.equal(await pod.state(), 'Refused');
+    assert.equal(await pod.mark(), 'refused');
+    await publish(network);
+    const waiting = await createNodeStore(lab.etcd).listWaitingForConfigs('n1');
+    assert.ok(waiting.some(({ uid }) => uid === pod.uid));
+    await pod.converge();
+    assert.equal(await pod.state(), 'Converged');
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual([pod.links, pod.status], [['net1'], ['net1 Attached']]);
+  });
+
+  it('whose plugins refuse what is in the file of the node is tried again when that is another one, and not before', async () => {
+    const pod = await lab.pod('');
+    const network = `filed-${pod.uid}`;
+    pod.define(network, '');
+    await publish(network);
+    lab.nodes.script(pod.uid, 'cniAdd', (call) => (call === 1 ? 'CniConfigInvalid' : 'ok'));
+    await pod.select(`${network}@net1`);
+    await pod.ended();
+    assert.equal(await pod.mark(), 'refused');
+    await publish(`other-${pod.uid}`);
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+    assert.deepEqual(pod.status, ['net1 Refused']);
+    await publish(network, { mtu: 1400 });
+    const waiting = await createNodeStore(lab.etcd).listWaitingForConfigs('n1');
+    assert.ok(waiting.some(({ uid }) => uid === pod.uid));
+    await pod.converge();
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual([pod.links, pod.status], [['net1'], ['net1 Attached']]);
+  });
+
+  it('whose file comes between the refusal and its record is attached by the run itself', async () => {
+    const pod = await lab.pod('');
+    const network = `filed-${pod.uid}`;
+    pod.define(network, '');
+    lab.faults.set(pod.uid, (name) => (name === 'recordRefusal' ? 'EtcdUnavailable' : undefined));
+    await pod.select(`${network}@net1`);
+    await until('the refusal is about to be recorded', () => lab.faults.count(pod.uid, 'recordRefusal') > 0);
+    await publish(network);
+    lab.faults.set(pod.uid, undefined);
+    await until('the pod has the network', () => pod.links.includes('net1'));
+    await pod.ended();
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual(pod.status, ['net1 Attached']);
   });
 
   it('is detached by cniDelete alone, and leaves no record', async () => {
