@@ -10,6 +10,7 @@ import type {
   Token,
 } from '../activities/control/inputs.ts';
 import { awaitedOf, type Awaited } from '../domain/awaited.ts';
+import type { FailureCode } from '../domain/failures.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { KnownAttachment, Observation, WishedAttachment } from '../domain/observation.ts';
@@ -23,6 +24,7 @@ import { hasFewSteps, includes, takesBackEdits } from './shape.ts';
 import { takeBackEdit, type EditedLink, type TakenBack } from './take-back.ts';
 
 const v = MESSAGE_VERSION;
+const INTERFACE_CONFLICT: FailureCode = 'InterfaceConflict';
 
 export interface Detached {
   readonly interfaceName: string;
@@ -32,8 +34,8 @@ export interface Detached {
   readonly revision: string;
 }
 
-/** How a lane ended; whatever is not `done` or `refused` makes the run observe again. */
-export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale';
+/** How a lane ended; whatever is not `done` or `refused` makes the run observe again. `renamed`: the wish gets another interface name. */
+export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale' | 'renamed';
 
 export interface LaneRunOptions {
   /** Called when the pod's status should be published before all lanes end. */
@@ -120,8 +122,12 @@ export class LaneRun {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.#show('undo', error.failure.message, 'Refused', wish.network);
+      const detachedBefore = this.detached.length;
       if (!(await this.#keepsLink(wish, sandboxId))) for (const step of undo.reverse()) await step();
-      return this.#refuse(wish.network, error.failure, { ...this.#awaited, ...error.awaited });
+      const end = await this.#refuse(wish.network, error.failure, { ...this.#awaited, ...error.awaited });
+      // The interface of that name was never podwire's: there is nothing to tell.
+      if (end === 'renamed' && this.#knownIn(sandboxId)?.completed !== true) this.detached.length = detachedBefore;
+      return end;
     }
   }
 
@@ -354,6 +360,11 @@ export class LaneRun {
         },
       ]),
     );
+    // Nobody has to be told of a name that nobody asked for; what is recorded keeps it from being chosen again.
+    if (this.lane.attach?.wish.mayBeRenamed === true && failure.code === INTERFACE_CONFLICT) {
+      this.#show('renamed', `${interfaceName} is somebody else's`, undefined, network);
+      return 'renamed';
+    }
     this.#show('refused', failure.message, 'Refused', network);
     return 'refused';
   }

@@ -121,10 +121,10 @@ function wishes(
   refusals: readonly RefusalRecord[],
 ): WishedAttachment[] {
   const records = known.map(({ value }) => value);
-  const wished = wishesOf(deps.hash, desired, records);
+  const wished = wishesOf(deps.hash, desired, records, refusals);
   const standing = standingRefusals(deps.hash, refusals, desired, wished, records);
   return wished.map((wish) => {
-    const { selection, index, interfaceName, linkHash, tunnelHash, conflict } = wish;
+    const { selection, index, interfaceName, linkHash, tunnelHash, conflict, mayBeRenamed } = wish;
     const refused = conflict ?? standing.find((refusal) => isAbout(refusal, wish));
     return {
       kind: selection.kind,
@@ -134,6 +134,7 @@ function wishes(
       linkHash,
       tunnelHash,
       ...(refused === undefined ? {} : { refused: { code: refused.code, message: refused.message } }),
+      ...(mayBeRenamed ? { mayBeRenamed } : {}),
     };
   });
 }

@@ -73,7 +73,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const recorded = await deps.records.pod(pod.uid, placeOf(pod, deps.settings.agents.backend));
   const desired = reading.beside(recorded.attachments);
   const known = recorded.attachments.map(({ value }) => value);
-  const wishes = wishesOf(deps.hash, desired, known);
+  const wishes = wishesOf(deps.hash, desired, known, recorded.refusals);
   const current = standingRefusals(deps.hash, recorded.refusals, desired, wishes, known);
   const revisions = new Map(recorded.attachments.map(({ value, modRevision }) => [value, modRevision]));
   return {

@@ -171,6 +171,50 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.deepEqual([pod.links, await recorded(pod), pod.status], [[], [], ['net1 Refused']]);
   });
 
+  it('without a name of its own gets the next one when the first is somebody else’s, keeps it, and nothing is refused', async () => {
+    const pod = await podWith('green', 'blue');
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'InterfaceConflict');
+    await pod.select('green');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net2']);
+    assert.deepEqual([pod.links, pod.status], [['net2'], ['net2 Attached']]);
+    assert.deepEqual(pod.npwgStatus, [`net2 ${pod.namespace}/green`]);
+    assert.deepEqual([await pod.state(), await pod.mark()], ['Converged', 'converged']);
+    assert.deepEqual(pod.events, [`NetworkAttached: attached net2 to network ${pod.namespace}/green`]);
+    assert.equal(await followed(pod), 1);
+    assert.equal(pod.steps.length, 3);
+    await pod.select('blue, green');
+    await pod.ended();
+    assert.deepEqual(pod.status, ['net3 Attached', 'net2 Attached']);
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('without a name of its own is refused when name after name is somebody else’s', async () => {
+    const pod = await podWith('green');
+    lab.nodes.script(pod.uid, 'cniAdd', () => 'InterfaceConflict');
+    await pod.select('green');
+    await pod.ended();
+    const tries = pod.steps.filter((step) => step.startsWith('cniAdd'));
+    assert.deepEqual([tries[0], tries.at(-1), tries.length], ['cniAdd net1', 'cniAdd net9', 9]);
+    assert.deepEqual([pod.links, pod.status, await recorded(pod)], [[], ['net9 Refused'], []]);
+    assert.deepEqual([await pod.state(), await pod.mark()], ['Refused', 'refused']);
+    assert.deepEqual(pod.events, [
+      'NetworkRefused: net9: scripted InterfaceConflict',
+      `NetworkDetached: detached net9 from network ${pod.namespace}/green`,
+    ]);
+    await pod.converge();
+    assert.equal(pod.steps.filter((step) => step.startsWith('cniAdd')).length, 9, 'the same is not tried again');
+  });
+
+  it('that asks for a name which is somebody else’s is refused it, and gets no other', async () => {
+    const pod = await podWith('green');
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'InterfaceConflict');
+    await pod.select('green@net1');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+    assert.deepEqual([pod.status, await pod.mark()], [['net1 Refused'], 'refused']);
+  });
+
   it('that is refused for good is undone by cniDelete, forgotten and explained; the good one beside it stays', async () => {
     const pod = await podWith('green', 'blue');
     lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'CniConfigInvalid');
