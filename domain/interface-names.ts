@@ -23,6 +23,23 @@ export interface TakenNames {
 /** Whether podwire itself could come to choose this name. */
 export const isGeneratedName = (name: string): boolean => /^net[1-9][0-9]*$/.test(name);
 
+/** After so many names that were somebody else's, something else is wrong: the next one that is refused stays so. */
+const MOST_PASSED_OVER = 8;
+
+export interface PassedOver {
+  readonly names: readonly string[];
+  /** Whether a further one would be passed over as well. */
+  readonly more: boolean;
+}
+
+/** Names for podwire to choose no more, of those that turned out to be somebody else's. */
+export function passedOver(conflicting: readonly string[]): PassedOver {
+  const names = [...new Set(conflicting.filter(isGeneratedName))].sort((a, b) => numberOf(a) - numberOf(b));
+  return { names: names.slice(0, MOST_PASSED_OVER), more: names.length < MOST_PASSED_OVER };
+}
+
+const numberOf = (name: string): number => Number(name.slice('net'.length));
+
 /**
  * Gives every selection its interface name. One without a name keeps that of an attachment of the same identity, so that neither taking
  * a network out of the annotation nor another entry that asks for the name renames it; a new one gets the lowest `netN` that nobody

@@ -19,6 +19,8 @@ export interface WishedAttachment {
   readonly tunnelHash: string;
   /** Set when these very inputs were refused before. */
   readonly refused?: StepFailure;
+  /** Nobody asked for this interface name: should it be somebody else's, another one is tried. Absent in histories of before. */
+  readonly mayBeRenamed?: true;
 }
 
 /** An attachment record as etcd has it. */

@@ -1,7 +1,8 @@
 /** What podwire writes to its etcd. Every record carries `v`; readers accept the last two versions (decision 12). */
 import type { AgentIdentity } from './agents.ts';
+import type { Awaited } from './awaited.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
-import { networkKey, type CniSelection, type NetworkRef } from './network-selection.ts';
+import type { CniSelection, NetworkRef } from './network-selection.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
 
 export const RECORD_VERSION = 1;
@@ -136,10 +137,6 @@ export function madeWith(record: AttachmentRecord | undefined): CniBasis | undef
 /** Identity of a tunnel as `vnis` and `users` have it. */
 export const tunnelOf = ({ link }: Pick<VxlanAttachmentRecord, 'link'>): string => `${link.dstPort}/${link.vni}`;
 
-/** Whether a network cannot have a VNI. @param owner key of the network that has it, if one does */
-export const isTakenFrom = (network: NetworkRef, owner: string | undefined): boolean =>
-  owner !== undefined && owner !== networkKey(network);
-
 export type AttachmentRecord = VxlanAttachmentRecord | CniAttachmentRecord;
 
 /** ADD's result as the plugin printed it, apart from the record, whose mod-revision is a fencing token. */
@@ -197,7 +194,7 @@ export interface MeshRecord {
 }
 
 /** Why an attachment was refused although the annotation is right (a taken VNI, for example). */
-export interface RefusalRecord {
+export interface RefusalRecord extends Awaited {
   readonly v: number;
   readonly namespace: string;
   readonly name: string;
@@ -206,8 +203,6 @@ export interface RefusalRecord {
   readonly interfaceName: string;
   readonly code: string;
   readonly message: string;
-  /** `<port>/<vni>` when another network's VNI is in the way. */
-  readonly waitsForVni?: string;
 }
 
 /** As it was read. */

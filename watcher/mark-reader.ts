@@ -12,6 +12,6 @@ export interface MarkReader {
   readonly listMarks: () => Promise<ReadonlyMap<string, ConvergedMark>>;
   /** Every pod of which anything is left in etcd apart from its mark: attachments, refusals. */
   readonly listPodsWithRecords: () => Promise<ReadonlyMap<string, PodName>>;
-  /** UIDs of pods that were refused because another network had the VNI, and could have it now. */
+  /** UIDs of pods that were refused for what is otherwise by now: a VNI that another network had, a file of the node. */
   readonly listOutdatedRefusals: () => Promise<ReadonlySet<string>>;
 }

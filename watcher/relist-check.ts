@@ -138,7 +138,8 @@ export class RelistCheck {
     const { hash, networks } = this.#options.inputs.read(view);
     const { signals } = this.#options;
     // A run that works on these inputs may be one that was refused and waits for something else.
-    if (known.outdated.has(uid)) signals.insist({ ...view, networks }, hash, 'the VNI it was refused is free', true);
+    if (known.outdated.has(uid))
+      signals.insist({ ...view, networks }, hash, 'what it was refused for is otherwise now', true);
     else signals.insist({ ...view, networks }, hash, 'no converged mark for these inputs');
   }
 

@@ -1,37 +1,55 @@
-/** Publishes what the node's folder of network configurations holds, so that intents can keep their text. */
+/**
+ * Publishes what the node's folder of network configurations holds, so that intents can keep their text, and wakes the pods that were
+ * refused for want of it.
+ */
 import type { Logger } from '../adapters/log/logger.ts';
 import { readConfigFiles } from '../adapters/cni/config-files.ts';
+import type { Signals } from '../domain/ports/cluster.ts';
 import type { NodeStore } from '../domain/ports/node-store.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
 
+export interface NodeConfigsDeps {
+  readonly store: Pick<NodeStore, 'putNodeConfigs' | 'listWaitingForConfigs'>;
+  readonly signals: Pick<Signals, 'podChanged'>;
+  readonly node: string;
+  /** Undefined: this node offers none. */
+  readonly dir: string | undefined;
+  readonly log: Logger;
+}
+
 export class NodeConfigsPublisher {
-  readonly #store: Pick<NodeStore, 'putNodeConfigs'>;
-  readonly #node: string;
-  readonly #dir: string | undefined;
-  readonly #log: Logger;
+  readonly #deps: NodeConfigsDeps;
   #published: string | undefined;
+  /** Nobody has been woken yet since something was published. */
+  #wakes = false;
   #told = '';
 
-  /** @param dir undefined: this node offers none */
-  constructor(store: Pick<NodeStore, 'putNodeConfigs'>, node: string, dir: string | undefined, log: Logger) {
-    this.#store = store;
-    this.#node = node;
-    this.#dir = dir;
-    this.#log = log;
+  constructor(deps: NodeConfigsDeps) {
+    this.#deps = deps;
   }
 
-  /** Writes only what has changed. @throws PodwireError EtcdUnavailable, or the file system's error */
+  /** Writes only what has changed. @throws PodwireError EtcdUnavailable, TemporalUnavailable, or the file system's error */
   async publish(): Promise<void> {
-    const found = this.#dir === undefined ? undefined : await readConfigFiles(this.#dir);
+    const { store, node, dir, log } = this.#deps;
+    const found = dir === undefined ? undefined : await readConfigFiles(dir);
     const said = found?.problems.join('; ') ?? '';
-    if (said !== '' && said !== this.#told)
-      this.#log.warn({ dir: this.#dir, problems: found?.problems }, 'files not used');
+    if (said !== '' && said !== this.#told) log.warn({ dir, problems: found?.problems }, 'files not used');
     this.#told = said;
     const text = JSON.stringify(found?.configs ?? null);
-    if (text === this.#published) return;
-    await this.#store.putNodeConfigs(this.#node, found && { v: RECORD_VERSION, configs: found.configs });
-    this.#published = text;
-    if (found !== undefined)
-      this.#log.info({ networks: found.configs.map(({ name }) => name) }, 'configurations of this node');
+    if (text !== this.#published) {
+      await store.putNodeConfigs(node, found && { v: RECORD_VERSION, configs: found.configs });
+      this.#published = text;
+      this.#wakes = true;
+      if (found !== undefined)
+        log.info({ networks: found.configs.map(({ name }) => name) }, 'configurations of this node');
+    }
+    if (this.#wakes) await this.#wake();
+  }
+
+  /** Also after a start, for a worker may die in between: the refusals themselves say whether there is anything new for them. */
+  async #wake(): Promise<void> {
+    const { store, signals, node } = this.#deps;
+    for (const { reason, ...pod } of await store.listWaitingForConfigs(node)) await signals.podChanged(pod, reason);
+    this.#wakes = false;
   }
 }

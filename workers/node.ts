@@ -94,7 +94,13 @@ async function serve(config: NodeConfig): Promise<void> {
     await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
     await clearTombstones(deps, log, signal);
   });
-  const configs = new NodeConfigsPublisher(deps.store, config.node, config.cniConfDir, log);
+  const configs = new NodeConfigsPublisher({
+    store: deps.store,
+    signals,
+    node: config.node,
+    dir: config.cniConfDir,
+    log,
+  });
   const loops = [
     everyInterval('configurations', CONFIGS_INTERVAL_MS, log, signal, () => configs.publish()),
     everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),

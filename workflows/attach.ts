@@ -1,6 +1,8 @@
 /** Attaches a network: intent, link, result. The undo of a step is pushed before the step; a refusal undoes them, the last one first. */
 import { workflowInfo } from '@temporalio/workflow';
+import { awaitedOf, type Awaited } from '../domain/awaited.ts';
 import { editedLink, knownLink } from '../domain/edited-link.ts';
+import type { FailureCode } from '../domain/failures.ts';
 import { intentRequest } from '../domain/intent-request.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
@@ -16,25 +18,49 @@ import { takeBack } from './take-back.ts';
 
 const v = MESSAGE_VERSION;
 
-type Undo = (() => Promise<StepFailure | undefined>)[];
+const INTERFACE_CONFLICT: FailureCode = 'InterfaceConflict';
+
+/** What is known of an attach that is under way. */
+interface Attempt {
+  readonly undo: (() => Promise<StepFailure | undefined>)[];
+  /** What a refusal waits for. */
+  awaited: Awaited;
+}
 
 /** @throws Interrupted, Stale */
 export async function attach(
   context: LaneContext,
   wish: WishedAttachment,
   sandboxId: string,
-): Promise<'done' | 'refused'> {
-  const { news } = context;
-  const undo: Undo = [];
+): Promise<'done' | 'refused' | 'renamed'> {
+  const attempt: Attempt = { undo: [], awaited: {} };
   try {
-    await attachSteps(context, wish, sandboxId, undo);
+    await attachSteps(context, wish, sandboxId, attempt);
     return 'done';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    news.show('undo', error.failure.message, 'Refused', wish.network);
-    if (!(await keepsLink(context, wish, sandboxId))) for (const step of undo.reverse()) await step();
-    return news.refuse(wish.network, error.failure, error.waitsForVni);
+    return refused(context, wish, sandboxId, attempt, error);
   }
+}
+
+async function refused(
+  context: LaneContext,
+  wish: WishedAttachment,
+  sandboxId: string,
+  { undo, awaited }: Attempt,
+  { failure, awaited: more }: Refused,
+): Promise<'refused' | 'renamed'> {
+  const { news, observation } = context;
+  const { network, interfaceName } = wish;
+  news.show('undo', failure.message, 'Refused', network);
+  const detachedBefore = news.detached.length;
+  if (!(await keepsLink(context, wish, sandboxId))) for (const step of undo.reverse()) await step();
+  if (wish.mayBeRenamed !== true || failure.code !== INTERFACE_CONFLICT)
+    return news.refuse(network, failure, { ...awaited, ...more });
+  const end = await news.passOverName(network, failure);
+  // The interface of that name was never podwire's: there is nothing to tell.
+  if (knownLink(observation, interfaceName, sandboxId)?.completed !== true) news.detached.length = detachedBefore;
+  return end;
 }
 
 /** Whether the link that was to be changed stays: it was attached before, and is now as it was, as far as it can be. */
@@ -54,10 +80,16 @@ const standsUntouched = ({ lane, observation }: LaneContext, sandboxId: string):
   editedLink(lane, observation, sandboxId)?.phase === 'attached' && takesBackEdits();
 
 /** @throws Interrupted, Stale, Refused */
-async function attachSteps(context: LaneContext, wish: WishedAttachment, sandboxId: string, undo: Undo): Promise<void> {
+async function attachSteps(
+  context: LaneContext,
+  wish: WishedAttachment,
+  sandboxId: string,
+  attempt: Attempt,
+): Promise<void> {
   const { run, observation, lane, news, records } = context;
   const { node } = observation;
   const { interfaceName, network } = wish;
+  const { undo } = attempt;
   const kind = wish.kind ?? 'vxlan';
   const { workflowId, runId } = workflowInfo();
   const known = knownLink(observation, lane.interfaceName, sandboxId);
@@ -71,8 +103,9 @@ async function attachSteps(context: LaneContext, wish: WishedAttachment, sandbox
   // Nothing was written, and what there is stays.
   if (intent.kind === 'refused' && (lane.attach?.swaps === true || standsUntouched(context, sandboxId)))
     undo.length = 0;
-  if (intent.kind === 'refused') throw new Refused({ code: intent.code, message: intent.message }, intent.waitsForVni);
+  if (intent.kind === 'refused') throw new Refused({ code: intent.code, message: intent.message }, awaitedOf(intent));
 
+  attempt.awaited = awaitedOf(intent);
   const { generation, modRevision } = intent;
   const step = attachStep(kind, interfaceName, networkKey(network), node);
   news.show(step.step, `making ${interfaceName}`, undefined, network);

@@ -1,5 +1,6 @@
 /** What a lane tells of itself: to people, to the records that the pod's status is made from, and to who runs the lanes. */
 import type { PublishInput } from '../activities/control/inputs.ts';
+import type { Awaited } from '../domain/awaited.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { Observation } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
@@ -64,22 +65,27 @@ export class LaneNews {
   }
 
   /** The same wish will fail again. */
-  async refuse(network: NetworkRef, failure: StepFailure, waitsForVni?: string): Promise<'refused'> {
+  async refuse(network: NetworkRef, failure: StepFailure, awaited: Awaited = {}): Promise<'refused'> {
+    await this.#recordRefusal(network, failure, awaited);
+    this.show('refused', failure.message, 'Refused', network);
+    return 'refused';
+  }
+
+  /** Nobody has to be told of a name that nobody asked for; what is recorded keeps it from being chosen again. */
+  async passOverName(network: NetworkRef, failure: StepFailure): Promise<'renamed'> {
+    await this.#recordRefusal(network, failure, {});
+    this.show('renamed', `${this.#interfaceName} is somebody else's`, undefined, network);
+    return 'renamed';
+  }
+
+  async #recordRefusal(network: NetworkRef, failure: StepFailure, awaited: Awaited): Promise<void> {
     const { pod } = this.#run;
+    const { inputsHash } = this.#observation;
     const interfaceName = this.#interfaceName;
     await controlStep(this.#run, () =>
       control.recordRefusal.executeWithOptions({ summary: `refuse ${interfaceName}: ${failure.code}` }, [
-        {
-          ...pod,
-          inputsHash: this.#observation.inputsHash,
-          interfaceName,
-          network,
-          failure,
-          ...(waitsForVni === undefined ? {} : { waitsForVni }),
-        },
+        { ...pod, inputsHash, interfaceName, network, failure, ...awaited },
       ]),
     );
-    this.show('refused', failure.message, 'Refused', network);
-    return 'refused';
   }
 }

@@ -11,8 +11,8 @@ import { LaneRecords, type JoinedEnds } from './lane-records.ts';
 import { Interrupted, Stale } from './outcome.ts';
 import { takeBack } from './take-back.ts';
 
-/** How a lane ended; whatever is not `done` or `refused` makes the run observe again. */
-export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale';
+/** How a lane ended; whatever is not `done` or `refused` makes the run observe again. `renamed`: the wish gets another interface name. */
+export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale' | 'renamed';
 
 export interface LaneRunOptions extends JoinedEnds {
   /** Called when the pod's status should be published before all lanes end. */

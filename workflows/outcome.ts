@@ -1,5 +1,6 @@
 /** How a step can end besides success. Thrown inside a lane, caught by it; never leaves the workflow. */
 import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
+import type { Awaited } from '../domain/awaited.ts';
 import { FAILURES, type FailureCode, type RetryClass } from '../domain/failures.ts';
 import type { StepFailure } from '../domain/records.ts';
 
@@ -10,12 +11,12 @@ export class Stale extends Error {}
 /** The same wish will fail again: undo, tell the owner. */
 export class Refused extends Error {
   readonly failure: StepFailure;
-  readonly waitsForVni: string | undefined;
+  readonly awaited: Awaited;
 
-  constructor(failure: StepFailure, waitsForVni?: string) {
+  constructor(failure: StepFailure, awaited: Awaited = {}) {
     super(failure.message);
     this.failure = failure;
-    this.waitsForVni = waitsForVni;
+    this.awaited = awaited;
   }
 }
 

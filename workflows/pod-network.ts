@@ -198,7 +198,7 @@ const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<bo
   );
 
 function anotherRound(ends: readonly LaneEnd[], news: boolean, more: boolean): Round | undefined {
-  if (ends.includes('interrupted')) return 'again';
+  if (ends.includes('interrupted') || ends.includes('renamed')) return 'again';
   if (ends.includes('stale')) return 'stale';
   return news || (more && !ends.includes('refused')) ? 'again' : undefined;
 }

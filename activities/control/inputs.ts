@@ -1,4 +1,5 @@
 /** Contract of the orchestrator's local activities: identity and expectation in, little out. Types only. */
+import type { Awaited } from '../../domain/awaited.ts';
 import type { IntentRequest } from '../../domain/intent-request.ts';
 import type { PodNetworkInput } from '../../domain/messages.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
@@ -21,14 +22,13 @@ export interface RecordInput extends PodInput {
 export interface IntentInput extends PodInput, IntentRequest {}
 
 export type IntentResult =
-  | { readonly kind: 'recorded'; readonly generation: number; readonly modRevision: string }
-  | {
-      readonly kind: 'refused';
-      readonly code: string;
-      readonly message: string;
-      /** `<port>/<vni>` when another network has it: the pod is woken when it is free. */
-      readonly waitsForVni?: string;
-    }
+  | ({
+      readonly kind: 'recorded';
+      readonly generation: number;
+      readonly modRevision: string;
+      /** What a refusal of this attach is to wait for. */
+    } & Awaited)
+  | ({ readonly kind: 'refused'; readonly code: string; readonly message: string } & Awaited)
   | { readonly kind: 'stale'; readonly reason: string };
 
 export interface Token {
@@ -93,12 +93,11 @@ export type Settled =
   /** `marked` as `publishStatus` answers. */
   | { readonly outcome: 'published'; readonly marked: boolean };
 
-export interface RefusalInput extends PodInput {
+export interface RefusalInput extends PodInput, Awaited {
   readonly inputsHash: string;
   readonly interfaceName: string;
   readonly network: NetworkRef;
   readonly failure: StepFailure;
-  readonly waitsForVni?: string;
 }
 
 export interface MeshInput extends NetworkRef {

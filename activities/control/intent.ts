@@ -1,5 +1,6 @@
 /** The intent of an attachment: made from the pod's wish as it is now, and written before the first side effect. */
 import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
+import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
 import { configProblems } from '../../domain/cni/definition-check.ts';
 import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
 import type { FailureCode } from '../../domain/failures.ts';
@@ -69,7 +70,16 @@ async function intentFrom(
 
   const resolved = await withNodeConfig(deps, input.node, selection);
   if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };
-  const record = intentRecord({ input, sandbox, vtep, selection: resolved, previous });
+  const record = intentRecord({ input, sandbox, vtep, selection: resolved.selection, previous });
+  const result = await write(deps, record, previous);
+  return result.kind === 'recorded' ? { ...result, ...awaitedOf(resolved) } : result;
+}
+
+async function write(
+  deps: ObserveDeps,
+  record: AttachmentRecord,
+  previous: Stored<AttachmentRecord> | undefined,
+): Promise<IntentResult> {
   if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
     return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
   }
@@ -96,15 +106,19 @@ function repairAsItWas(
 
 /** A definition without a configuration means a file of the pod's node; its text is kept with the intent like any other. */
 async function withNodeConfig(
-  { records, settings }: ObserveDeps,
+  { records, settings, hash }: ObserveDeps,
   node: string,
   selection: NetworkSelection,
-): Promise<NetworkSelection | { readonly code: FailureCode; readonly message: string }> {
-  if (selection.kind !== 'cni' || selection.config.text !== '') return selection;
+): Promise<
+  Awaited & ({ readonly selection: NetworkSelection } | { readonly code: FailureCode; readonly message: string })
+> {
+  if (selection.kind !== 'cni' || selection.config.text !== '') return { selection };
   const { dialect, network, cni, config } = selection;
   const offered = await records.nodeConfigs(node);
   const found = configNamed(offered, network.name);
-  if (found === undefined) return { code: 'CniConfigInvalid', message: noNodeConfig(node, network.name, offered) };
+  const waitsForConfig = { node, name: network.name, refused: textHash(found?.text, hash) };
+  if (found === undefined)
+    return { code: 'CniConfigInvalid', message: noNodeConfig(node, network.name, offered), waitsForConfig };
   const source = { uid: config.uid, text: found.text };
   const { capabilityArgs } = cni;
   const check = {
@@ -115,9 +129,9 @@ async function withNodeConfig(
     policy: settings.cniPolicy,
   };
   const problems = configProblems(source, check);
-  if (problems.length === 0) return { ...selection, config: source };
+  if (problems.length === 0) return { selection: { ...selection, config: source }, waitsForConfig };
   const why = problems.map(({ message }) => message).join('; ');
-  return { code: 'CniConfigInvalid', message: `file ${found.file} of node ${node}: ${why}` };
+  return { code: 'CniConfigInvalid', message: `file ${found.file} of node ${node}: ${why}`, waitsForConfig };
 }
 
 /** The selection behind a wish; under equal inputs its place is the same. */

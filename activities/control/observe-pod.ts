@@ -1,5 +1,6 @@
 /** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
+import { isOutdated } from '../../domain/awaited.ts';
 import { keepAll } from '../../domain/keep.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
@@ -66,20 +67,27 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
 
 /**
  * Refusals that still say something. What waits for a VNI is decided anew each time: to whom the VNI belongs by now, the intent's
- * transaction knows best. What was refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
+ * transaction knows best. What waits for a file of the node is over when that is another one. What was
+ * refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
  */
 async function forgetOver(
-  { records }: ObserveDeps,
+  { records, hash }: ObserveDeps,
   podUid: string,
   desired: Desired | undefined,
   refusals: readonly RecordedRefusal[],
 ): Promise<readonly RecordedRefusal[]> {
-  const isOver = ({ waitsForVni, inputsHash }: RecordedRefusal): boolean =>
-    waitsForVni !== undefined || (desired !== undefined && inputsHash !== desired.inputsHash);
-  const over = refusals.filter(isOver);
-  // An attempt that was given up may still get here, after a later one has refused anew.
-  for (const refusal of over) await records.deleteRefusal(podUid, refusal);
-  return refusals.filter((refusal) => !over.includes(refusal));
+  const { tunnelOwner, nodeConfigs } = records;
+  const isOver = async (refusal: RecordedRefusal): Promise<boolean> =>
+    refusal.waitsForVni !== undefined ||
+    (desired !== undefined && refusal.inputsHash !== desired.inputsHash) ||
+    isOutdated(refusal, { tunnelOwner, nodeConfigs, hash });
+  const standing: RecordedRefusal[] = [];
+  for (const refusal of refusals) {
+    // An attempt that was given up may still get here, after a later one has refused anew.
+    if (await isOver(refusal)) await records.deleteRefusal(podUid, refusal);
+    else standing.push(refusal);
+  }
+  return standing;
 }
 
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
@@ -111,10 +119,10 @@ function wishes(
   refusals: readonly RefusalRecord[],
 ): WishedAttachment[] {
   const records = known.map(({ value }) => value);
-  const wished = wishesOf(deps.hash, desired, records);
+  const wished = wishesOf(deps.hash, desired, records, refusals);
   const standing = standingRefusals(deps.hash, refusals, desired, wished, records);
   return wished.map((wish) => {
-    const { selection, index, interfaceName, linkHash, tunnelHash, conflict } = wish;
+    const { selection, index, interfaceName, linkHash, tunnelHash, conflict, mayBeRenamed } = wish;
     const refused = conflict ?? standing.find((refusal) => isAbout(refusal, wish));
     return {
       kind: selection.kind,
@@ -124,6 +132,7 @@ function wishes(
       linkHash,
       tunnelHash,
       ...(refused === undefined ? {} : { refused: { code: refused.code, message: refused.message } }),
+      ...(mayBeRenamed ? { mayBeRenamed } : {}),
     };
   });
 }

@@ -1,4 +1,5 @@
 /** What the pod's owner sees: the status annotation and events, both made from records and from the annotation as it is now. */
+import { awaitedOf, isOutdated, wakeReason } from '../../domain/awaited.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ignoredMac } from '../../domain/kaloom/ignored-mac.ts';
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
@@ -13,10 +14,9 @@ import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import { placeOf } from '../../domain/place.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
-import { isTakenFrom, RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
+import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
-import { wakeReason } from './wake-waiting.ts';
 import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PodInput, PublishInput } from './inputs.ts';
@@ -31,7 +31,10 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
       return input.thenMark === undefined || (await writeMark(deps, { ...input, inputsHash: input.thenMark }, seen));
     },
 
-    recordRefusal: async ({ uid, namespace, name, inputsHash, interfaceName, network, failure, waitsForVni }) => {
+    recordRefusal: async (input) => {
+      const { uid, namespace, name, inputsHash, interfaceName, network, failure } = input;
+      const awaited = awaitedOf(input);
+      const { tunnelOwner, nodeConfigs } = records;
       await records.putRefusal(uid, {
         v: RECORD_VERSION,
         namespace,
@@ -41,11 +44,11 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         interfaceName,
         code: failure.code,
         message: failure.message,
-        ...(waitsForVni === undefined ? {} : { waitsForVni }),
+        ...awaited,
       });
-      // Whoever freed the VNI before this refusal could be seen has woken nobody.
-      if (waitsForVni !== undefined && !isTakenFrom(network, await records.tunnelOwner(waitsForVni)))
-        await deps.signals.podChanged({ uid, namespace, name }, wakeReason(waitsForVni));
+      // Whoever freed the VNI or changed the file before this refusal could be seen has woken nobody.
+      if (await isOutdated({ ...awaited, network }, { tunnelOwner, nodeConfigs, hash: deps.hash }))
+        await deps.signals.podChanged({ uid, namespace, name }, wakeReason(awaited));
     },
 
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),
@@ -71,7 +74,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const recorded = await deps.records.pod(pod.uid, placeOf(pod, deps.settings.agents.backend));
   const desired = reading.beside(recorded.attachments);
   const known = recorded.attachments.map(({ value }) => value);
-  const wishes = wishesOf(deps.hash, desired, known);
+  const wishes = wishesOf(deps.hash, desired, known, recorded.refusals);
   const current = standingRefusals(deps.hash, recorded.refusals, desired, wishes, known);
   const revisions = new Map(recorded.attachments.map(({ value, modRevision }) => [value, modRevision]));
   return {

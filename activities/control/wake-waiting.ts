@@ -1,7 +1,7 @@
 /**
- * Wakes pods that were refused because another network had the VNI. A pod that was passed over would stay refused for ever, for its mark says
- * that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next observation, and whoever dies before that
- * wakes the pod once more, which does no harm.
+ * Wakes pods that were refused because another network had the VNI, or for what else is otherwise by now. A pod that was passed over would
+ * stay refused for ever, for its mark says that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next
+ * observation, and whoever dies before that wakes the pod once more, which does no harm.
  */
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
@@ -35,12 +35,9 @@ export async function wakeWaiting(
   tunnels?: readonly string[],
 ): Promise<readonly WaitingPod[]> {
   const pods = await records.outdatedRefusals(tunnels);
-  for (const { tunnel, ...pod } of pods) await signals.podChanged(pod, wakeReason(tunnel));
+  for (const { reason, ...pod } of pods) await signals.podChanged(pod, reason);
   return pods;
 }
-
-/** @param tunnel `port/id` */
-export const wakeReason = (tunnel: string): string => `VNI ${tunnel.split('/')[1] ?? tunnel} is free again`;
 
 /** Every tunnel that an attachment holds: its own, and those of the link that it replaces. */
 export const tunnelsOf = (record: AttachmentRecord): readonly string[] =>

@@ -1,5 +1,5 @@
 /** From a pod's selections to wishes: interfaces named, what two dialects both want decided. */
-import { interfaceNames } from '../../domain/interface-names.ts';
+import { interfaceNames, isGeneratedName, passedOver } from '../../domain/interface-names.ts';
 import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
 import type { AttachmentRecord, RefusalRecord, StepFailure } from '../../domain/records.ts';
 import { vtepOf, type Desired } from './desired.ts';
@@ -12,16 +12,20 @@ export interface Wish extends Fingerprints {
   readonly interfaceName: string;
   /** Another selection of the same pod has the interface. */
   readonly conflict?: StepFailure;
+  /** Nobody asked for the name: should it be somebody else's, another one is tried. */
+  readonly mayBeRenamed: boolean;
 }
 
-/** In annotation order, dialect by dialect. */
+/** In annotation order, dialect by dialect. @param refusals of the pod: a generated name that was somebody else's is not given again */
 export function wishesOf(
   hash: (text: string) => string,
   desired: Desired,
   known: readonly AttachmentRecord[],
+  refusals: readonly RefusalRecord[],
 ): readonly Wish[] {
   const vtep = vtepOf(desired.pod) ?? '';
   const { selections, foreign = [], reserved = [] } = desired.parsed;
+  const passed = passedOver(conflictsAmong(refusals, desired).map(({ interfaceName }) => interfaceName));
   const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
   const names = interfaceNames(
     selections.map((selection, index) => ({
@@ -33,12 +37,13 @@ export function wishesOf(
       interfaceName: record.interfaceName,
       leaving: record.phase === 'removing',
     })),
-    { foreign: foreign.map(({ interfaceName }) => interfaceName), reserved },
+    { foreign: [...foreign.map(({ interfaceName }) => interfaceName), ...passed.names], reserved },
   );
   const named = selections.map((selection, index) => ({
     selection,
     index,
     interfaceName: names[index] ?? '',
+    mayBeRenamed: nameIn(selection) === '' && passed.more,
     ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
   }));
   const taken = new Map(foreign.map(({ interfaceName, network }) => [interfaceName, network]));
@@ -56,11 +61,21 @@ export const isAbout = (
   wish: Pick<Wish, 'interfaceName' | 'selection'>,
 ): boolean => interfaceName === wish.interfaceName && networkKey(network) === networkKey(wish.selection.network);
 
-/** Refusals to these inputs that still hold: once a wish is attached just as asked, what was refused of it before, a repair for example, is over. */
+/** Refusals to these inputs of a name that is somebody else's in the pod. */
+const conflictsAmong = <R extends RefusalRecord>(
+  refusals: readonly R[],
+  { inputsHash }: Pick<Desired, 'inputsHash'>,
+): readonly R[] =>
+  refusals.filter((refusal) => refusal.inputsHash === inputsHash && refusal.code === 'InterfaceConflict');
+
+/**
+ * Refusals to these inputs that still hold: once a wish is attached just as asked, what was refused of it before, a repair for example, is
+ * over; and so is that of a name which was podwire's choice, once the wish has another one.
+ */
 export function standingRefusals<R extends RefusalRecord>(
   hash: (text: string) => string,
   refusals: readonly R[],
-  { inputsHash }: Pick<Desired, 'inputsHash'>,
+  desired: Pick<Desired, 'inputsHash'>,
   wishes: readonly Wish[],
   known: readonly AttachmentRecord[],
 ): readonly R[] {
@@ -69,10 +84,18 @@ export function standingRefusals<R extends RefusalRecord>(
       (record) =>
         record.phase === 'attached' && isAbout(record, wish) && ofRecord(hash, record).linkHash === wish.linkHash,
     );
-  return refusals.filter(
-    (refusal) => refusal.inputsHash === inputsHash && !wishes.some((wish) => isAbout(refusal, wish) && isAsAsked(wish)),
-  );
+  const conflicts = conflictsAmong(refusals, desired);
+  const isOver = (refusal: R): boolean => {
+    const wish = wishes.find((candidate) => isAbout(refusal, candidate));
+    return wish === undefined ? conflicts.includes(refusal) && wasRenamed(refusal, wishes) : isAsAsked(wish);
+  };
+  return refusals.filter((refusal) => refusal.inputsHash === desired.inputsHash && !isOver(refusal));
 }
+
+/** Whether the refusal's network is wished for under whatever name. */
+const wasRenamed = ({ interfaceName, network }: RefusalRecord, wishes: readonly Wish[]): boolean =>
+  isGeneratedName(interfaceName) &&
+  wishes.some(({ selection }) => nameIn(selection) === '' && networkKey(selection.network) === networkKey(network));
 
 /** The interface a selection names; empty when it leaves the name to podwire. */
 export const nameIn = (selection: NetworkSelection): string =>

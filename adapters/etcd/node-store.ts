@@ -14,6 +14,7 @@ import {
   parseEntry,
   sandboxSchema,
 } from './schemas.ts';
+import { listOutdatedRefusals } from './waiting-refusals.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
   const put = async (key: string, value: object): Promise<void> => {
@@ -53,6 +54,7 @@ export function createNodeStore(etcd: Etcd): NodeStore {
       if (record !== undefined) await put(key, record);
       else await etcd.transact([{ key, is: 'present' }], [{ remove: key }]);
     },
+    listWaitingForConfigs: (node) => listOutdatedRefusals(etcd, ({ waitsForConfig }) => waitsForConfig?.node === node),
     listTombstones: (node) => list(keys.tombstonesPrefix(node), storedAttachment),
     removeTombstone: async (tombstone) => {
       await etcd.transact([unchanged(tombstone)], [{ remove: tombstone.key }]);

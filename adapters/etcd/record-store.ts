@@ -1,10 +1,10 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (decisions 2 and 9). */
+import { isTakenFrom } from '../../domain/awaited.ts';
 import * as keys from '../../domain/keys.ts';
 import { lastGoodOf, takenBack } from '../../domain/last-good.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
-  isTakenFrom,
   tunnelOf,
   type AttachmentRecord,
   type CniBasis,
@@ -65,7 +65,11 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     forget: (stored) => forget(etcd, stored),
     vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
     tunnelOwner: async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value,
-    outdatedRefusals: (tunnels) => listOutdatedRefusals(etcd, tunnels),
+    outdatedRefusals: (tunnels) =>
+      listOutdatedRefusals(
+        etcd,
+        tunnels && (({ waitsForVni }) => waitsForVni !== undefined && tunnels.includes(waitsForVni)),
+      ),
 
     members: async (network) => {
       const prefix = keys.membersPrefix(network);

@@ -1,33 +1,51 @@
-/** Pods that were refused because another network had the VNI, and for which that is no longer true. */
+/** Pods that were refused for what is otherwise by now: another network had the VNI, a file of the node was missing or wrong. */
+import type { z } from 'zod';
+import { isOutdated, wakeReason, type Awaited } from '../../domain/awaited.ts';
 import * as keys from '../../domain/keys.ts';
 import type { WaitingPod } from '../../domain/ports/record-store.ts';
-import { isTakenFrom, type RefusalRecord } from '../../domain/records.ts';
+import { inputsHash } from '../hash/inputs-hash.ts';
 import type { Entry, Etcd } from './client.ts';
 import { podUidBelow } from './record-entries.ts';
-import { parseEntry, refusalSchema } from './schemas.ts';
+import { nodeConfigsSchema, parseEntry, refusalSchema } from './schemas.ts';
 
 /**
  * Each pod once. A refusal that nobody can read is left out: it must not keep others from being woken.
- * @param tunnels (`port/id`) that are of interest; absent: all
+ * @param isOfInterest absent: every refusal is
  */
-export async function listOutdatedRefusals(etcd: Etcd, tunnels?: readonly string[]): Promise<WaitingPod[]> {
+export async function listOutdatedRefusals(
+  etcd: Etcd,
+  isOfInterest: (awaited: Awaited) => boolean = () => true,
+): Promise<WaitingPod[]> {
   const prefix = keys.refusalsPrefix();
-  const owners = new Map<string, string | undefined>();
   const pods = new Map<string, WaitingPod>();
+  const facts = {
+    tunnelOwner: once(async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value),
+    nodeConfigs: once(async (node) => readable(nodeConfigsSchema, await etcd.get(keys.nodeConfigsKey(node)))),
+    hash: inputsHash,
+  };
   for (const entry of (await etcd.list(prefix)).entries) {
-    const { waitsForVni: tunnel, network, namespace, name } = readable(entry) ?? {};
-    if (tunnel === undefined || network === undefined || tunnels?.includes(tunnel) === false) continue;
-    if (!owners.has(tunnel)) owners.set(tunnel, (await etcd.get(keys.tunnelKey(tunnel)))?.value);
-    if (isTakenFrom(network, owners.get(tunnel))) continue;
+    const refusal = readable(refusalSchema, entry);
+    if (refusal === undefined || !isOfInterest(refusal) || !(await isOutdated(refusal, facts))) continue;
+    const { namespace, name } = refusal;
     const uid = podUidBelow(prefix, entry);
-    pods.set(uid, { uid, namespace: namespace ?? '', name: name ?? '', tunnel });
+    pods.set(uid, { uid, namespace, name, reason: wakeReason(refusal) });
   }
   return [...pods.values()];
 }
 
-function readable(entry: Entry): RefusalRecord | undefined {
+/** Many pods wait for the same. */
+function once<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (key) => {
+    const reading = known.get(key) ?? read(key);
+    known.set(key, reading);
+    return reading;
+  };
+}
+
+function readable<T>(schema: z.ZodType<T>, entry: Entry | undefined): T | undefined {
   try {
-    return parseEntry(refusalSchema, entry);
+    return entry && parseEntry(schema, entry);
   } catch {
     return undefined;
   }

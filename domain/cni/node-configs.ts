@@ -21,7 +21,7 @@ export const configNamed = (record: NodeConfigsRecord | undefined, name: string)
 
 /** Why a node has no configuration for a definition that leaves it to the node. */
 export function noNodeConfig(node: string, name: string, record: NodeConfigsRecord | undefined): string {
-  const todo = `put one there, or the configuration into the definition, then: podwire retry`;
+  const todo = `put one there, or the configuration into the definition; the pod is then tried again`;
   if (record === undefined)
     return `its definition has no spec.config, and node ${node} offers no files (--cni-conf-dir of its worker); ${todo}`;
   return `its definition has no spec.config, and no file of node ${node} declares a network of the name "${name}"; ${todo}`;

@@ -12,6 +12,7 @@ import type {
   SandboxRecord,
   Stored,
 } from '../records.ts';
+import type { WaitingPod } from './record-store.ts';
 
 export interface AttachmentId {
   readonly node: string;
@@ -44,6 +45,8 @@ export interface NodeStore {
   putNodeRecord(node: string, record: NodeRecord): Promise<void>;
   /** Undefined: this node offers no configurations. */
   putNodeConfigs(node: string, record: NodeConfigsRecord | undefined): Promise<void>;
+  /** Pods that were refused for a file of this node that is there now, or another one now; until they are tried again. */
+  listWaitingForConfigs(node: string): Promise<readonly WaitingPod[]>;
   /** Attachment records of this node whose node object was gone for long (decision 8), stored under `tombstonesPrefix(node)`. */
   listTombstones(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
   /** Removes one record if it still has that mod-revision. */

@@ -32,9 +32,10 @@ export interface PodRecords {
   readonly failures: readonly FailureRecord[];
 }
 
-/** A pod that was refused because of a tunnel (`port/id`). */
+/** A pod that was refused for what is otherwise by now. */
 export interface WaitingPod extends PodIdentity {
-  readonly tunnel: string;
+  /** To try it again. */
+  readonly reason: string;
 }
 
 export interface RecordStore {
@@ -90,8 +91,8 @@ export interface RecordStore {
   /** Key of the network that has a tunnel (`port/id`); undefined: it is free. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
   /**
-   * Pods that were refused because another network had the VNI, and could have it now. Their refusals stay: the pod's next observation
-   * forgets them. @param tunnels those of interest; absent: all
+   * Pods that were refused for what is otherwise by now: another network had the VNI, a file of the node could not be used. Their refusals
+   * stay: the pod's next observation forgets them. @param tunnels those of interest, and nothing else; absent: all
    */
   readonly outdatedRefusals: (tunnels?: readonly string[]) => Promise<readonly WaitingPod[]>;
 

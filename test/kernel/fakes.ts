@@ -68,6 +68,7 @@ export class FakeStore implements NodeStore {
   readNodeRecord: NodeStore['readNodeRecord'] = async () => undefined;
   putNodeRecord: NodeStore['putNodeRecord'] = async () => undefined;
   putNodeConfigs: NodeStore['putNodeConfigs'] = async () => undefined;
+  listWaitingForConfigs: NodeStore['listWaitingForConfigs'] = async () => [];
   listTombstones: NodeStore['listTombstones'] = async () => [...this.tombstones.values()];
   removeTombstone: NodeStore['removeTombstone'] = async ({ key }) => {
     this.tombstones.delete(key);

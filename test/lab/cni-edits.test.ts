@@ -44,6 +44,7 @@ describe('edits of CNI networks', () => {
     'bare',
     'twice',
     'two',
+    'unnamed',
   ];
 
   before(async () => {
@@ -134,6 +135,20 @@ describe('edits of CNI networks', () => {
       await wantNetworks(t.lab, pod, null);
       await waitStatus(t.lab, pod, []);
       assert.deepEqual(await podLink(t.lab, pod, 'mine0'), foreign, 'no DEL was run on it');
+      assert.deepEqual(await cniRecords(t.lab, await field(t.lab, pod, '{.metadata.uid}')), []);
+    });
+
+    test('a network without an interface name gets the next one when somebody else made the first, which is left alone', async () => {
+      const pod = podOf('unnamed');
+      const made = await inNetns(await podNetnsPath(t.lab, pod), 'ip', ['link', 'add', 'net1', 'type', 'bridge']);
+      assert.equal(made.code, 0, whyFailed(made));
+      const foreign = await podLink(t.lab, pod, 'net1');
+      await wantNetworks(t.lab, pod, [{ name: 'ea' }]);
+      await waitLink(t.lab, pod, 'net2', (link) => link?.up === true);
+      await waitStatus(t.lab, pod, ['net2 Attached']);
+      await wantNetworks(t.lab, pod, null);
+      await waitStatus(t.lab, pod, []);
+      assert.deepEqual([await podLink(t.lab, pod, 'net1'), await podLink(t.lab, pod, 'net2')], [foreign, undefined]);
       assert.deepEqual(await cniRecords(t.lab, await field(t.lab, pod, '{.metadata.uid}')), []);
     });
 

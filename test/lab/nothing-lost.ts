@@ -1,9 +1,10 @@
 /** NothingLost: what a running pod wishes for is attached, or was refused for a reason that is still there. */
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
+import { isTakenFrom } from '../../domain/awaited.ts';
 import { attachmentsPrefix, refusalsPrefix, tunnelKey, usersPrefix } from '../../domain/keys.ts';
 import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
-import { isTakenFrom, tunnelOf, type AttachmentRecord, type RefusalRecord } from '../../domain/records.ts';
+import { tunnelOf, type AttachmentRecord, type RefusalRecord } from '../../domain/records.ts';
 import { readKeys, type StoredKey } from './records.ts';
 import { settle, type SettleOptions } from './settle.ts';
 import { isWishOf, wishingPods, type WishingPod } from './wishes.ts';

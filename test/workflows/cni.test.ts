@@ -1,12 +1,15 @@
 /** What a pod's run does for CNI networks: the same as for VXLAN links, by other steps, and without a mesh. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import type { NodeConfig } from '../../domain/cni/node-configs.ts';
 import { definitionKey, type DefinitionLookup } from '../../domain/cni/network-definition.ts';
 import { desiredInputs } from '../../domain/inputs.ts';
 import type { PodView } from '../../domain/pod-view.ts';
+import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { startHarness, type Harness } from './harness.ts';
 import { until } from './limits.ts';
@@ -85,6 +88,67 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.equal(await pod.mark(), 'converged');
   });
 
+  const files = new Map<string, NodeConfig>();
+  /** Puts a file of the network beside those that the node offers. */
+  const publish = async (name: string, more: object = {}): Promise<void> => {
+    const text = JSON.stringify({ cniVersion: '1.0.0', name, type: 'bridge', ...more });
+    files.set(name, { file: `${name}.conf`, name, text });
+    await createNodeStore(lab.etcd).putNodeConfigs('n1', { v: RECORD_VERSION, configs: [...files.values()] });
+  };
+
+  it('whose file the node lacks is refused, and attached when the pod is woken because the file is there', async () => {
+    const pod = await lab.pod('');
+    const network = `filed-${pod.uid}`;
+    pod.define(network, '');
+    await pod.select(`${network}@net1`);
+    await pod.ended();
+    assert.equal(await pod.state(), 'Refused');
+    assert.equal(await pod.mark(), 'refused');
+    await publish(network);
+    const waiting = await createNodeStore(lab.etcd).listWaitingForConfigs('n1');
+    assert.ok(waiting.some(({ uid }) => uid === pod.uid));
+    await pod.converge();
+    assert.equal(await pod.state(), 'Converged');
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual([pod.links, pod.status], [['net1'], ['net1 Attached']]);
+  });
+
+  it('whose plugins refuse what is in the file of the node is tried again when that is another one, and not before', async () => {
+    const pod = await lab.pod('');
+    const network = `filed-${pod.uid}`;
+    pod.define(network, '');
+    await publish(network);
+    lab.nodes.script(pod.uid, 'cniAdd', (call) => (call === 1 ? 'CniConfigInvalid' : 'ok'));
+    await pod.select(`${network}@net1`);
+    await pod.ended();
+    assert.equal(await pod.mark(), 'refused');
+    await publish(`other-${pod.uid}`);
+    await pod.converge();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+    assert.deepEqual(pod.status, ['net1 Refused']);
+    await publish(network, { mtu: 1400 });
+    const waiting = await createNodeStore(lab.etcd).listWaitingForConfigs('n1');
+    assert.ok(waiting.some(({ uid }) => uid === pod.uid));
+    await pod.converge();
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual([pod.links, pod.status], [['net1'], ['net1 Attached']]);
+  });
+
+  it('whose file comes between the refusal and its record is attached by the run itself', async () => {
+    const pod = await lab.pod('');
+    const network = `filed-${pod.uid}`;
+    pod.define(network, '');
+    lab.faults.set(pod.uid, (name) => (name === 'recordRefusal' ? 'EtcdUnavailable' : undefined));
+    await pod.select(`${network}@net1`);
+    await until('the refusal is about to be recorded', () => lab.faults.count(pod.uid, 'recordRefusal') > 0);
+    await publish(network);
+    lab.faults.set(pod.uid, undefined);
+    await until('the pod has the network', () => pod.links.includes('net1'));
+    await pod.ended();
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual(pod.status, ['net1 Attached']);
+  });
+
   it('is detached by cniDelete alone, and leaves no record', async () => {
     const pod = await attached('green');
     await pod.select('');
@@ -105,6 +169,50 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net1', 'cniDelete net1']);
     assert.equal(lab.faults.count(pod.uid, 'beginRemoval') - removals, 2);
     assert.deepEqual([pod.links, await recorded(pod), pod.status], [[], [], ['net1 Refused']]);
+  });
+
+  it('without a name of its own gets the next one when the first is somebody else’s, keeps it, and nothing is refused', async () => {
+    const pod = await podWith('green', 'blue');
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'InterfaceConflict');
+    await pod.select('green');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net2']);
+    assert.deepEqual([pod.links, pod.status], [['net2'], ['net2 Attached']]);
+    assert.deepEqual(pod.npwgStatus, [`net2 ${pod.namespace}/green`]);
+    assert.deepEqual([await pod.state(), await pod.mark()], ['Converged', 'converged']);
+    assert.deepEqual(pod.events, [`NetworkAttached: attached net2 to network ${pod.namespace}/green`]);
+    assert.equal(await followed(pod), 1);
+    assert.equal(pod.steps.length, 3);
+    await pod.select('blue, green');
+    await pod.ended();
+    assert.deepEqual(pod.status, ['net3 Attached', 'net2 Attached']);
+    assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('without a name of its own is refused when name after name is somebody else’s', async () => {
+    const pod = await podWith('green');
+    lab.nodes.script(pod.uid, 'cniAdd', () => 'InterfaceConflict');
+    await pod.select('green');
+    await pod.ended();
+    const tries = pod.steps.filter((step) => step.startsWith('cniAdd'));
+    assert.deepEqual([tries[0], tries.at(-1), tries.length], ['cniAdd net1', 'cniAdd net9', 9]);
+    assert.deepEqual([pod.links, pod.status, await recorded(pod)], [[], ['net9 Refused'], []]);
+    assert.deepEqual([await pod.state(), await pod.mark()], ['Refused', 'refused']);
+    assert.deepEqual(pod.events, [
+      'NetworkRefused: net9: scripted InterfaceConflict',
+      `NetworkDetached: detached net9 from network ${pod.namespace}/green`,
+    ]);
+    await pod.converge();
+    assert.equal(pod.steps.filter((step) => step.startsWith('cniAdd')).length, 9, 'the same is not tried again');
+  });
+
+  it('that asks for a name which is somebody else’s is refused it, and gets no other', async () => {
+    const pod = await podWith('green');
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'InterfaceConflict');
+    await pod.select('green@net1');
+    await pod.ended();
+    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
+    assert.deepEqual([pod.status, await pod.mark()], [['net1 Refused'], 'refused']);
   });
 
   it('that is refused for good is undone by cniDelete, forgotten and explained; the good one beside it stays', async () => {

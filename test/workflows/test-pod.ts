@@ -92,9 +92,8 @@ export class TestPod {
     await this.signal();
   }
 
-  /** Makes a NetworkAttachmentDefinition in the pod's namespace. */
-  define(name: string): void {
-    const config = JSON.stringify({ cniVersion: '1.0.0', name, type: 'bridge' });
+  /** Makes a NetworkAttachmentDefinition in the pod's namespace. @param config empty: a file of the node has it */
+  define(name: string, config = JSON.stringify({ cniVersion: '1.0.0', name, type: 'bridge' })): void {
     const ref = { kind: 'nad', namespace: this.namespace, name } as const;
     this.#world.cluster.definitions.set(definitionKey(ref), { ...ref, uid: `nad-${name}`, config, plugin: '' });
   }

@@ -41,7 +41,7 @@ describe('configurations in files of a node', () => {
   });
 
   it('that are not there are missed with what to do', () => {
-    assert.match(noNodeConfig('n1', 'a', undefined), /node n1 offers no files \(--cni-conf-dir.*podwire retry/);
-    assert.match(noNodeConfig('n1', 'a', { v: 1, configs: [] }), /no file of node n1 declares .*"a".*podwire retry/);
+    assert.match(noNodeConfig('n1', 'a', undefined), /node n1 offers no files \(--cni-conf-dir.*tried again/);
+    assert.match(noNodeConfig('n1', 'a', { v: 1, configs: [] }), /no file of node n1 declares .*"a".*tried again/);
   });
 });

@@ -37,7 +37,7 @@ function seen(annotation: string, missing: readonly string[] = [], openvnf?: str
 
 function names({ pod, parsed, canonical, asked }: ReturnType<typeof seen>, known: readonly AttachmentRecord[] = []) {
   const desired = { pod, parsed, inputsHash: inputsHash(canonical), askedHash: inputsHash(asked), recorded: [] };
-  return wishesOf(inputsHash, desired, known).map(
+  return wishesOf(inputsHash, desired, known, []).map(
     ({ selection, interfaceName, conflict }) =>
       `${selection.network.name} ${interfaceName}${conflict === undefined ? '' : ` ${conflict.code}`}`,
   );

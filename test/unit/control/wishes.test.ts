@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Desired } from '../../../activities/control/desired.ts';
-import { wishesOf, type Wish } from '../../../activities/control/wishes.ts';
+import { standingRefusals, wishesOf, type Wish } from '../../../activities/control/wishes.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import type { Dialect, ForeignAttachment, NetworkSelection } from '../../../domain/network-selection.ts';
-import type { AttachmentRecord } from '../../../domain/records.ts';
+import type { AttachmentRecord, RefusalRecord } from '../../../domain/records.ts';
 import { cniIntent, intent } from '../../etcd/some-records.ts';
 import { podWith } from '../openvnf/parsing.ts';
 
@@ -31,11 +31,21 @@ function wishes(
   known: readonly AttachmentRecord[] = [],
   foreign: readonly ForeignAttachment[] = [],
   reserved: readonly string[] = [],
+  refusals: readonly RefusalRecord[] = [],
 ): readonly Wish[] {
   const parsed = { selections, problems: [], warnings: [], keep: [], foreign, reserved };
   const desired: Desired = { pod: podWith(undefined), parsed, inputsHash: 'inputs', askedHash: 'asked', recorded: [] };
-  return wishesOf(inputsHash, desired, known);
+  return wishesOf(inputsHash, desired, known, refusals);
 }
+
+const refusalOf = (
+  { network }: NetworkSelection,
+  interfaceName: string,
+  change: Partial<RefusalRecord> = {},
+): RefusalRecord => ({
+  ...{ v: 1, namespace: 'red', name: 'web', inputsHash: 'inputs', network, interfaceName },
+  ...{ code: 'InterfaceConflict', message: 'somebody else has it', ...change },
+});
 
 /** Those without a conflict, as `dialect interface`. */
 const carriedOut = (all: readonly Wish[]): string[] =>
@@ -138,5 +148,46 @@ describe('wishes', () => {
     }
     const unnamed = selection('npwg', '', 'a');
     assert.equal(wishes([unnamed], [recordOf(unnamed, 'net9')])[0]?.interfaceName, 'net9');
+  });
+});
+
+describe('a generated name that turned out to be somebody else’s', () => {
+  const [a, b] = [selection('npwg', '', 'a'), selection('npwg', '', 'b')];
+  /** Names of the wishes, and which refusals still hold. */
+  const after = (
+    selections: readonly NetworkSelection[],
+    refusals: readonly RefusalRecord[],
+    known: readonly AttachmentRecord[] = [],
+  ): string[] => {
+    const wished = wishes(selections, known, [], [], refusals);
+    const standing = standingRefusals(inputsHash, refusals, { inputsHash: 'inputs' }, wished, known);
+    return [
+      ...wished.map(({ selection: { network }, interfaceName }) => `${network.name} ${interfaceName}`),
+      ...standing.map(({ network, interfaceName }) => `${network.name} not ${interfaceName}`),
+    ];
+  };
+
+  it('is given to no wish any more, and its refusal is over; what is attached keeps its name', () => {
+    assert.deepEqual(after([a], [refusalOf(a, 'net1')]), ['a net2']);
+    assert.deepEqual(after([a, b], [refusalOf(a, 'net1')], [recordOf(b, 'net2')]), ['a net3', 'b net2']);
+    assert.deepEqual(after([a], [refusalOf(a, 'net1')], [recordOf(a, 'net2')]), ['a net2']);
+  });
+
+  it('is tried again by other inputs, and when something else than its name was refused', () => {
+    assert.deepEqual(after([a], [refusalOf(a, 'net1', { inputsHash: 'others' })]), ['a net1']);
+    assert.deepEqual(after([a], [refusalOf(a, 'net1', { code: 'CniConfigInvalid' })]), ['a net1', 'a not net1']);
+  });
+
+  it('stays refused to who asked for it', () => {
+    const named = selection('npwg', 'net1', 'c');
+    assert.deepEqual(after([named, a], [refusalOf(named, 'net1')]), ['c net1', 'a net2', 'c not net1']);
+  });
+
+  it('is refused when it is the ninth', () => {
+    const refusals = Array.from({ length: 9 }, (_, index) => refusalOf(a, `net${index + 1}`));
+    assert.deepEqual(after([a], refusals), ['a net9', 'a not net9']);
+    const [last] = wishes([a], [], [], [], refusals.slice(0, 8));
+    assert.deepEqual([last?.interfaceName, last?.mayBeRenamed], ['net9', false]);
+    assert.equal(wishes([a], [], [], [], refusals.slice(0, 7))[0]?.mayBeRenamed, true);
   });
 });

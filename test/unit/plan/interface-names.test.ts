@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { interfaceNames, type KnownName, type Unnamed } from '../../../domain/interface-names.ts';
+import { interfaceNames, passedOver, type KnownName, type Unnamed } from '../../../domain/interface-names.ts';
 
 /** `green` is to be named, `green=net1` has a name. */
 const parse = (texts: readonly string[]): Unnamed[] =>
@@ -16,6 +16,18 @@ const names = (
   reserved: readonly string[] = [],
 ) => interfaceNames(parse(selections), parse(known), { foreign, reserved });
 const leaving = (text: string): KnownName[] => parse([text]).map((record) => ({ ...record, leaving: true }));
+
+describe('generated names that are somebody else’s', () => {
+  it('are passed over, those with the lowest numbers; what a person named is none of them', () => {
+    assert.deepEqual(passedOver(['net10', 'net2', 'data0', 'net2', 'net01']), { names: ['net2', 'net10'], more: true });
+  });
+
+  it('are passed over up to the eighth', () => {
+    const many = Array.from({ length: 9 }, (_, index) => `net${index + 1}`);
+    assert.deepEqual(passedOver(many.slice(0, 7)).more, true);
+    assert.deepEqual(passedOver(many), { names: many.slice(0, 8), more: false });
+  });
+});
 
 describe('interfaces without a name', () => {
   it('are net1, net2, … in the order of the annotation', () => {

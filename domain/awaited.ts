@@ -1,0 +1,58 @@
+/** What a refusal waits for. Once that is no longer as it was, the pod is tried again by itself. */
+import { configNamed, type NodeConfigsRecord } from './cni/node-configs.ts';
+import { networkKey, type NetworkRef } from './network-selection.ts';
+
+export interface Awaited {
+  /** `<port>/<vni>` when another network's VNI is in the way. */
+  readonly waitsForVni?: string;
+  /** When the configuration is to come from a file of the pod's node: that is not there, or no use as it is. */
+  readonly waitsForConfig?: AwaitedConfig;
+}
+
+/** A configuration in the files of a node. */
+export interface AwaitedConfig {
+  readonly node: string;
+  /** Of the network. */
+  readonly name: string;
+  /** Hash of the text that was refused; empty: there was none. */
+  readonly refused: string;
+}
+
+/** What `isOutdated` asks. */
+export interface AwaitedFacts {
+  /** Key of the network that has a tunnel (`port/id`), if one does. */
+  readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
+  readonly nodeConfigs: (node: string) => Promise<NodeConfigsRecord | undefined>;
+  readonly hash: (text: string) => string;
+}
+
+/** Only what is awaited, of something that says more. */
+export const awaitedOf = ({ waitsForVni, waitsForConfig }: Awaited): Awaited => ({
+  ...(waitsForVni === undefined ? {} : { waitsForVni }),
+  ...(waitsForConfig === undefined ? {} : { waitsForConfig }),
+});
+
+/** Whether a refusal waits for what is otherwise by now; one that waits for nothing does not. */
+export async function isOutdated(
+  { network, waitsForVni, waitsForConfig }: Awaited & { readonly network: NetworkRef },
+  { tunnelOwner, nodeConfigs, hash }: AwaitedFacts,
+): Promise<boolean> {
+  if (waitsForVni !== undefined && !isTakenFrom(network, await tunnelOwner(waitsForVni))) return true;
+  if (waitsForConfig === undefined) return false;
+  const { node, name, refused } = waitsForConfig;
+  return textHash(configNamed(await nodeConfigs(node), name)?.text, hash) !== refused;
+}
+
+/** As `AwaitedConfig.refused` has it. */
+export const textHash = (text: string | undefined, hash: AwaitedFacts['hash']): string =>
+  text === undefined ? '' : hash(text);
+
+/** Whether a network cannot have a VNI. @param owner key of the network that has it, if one does */
+export const isTakenFrom = (network: NetworkRef, owner: string | undefined): boolean =>
+  owner !== undefined && owner !== networkKey(network);
+
+/** Why a pod whose refusal is outdated is woken. */
+export const wakeReason = ({ waitsForVni, waitsForConfig }: Awaited): string =>
+  waitsForConfig === undefined
+    ? `VNI ${waitsForVni?.split('/')[1] ?? ''} is free again`
+    : `the configuration of network ${waitsForConfig.name} in the files of node ${waitsForConfig.node} has changed`;
