@@ -1,44 +1,29 @@
 /** What plugins do wrong, in a lab: the pod's owner is told, half of a work is taken back, and it heals when the plugin does. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { startPodwire } from '../../deploy/lab/podwire.ts';
-import { installFakePlugin, type FakeRule } from '../fakes/cni-plugin/install.ts';
-import { cniGrammar, realPlugin, removePlugins } from '../lab/cni-grammar.ts';
-import {
-  bridgeConfig,
-  bridgePorts,
-  defineNetworks,
-  labNode,
-  reservations,
-  waitDetached,
-  waitStatus,
-  wantNetworks,
-} from '../lab/cni-networks.ts';
-import { labTest, waitEvent, waitFor, waitLink } from '../lab/harness.ts';
+import { installFakePlugin } from '../fakes/cni-plugin/install.ts';
+import { removePlugins } from '../lab/cni-grammar.ts';
+import { bridgeConfig, defineNetworks, labNode, waitDetached, waitStatus, wantNetworks } from '../lab/cni-networks.ts';
+import { labTest, waitEvent } from '../lab/harness.ts';
 import { nothingLeaked } from '../lab/invariants.ts';
 import { failingChain } from './cni-chain.ts';
 import { Histories } from './histories.ts';
+import {
+  defineFaultyNetworks,
+  half,
+  HEALS_WITHIN_MS,
+  toldTakenBackAndHealed,
+  type PluginFault,
+} from './plugin-fault.ts';
 
 /** Of one plugin; the default is too long to wait for. */
 const PLUGIN_LIMIT_SECONDS = 2;
 const ROUNDS = 4;
-/** Five tries with pauses, and one after half a minute. */
-const HEALS_WITHIN_MS = 60_000;
-
-interface Fault {
-  readonly what: string;
-  /** A plugin that is allowed and that this lab has no other use for. */
-  readonly type: string;
-  readonly rule: FakeRule;
-  readonly says: RegExp;
-}
-
-const half = realPlugin('bridge');
 
 // Each fault comes after the real bridge has made its link and reserved its address, so that there is a half to take back.
-const FAULTS: readonly Fault[] = [
+const FAULTS: readonly PluginFault[] = [
   {
     what: 'does half of its work and fails',
     type: 'vrf',
@@ -59,13 +44,6 @@ const FAULTS: readonly Fault[] = [
     rule: { delegate: half, signal: 'SIGSEGV' },
     says: /CniFailed.*SIGSEGV/,
   },
-  {
-    // Found in no other directory: another program of its name would be executed instead.
-    what: 'disappears when it has done half, and comes back',
-    type: 'whereabouts',
-    rule: { delegate: half, exit: 1, print: '', disappear: true },
-    says: /CniFailed/,
-  },
 ];
 
 describe('plugins that misbehave', () => {
@@ -77,16 +55,7 @@ describe('plugins that misbehave', () => {
     removePlugins(t.lab.nodes);
     histories = new Histories(t.lab);
     await startPodwire(t.lab, { env: { PODWIRE_CNI_TIMEOUT: String(PLUGIN_LIMIT_SECONDS) } });
-    await defineNetworks(
-      t.lab,
-      t.namespace,
-      Object.fromEntries(
-        FAULTS.map(({ type }, index) => [
-          `with-${type}`,
-          { ...bridgeConfig(`with-${type}`, `br-${type}`, `10.94.${index}.0/24`), type },
-        ]),
-      ),
-    );
+    await defineFaultyNetworks(t, FAULTS);
     pods = await t.createPods(
       [...FAULTS, 'chain'].map((_, index) => ({ name: `p${index}`, node: t.node(index), label: false })),
     );
@@ -99,42 +68,11 @@ describe('plugins that misbehave', () => {
   });
 
   describe('each on its own', { concurrency: 4 }, () => {
-    for (const [index, { what, type, rule, says }] of FAULTS.entries()) {
-      test(`a plugin that ${what}: told, taken back, and attached once it behaves`, async () => {
-        const [pod, node] = [pods[index], labNode(t.lab, t.node(index))];
+    for (const [index, fault] of FAULTS.entries()) {
+      test(`a plugin that ${fault.what}: told, taken back, and attached once it behaves`, async () => {
+        const pod = pods[index];
         assert.ok(pod);
-        const network = `with-${type}`;
-        const plugin = installFakePlugin(node.cniBinDir, type, {
-          ADD: { ...rule, times: 1 },
-          '*': { delegate: half },
-        });
-        await wantNetworks(t.lab, pod, [{ name: network, interface: 'odd0' }]);
-        const { message } = await waitEvent(t.lab, pod, 'NetworkAttachFailing', says);
-        assert.match(message, new RegExp(`odd0.*${type}`));
-        const children = plugin.events().filter(({ event }) => event === 'grandchild');
-        await waitFor(
-          'the end of what the plugin started',
-          async () => (children.every(({ pid }) => hasEnded(pid)) ? true : undefined),
-          { limitMs: 3_000 },
-        );
-        if (rule.disappear === true) {
-          // Said when the quick tries are over, about 15 s after the first.
-          await waitStatus(t.lab, pod, (status) => status[0]?.code === 'CniPluginMissing', 40_000);
-          plugin.restore();
-        }
-        await waitStatus(t.lab, pod, ['odd0 Attached'], HEALS_WITHIN_MS);
-        await waitLink(t.lab, pod, 'odd0', (link) => link?.up === true && link.addresses.length === 1);
-        assert.equal(reservations(t.lab, node.name, network).length, 1);
-        assert.equal((await bridgePorts(t.lab, node.name, `br-${type}`)).length, 1);
-        await wantNetworks(t.lab, pod, null);
-        await waitStatus(t.lab, pod, []);
-        assert.deepEqual(reservations(t.lab, node.name, network), []);
-        assert.deepEqual(await bridgePorts(t.lab, node.name, `br-${type}`), []);
-        const commands = plugin.commands().filter((command) => !['VERSION', 'STATUS'].includes(command));
-        assert.equal(commands[0], 'ADD');
-        assert.equal(commands.at(-1), 'DEL');
-        assert.equal(commands.filter((command) => command === 'ADD').length, 2);
-        cniGrammar([plugin]);
+        await toldTakenBackAndHealed(t, pod, labNode(t.lab, t.node(index)), fault);
       });
     }
   });
@@ -170,12 +108,3 @@ describe('plugins that misbehave', () => {
     await nothingLeaked(t.lab, { limitMs: 30_000 });
   });
 });
-
-/** Also of one that nobody has waited for yet. */
-function hasEnded(pid: number): boolean {
-  try {
-    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return true;
-  }
-}
