@@ -3,6 +3,7 @@
  * saw: a change in between is signalled, and the next round observes anew. Only for callers that compare the inputs, that write on
  * conditions, or that write something which is right whatever they have missed.
  */
+import { dropOldest } from '../../domain/drop-oldest.ts';
 import type { PodRecords } from '../../domain/ports/record-store.ts';
 import type { Desired } from './desired.ts';
 
@@ -17,8 +18,7 @@ export class RecentlyObserved {
   put(desired: Desired, recorded: PodRecords): void {
     this.#byPod.delete(desired.pod.uid);
     this.#byPod.set(desired.pod.uid, { desired, recorded, readAt: performance.now() });
-    const oldest = this.#byPod.keys().next().value;
-    if (this.#byPod.size > RECENT_PODS && oldest !== undefined) this.#byPod.delete(oldest);
+    dropOldest(this.#byPod, RECENT_PODS);
   }
 
   /** What was read of the pod less than a second ago, if it had these inputs. */

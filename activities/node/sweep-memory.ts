@@ -1,4 +1,5 @@
 /** What a node's sweeps remember from one to the next; lost with the worker, which costs nothing but patience. */
+import { dropOldest } from '../../domain/drop-oldest.ts';
 import type { Strangers } from '../../domain/sweep/classify.ts';
 import type { Finding } from '../../domain/sweep/finding.ts';
 
@@ -48,7 +49,7 @@ export class SweepMemory {
     const before = this.#repairs.get(key);
     if (before?.id === id && before.why === why) return false;
     this.#repairs.set(key, { why, id, count: before?.why === why ? before.count + 1 : 1 });
-    if (this.#repairs.size > MAX_REMEMBERED) this.#repairs.delete(this.#repairs.keys().next().value ?? '');
+    dropOldest(this.#repairs, MAX_REMEMBERED);
     return true;
   }
 

@@ -2,6 +2,7 @@
  * How often a network's forwarding entries are written: while members keep coming, a sync takes them all together instead of each
  * by itself. A device costs a process per sync, so that a burst of N members on one node would cost N² of them.
  */
+import { dropOldest } from '../../domain/drop-oldest.ts';
 
 /** After a sync, this many times its duration passes before the next one of that network: at most a sixth of the time goes into it. */
 const REST_PER_WORK = 5;
@@ -37,7 +38,6 @@ export class SyncPace {
   worked(network: string, tookMs: number): void {
     this.#restUntil.delete(network);
     this.#restUntil.set(network, performance.now() + Math.min(tookMs * REST_PER_WORK, LONGEST_REST_MS));
-    const oldest = this.#restUntil.keys().next().value;
-    if (this.#restUntil.size > REMEMBERED && oldest !== undefined) this.#restUntil.delete(oldest);
+    dropOldest(this.#restUntil, REMEMBERED);
   }
 }

@@ -5,6 +5,8 @@
  * resource may be compared as numbers (they always were etcd revisions). A list replaces everything, whatever its version: it is read
  * from etcd, and after a restore of etcd the versions start lower again.
  */
+import { dropOldest } from '../../domain/drop-oldest.ts';
+
 export interface Identified {
   readonly uid: string;
   readonly namespace: string;
@@ -114,11 +116,7 @@ export class UidCache<T extends Identified> {
 
   #bury(uid: string): void {
     this.#graves.add(uid);
-    if (this.#graves.size <= MAX_GRAVES) return;
-    for (const oldest of this.#graves) {
-      this.#graves.delete(oldest);
-      break;
-    }
+    dropOldest(this.#graves, MAX_GRAVES);
   }
 }
 
