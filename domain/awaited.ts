@@ -18,12 +18,11 @@ export interface AwaitedConfig {
   readonly refused: string;
 }
 
-/** What `isOutdated` asks. */
+/** Whom `isOutdated` asks. */
 export interface AwaitedFacts {
   /** Key of the network that has a tunnel (`port/id`), if one does. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
   readonly nodeConfigs: (node: string) => Promise<NodeConfigsRecord | undefined>;
-  readonly hash: (text: string) => string;
 }
 
 /** Only what is awaited, of something that says more. */
@@ -35,16 +34,17 @@ export const awaitedOf = ({ waitsForVni, waitsForConfig }: Awaited): Awaited => 
 /** Whether a refusal waits for what is otherwise by now; one that waits for nothing does not. */
 export async function isOutdated(
   { network, waitsForVni, waitsForConfig }: Awaited & { readonly network: NetworkRef },
-  { tunnelOwner, nodeConfigs, hash }: AwaitedFacts,
+  facts: AwaitedFacts,
+  hash: (text: string) => string,
 ): Promise<boolean> {
-  if (waitsForVni !== undefined && !isTakenFrom(network, await tunnelOwner(waitsForVni))) return true;
+  if (waitsForVni !== undefined && !isTakenFrom(network, await facts.tunnelOwner(waitsForVni))) return true;
   if (waitsForConfig === undefined) return false;
   const { node, name, refused } = waitsForConfig;
-  return textHash(configNamed(await nodeConfigs(node), name)?.text, hash) !== refused;
+  return textHash(configNamed(await facts.nodeConfigs(node), name)?.text, hash) !== refused;
 }
 
 /** As `AwaitedConfig.refused` has it. */
-export const textHash = (text: string | undefined, hash: AwaitedFacts['hash']): string =>
+export const textHash = (text: string | undefined, hash: (text: string) => string): string =>
   text === undefined ? '' : hash(text);
 
 /** Whether a network cannot have a VNI. @param owner key of the network that has it, if one does */

@@ -67,8 +67,8 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
 
 /**
  * Refusals that still say something. What waits for a VNI is decided anew each time: to whom the VNI belongs by now, the intent's
- * transaction knows best. What waits for a file of the node is over when that is another one. What was
- * refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
+ * transaction knows best. What waits for a file of the node is over when that is another one. What was refused to other inputs is
+ * forgotten, so that one who takes a wish back and asks again is heard.
  */
 async function forgetOver(
   { records, hash }: ObserveDeps,
@@ -76,11 +76,10 @@ async function forgetOver(
   desired: Desired | undefined,
   refusals: readonly RecordedRefusal[],
 ): Promise<readonly RecordedRefusal[]> {
-  const { tunnelOwner, nodeConfigs } = records;
   const isOver = async (refusal: RecordedRefusal): Promise<boolean> =>
     refusal.waitsForVni !== undefined ||
     (desired !== undefined && refusal.inputsHash !== desired.inputsHash) ||
-    isOutdated(refusal, { tunnelOwner, nodeConfigs, hash });
+    isOutdated(refusal, records, hash);
   const standing: RecordedRefusal[] = [];
   for (const refusal of refusals) {
     // An attempt that was given up may still get here, after a later one has refused anew.

@@ -34,7 +34,6 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
     recordRefusal: async (input) => {
       const { uid, namespace, name, inputsHash, interfaceName, network, failure } = input;
       const awaited = awaitedOf(input);
-      const { tunnelOwner, nodeConfigs } = records;
       await records.putRefusal(uid, {
         v: RECORD_VERSION,
         namespace,
@@ -47,7 +46,7 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         ...awaited,
       });
       // Whoever freed the VNI or changed the file before this refusal could be seen has woken nobody.
-      if (await isOutdated({ ...awaited, network }, { tunnelOwner, nodeConfigs, hash: deps.hash }))
+      if (await isOutdated({ ...awaited, network }, records, deps.hash))
         await deps.signals.podChanged({ uid, namespace, name }, wakeReason(awaited));
     },
 

@@ -5,8 +5,6 @@ import type { Etcd } from './client.ts';
 import { parseOptional, storedAttachment } from './record-entries.ts';
 import { failureSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
 
-type Read = Pick<Etcd, 'read'>['read'];
-
 /** One call of etcd, two where the pod has records of more than one node. @param node the pod's, or '' */
 export const readPod = (etcd: Etcd, podUid: string, node: string): Promise<PodRecords> =>
   readPodBy(etcd, (asks) => etcd.read(asks), podUid, node);
@@ -15,7 +13,7 @@ export const readPod = (etcd: Etcd, podUid: string, node: string): Promise<PodRe
 export const readPodUnmarked = (etcd: Etcd, podUid: string, node: string): Promise<PodRecords> =>
   readPodBy(etcd, (asks) => etcd.removeAndRead(keys.markKey(podUid), asks), podUid, node);
 
-async function readPodBy(etcd: Etcd, first: Read, podUid: string, node: string): Promise<PodRecords> {
+async function readPodBy(etcd: Etcd, first: Etcd['read'], podUid: string, node: string): Promise<PodRecords> {
   const nodesPrefix = keys.podNodesPrefix(podUid);
   const [nodes = [], refusals = [], failures = [], here = [], sandbox = []] = await first([
     { prefix: nodesPrefix },

@@ -21,11 +21,10 @@ export async function listOutdatedRefusals(
   const facts = {
     tunnelOwner: once(async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value),
     nodeConfigs: once(async (node) => readable(nodeConfigsSchema, await etcd.get(keys.nodeConfigsKey(node)))),
-    hash: inputsHash,
   };
   for (const entry of (await etcd.list(prefix)).entries) {
     const refusal = readable(refusalSchema, entry);
-    if (refusal === undefined || !isOfInterest(refusal) || !(await isOutdated(refusal, facts))) continue;
+    if (refusal === undefined || !isOfInterest(refusal) || !(await isOutdated(refusal, facts, inputsHash))) continue;
     const { namespace, name } = refusal;
     const uid = podUidBelow(prefix, entry);
     pods.set(uid, { uid, namespace, name, reason: wakeReason(refusal) });
