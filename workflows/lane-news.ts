@@ -5,6 +5,7 @@ import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { Observation } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
 import { control, controlStep, type RunContext, type Trouble } from './context.ts';
+import { recordFailure } from './record-failure.ts';
 
 type Attached = PublishInput['attached'][number];
 
@@ -46,12 +47,7 @@ export class LaneNews {
   /** A step goes on in the background: told to the pod's owner as well. */
   async trouble(step: string, network: NetworkRef, generation: number, { state, failure }: Trouble): Promise<void> {
     this.show(step, `${failure.code}: ${failure.message}`, state, network);
-    const interfaceName = this.#interfaceName;
-    await controlStep(this.#run, () =>
-      control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
-        { ...this.#run.pod, interfaceName, generation, failure },
-      ]),
-    );
+    await recordFailure(this.#run, this.#interfaceName, generation, failure);
     this.yielded = true;
     this.nodeIsAway = state === 'NodeUnavailable';
     this.stuck = state === 'Stuck';

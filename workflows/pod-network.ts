@@ -38,6 +38,7 @@ import type { LaneEnd } from './lane.ts';
 import { runLanes } from './lanes.ts';
 import { Interrupted, Refused, Stale } from './outcome.ts';
 import { OneByOne } from './one-by-one.ts';
+import { recordFailure } from './record-failure.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
 import { hasFewSteps, includes, joinsSteps, refuseUnknownShape, takesBackEdits } from './shape.ts';
 import { Wake } from './wake.ts';
@@ -268,11 +269,7 @@ async function publishLookupFailure(
 ): Promise<void> {
   for (const { interfaceName, refused } of observation.wished) {
     if (refused !== undefined) continue;
-    await controlStep(context, () =>
-      control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
-        { ...context.pod, interfaceName, generation: 0, failure },
-      ]),
-    );
+    await recordFailure(context, interfaceName, 0, failure);
   }
   await controlStep(context, () =>
     control.publishStatus.executeWithOptions({ summary: 'publish status and events' }, [

@@ -1,18 +1,15 @@
 /** An edit of an attached link that was refused or given up: the link becomes again what it was (ADR 18). */
 import type { RecordInput } from '../activities/control/inputs.ts';
-import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
-import { control, controlStep, nodeStep, type RunContext, type Trouble } from './context.ts';
+import { networkKey } from '../domain/network-selection.ts';
+import type { KnownAttachment } from '../domain/observation.ts';
+import { control, controlStep, nodeStep } from './context.ts';
 import type { LaneContext } from './lane-context.ts';
 import { attachStep } from './link-steps.ts';
 import { Refused, Stale } from './outcome.ts';
+import { recordFailure } from './record-failure.ts';
 
-interface EditedLink {
-  readonly node: string;
-  readonly sandboxId: string;
-  readonly interfaceName: string;
-  readonly network: NetworkRef;
-}
+type EditedLink = Pick<KnownAttachment, 'node' | 'sandboxId' | 'interfaceName' | 'network'>;
 
 /**
  * `back`: the link is as it was. `refused`: what it was is refused as well; it stays as it is, and the next sweep has it tried again: no link
@@ -21,48 +18,40 @@ interface EditedLink {
 type TakenBack = 'back' | 'refused' | 'nothing';
 
 /** @throws Interrupted, Stale */
-export async function takeBack(
-  { run, news }: LaneContext,
-  { node, sandboxId, interfaceName, network }: EditedLink,
-): Promise<TakenBack> {
-  news.show('take-back', `${interfaceName} becomes again what it was`, undefined, network);
-  const link = { node, sandboxId, interfaceName, network };
-  const outcome = await makeAsItWas(run, link, (step, generation, trouble) =>
-    news.trouble(step, network, generation, trouble),
-  );
+export async function takeBack(context: LaneContext, link: EditedLink): Promise<TakenBack> {
+  const { news } = context;
+  news.show('take-back', `${link.interfaceName} becomes again what it was`, undefined, link.network);
+  const outcome = await makeAsItWas(context, link);
   if (outcome === undefined) throw new Stale('the record was written by somebody else');
-  if (outcome === 'back') news.show('attached', 'as it was', undefined, network);
+  if (outcome === 'back') news.show('attached', 'as it was', undefined, link.network);
   return outcome;
 }
 
 /**
- * @param onTrouble told as `NodeStep.onTrouble` is, with the generation that is being attached
  * @returns undefined: somebody else wrote the record meanwhile
  * @throws Interrupted, Stale
  */
 async function makeAsItWas(
-  context: RunContext,
-  { network, ...link }: EditedLink,
-  onTrouble: (step: string, generation: number, trouble: Trouble) => Promise<void>,
+  { run, news }: LaneContext,
+  { node, sandboxId, interfaceName, network }: EditedLink,
 ): Promise<TakenBack | undefined> {
-  const { node, sandboxId, interfaceName } = link;
-  const input: RecordInput = { ...context.pod, ...link, modRevision: '' };
-  const token = await controlStep(context, () =>
+  const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
+  const token = await controlStep(run, () =>
     control.takeBackIntent.executeWithOptions({ summary: `take back the edit of ${interfaceName}` }, [input]),
   );
   if (token === undefined) return 'nothing';
   const { generation, modRevision } = token;
   const step = attachStep('vxlan', interfaceName, networkKey(network), node);
-  const task = { v: MESSAGE_VERSION, node, podUid: context.pod.uid, sandboxId, interfaceName, generation, modRevision };
+  const task = { v: MESSAGE_VERSION, node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision };
   try {
-    const result = await nodeStep(context, {
+    const result = await nodeStep(run, {
       ...step,
       node,
       summary: `${step.summary}, as it was`,
       invoke: step.invoke(task),
-      onTrouble: (trouble) => onTrouble(step.step, generation, trouble),
+      onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
     });
-    const recorded = await controlStep(context, () =>
+    const recorded = await controlStep(run, () =>
       control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}, as it was` }, [
         { ...input, modRevision, result, tellsMesh: true },
       ]),
@@ -70,12 +59,7 @@ async function makeAsItWas(
     return recorded ? 'back' : undefined;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    const { failure } = error;
-    await controlStep(context, () =>
-      control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
-        { ...context.pod, interfaceName, generation, failure },
-      ]),
-    );
+    await recordFailure(run, interfaceName, generation, error.failure);
     return 'refused';
   }
 }

@@ -125,7 +125,10 @@ export interface Start {
   readonly taskQueue?: string;
 }
 
-/** A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds, on a busy machine of a second. */
+/**
+ * A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds, on a
+ * busy machine of a second.
+ */
 const whenClosed = retry(
   handleWhen(
     (error) =>
