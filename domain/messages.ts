@@ -63,6 +63,14 @@ export const SEARCH_NODE = 'NodeName';
 export const SEARCH_NAMESPACE = 'PodNamespace';
 export const SEARCH_NETWORKS = 'NetworkNames';
 
+/** What a Temporal namespace has to know before podwire's runs can begin in it: names and Temporal's types. */
+export const SEARCH_ATTRIBUTES = {
+  [SEARCH_STATE]: 'Keyword',
+  [SEARCH_NODE]: 'Keyword',
+  [SEARCH_NAMESPACE]: 'Keyword',
+  [SEARCH_NETWORKS]: 'KeywordList',
+} as const;
+
 /** In bytes of JSON: the server refuses an attribute of more than 2 KB, and with it the start, or the workflow task for ever. */
 const MAX_SHOWN_NETWORKS = 1_500;
 

@@ -10,6 +10,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { signalPod } from '../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.ts';
+import { requireSearchAttributes } from '../adapters/temporal/search-attributes.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
@@ -35,7 +36,10 @@ export interface Watcher {
 export async function startWatcher(config: WatcherConfig, marks: MarkReader, log: Logger): Promise<Watcher> {
   const kube = createKubeClient({ kubeconfig: config.kubeconfig });
   const temporal = connectClient(config.temporal);
-  const reach = new TemporalReach(temporal.probe, log);
+  const reach = new TemporalReach(async () => {
+    await temporal.probe();
+    await requireSearchAttributes(temporal);
+  }, log);
   const inputs = new PodInputsReader(config.dialect, ipCodec, (ref) => definitions.lookup(ref));
   const stop = new AbortController();
   const keys = podKeys(config.dialect);

@@ -38,8 +38,7 @@ import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
-import { connectWorker } from './native-connection.ts';
-import { everyInterval, untilDone } from './node-loops.ts';
+import { everyInterval } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { resyncNetworks } from './node-resync.ts';
@@ -47,6 +46,7 @@ import { createNodeSweep, scheduleSweeps } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
+import { StartUp, workerReasons } from './start-up.ts';
 
 const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
@@ -86,11 +86,17 @@ async function serve(config: NodeConfig): Promise<void> {
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts() });
 
-  const connecting = connectWorker(config.temporal, log, signal).catch((error: unknown) => {
-    if (signal.aborted) return undefined;
-    throw error;
+  const startUp = new StartUp(log, signal);
+  const workers: Worker[] = [];
+  // Before anything is waited for: a worker that waits is alive, and says what it waits for.
+  const health = await startHealthServer({
+    bindAddress: config.bindAddress,
+    metrics: metrics.registry,
+    notReady: () => [...startUp.reasons(), ...workerReasons(workers)],
   });
-  const ready = await untilDone('start', log, signal, async () => {
+  log.info({ health: health.address }, 'starting');
+  const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false });
+  const ready = await startUp.until("this node's records in etcd", async () => {
     await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
     await clearTombstones(deps, log, signal);
   });
@@ -111,10 +117,16 @@ async function serve(config: NodeConfig): Promise<void> {
   ];
   const connection = await connecting;
   if (ready && connection !== undefined) scheduleSweeps(temporal.client, config.node, config.sweepMs, log, signal);
-  if (ready && connection !== undefined) await runWorker(config, connection, deps, metrics, log);
+  if (ready && connection !== undefined) {
+    const worker = await createWorker(config, connection, deps, metrics, log);
+    workers.push(worker);
+    startUp.done();
+    log.info({ queue: nodeQueue(config.node) }, 'serving');
+    await worker.run();
+  }
   stop();
   await Promise.all(loops);
-  await Promise.all([connection?.close(), temporal.close()]);
+  await Promise.all([connection?.close(), temporal.close(), health.stop()]);
   launcher.close();
   cri.close();
   etcd.close();
@@ -159,15 +171,15 @@ function assemble(
   };
 }
 
-async function runWorker(
+function createWorker(
   config: NodeConfig,
   connection: NativeConnection,
   deps: CniDeps,
   metrics: NodeMetrics,
   log: Logger,
-): Promise<void> {
+): Promise<Worker> {
   const steps = metrics.timed(createNodeSteps(deps));
-  const worker = await Worker.create({
+  return Worker.create({
     connection,
     namespace: config.temporal.namespace,
     taskQueue: nodeQueue(config.node),
@@ -184,17 +196,6 @@ async function runWorker(
     shutdownGraceTime: '3s',
     shutdownForceTime: '10s',
   });
-  const health = await startHealthServer({
-    bindAddress: config.bindAddress,
-    metrics: metrics.registry,
-    notReady: () => (worker.getState() === 'RUNNING' ? [] : [`the Temporal worker is ${worker.getState()}`]),
-  });
-  log.info({ queue: nodeQueue(config.node), health: health.address }, 'serving');
-  try {
-    await worker.run();
-  } finally {
-    await health.stop();
-  }
 }
 
 try {

@@ -30,9 +30,9 @@ import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { loggedActivities } from './logged-activities.ts';
-import { connectWorker } from './native-connection.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
 import { createReflectionWorker } from './reflection.ts';
+import { StartUp, workerReasons } from './start-up.ts';
 import { installRuntime } from './runtime.ts';
 import { workflowCode, writeStacksAsBefore } from './workflow-code.ts';
 
@@ -83,7 +83,16 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const stopEarly = (): void => stopped.abort();
   process.once('SIGTERM', stopEarly);
   process.once('SIGINT', stopEarly);
-  const connection = await connectWorker(config.temporal, log, stopped.signal);
+  const startUp = new StartUp(log, stopped.signal);
+  // Before anything is waited for: a process that waits is alive, and says what it waits for.
+  const health = await startHealthServer({
+    bindAddress: config.bindAddress,
+    metrics: new Registry(),
+    notReady: () => [...startUp.reasons(), ...workerReasons(workers)],
+  });
+  const workers: Worker[] = [];
+  const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true });
+  if (connection === undefined) return;
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
@@ -111,14 +120,8 @@ async function run(config: OrchestratorConfig): Promise<void> {
     commandMs: config.execCommandMs,
     temporalNamespace: config.temporal.namespace,
   });
-  const health = await startHealthServer({
-    bindAddress: config.bindAddress,
-    metrics: new Registry(),
-    notReady: () =>
-      [worker, exec.worker].flatMap((each) =>
-        each.getState() === 'RUNNING' ? [] : [`the worker of ${each.options.taskQueue} is ${each.getState()}`],
-      ),
-  });
+  workers.push(worker, exec.worker);
+  startUp.done();
   log.info({ queue: CONTROL_QUEUE, health: health.address }, 'serving');
   // Each ends by itself on a signal; a fault of one ends the process.
   await Promise.all([worker.run(), exec.run()]);

@@ -1,18 +1,11 @@
 /** The lab's Temporal server with its UI, on disk. For the lab only: production wants a real database behind it. */
 import { join } from 'node:path';
+import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
 import type { Binaries } from './binaries.ts';
 import { attempt } from './commands.ts';
 import { PORTS } from './layout.ts';
 import type { LabLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
-
-/** Search attributes that podwire's workflows set. */
-export const SEARCH_ATTRIBUTES = {
-  ProvisioningState: 'Keyword',
-  NodeName: 'Keyword',
-  PodNamespace: 'Keyword',
-  NetworkNames: 'KeywordList',
-} as const;
 
 /** The dev server, tuned: without WAL it does a third of the workflows, with the default poll rate every hop waits for a 50 ms tick. */
 export function temporalServer(lab: LabLayout, binaries: Binaries): PartSpec {

@@ -8,7 +8,7 @@ import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemo
 import { attempt } from '../../deploy/lab/commands.ts';
 import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
 import { silentProgress } from '../../deploy/lab/progress.ts';
-import { SEARCH_ATTRIBUTES } from '../../deploy/lab/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
 import { untilAsked } from './limits.ts';
 
 const READY_MS = 30_000;
@@ -23,8 +23,12 @@ export interface DevServer {
 /**
  * Tuned as in the lab (deploy/lab/temporal.ts); a binary that is absent is built, which takes minutes once.
  * @param dynamicConfig more of the server's dynamic values, as `key=value`
+ * @param searchAttributes made at its start
  */
-export async function startDevServer(dynamicConfig: readonly string[] = []): Promise<DevServer> {
+export async function startDevServer(
+  dynamicConfig: readonly string[] = [],
+  searchAttributes: Readonly<Record<string, string>> = SEARCH_ATTRIBUTES,
+): Promise<DevServer> {
   const binary = (await presentBinaries()).temporal ?? (await ensureBinaries(silentProgress)).temporal;
   const dir = mkdtempSync(join(tmpdir(), 'podwire-test-temporal-'));
   const port = await freePort();
@@ -38,7 +42,7 @@ export async function startDevServer(dynamicConfig: readonly string[] = []): Pro
       ...['--ip', '127.0.0.1', '--port', String(port), '--db-filename', join(dir, 'db')],
       ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
       ...['history.transferProcessorMaxPollRPS=100', ...dynamicConfig].flatMap((v) => ['--dynamic-config-value', v]),
-      ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+      ...Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ],
   };
   // It ends with this process, however that ends.
@@ -52,7 +56,7 @@ export async function startDevServer(dynamicConfig: readonly string[] = []): Pro
   try {
     await untilAsked(
       'Temporal knows the search attributes',
-      () => isReady(binary, address, noteFile, logFile, env),
+      () => isReady(binary, address, noteFile, logFile, env, searchAttributes),
       READY_MS,
     );
   } catch (error) {
@@ -68,13 +72,14 @@ async function isReady(
   noteFile: string,
   logFile: string,
   env: Record<string, string>,
+  searchAttributes: Readonly<Record<string, string>>,
 ): Promise<boolean> {
   if (daemonPid(noteFile) === undefined) throw new Error(`Temporal ended: ${readFileSync(logFile, 'utf8')}`);
   const listed = await attempt(binary, ['operator', 'search-attribute', 'list', '--address', address, '-o', 'json'], {
     env,
     timeoutMs: 5_000,
   });
-  return listed.code === 0 && Object.keys(SEARCH_ATTRIBUTES).every((name) => listed.stdout.includes(`"${name}"`));
+  return listed.code === 0 && Object.keys(searchAttributes).every((name) => listed.stdout.includes(`"${name}"`));
 }
 
 /** A TCP port of 127.0.0.1 that nobody had a moment ago. */

@@ -1,0 +1,143 @@
+/** Processes that cannot start yet, as a kubelet and a person see them: alive, not ready, with the reason, gone at once on SIGTERM. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { tied } from '../../adapters/process/child.ts';
+import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
+import { connectClient } from '../../adapters/temporal/connection.ts';
+import { missingSearchAttributes } from '../../adapters/temporal/search-attributes.ts';
+import { builtFile } from '../../deploy/lab/built.ts';
+import { waitFor } from '../../deploy/lab/waiting.ts';
+import { startEtcd, type EtcdServer } from '../etcd/etcd-server.ts';
+import { freePort, startDevServer } from './dev-server.ts';
+
+const END_LIMIT_MS = 3_000;
+/** Longer than a kubelet's liveness probe would give a process that does not answer. */
+const ALIVE_MS = 12_000;
+const PARTS = { orchestrator: 'workers/orchestrator.js', node: 'workers/node.js', watcher: 'watcher/main.js' } as const;
+
+interface Started {
+  readonly alive: () => boolean;
+  readonly ready: () => Promise<{ ready: boolean; reasons: string[] }>;
+  /** Milliseconds from SIGTERM to its end. */
+  readonly end: () => Promise<number>;
+}
+
+describe('a process whose Temporal does not answer', () => {
+  let dir: string;
+  let silent: Server;
+  let etcd: EtcdServer;
+  const sockets = new Set<Socket>();
+
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'podwire-start-up-'));
+    // It takes connections and never says a word, as a server that hangs does, or a firewall in front of one.
+    silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    etcd = await startEtcd();
+    writeFileSync(join(dir, 'kubeconfig'), kubeconfig(address()));
+  });
+  after(async () => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+    await etcd.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const address = (): string => `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+
+  async function start(part: keyof typeof PARTS, temporal: string): Promise<Started> {
+    const port = await freePort();
+    const [noteFile, logFile] = [join(dir, `${part}.pid`), join(dir, `${part}.log`)];
+    const [file, args] = tied({ file: process.execPath, args: [builtFile(PARTS[part])] });
+    await startDaemon({
+      ...{ file, args, noteFile, logFile },
+      env: {
+        HOME: dir,
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        TEMPORAL_ADDRESS: temporal,
+        PODWIRE_ETCD_ENDPOINTS: etcd.endpoint,
+        PODWIRE_KUBECONFIG: join(dir, 'kubeconfig'),
+        PODWIRE_BIND_ADDRESS: `127.0.0.1:${port}`,
+        PODWIRE_NODE_NAME: `start-up-${process.pid}`,
+        PODWIRE_CRI_SOCKET: join(dir, 'cri.sock'),
+        PODWIRE_STATE_DIR: join(dir, 'state'),
+        PODWIRE_CNI_STATE_DIR: join(dir, 'cni'),
+      },
+    });
+    const get = (path: string): Promise<Response> =>
+      fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
+    await waitFor(
+      `the health port of ${part}`,
+      async () => {
+        if (daemonPid(noteFile) === undefined) throw new Error(readFileSync(logFile, 'utf8'));
+        return (await get('/healthz')).ok || undefined;
+      },
+      { limitMs: 40_000, everyMs: 50 },
+    );
+    return {
+      alive: () => daemonPid(noteFile) !== undefined,
+      ready: async () => (await (await get('/readyz')).json()) as { ready: boolean; reasons: string[] },
+      end: async () => {
+        const asked = performance.now();
+        await stopDaemon(noteFile, 'SIGTERM', 20_000);
+        return performance.now() - asked;
+      },
+    };
+  }
+
+  for (const part of Object.keys(PARTS) as (keyof typeof PARTS)[]) {
+    test(`${part} is alive and says what it waits for, and ends within ${END_LIMIT_MS / 1_000} s when told to`, async () => {
+      const started = await start(part, address());
+      const since = performance.now();
+      await waitFor(
+        `${part} says that Temporal does not answer`,
+        async () => (await started.ready()).reasons.some((reason) => reason.includes('Temporal')) || undefined,
+        { limitMs: 10_000 },
+      );
+      await waitFor(`${ALIVE_MS} ms`, async () => performance.now() - since > ALIVE_MS || undefined, {
+        limitMs: 2 * ALIVE_MS,
+      });
+      assert.ok(started.alive());
+      assert.equal((await started.ready()).ready, false);
+      const took = await started.end();
+      assert.ok(took < END_LIMIT_MS, `it took ${Math.round(took)} ms`);
+    });
+  }
+
+  test('an orchestrator makes the search attributes that its Temporal namespace lacks', async () => {
+    const server = await startDevServer([], {});
+    const client = connectClient({ address: server.address, namespace: 'default' });
+    try {
+      assert.equal((await missingSearchAttributes(client)).length, 4);
+      const started = await start('orchestrator', server.address);
+      await waitFor(
+        'no search attribute to be missing',
+        async () => {
+          return (await missingSearchAttributes(client)).length === 0 || undefined;
+        },
+        { limitMs: 20_000 },
+      );
+      await waitFor('the orchestrator to be ready', async () => (await started.ready()).ready || undefined, {
+        limitMs: 20_000,
+      });
+      const took = await started.end();
+      assert.ok(took < END_LIMIT_MS, `it took ${Math.round(took)} ms`);
+    } finally {
+      await client.close();
+      await server.stop();
+    }
+  });
+});
+
+const kubeconfig = (server: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: `http://${server}` } }],
+    users: [{ name: 'u', user: { token: 'none' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  });
