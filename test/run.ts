@@ -74,7 +74,7 @@ function chosenGroups(): readonly Group[] {
 
 async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
   const started = performance.now();
-  const env: Record<string, string> = {};
+  const env: Record<string, string> = { PODWIRE_TEST_MODE: group.podwire ?? 'manifests' };
   if (group.needsLab) {
     try {
       env['PODWIRE_TEST_LAB'] = (await lab.up()).name;

@@ -1,22 +1,29 @@
 /** Where a person looks next: addresses and commands that can be typed as they stand. */
 import { DEFAULT_NAME } from '../lab/layout.ts';
-import type { Lab } from '../lab/lab.ts';
-import { nodePart, ORCHESTRATOR_PART, WATCHER_PART } from '../lab/podwire.ts';
+import { SYSTEM_NAMESPACE } from '../lab/installed.ts';
+import { forwardService, type Lab } from '../lab/lab.ts';
 
-export function lookAround(lab: Lab, namespace: string): string[] {
+/** Opens the evaluation's Temporal to the host's loopback, and says what can be done now. */
+export async function lookAround(lab: Lab, namespace: string): Promise<string[]> {
   const own = lab.name === DEFAULT_NAME ? '' : `--name ${lab.name} `;
-  const temporal = `${lab.binaries.temporal} workflow list --address ${lab.temporal.host}`;
-  const parts = [WATCHER_PART, ORCHESTRATOR_PART, nodePart(lab.nodes[0]?.name ?? 'n1')];
+  const kubectl = `npm run lab -- ${own}kubectl`;
+  const temporal = { namespace: SYSTEM_NAMESPACE, service: 'podwire-temporal' };
+  const [frontend, ui] = [
+    await forwardService(lab, { ...temporal, port: 7233 }),
+    await forwardService(lab, { ...temporal, port: 8233 }),
+  ];
+  const stuck = `--query 'ProvisioningState="Stuck" AND ExecutionStatus="Running"'`;
   return [
     '',
     'look around while the lab runs:',
-    `  Temporal UI        ${lab.temporal.uiUrl}`,
-    `  pods               npm run lab -- ${own}kubectl -n ${namespace} get pods -o wide`,
-    `  events             npm run lab -- ${own}kubectl -n ${namespace} get events`,
-    `  status of a pod    npm run lab -- ${own}kubectl -n ${namespace} get pod gateway -o yaml`,
-    `  links of a pod     npm run lab -- ${own}kubectl -n ${namespace} exec gateway -- ip addr`,
-    `  what is stuck      ${temporal} --query 'ProvisioningState="Stuck" AND ExecutionStatus="Running"'`,
-    ...parts.map((part) => `  log                npm run lab -- ${own}logs ${part}`),
+    `  Temporal UI        http://${ui}`,
+    `  podwire            ${kubectl} -n ${SYSTEM_NAMESPACE} get pods -o wide`,
+    `  its logs           ${kubectl} -n ${SYSTEM_NAMESPACE} logs daemonset/podwire-node`,
+    `  pods               ${kubectl} -n ${namespace} get pods -o wide`,
+    `  events             ${kubectl} -n ${namespace} get events`,
+    `  status of a pod    ${kubectl} -n ${namespace} get pod gateway -o yaml`,
+    `  links of a pod     ${kubectl} -n ${namespace} exec gateway -- ip addr`,
+    `  what is stuck      ${lab.binaries.temporal} workflow list --address ${frontend} ${stuck}`,
     `  every part         npm run lab -- ${own}status`,
   ];
 }

@@ -1,29 +1,35 @@
-/** `npm run demo`: a real cluster, podwire in it, and five acts that show what it does. */
-import { cpSync, rmSync } from 'node:fs';
+/** `npm run demo`: a real cluster, podwire installed in it from its manifests, and six acts that show what it does. */
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { labDown, labUp, lineProgress, type Lab } from '../lab/lab.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, MAX_NODES } from '../lab/layout.ts';
-import { startPodwire, stopPodwire } from '../lab/podwire.ts';
+import { installPodwire, provideImages } from '../lab/installed.ts';
 import { ACTS } from './acts/all.ts';
-import { buildPodwire, ROOT } from './build.ts';
+import { ROOT } from './build.ts';
 import { lookAround } from './look-around.ts';
+import { terminalPicture } from './picture.ts';
 import { makeStage, playActs } from './stage.ts';
 
 /** a, b and gateway are each on a node of their own. */
 const MIN_NODES = 3;
 const NAMESPACE = 'demo';
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const printed: string[] = [];
+const print = (line: string): void => {
+  printed.push(...line.split('\n'));
+  process.stdout.write(`${line}\n`);
+};
 const progress = lineProgress(print);
 
 const program = new Command('demo')
-  .description('Starts a lab and podwire, shows five acts, and removes everything again')
+  .description('Starts a lab, installs podwire in it, shows six acts, and removes everything again')
   .option('--keep', 'leave the lab running at the end', false)
   .option('--name <name>', 'which lab', DEFAULT_NAME)
+  .option('--picture <file>', 'write what was printed as an SVG picture, too')
   .option('--nodes <count>', `number of nodes, ${MIN_NODES} to ${MAX_NODES}`, String(DEFAULT_NODES))
   .parse();
-const options = program.opts<{ keep: boolean; name: string; nodes: string }>();
+const options = program.opts<{ keep: boolean; name: string; nodes: string; picture?: string }>();
 const downCommand = `npm run lab -- ${options.name === DEFAULT_NAME ? '' : `--name ${options.name} `}down`;
 
 /** Rejects at the first Ctrl-C, so that what is up is taken down; the second one ends at once. */
@@ -43,6 +49,7 @@ const interrupted = new Promise<never>((_, reject) => {
 interrupted.catch(() => undefined);
 
 process.exitCode = await main();
+if (options.picture !== undefined) writeFileSync(options.picture, terminalPicture(printed));
 
 async function main(): Promise<number> {
   const nodes = Number(options.nodes);
@@ -54,16 +61,14 @@ async function main(): Promise<number> {
   let failed: unknown;
   let lab: Lab | undefined;
   try {
-    progress.stage('1. build podwire', 'the lab');
-    await Promise.race([progress.task('tsc and the workflow bundle', buildPodwire), interrupted]);
-    progress.stage('2. a cluster with Temporal and etcd', 'podwire');
+    progress.stage('1. a cluster', 'podwire');
     // Not raced: a lab that is being started must be complete before it can be taken down.
-    lab = await labUp({ name: options.name, nodes, progress });
+    lab = await labUp({ name: options.name, nodes, stores: false, progress });
     await Promise.race([show(lab), interrupted]);
   } catch (error) {
     failed = error;
     print(`\nFAILED: ${error instanceof Error ? error.message : String(error)}`);
-    if (lab !== undefined) for (const line of whereToLook(lab)) print(line);
+    if (lab !== undefined) for (const line of await whereToLook(lab)) print(line);
   }
   if (options.keep) {
     print(`the lab is kept; remove it with: ${downCommand}`);
@@ -79,7 +84,7 @@ async function main(): Promise<number> {
 }
 
 /** A lab that is about to be removed leaves its logs. */
-function whereToLook(lab: Lab): string[] {
+async function whereToLook(lab: Lab): Promise<string[]> {
   if (options.keep) return lookAround(lab, NAMESPACE);
   const kept = join(ROOT, 'build/demo-logs');
   rmSync(kept, { recursive: true, force: true });
@@ -88,13 +93,13 @@ function whereToLook(lab: Lab): string[] {
 }
 
 async function show(lab: Lab): Promise<void> {
-  await progress.task("podwire's watcher, orchestrator and node workers", async () => {
-    // In a lab that was kept, those of an older build may run.
-    await stopPodwire(lab);
-    await startPodwire(lab);
-  });
+  progress.stage('2. podwire in it', 'the acts');
+  await provideImages(lab, progress);
+  await progress.task('kubectl apply -k deploy/overlays/evaluation', () =>
+    installPodwire(lab, { overlay: 'evaluation', settings: {} }),
+  );
   progress.stage('3. the acts', options.keep ? 'the end' : 'removal');
   await progress.task(`namespace ${NAMESPACE}`, () => makeStage(lab, NAMESPACE));
   await playActs(ACTS, lab, NAMESPACE, print);
-  for (const line of lookAround(lab, NAMESPACE)) print(line);
+  for (const line of await lookAround(lab, NAMESPACE)) print(line);
 }

@@ -4,9 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { annotate } from '../../deploy/demo/cluster.ts';
 import { linksIn, vxlanOf } from '../../deploy/demo/kernel-look.ts';
-import { podNetnsPath, stopPart } from '../../deploy/lab/lab.ts';
-import { nodePart } from '../../deploy/lab/podwire.ts';
-import { ensurePodwire, labTest, waitFor } from '../lab/harness.ts';
+import { podNetnsPath } from '../../deploy/lab/lab.ts';
+import { endWorker, ensurePodwire, labTest, waitFor } from '../lab/harness.ts';
 import { readKeys } from '../lab/records.ts';
 import { waitState } from './open-run.ts';
 import { podwire } from './podwire-command.ts';
@@ -55,7 +54,7 @@ describe('podwire forget', () => {
 
   test('forget says what would leak, and with --force ends a removal whose node never answers', async () => {
     const pod = t.pod('leaver');
-    await stopPart(t.lab, nodePart(t.node(2)));
+    await endWorker(t.lab, t.node(2));
     await annotate(t.lab, pod, undefined);
     await waitState(connection.client, pod, 'NodeUnavailable');
 

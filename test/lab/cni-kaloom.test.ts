@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto';
 import { apply } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { kubectl } from '../../deploy/lab/lab.ts';
-import { startPodwire } from '../../deploy/lab/podwire.ts';
 import { recordPlugin, removePlugins } from './cni-grammar.ts';
 import {
   bridgeConfig,
@@ -30,7 +29,7 @@ describe("Kaloom's dialect", () => {
 
   before(async () => {
     removePlugins(t.lab.nodes);
-    await startPodwire(t.lab, { env: { PODWIRE_KALOOM: 'true', PODWIRE_KALOOM_NAMESPACE: t.namespace } });
+    await ensurePodwire(t.lab, { PODWIRE_KALOOM: 'true', PODWIRE_KALOOM_NAMESPACE: t.namespace });
     const networks = ['green', 'blue'].map((name, index) => ({
       apiVersion: 'kaloom.com/v1',
       kind: 'Network',

@@ -7,6 +7,7 @@ import { forcedDelete } from '../../deploy/demo/acts/forced-delete.ts';
 import { killedWorker } from '../../deploy/demo/acts/killed-worker.ts';
 import { runningPod } from '../../deploy/demo/acts/running-pod.ts';
 import { threePods } from '../../deploy/demo/acts/three-pods.ts';
+import { whoRunsWhere } from '../../deploy/demo/acts/who-runs-where.ts';
 import { podwireEvents } from '../../deploy/demo/cluster.ts';
 import { labTest } from './harness.ts';
 import { exactlyOne, intentFirst, meshComplete, nothingLeaked, statusTruth } from './invariants.ts';
@@ -28,6 +29,14 @@ describe('the acts of the demo', () => {
     ]);
     await nothingLeaked(t.lab);
   };
+
+  test('podwire is one worker on every node, two orchestrators and a watcher', async () => {
+    const parts = await play(whoRunsWhere);
+    const count = (name: string): number => parts.filter(({ part }) => part === name).length;
+    assert.equal(count('podwire-node'), t.lab.nodes.length);
+    assert.equal(count('podwire-orchestrator'), 2);
+    assert.equal(count('podwire-watcher'), 1);
+  });
 
   test('pods a and b reach each other through the gateway and in no other way', async () => {
     const facts = await play(threePods);

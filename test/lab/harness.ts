@@ -1,6 +1,7 @@
 /** The lab as tests see it: opened by PODWIRE_TEST_LAB, podwire running, a namespace of their own, pods within a second or two. */
 import { after, before } from 'node:test';
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { rmSync } from 'node:fs';
 import {
   apply,
@@ -11,8 +12,17 @@ import {
   type SeenEvent,
 } from '../../deploy/demo/cluster.ts';
 import { linkText, podLink, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
-import { kubectl, openLab, type Lab } from '../../deploy/lab/lab.ts';
-import { failpointsFile, podwireParts, startPodwire } from '../../deploy/lab/podwire.ts';
+import {
+  allowWorkers,
+  installation,
+  installPodwire,
+  provideImages,
+  takeWorkerAway,
+  uninstallPodwire,
+  waitUntilServing,
+} from '../../deploy/lab/installed.ts';
+import { kubectl, openLab, silentProgress, stopPart, type Lab } from '../../deploy/lab/lab.ts';
+import { failpointsFile, nodePart, podwireParts, startPodwire, stopPodwire } from '../../deploy/lab/podwire.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 
 export { waitFor };
@@ -41,10 +51,36 @@ export async function openTestLab(): Promise<Lab> {
   return openLab(name);
 }
 
-/** Starts what of podwire does not run, without failpoints of an earlier test. */
-export async function ensurePodwire(lab: Lab): Promise<void> {
+/** How podwire runs: as pods from its manifests, or as processes of the host, for tests that hold or kill it at a failpoint. */
+export type Mode = 'manifests' | 'host';
+
+/** The runner says it for each group of tests. */
+const MODE: Mode = process.env['PODWIRE_TEST_MODE'] === 'host' ? 'host' : 'manifests';
+
+/**
+ * Starts what of podwire does not run, with the lab's settings and these, without failpoints of an earlier test. What runs otherwise
+ * (as processes instead of pods, with other settings) is replaced.
+ */
+export async function ensurePodwire(lab: Lab, settings: Readonly<Record<string, string>> = {}): Promise<void> {
+  if (MODE === 'manifests') return ensureInstalled(lab, settings);
+  await uninstallPodwire(lab);
   for (const part of podwireParts(lab)) rmSync(failpointsFile(lab, part.name), { force: true });
-  await startPodwire(lab);
+  await startPodwire(lab, { env: settings });
+}
+
+/** Ends the worker of a node; it comes back with `ensurePodwire`. */
+export async function endWorker(lab: Lab, node: string): Promise<void> {
+  if (MODE === 'manifests') await takeWorkerAway(lab, node);
+  else await stopPart(lab, nodePart(node));
+}
+
+async function ensureInstalled(lab: Lab, settings: Readonly<Record<string, string>>): Promise<void> {
+  await stopPodwire(lab);
+  const wanted = { overlay: 'existing', settings } as const;
+  await allowWorkers(lab);
+  if (isDeepStrictEqual(installation(lab), wanted)) return waitUntilServing(lab);
+  if (installation(lab) === undefined) await provideImages(lab, silentProgress);
+  await installPodwire(lab, wanted);
 }
 
 /**

@@ -1,24 +1,24 @@
 /** Pods that are not simply there: on the node's network, finished, with a sandbox made anew, seen by two watchers, all gone. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { annotate, declareNetworks, field, phase, podwireEvents } from '../../deploy/demo/cluster.ts';
 import { floodTargets, linksIn, vxlanOf, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
-import { partSpec, stopPart } from '../../deploy/lab/parts.ts';
-import { podNetnsPath, startPart, type PartSpec } from '../../deploy/lab/lab.ts';
-import { WATCHER_PART } from '../../deploy/lab/podwire.ts';
+import { inSystem, waitUntilServing } from '../../deploy/lab/installed.ts';
+import { podNetnsPath } from '../../deploy/lab/lab.ts';
 import { labTest, waitEvent, waitFor, waitLink } from './harness.ts';
 import { exactlyOne, intentFirst, meshComplete, nothingLeaked, statusTruth } from './invariants.ts';
 import { readKeys } from './records.ts';
 import { findRuns } from './runs.ts';
 import { endSandbox, sandboxId } from './sandbox.ts';
-import { isServing } from './serving.ts';
 import { publishedStatus } from './status-truth.ts';
 
 describe('the life of a pod', () => {
   const t = labTest('lives');
+  const scaleWatcher = async (replicas: number): Promise<void> => {
+    await inSystem(t.lab, ['scale', 'deployment/podwire-watcher', `--replicas=${replicas}`]);
+    await waitUntilServing(t.lab);
+  };
   let anchor: PodRef;
 
   before(async () => {
@@ -114,20 +114,8 @@ describe('the life of a pod', () => {
   });
 
   test('is the same when two watchers look at it', async () => {
-    const name = 'podwire-watcher-second';
-    const first = partSpec(t.lab, WATCHER_PART);
-    assert.ok(first);
-    const port = 9564;
-    const second: PartSpec = { ...first, name, env: { ...first.env, PODWIRE_BIND_ADDRESS: `127.0.0.1:${port}` } };
-    await startPart(t.lab, second);
+    await scaleWatcher(2);
     try {
-      await waitFor(
-        'the second watcher',
-        async () => ((await isServing(t.lab.controlNetnsPath, port)) ? true : undefined),
-        {
-          limitMs: 20_000,
-        },
-      );
       const [pod] = (await t.createPods([{ name: 'watched', node: t.node(1), networks: 'life ip=10.51.0.4/24' }])) as [
         PodRef,
       ];
@@ -142,8 +130,7 @@ describe('the life of a pod', () => {
       await t.deletePods([pod]);
       await meshComplete(t.lab, 'cluster/life');
     } finally {
-      await stopPart(t.lab, name);
-      rmSync(join(t.lab.dir, 'parts', `${name}.json`), { force: true });
+      await scaleWatcher(1);
     }
   });
 

@@ -12,6 +12,8 @@ export interface Group {
   /** Test files at once. One where they share a thing that some of them break. */
   readonly concurrency: number;
   readonly needsLab: boolean;
+  /** How podwire runs in the lab: `manifests` (pods; the default) or `host` (processes, for failpoints and signals). */
+  readonly podwire?: 'manifests' | 'host';
   readonly limitMs: number;
   /** Only with --full; may be empty. */
   readonly fullOnly?: boolean;
@@ -29,8 +31,14 @@ export const GROUPS: readonly Group[] = [
   { name: 'watcher', folder: 'watcher', concurrency: 2, needsLab: true, limitMs: minutes(5) },
   { name: 'lab', folder: 'lab', concurrency: 1, needsLab: true, limitMs: minutes(20) },
   { name: 'cli', folder: 'cli', concurrency: 1, needsLab: true, limitMs: minutes(10) },
-  { name: 'faults', folder: 'faults', concurrency: 1, needsLab: true, limitMs: minutes(20) },
-  { name: 'full', folder: 'full', concurrency: 1, needsLab: true, limitMs: minutes(75), fullOnly: true },
+  { name: 'hosted', folder: 'hosted', concurrency: 1, needsLab: true, podwire: 'host', limitMs: minutes(15) },
+  { name: 'faults', folder: 'faults', concurrency: 1, needsLab: true, podwire: 'host', limitMs: minutes(20) },
+  {
+    ...{ name: 'full', folder: 'full', concurrency: 1, needsLab: true, podwire: 'host', limitMs: minutes(75) },
+    fullOnly: true,
+  },
+  // The long ones about podwire as pods.
+  { name: 'installed', folder: 'installed', concurrency: 1, needsLab: true, limitMs: minutes(30), fullOnly: true },
 ];
 
 /** Absolute paths of a group's test files, sorted; empty when the folder does not exist. */

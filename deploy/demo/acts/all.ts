@@ -5,5 +5,6 @@ import { forcedDelete } from './forced-delete.ts';
 import { killedWorker } from './killed-worker.ts';
 import { runningPod } from './running-pod.ts';
 import { threePods } from './three-pods.ts';
+import { whoRunsWhere } from './who-runs-where.ts';
 
-export const ACTS: readonly Act[] = [threePods, runningPod, killedWorker, forcedDelete, badAnnotation];
+export const ACTS: readonly Act[] = [whoRunsWhere, threePods, runningPod, killedWorker, forcedDelete, badAnnotation];

@@ -1,4 +1,4 @@
-/** Act 5: a mistake in an annotation shows as a Warning event on the pod; the good network of the same pod works. */
+/** Act 6: a mistake in an annotation shows as a Warning event on the pod; the good network of the same pod works. */
 import { podNetnsPath } from '../../lab/lab.ts';
 import { waitFor } from '../../lab/waiting.ts';
 import { check, type Act } from '../act.ts';

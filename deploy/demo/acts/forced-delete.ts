@@ -1,4 +1,4 @@
-/** Act 4: a pod is deleted by force; no forwarding entry of any other pod points at it any more. */
+/** Act 5: a pod is deleted by force; no forwarding entry of any other pod points at it any more. */
 import { kubectl, podNetnsPath, type Lab } from '../../lab/lab.ts';
 import { waitFor } from '../../lab/waiting.ts';
 import { check, secondsText, type Act } from '../act.ts';

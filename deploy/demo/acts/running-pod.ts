@@ -1,4 +1,4 @@
-/** Act 2: a fourth pod that already runs gets a network by `kubectl annotate`, and loses it again; it is never restarted. */
+/** Act 3: a fourth pod that already runs gets a network by `kubectl annotate`, and loses it again; it is never restarted. */
 import { podNetnsPath, type Lab } from '../../lab/lab.ts';
 import { waitFor } from '../../lab/waiting.ts';
 import { check, secondsText, type Act } from '../act.ts';

@@ -1,4 +1,4 @@
-/** Act 1: a and b share no network; they reach each other through the gateway, which is in both, and in no other way. */
+/** Act 2: a and b share no network; they reach each other through the gateway, which is in both, and in no other way. */
 import { fileURLToPath } from 'node:url';
 import { inNetns, kubectl, podNetnsPath, whyFailed, type Lab } from '../../lab/lab.ts';
 import { waitFor } from '../../lab/waiting.ts';

@@ -16,11 +16,11 @@ import {
   reservations,
   waitStatus,
   wantNetworks,
-} from './cni-networks.ts';
-import { labTest, waitFor, waitLink } from './harness.ts';
-import { intentFirst, nothingLeaked } from './invariants.ts';
-import { readKeys } from './records.ts';
-import { endSandbox, sandboxId } from './sandbox.ts';
+} from '../lab/cni-networks.ts';
+import { labTest, waitFor, waitLink } from '../lab/harness.ts';
+import { intentFirst, nothingLeaked } from '../lab/invariants.ts';
+import { readKeys } from '../lab/records.ts';
+import { endSandbox, sandboxId } from '../lab/sandbox.ts';
 
 /** How long an operation is held; below the time-out of every step. */
 const HELD_MS = 4_000;

@@ -5,7 +5,7 @@ import { kubectl, stopPart, type Lab } from '../../deploy/lab/lab.ts';
 import { WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { ensurePodwire, openTestLab } from '../lab/harness.ts';
 import { Reflected, TREE } from '../lab/reflected.ts';
-import { podwire } from './podwire-command.ts';
+import { podwire } from '../cli/podwire-command.ts';
 
 describe('podwire reflect', () => {
   let lab: Lab;

@@ -9,10 +9,10 @@ import { must } from '../../deploy/lab/commands.ts';
 import { inNetns, podNetnsPath, stopPart, whyFailed } from '../../deploy/lab/lab.ts';
 import { startPodwire, nodePart, ORCHESTRATOR_PART, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { podwire } from '../cli/podwire-command.ts';
-import { bridgeConfig, defineNetworks, reservations, wantNetworks } from './cni-networks.ts';
-import { labTest, waitEvent, waitFor, waitLink, type LabTest } from './harness.ts';
-import { exactlyOne, nothingLeaked } from './invariants.ts';
-import { readKeys, settledKeys } from './records.ts';
+import { bridgeConfig, defineNetworks, reservations, wantNetworks } from '../lab/cni-networks.ts';
+import { labTest, waitEvent, waitFor, waitLink, type LabTest } from '../lab/harness.ts';
+import { exactlyOne, nothingLeaked } from '../lab/invariants.ts';
+import { readKeys, settledKeys } from '../lab/records.ts';
 
 const INTERVAL_SECONDS = 5;
 /** The interval, the pause between the two looks, and some time to make things anew. */

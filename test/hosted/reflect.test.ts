@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { inNetns, kubectl, stopPart } from '../../deploy/lab/lab.ts';
 import { WATCHER_PART } from '../../deploy/lab/podwire.ts';
-import { labTest } from './harness.ts';
-import { hundredChanges, policy, Reflected, service, TREE } from './reflected.ts';
-import { settle } from './settle.ts';
+import { labTest } from '../lab/harness.ts';
+import { hundredChanges, policy, Reflected, service, TREE } from '../lab/reflected.ts';
+import { settle } from '../lab/settle.ts';
 
 describe('reflection', () => {
   const context = labTest('reflect');

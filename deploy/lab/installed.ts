@@ -1,0 +1,175 @@
+/**
+ * podwire installed in a lab from its manifests, as an administrator does it: images onto the nodes, one `kubectl apply -k`, and
+ * waiting until every pod serves. The shipped overlay is applied as it is; what a lab or a test adds are values of its settings.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { must } from './commands.ts';
+import { ensurePodwireImages, importPodwireImages } from './image-build.ts';
+import { kubectl, type Lab, type Progress } from './lab.ts';
+import { waitFor } from './waiting.ts';
+
+export const SYSTEM_NAMESPACE = 'podwire-system';
+const OVERLAYS = join(import.meta.dirname, '../overlays');
+const ROLLOUT_LIMIT_MS = 180_000;
+
+/** `existing` uses the lab's own Temporal and etcd; `evaluation` brings both as pods. */
+export type Overlay = 'evaluation' | 'existing';
+
+export interface Installation {
+  readonly overlay: Overlay;
+  /** Entries of ConfigMap podwire-settings, over those of the overlay. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Read by a node's worker, whose /run/podwire is the node's. There is no such file until a test or the demo writes one. */
+const FAILPOINTS = { PODWIRE_FAILPOINTS_FILE: '/run/podwire/failpoints.json' };
+
+/** Where pods of the lab find its own Temporal and etcd. */
+const LAB_ADDRESSES = {
+  TEMPORAL_ADDRESS: 'temporal-frontend.temporal.svc:7233',
+  PODWIRE_ETCD_ENDPOINTS: 'etcd.podwire-lab.svc:2379',
+};
+
+const folder = (lab: Lab): string => join(lab.dir, 'installed');
+const noteFile = (lab: Lab): string => join(folder(lab), 'installation.json');
+
+/** What was installed last and not removed since. */
+export function installation(lab: Lab): Installation | undefined {
+  if (!existsSync(noteFile(lab))) return undefined;
+  return JSON.parse(readFileSync(noteFile(lab), 'utf8')) as Installation;
+}
+
+/** Builds the images unless they are there, and gives them to every node. */
+export async function provideImages(lab: Lab, progress: Progress): Promise<void> {
+  const { archives } = await ensurePodwireImages(progress);
+  await progress.task(`images onto ${lab.nodes.length} nodes`, () =>
+    Promise.all(lab.nodes.map((node) => importPodwireImages(node.criSocket, archives))),
+  );
+}
+
+/** Applies an overlay and waits until all of it serves. @throws Error saying which pod does not, and why */
+export async function installPodwire(lab: Lab, wanted: Installation): Promise<void> {
+  writeKustomization(lab, wanted);
+  // The CustomResourceDefinitions and the namespace come first in what kustomize prints; a second try is for an API that is slow to know them.
+  await waitFor('kubectl apply -k', async () => kubectl(lab, ['apply', '-k', folder(lab)], { timeoutMs: 60_000 }), {
+    limitMs: 60_000,
+    everyMs: 1_000,
+  });
+  await waitUntilServing(lab);
+}
+
+/** Waits until every workload of podwire is rolled out. @throws Error with what `kubectl get pods` shows */
+export async function waitUntilServing(lab: Lab, limitMs = ROLLOUT_LIMIT_MS): Promise<void> {
+  const workloads = (await inSystem(lab, ['get', 'deployments,daemonsets,statefulsets', '-o', 'name']))
+    .trim()
+    .split('\n');
+  const limit = `--timeout=${Math.round(limitMs / 1_000)}s`;
+  try {
+    await Promise.all(
+      workloads.map((name) => inSystem(lab, ['rollout', 'status', name, limit], { timeoutMs: limitMs + 10_000 })),
+    );
+  } catch (error) {
+    const pods = await inSystem(lab, ['get', 'pods', '-o', 'wide']);
+    const events = await inSystem(lab, ['get', 'events', '--field-selector', 'type=Warning']);
+    throw new Error(`podwire does not serve: ${(error as Error).message}\n${pods}${events}`, { cause: error });
+  }
+}
+
+/** Removes podwire's workloads and waits until their pods are gone; roles, definitions and data stay. */
+export async function uninstallPodwire(lab: Lab): Promise<void> {
+  if (installation(lab) === undefined) return;
+  await inSystem(lab, ['delete', 'deployments,daemonsets,statefulsets', '--all', '--wait=true', '--timeout=60s'], {
+    timeoutMs: 70_000,
+  });
+  await waitFor(
+    'pods of podwire to be gone',
+    async () => ((await inSystem(lab, ['get', 'pods', '-o', 'name'])).trim() === '' ? true : undefined),
+    { limitMs: 60_000, everyMs: 300 },
+  );
+  rmSync(folder(lab), { recursive: true, force: true });
+}
+
+/** Nodes with this label get no worker (deploy/base/node.yaml). */
+const WORKER_LABEL = 'podwire.io/node-worker';
+
+/** Ends the worker of a node and keeps it away until `allowWorkers`. */
+export async function takeWorkerAway(lab: Lab, node: string): Promise<void> {
+  await kubectl(lab, ['label', '--overwrite', 'node', node, `${WORKER_LABEL}=disabled`]);
+  await waitFor(`no worker on ${node}`, async () => ((await workerPods(lab, node)).length === 0 ? true : undefined), {
+    limitMs: 40_000,
+    everyMs: 200,
+  });
+}
+
+/** Every node may have its worker again. Returns when each has one, which may still be starting. */
+export async function allowWorkers(lab: Lab): Promise<void> {
+  await kubectl(lab, ['label', 'nodes', '--all', `${WORKER_LABEL}-`]);
+  if (installation(lab) === undefined) return;
+  const worked = async (): Promise<boolean> =>
+    (await Promise.all(lab.nodes.map((node) => workerPods(lab, node.name)))).every((pods) => pods.length > 0);
+  await waitFor('a worker on every node', async () => ((await worked()) ? true : undefined), { limitMs: 40_000 });
+}
+
+/**
+ * Process of a node's worker, seen from the host: the first process of its container.
+ *
+ * @throws Error when its container does not run
+ */
+export async function workerPid(lab: Lab, nodeName: string): Promise<number> {
+  const node = labNode(lab, nodeName);
+  const ctr = (args: readonly string[]): Promise<string> =>
+    must('ctr', ['-a', node.criSocket, '-n', 'k8s.io', ...args]);
+  const filter = `labels."io.kubernetes.pod.namespace"==${SYSTEM_NAMESPACE},labels."io.kubernetes.container.name"==node`;
+  const ids = (await ctr(['containers', 'ls', '-q', filter])).trim().split('\n');
+  for (const line of (await ctr(['tasks', 'ls'])).split('\n')) {
+    const [id = '', pid = '', status = ''] = line.trim().split(/\s+/);
+    if (status === 'RUNNING' && ids.includes(id)) return Number(pid);
+  }
+  throw new Error(`no worker's container runs on ${nodeName}`);
+}
+
+/** Where a test or the demo names the places at which a node's worker shall wait; the same file as in the worker's settings. */
+export const workerFailpoints = (lab: Lab, nodeName: string): string =>
+  join(labNode(lab, nodeName).runFolder, 'podwire/failpoints.json');
+
+function labNode(lab: Lab, name: string): Lab['nodes'][number] {
+  const node = lab.nodes.find((each) => each.name === name);
+  if (node === undefined) throw new Error(`lab ${lab.name} has no node ${name}`);
+  return node;
+}
+
+/** Names of the worker's pods on a node: one, or two while one of them ends. */
+export async function workerPods(lab: Lab, node: string): Promise<string[]> {
+  const selector = ['-l', 'app.kubernetes.io/name=podwire-node', '--field-selector', `spec.nodeName=${node}`];
+  const names = await inSystem(lab, ['get', 'pods', ...selector, '-o', 'jsonpath={.items[*].metadata.name}']);
+  return names.split(' ').filter((name) => name !== '');
+}
+
+/** kubectl in podwire's namespace. */
+export function inSystem(lab: Lab, args: readonly string[], o: { timeoutMs?: number } = {}): Promise<string> {
+  return kubectl(lab, ['-n', SYSTEM_NAMESPACE, ...args], o);
+}
+
+function writeKustomization(lab: Lab, wanted: Installation): void {
+  const dir = folder(lab);
+  mkdirSync(dir, { recursive: true });
+  const settings = { ...FAILPOINTS, ...(wanted.overlay === 'existing' ? LAB_ADDRESSES : {}), ...wanted.settings };
+  const kustomization = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    // Kustomize takes folders by relative paths only.
+    resources: [relative(dir, join(OVERLAYS, wanted.overlay))],
+    configMapGenerator: [
+      {
+        name: 'podwire-settings',
+        namespace: SYSTEM_NAMESPACE,
+        behavior: 'merge',
+        literals: Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+      },
+    ],
+  };
+  // JSON is YAML.
+  writeFileSync(join(dir, 'kustomization.yaml'), `${JSON.stringify(kustomization, null, 2)}\n`);
+  writeFileSync(noteFile(lab), `${JSON.stringify(wanted)}\n`);
+}
