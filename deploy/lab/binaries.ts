@@ -1,4 +1,4 @@
-/** Kubernetes and Temporal, built from their published Go modules into a cache that outlives the lab. */
+/** Kubernetes, CoreDNS, etcd and Temporal, built from their published Go modules into a cache that outlives the lab. */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,9 @@ import type { Progress } from './progress.ts';
 
 export const KUBERNETES_VERSION = 'v1.34.4';
 export const TEMPORAL_VERSION = 'v1.5.1';
+export const COREDNS_VERSION = 'v1.13.1';
+/** For clusters that run etcd as pods; the lab's own etcds are Debian's. */
+export const ETCD_VERSION = 'v3.6.4';
 
 const [, KUBERNETES_MAJOR, KUBERNETES_MINOR] = /^v(\d+)\.(\d+)\./.exec(KUBERNETES_VERSION) as unknown as [
   string,
@@ -14,16 +17,20 @@ const [, KUBERNETES_MAJOR, KUBERNETES_MINOR] = /^v(\d+)\.(\d+)\./.exec(KUBERNETE
   string,
 ];
 const OLDEST_KUBECTL_MINOR = Number(KUBERNETES_MINOR) - 1;
-const BUILD_MODULE = join(import.meta.dirname, 'kubernetes-build');
+const KUBERNETES_MODULE = join(import.meta.dirname, 'kubernetes-build');
+const COREDNS_MODULE = join(import.meta.dirname, 'coredns-build');
 const BUILD_TIMEOUT_MS = 30 * 60_000;
 
-/** In the order of building: the first takes longest and compiles what the others share (228, 46, 25, 4, 22 and 140 s on two cores). */
+/** In the order of building: the first takes longest and compiles what the others share (see docs/development.md for the times). */
 const BINARIES = [
   'kube-apiserver',
   'kubelet',
   'kube-controller-manager',
   'kube-scheduler',
+  'kube-proxy',
   'kubectl',
+  'etcd',
+  'coredns',
   'temporal',
 ] as const;
 export type BinaryName = (typeof BINARIES)[number];
@@ -39,8 +46,15 @@ export function findGo(): string | undefined {
   return findProgram('go', `${process.env['PATH'] ?? ''}:${SEARCH_PATH}:/usr/local/go/bin`);
 }
 
+/** Version of a program that the lab builds. */
+export function binaryVersion(name: BinaryName): string {
+  if (name === 'temporal') return TEMPORAL_VERSION;
+  if (name === 'coredns') return COREDNS_VERSION;
+  return name === 'etcd' ? ETCD_VERSION : KUBERNETES_VERSION;
+}
+
 function cached(name: BinaryName): string {
-  return join(binaryCache(), `${name}-${name === 'temporal' ? TEMPORAL_VERSION : KUBERNETES_VERSION}`);
+  return join(binaryCache(), `${name}-${binaryVersion(name)}`);
 }
 
 /** What is usable already, from the cache or from PATH. */
@@ -58,13 +72,14 @@ export function absentBinaries(present: Partial<Record<BinaryName, string>>): Bi
   return BINARIES.filter((name) => present[name] === undefined);
 }
 
-/** A binary on PATH is used when it is the very version; kubectl also when it is a plain release at most one minor older. */
+/** A binary on PATH is used when it is the very version; kubectl also when it is a plain release at most one minor older; CoreDNS only as built here. */
 async function fitFromPath(name: BinaryName): Promise<string | undefined> {
   const path = findProgram(name, process.env['PATH'] ?? SEARCH_PATH);
-  if (path === undefined) return undefined;
+  if (path === undefined || name === 'coredns') return undefined;
   const args = name === 'kubectl' ? ['version', '--client', '-o', 'json'] : ['--version'];
   const { stdout } = await attempt(path, args, { env: { HOME: homedir() }, timeoutMs: 10_000 });
   if (name === 'temporal') return stdout.includes(`version ${TEMPORAL_VERSION.slice(1)} `) ? path : undefined;
+  if (name === 'etcd') return stdout.includes(`etcd Version: ${ETCD_VERSION.slice(1)}\n`) ? path : undefined;
   if (name !== 'kubectl') return stdout.trim() === `Kubernetes ${KUBERNETES_VERSION}` ? path : undefined;
   const minor = /"gitVersion": "v1\.(\d+)\.\d+"/.exec(stdout)?.[1];
   return minor !== undefined && Number(minor) >= OLDEST_KUBECTL_MINOR ? path : undefined;
@@ -77,7 +92,7 @@ export async function ensureBinaries(progress: Progress): Promise<Binaries> {
   if (absent.length > 0) {
     const go = findGo();
     if (go === undefined) throw new Error(`Go is not installed, and ${absent.join(', ')} must be built`);
-    progress.line(`to build: ${absent.join(', ')} (once; all of them take 8 min on two cores)`);
+    progress.line(`to build: ${absent.join(', ')} (once; all of them take about a quarter of an hour on two cores)`);
     for (const [i, name] of absent.entries()) {
       const next = absent[i + 1];
       await progress.task(`go build ${name}${next === undefined ? '' : ` (then ${next})`}`, () => build(go, name));
@@ -93,32 +108,26 @@ async function build(go: string, name: BinaryName): Promise<void> {
   const work = join(binaryCache(), `.build-${process.pid}-${name}`);
   mkdirSync(work, { recursive: true });
   try {
-    if (name === 'temporal') {
-      await goCommand(
-        go,
-        ['install', '-trimpath', '-ldflags', '-s -w', `github.com/temporalio/cli/cmd/temporal@${TEMPORAL_VERSION}`],
-        {
-          GOBIN: work,
-        },
-      );
-    } else {
-      const out = join(work, name);
-      await goCommand(go, [
-        'build',
-        '-C',
-        BUILD_MODULE,
-        '-trimpath',
-        '-ldflags',
-        kubernetesFlags(),
-        '-o',
-        out,
-        `k8s.io/kubernetes/cmd/${name}`,
-      ]);
-    }
+    await (name === 'temporal' ? installTemporal(go, work) : goCommand(go, buildArgs(name, join(work, name))));
     renameSync(join(work, name), cached(name));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+async function installTemporal(go: string, folder: string): Promise<void> {
+  const what = `github.com/temporalio/cli/cmd/temporal@${TEMPORAL_VERSION}`;
+  await goCommand(go, ['install', '-trimpath', '-ldflags', '-s -w', what], { GOBIN: folder });
+}
+
+/** Arguments of go for one program; etcd stands in the module of Kubernetes, whose API server brings most of what it compiles. */
+function buildArgs(name: Exclude<BinaryName, 'temporal'>, out: string): string[] {
+  const from = (module: string, flags: string, what: string): string[] => [
+    ...['build', '-C', module, '-trimpath', '-ldflags', flags, '-o', out, what],
+  ];
+  if (name === 'coredns') return from(COREDNS_MODULE, '-s -w', '.');
+  if (name === 'etcd') return from(KUBERNETES_MODULE, '-s -w', 'go.etcd.io/etcd/server/v3');
+  return from(KUBERNETES_MODULE, kubernetesFlags(), `k8s.io/kubernetes/cmd/${name}`);
 }
 
 /** Without a version stamped in, components report v0.0.0 and the kubelet does not register sensibly. */

@@ -9,21 +9,24 @@ import { attempt, whyFailed } from './commands.ts';
 import { kubeApiserver, kubeControllerManager, kubernetesEtcd, kubeScheduler, podwireEtcd } from './control-plane.ts';
 import { forwarders } from './forwarder.ts';
 import { ensureImageArchive, importImages } from './images.ts';
-import { CNI_PLUGINS_VERSION, cniPluginsPresent, ensureCniPlugins } from './cni-plugins.ts';
+import { CNI_PLUGINS_VERSION, cniPluginsPresent, copyCniPlugins, ensureCniPlugins } from './cni-plugins.ts';
+import { clusterDns, dnsReadyUrl, writeCorefile } from './dns.ts';
 import { apiserverUrls, kubeconfigPath, writeKubeconfigs } from './kubeconfigs.ts';
 import { labLayout, MAX_NODES, nodeLayouts } from './layout.ts';
 import type { LabLayout, NodeLayout } from './layout.ts';
 import { ensureNetwork } from './network.ts';
-import { containerdPart, kubeletPart, writeNodeFiles } from './node.ts';
-import { ensureNodeMounts } from './node-mounts.ts';
+import { containerdPart, kubeletPart, kubeProxyPart, writeNodeFiles } from './node.ts';
+import { ensureNodeMounts, holderPart } from './node-mounts.ts';
 import { installPackages } from './packages.ts';
-import { startPart, waitForPart } from './parts.ts';
+import { partPid, startPart, waitForPart } from './parts.ts';
 import { missingDevices, preflightProblems, thisHost } from './preflight.ts';
+import { namespaceId } from './processes.ts';
 import type { Progress } from './progress.ts';
 import { bootId, choosePorts, readState, withLabLock, writeState } from './state.ts';
 import type { LabState } from './state.ts';
 import { tearDown } from './teardown.ts';
 import { temporalReady, temporalServer } from './temporal.ts';
+import { makeVolumeFolders, volumeManifests } from './volumes.ts';
 import { waitFor } from './waiting.ts';
 
 const DEPLOY = join(import.meta.dirname, '..');
@@ -31,6 +34,7 @@ const MANIFESTS = [
   ...['base/rbac.yaml', 'crds/network-attachment-definition.yaml', 'crds/kaloom-network.yaml'],
   'overlays/exec/rbac.yaml',
   'lab/users.yaml',
+  'lab/cluster.yaml',
 ].map((file) => join(DEPLOY, file));
 
 /** What the steps share. */
@@ -95,8 +99,8 @@ async function start(site: Site): Promise<void> {
     Promise.all([ensureImageArchive(lab), ensureNetwork(lab, nodes), ensureCertificates(lab, nodes)]),
   );
   writeKubeconfigs(lab, nodes, apiserverUrls(state.ports.apiserver));
-  for (const node of nodes) writeNodeFiles(lab, node);
-  await Promise.all(nodes.map(ensureNodeMounts));
+  writeCorefile(lab);
+  await Promise.all(nodes.map((node) => makeNode(lab, node)));
 
   progress.stage('control plane and container runtimes', 'kubelets');
   for (const part of [kubernetesEtcd(lab), podwireEtcd(lab), ...forwarders(lab, state.ports)])
@@ -113,11 +117,42 @@ async function start(site: Site): Promise<void> {
   progress.stage('kubelets, controllers', 'ready');
   await startPart(lab, kubeControllerManager(lab, site.binaries));
   await startPart(lab, kubeScheduler(lab, site.binaries));
-  for (const node of nodes) await startPart(lab, kubeletPart(lab, node, site.binaries));
+  for (const node of nodes) {
+    await startPart(lab, kubeletPart(lab, node, site.binaries));
+    await startPart(lab, kubeProxyPart(lab, node, site.binaries));
+  }
   await Promise.all([
-    progress.task('roles, users, definitions', () => applyManifests(site)),
+    progress.task('roles, users, definitions, cluster DNS', async () => {
+      await applyManifests(site);
+      await startDns(site);
+    }),
     progress.task(`${nodes.length} nodes Ready`, () => waitForNodes(site)),
   ]);
+}
+
+/** Started when its role is there: refused requests are repeated at growing intervals. */
+async function startDns({ lab, binaries }: Site): Promise<void> {
+  const part = clusterDns(lab, binaries);
+  await startPart(lab, part);
+  await waitForPart(lab, part.name, async () => {
+    const args = [`--net=${lab.controlNetnsPath}`, '--', 'busybox', 'wget', '-q', '-O', '/dev/null', dnsReadyUrl];
+    return (await attempt('nsenter', args)).code === 0 ? true : undefined;
+  });
+}
+
+/** What a machine has before its first daemon starts. */
+async function makeNode(lab: LabLayout, node: NodeLayout): Promise<void> {
+  await ensureNodeMounts(node);
+  copyCniPlugins(node.cniBinDir);
+  writeNodeFiles(lab, node);
+  if (node.name === 'n1') makeVolumeFolders(node);
+  const part = holderPart(node);
+  await startPart(lab, part);
+  // nsenter(1) enters after it was started, and until then its root is the host's.
+  await waitForPart(lab, part.name, async () => {
+    const pid = partPid(lab, part.name);
+    return namespaceId(`/proc/${pid ?? ''}/ns/mnt`) === namespaceId(node.mountNsPath) ? true : undefined;
+  });
 }
 
 async function startRuntime(lab: LabLayout, node: NodeLayout, archive: string): Promise<void> {
@@ -152,13 +187,15 @@ async function waitForPodwireEtcd({ lab, state }: Site): Promise<void> {
   });
 }
 
-async function applyManifests({ lab, binaries }: Site): Promise<void> {
+async function applyManifests({ lab, nodes, binaries }: Site): Promise<void> {
+  const volumes = nodes.slice(0, 1).flatMap(volumeManifests);
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: volumes });
   const files = MANIFESTS.flatMap((file) => ['-f', file]);
   const env = { KUBECONFIG: kubeconfigPath(lab, 'admin'), HOME: lab.dir, KUBECACHEDIR: join(lab.dir, 'kubectl-cache') };
   await waitFor(
     'roles, users and definitions applied',
     async () => {
-      const applied = await attempt(binaries.kubectl, ['apply', '--server-side', ...files], { env });
+      const applied = await attempt(binaries.kubectl, ['apply', '--server-side', ...files, '-f', '-'], { env, input });
       if (applied.code !== 0) throw new Error(whyFailed(applied));
       return true;
     },

@@ -18,6 +18,8 @@ const USERS = {
   'kubelet-client': '/O=system:masters/CN=lab-kube-apiserver',
   'kube-controller-manager': '/CN=system:kube-controller-manager',
   'kube-scheduler': '/CN=system:kube-scheduler',
+  'kube-proxy': '/CN=system:kube-proxy',
+  coredns: '/CN=lab-coredns',
   watcher: '/CN=podwire-watcher',
   orchestrator: '/CN=podwire-orchestrator',
 } as const;

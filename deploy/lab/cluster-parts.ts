@@ -2,7 +2,9 @@
 import type { Binaries } from './binaries.ts';
 import { kubeApiserver, kubeControllerManager, kubernetesEtcd, kubeScheduler, podwireEtcd } from './control-plane.ts';
 import { nodeLayouts, type LabLayout } from './layout.ts';
-import { containerdPart, kubeletPart } from './node.ts';
+import { clusterDns } from './dns.ts';
+import { containerdPart, kubeletPart, kubeProxyPart } from './node.ts';
+import { holderPart } from './node-mounts.ts';
 import type { PartSpec } from './parts.ts';
 import type { LabState } from './state.ts';
 import { temporalServer } from './temporal.ts';
@@ -13,6 +15,10 @@ export function clusterParts(lab: LabLayout, state: LabState): PartSpec[] {
   return [
     ...[kubernetesEtcd(lab), podwireEtcd(lab), kubeApiserver(lab, binaries), temporalServer(lab, binaries)],
     ...[kubeControllerManager(lab, binaries), kubeScheduler(lab, binaries)],
-    ...nodeLayouts(lab, state.nodes).flatMap((node) => [containerdPart(node), kubeletPart(lab, node, binaries)]),
+    clusterDns(lab, binaries),
+    ...nodeLayouts(lab, state.nodes).flatMap((node) => [
+      ...[holderPart(node), containerdPart(node)],
+      ...[kubeletPart(lab, node, binaries), kubeProxyPart(lab, node, binaries)],
+    ]),
   ];
 }

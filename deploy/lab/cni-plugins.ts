@@ -1,5 +1,5 @@
 /** The reference CNI plugins in the version podwire is tested with, built from their published Go module into the cache. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { constants, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { binaryCache, findGo, goCommand } from './binaries.ts';
 import type { Progress } from './progress.ts';
@@ -21,6 +21,22 @@ export function cniPluginsDir(): string {
 }
 
 export const cniPluginsPresent = (): boolean => existsSync(cniPluginsDir());
+
+/** Puts the plugins into a folder, each unless it is there: copies, for whoever replaces one there must not change the cache. */
+export function copyCniPlugins(folder: string): void {
+  const has = new Set(readdirSync(folder));
+  for (const name of readdirSync(cniPluginsDir()).filter((each) => !has.has(each))) {
+    // Under its name only when it is whole.
+    copyFileSync(join(cniPluginsDir(), name), join(folder, `.${name}`), constants.COPYFILE_FICLONE);
+    renameSync(join(folder, `.${name}`), join(folder, name));
+  }
+}
+
+/** Makes a folder of plugins as the lab made it, whatever was put there, replaced or taken away. */
+export function resetCniPlugins(folder: string): void {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+  copyCniPlugins(folder);
+}
 
 /** Builds the plugins unless they are cached (one build for all: 7 s on two cores). @returns their directory @throws Error with the compiler's words */
 export async function ensureCniPlugins(progress: Progress): Promise<string> {

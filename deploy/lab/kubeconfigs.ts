@@ -27,9 +27,15 @@ export function writeKubeconfigs(lab: LabLayout, nodes: readonly NodeLayout[], u
   mkdirSync(lab.kubeconfigDir, { recursive: true, mode: 0o700 });
   write(lab, 'admin', 'admin', urls.host);
   write(lab, 'admin-inside', 'admin', urls.inside);
-  for (const user of ['kube-controller-manager', 'kube-scheduler', 'watcher', 'orchestrator'] as const) {
-    write(lab, user, user, urls.inside);
-  }
+  const inside = [
+    'kube-controller-manager',
+    'kube-scheduler',
+    'kube-proxy',
+    'coredns',
+    'watcher',
+    'orchestrator',
+  ] as const;
+  for (const user of inside) write(lab, user, user, urls.inside);
   for (const node of nodes) write(lab, `node-${node.name}`, `node-${node.name}`, urls.inside);
 }
 

@@ -6,6 +6,9 @@ import { attempt, findProgram, must, whyFailed } from './commands.ts';
 import { AGENT_IMAGE, TEST_IMAGE } from './images.ts';
 import { apiserverUrls, kubeconfigPath } from './kubeconfigs.ts';
 import { CONTROL_ADDRESS, labLayout, nodeLayouts, PORTS } from './layout.ts';
+import type { LabLayout, NodeLayout } from './layout.ts';
+import { holderPart } from './node-mounts.ts';
+import { partPid } from './parts.ts';
 import { bootId, readState, withLabLock } from './state.ts';
 import type { LabState } from './state.ts';
 import { removeRunRoot, tearDown } from './teardown.ts';
@@ -23,15 +26,18 @@ export interface LabNode {
   netnsPath: string;
   address: string;
   podCidr: string;
-  /** Absolute path of containerd's Unix socket. */
+  /** containerd's Unix socket as a path of the host. */
   criSocket: string;
   stateDir: string;
-  /** Mount namespace of the node's worker; there /var/lib/cni is `cniLibDir`. */
+  /** Mount namespace of all of the node's processes. */
   mountNsPath: string;
+  /** The node's root folder as the host sees it; see `pathOnHost`. */
+  root: string;
+  /** What /var/lib/cni is on the node. */
   cniLibDir: string;
-  /** Searched for plugins before all others; empty until a test puts some there. */
+  /** What /opt/cni/bin is on the node: the reference plugins; tests may put others there (see `resetCniPlugins`). */
   cniBinDir: string;
-  /** Configurations of networks whose definitions have none; empty until a test or a person puts some there. */
+  /** What /etc/cni/net.d is on the node: the cluster's own network; tests and people may add others. */
   cniNetworksDir: string;
 }
 
@@ -110,7 +116,18 @@ export async function inNetns(
 }
 
 /**
- * Network namespace file of a running pod, asked of containerd itself (not of the CRI, which podwire asks).
+ * A file of a node as a path of the host, e.g. `/run/netns/x` of n1. It leads through a process of the node that lasts as long as the lab,
+ * into the node's mount namespace; programs that enter namespaces open it before they enter any. Absolute symbolic links of the node would
+ * lead to the host's files; /var/run, the one that is met, is resolved here.
+ */
+export function pathOnHost(lab: Lab, nodeName: string, path: string): string {
+  const node = lab.nodes.find(({ name }) => name === nodeName);
+  if (node === undefined) throw new Error(`lab '${lab.name}' has no node '${nodeName}'`);
+  return join(node.root, path.replace(/^\/var\/run\//, '/run/'));
+}
+
+/**
+ * Network namespace file of a running pod as a path of the host, asked of containerd itself (not of the CRI, which podwire asks).
  *
  * @throws Error when the pod is absent, not scheduled, or has no running sandbox.
  */
@@ -137,7 +154,7 @@ export async function podNetnsPath(lab: Lab, pod: { namespace: string; name: str
   const info = JSON.parse(await ctr(['containers', 'info', sandbox])) as ContainerInfo;
   const path = info.Spec.linux.namespaces.find((each) => each.type === 'network')?.path;
   if (path === undefined) throw new Error(`${what}: sandbox ${sandbox} has no network namespace of its own`);
-  return path;
+  return pathOnHost(lab, nodeName, path);
 }
 
 interface ContainerInfo {
@@ -156,14 +173,7 @@ function describe(state: LabState): Lab {
     dir: layout.dir,
     controlNetnsPath: layout.controlNetnsPath,
     controlAddress: CONTROL_ADDRESS,
-    nodes: nodeLayouts(layout, state.nodes).map((node) => {
-      const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath } = node;
-      const { cniLibDir, cniBinDir, cniNetworksDir } = node;
-      return {
-        ...{ name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath },
-        ...{ cniLibDir, cniBinDir, cniNetworksDir },
-      };
-    }),
+    nodes: nodeLayouts(layout, state.nodes).map((node) => describeNode(layout, node)),
     kubeconfigs: {
       admin: kubeconfigPath(layout, 'admin'),
       adminInside: kubeconfigPath(layout, 'admin-inside'),
@@ -180,6 +190,19 @@ function describe(state: LabState): Lab {
     binaries: { kubectl: kubectlPath, temporal, etcdctl: findProgram('etcdctl') ?? '/usr/bin/etcdctl' },
     testImage: TEST_IMAGE,
     agentImage: AGENT_IMAGE,
+  };
+}
+
+function describeNode(lab: LabLayout, node: NodeLayout): LabNode {
+  const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath } = node;
+  const { cniLibDir, cniBinDir, cniNetworksDir } = node;
+  const holder = partPid(lab, holderPart(node).name);
+  if (holder === undefined) {
+    throw new Error(`the process that holds node ${name} of lab '${lab.name}' ended; run 'npm run lab -- up' again`);
+  }
+  return {
+    ...{ name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, root: `/proc/${holder}/root` },
+    ...{ cniLibDir, cniBinDir, cniNetworksDir },
   };
 }
 

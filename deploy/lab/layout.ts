@@ -17,12 +17,34 @@ export const PORTS = {
   podwireEtcdPeer: 2480,
   temporal: 7233,
   temporalUi: 8233,
+  dns: 53,
+  dnsReady: 8181,
 } as const;
 
 export const CONTROL_ADDRESS = '172.30.0.2';
 export const RACK_PREFIX_LENGTH = 24;
 export const SERVICE_CIDR = '10.96.0.0/16';
 export const SERVICE_ADDRESS = '10.96.0.1';
+export const DNS_ADDRESS = '10.96.0.10';
+/** Holds the pods of all nodes. */
+export const POD_CIDR = '10.244.0.0/16';
+export const CLUSTER_DOMAIN = 'cluster.local';
+
+/** Where things lie on a node, as its processes see it: the places that every distribution of Kubernetes uses. */
+export const ON_NODE = {
+  criSocket: '/run/containerd/containerd.sock',
+  netns: '/run/netns',
+  cniBin: '/opt/cni/bin',
+  cniConf: '/etc/cni/net.d',
+  cniLib: '/var/lib/cni',
+  cniRun: '/run/cni',
+  kubelet: '/var/lib/kubelet',
+  containerd: '/var/lib/containerd',
+  podwire: '/var/lib/podwire',
+  volumes: '/var/lib/volumes',
+  podLogs: '/var/log/pods',
+  containerLogs: '/var/log/containers',
+} as const;
 
 export interface NodeLayout {
   /** Name within Kubernetes: n1, n2, … */
@@ -34,16 +56,19 @@ export interface NodeLayout {
   readonly podGateway: string;
   readonly stateDir: string;
   readonly runDir: string;
+  /** What /run is on the node. */
+  readonly runFiles: string;
+  /** containerd's socket as a file of the host; on the node it is `ON_NODE.criSocket`. */
   readonly criSocket: string;
   /** File that holds the node's mount namespace. */
   readonly mountNsPath: string;
-  /** What /var/lib/cni is in that namespace; outlives the node's worker, its containerd, and a reboot. */
+  /** Folders of the host that a node has in place of the host's own: path on the node → path on the host. They outlive a reboot. */
+  readonly folders: Readonly<Record<string, string>>;
+  /** What /var/lib/cni is on the node. */
   readonly cniLibDir: string;
-  /** What /run/cni is there. */
-  readonly cniRunDir: string;
-  /** Searched for plugins before all others; empty, for tests. */
+  /** What /opt/cni/bin is there: the reference plugins, and what tests put there. */
   readonly cniBinDir: string;
-  /** The worker's folder of network configurations; empty, for tests and people. */
+  /** What /etc/cni/net.d is there: the cluster's own network, and what tests and people put there. */
   readonly cniNetworksDir: string;
 }
 
@@ -105,6 +130,9 @@ export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
   const name = `n${index}`;
   const runDir = join(lab.runDir, name);
   const stateDir = join(lab.dir, name);
+  const runFiles = join(runDir, 'run');
+  const onHost = (path: string): string => join(stateDir, 'files', path);
+  const folders = Object.values(ON_NODE).filter((path) => !path.startsWith('/run/'));
   return {
     name,
     netns: `${lab.netnsPrefix}${name}`,
@@ -114,12 +142,13 @@ export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
     podGateway: `10.244.${index}.1`,
     stateDir,
     runDir,
-    criSocket: join(runDir, 'containerd.sock'),
+    runFiles,
+    criSocket: join(runDir, ON_NODE.criSocket),
     mountNsPath: join(runDir, 'mount-ns', 'mnt'),
-    cniLibDir: join(stateDir, 'cni', 'lib'),
-    cniRunDir: join(runDir, 'cni'),
-    cniBinDir: join(stateDir, 'cni', 'bin'),
-    cniNetworksDir: join(stateDir, 'cni', 'networks.d'),
+    folders: Object.fromEntries(folders.map((path) => [path, onHost(path)])),
+    cniLibDir: onHost(ON_NODE.cniLib),
+    cniBinDir: onHost(ON_NODE.cniBin),
+    cniNetworksDir: onHost(ON_NODE.cniConf),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * The lab's network, wholly in namespaces of its own: a bridge in the rack, a veth pair to the control plane and to each
- * node, and static routes to the pods of each node. The host's network is not touched.
+ * node, and static routes to the pods of each node. The host's network is not touched. The nodes' default route, without which a
+ * process on a node could not even ask for a Service's address, ends at the control plane, which says that there is nothing beyond.
  */
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,13 +34,19 @@ export async function ensureNetwork(lab: LabLayout, nodes: readonly NodeLayout[]
       `link set dev ${port} master ${BRIDGE} up`,
     ]),
   ]);
-  await ipBatch(lab.controlNetns, [...endCommands(CONTROL_ADDRESS), ...routesTo(nodes)]);
+  await ipBatch(lab.controlNetns, [
+    ...endCommands(CONTROL_ADDRESS),
+    ...routesTo(nodes),
+    'route replace unreachable default metric 4096',
+  ]);
+  await setSysctl(lab.controlNetnsPath, 'net/ipv4/ip_forward');
   await Promise.all(
     nodes.map(async (node) => {
-      await ipBatch(node.netns, [...endCommands(node.address), ...routesTo(nodes.filter((other) => other !== node))]);
-      // A new namespace has forwarding off whatever its parent has.
-      await inNamespace(node.netnsPath, 'tee', ['/proc/sys/net/ipv4/ip_forward'], '1');
-      await inNamespace(node.netnsPath, 'tee', ['/proc/sys/net/ipv6/conf/all/forwarding'], '1');
+      const others = nodes.filter((other) => other !== node);
+      const wayOut = `route replace default via ${CONTROL_ADDRESS}`;
+      await ipBatch(node.netns, [...endCommands(node.address), ...routesTo(others), wayOut]);
+      await setSysctl(node.netnsPath, 'net/ipv4/ip_forward');
+      await setSysctl(node.netnsPath, 'net/ipv6/conf/all/forwarding');
     }),
   );
 }
@@ -80,6 +87,7 @@ async function ipBatch(netns: string, commands: readonly string[]): Promise<void
   if (real.length > 0) throw new Error(`ip -n ${netns}: ${whyFailed(result)}`);
 }
 
-async function inNamespace(path: string, file: string, args: readonly string[], input: string): Promise<void> {
-  await must('nsenter', [`--net=${path}`, '--', file, ...args], { input });
+/** A new namespace has forwarding off whatever its parent has. */
+async function setSysctl(path: string, name: string): Promise<void> {
+  await must('nsenter', [`--net=${path}`, '--', 'tee', `/proc/sys/${name}`], { input: '1' });
 }

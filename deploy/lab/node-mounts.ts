@@ -1,65 +1,71 @@
 /**
- * A mount namespace per node for podwire's node worker and the CNI plugins it runs: there /var/lib/cni and /run/cni are the node's own, as
- * if every node had a disk of its own. containerd stays outside (its primary network names a data directory of its own), so that
- * whoever looks from the host sees all of its mounts.
+ * A mount namespace per node, which holds all of its processes, so that each has the folders of a machine of its own under the names they have
+ * everywhere. Its root is shared, as systemd has it, so that pods may ask for mount propagation; nothing of it reaches the host, and all
+ * mounts vanish with its last process and the file that pins it. A process that lasts as long as the lab lets the host look into it.
  */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { must } from './commands.ts';
-import type { NodeLayout } from './layout.ts';
+import { attempt, findProgram, must } from './commands.ts';
+import { NETNS_ROOT, ON_NODE, RUN_ROOT, STATE_ROOT, type NodeLayout } from './layout.ts';
+import type { PartSpec } from './parts.ts';
 
-/** What plugins take for their node's: reservations that outlive a reboot, and what a reboot removes. */
-const CNI_LIB = '/var/lib/cni';
-const CNI_RUN = '/run/cni';
+/** Folders of the host's root that nodes mount theirs on; they stay empty. */
+export const MOUNT_POINTS: readonly string[] = Object.values(ON_NODE).filter((path) => !path.startsWith('/run/'));
 
-/** Where the node's containerd mounts its pods' network namespaces. */
-export const podNetnsDir = (node: NodeLayout): string =>
-  join(node.runDir, 'containerd', 'io.containerd.grpc.v1.cri', 'netns');
-
-/** Makes the node's mount namespace; one that is there is kept. */
+/** Makes the node's mount namespace and completes a half-made one; what is there is kept. */
 export async function ensureNodeMounts(node: NodeLayout): Promise<void> {
-  const file = node.mountNsPath;
-  const holder = dirname(file);
-  for (const dir of [
-    node.cniLibDir,
-    node.cniRunDir,
-    node.cniBinDir,
-    node.cniNetworksDir,
-    holder,
-    podNetnsDir(node),
-    CNI_LIB,
-    CNI_RUN,
-  ]) {
+  const pin = node.mountNsPath;
+  const folders = { ...node.folders, '/run': node.runFiles };
+  for (const dir of [...Object.values(folders), ...MOUNT_POINTS, dirname(pin)])
     mkdirSync(dir, { recursive: true, mode: 0o755 });
+  // /run/netns and its like are made by who needs them first; whoever mounts them into a pod finds them.
+  for (const path of [ON_NODE.netns, ON_NODE.cniRun, dirname(ON_NODE.criSocket)])
+    mkdirSync(join(node.runDir, path), { recursive: true, mode: 0o755 });
+  if (!isMountPoint(pin)) {
+    // Private: the kernel refuses to mount a mount namespace where it would be propagated into itself.
+    if (!isMountPoint(dirname(pin))) await must('mount', ['--bind', dirname(pin), dirname(pin)]);
+    await must('mount', ['--make-private', dirname(pin)]);
+    writeFileSync(pin, '');
+    await must('unshare', [`--mount=${pin}`, '--propagation', 'private', '--', 'true']);
+    await dropOtherLabs(pin);
   }
-  // Shared, so that network namespaces that containerd mounts later appear in the node's mount namespace, and disappear there.
-  await mountOnItself(podNetnsDir(node), '--make-shared');
-  // Private: the kernel refuses to mount a mount namespace where it would be propagated into itself.
-  await mountOnItself(holder, '--make-private');
-  if (!isMountPoint(file)) {
-    writeFileSync(file, '');
-    await must('unshare', [`--mount=${file}`, '--propagation', 'slave', '--', 'true']);
-  }
-  await bindInside(file, node.cniLibDir, CNI_LIB);
-  await bindInside(file, node.cniRunDir, CNI_RUN);
+  for (const [path, folder] of Object.entries(folders)) await mountInside(pin, folder, path);
+  await must('nsenter', [`--mount=${pin}`, '--', 'mount', '--make-rshared', '/']);
 }
 
-/** A crash may have ended the run that made the namespace before its directories were in it. */
-async function bindInside(file: string, from: string, to: string): Promise<void> {
-  const inside = (argv: readonly string[]): Promise<string> => must('nsenter', [`--mount=${file}`, '--', ...argv]);
-  const { dev, ino } = statSync(from);
-  if ((await inside(['stat', '--format=%d:%i', to])).trim() !== `${dev}:${ino}`)
-    await inside(['mount', '--bind', from, to]);
+/** The new namespace has copies of other labs' mounts, which the node has no use for, and which would outlive those labs. */
+async function dropOtherLabs(pin: string): Promise<void> {
+  const places = [NETNS_ROOT, RUN_ROOT, STATE_ROOT].map((dir) => `${dir}/`);
+  const copies = mountPoints().filter((path) => places.some((place) => path.startsWith(place)));
+  // The kernel copied no mount namespaces, and other labs may have gone meanwhile: what is not there is fine.
+  if (copies.length > 0) await attempt('nsenter', [`--mount=${pin}`, '--', 'umount', '--lazy', ...copies.reverse()]);
 }
 
-async function mountOnItself(dir: string, propagation: string): Promise<void> {
-  if (!isMountPoint(dir)) await must('mount', ['--bind', dir, dir]);
-  await must('mount', [propagation, dir]);
+/** A crash may have ended the run that made the namespace before its folders were in it. */
+async function mountInside(pin: string, folder: string, path: string): Promise<void> {
+  const inside = (argv: readonly string[]): Promise<string> => must('nsenter', [`--mount=${pin}`, '--', ...argv]);
+  const { dev, ino } = statSync(folder);
+  if ((await inside(['stat', '--format=%d:%i', path])).trim() === `${dev}:${ino}`) return;
+  // /run is mounted last: until then the folders of the host's /run are in sight.
+  await inside(['mount', '--bind', folder, path]);
 }
 
-/** proc(5), /proc/PID/mountinfo, field 5. */
-function isMountPoint(path: string): boolean {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .some((line) => line.split(' ')[4] === path);
+/** Does nothing, in the node's namespaces: through its /proc/PID/root the host sees the node's files and its pods' network namespaces. */
+export function holderPart(node: NodeLayout): PartSpec {
+  return {
+    name: `node-${node.name}`,
+    netnsPath: node.netnsPath,
+    mountNsPath: node.mountNsPath,
+    file: findProgram('sleep') ?? '/usr/bin/sleep',
+    args: ['infinity'],
+    env: {},
+  };
+}
+
+const isMountPoint = (path: string): boolean => mountPoints().includes(path);
+
+/** In the order of mounting (proc(5), /proc/PID/mountinfo, field 5). */
+function mountPoints(): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n');
+  return lines.map((line) => line.split(' ')[4] ?? '');
 }

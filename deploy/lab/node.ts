@@ -1,6 +1,6 @@
-/** One node: a containerd and a kubelet in the node's network namespace, each with directories of its own. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** One node: containerd, kubelet and kube-proxy in the node's network and mount namespaces, where everything lies at its usual place. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { ensureCgroup } from './cgroups.ts';
 import { DEBIAN_CNI_DIR } from './cni-plugins.ts';
@@ -8,33 +8,34 @@ import { keyPair } from './certificates.ts';
 import { findProgram } from './commands.ts';
 import { PAUSE_IMAGE } from './images.ts';
 import { kubeconfigPath } from './kubeconfigs.ts';
+import { CLUSTER_DOMAIN, DNS_ADDRESS, ON_NODE, POD_CIDR } from './layout.ts';
 import type { LabLayout, NodeLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
 
-/** Name of the node's primary network in the CNI's own files; unique on the machine, so that teardown finds them. */
-export function cniNetworkName(lab: LabLayout, node: NodeLayout): string {
-  return `${lab.cgroup}.${node.name}`;
-}
+/** Name of the cluster's own network in the CNI's files. */
+export const PRIMARY_NETWORK = 'lab';
 
-/** Makes the node's directories, cgroup and configuration files. */
+/** Makes the node's cgroup and configuration files; its directories are there (see `ensureNodeMounts`). */
 export function writeNodeFiles(lab: LabLayout, node: NodeLayout): void {
-  for (const dir of [node.runDir, cniConfDir(node), join(node.stateDir, 'kubelet'), join(node.stateDir, 'pod-logs')]) {
-    mkdirSync(dir, { recursive: true, mode: 0o755 });
-  }
   ensureCgroup(`${lab.cgroup}/${node.name}`);
-  writeWhole(join(cniConfDir(node), '10-lab.conflist'), JSON.stringify(cniConfig(lab, node), null, 2));
-  writeWhole(containerdConfigFile(node), containerdConfig(node));
+  writeWhole(join(node.cniNetworksDir, '10-lab.conflist'), JSON.stringify(cniConfig(node), null, 2));
+  writeWhole(containerdConfigFile(node), containerdConfig());
   writeWhole(kubeletConfigFile(node), JSON.stringify(kubeletConfig(lab, node), null, 2));
 }
+
+const onNode = (node: NodeLayout): Pick<PartSpec, 'netnsPath' | 'mountNsPath' | 'env'> => ({
+  netnsPath: node.netnsPath,
+  mountNsPath: node.mountNsPath,
+  env: {},
+});
 
 /** The node's containerd. */
 export function containerdPart(node: NodeLayout): PartSpec {
   return {
     name: `containerd-${node.name}`,
-    netnsPath: node.netnsPath,
+    ...onNode(node),
     file: findProgram('containerd') ?? '/usr/bin/containerd',
     args: ['--config', containerdConfigFile(node)],
-    env: {},
   };
 }
 
@@ -42,22 +43,34 @@ export function containerdPart(node: NodeLayout): PartSpec {
 export function kubeletPart(lab: LabLayout, node: NodeLayout, binaries: Binaries): PartSpec {
   return {
     name: `kubelet-${node.name}`,
-    netnsPath: node.netnsPath,
+    ...onNode(node),
     file: binaries.kubelet,
     args: [
       `--config=${kubeletConfigFile(node)}`,
       `--kubeconfig=${kubeconfigPath(lab, `node-${node.name}`)}`,
       `--hostname-override=${node.name}`,
       `--node-ip=${node.address}`,
-      `--root-dir=${join(node.stateDir, 'kubelet')}`,
-      `--cert-dir=${join(node.stateDir, 'kubelet', 'pki')}`,
+      `--root-dir=${ON_NODE.kubelet}`,
+      `--cert-dir=${join(ON_NODE.kubelet, 'pki')}`,
     ],
-    env: {},
   };
 }
 
-function cniConfDir(node: NodeLayout): string {
-  return join(node.stateDir, 'cni', 'conf');
+/** The node's kube-proxy: makes Services work for the node and its pods, by iptables in its network namespace. */
+export function kubeProxyPart(lab: LabLayout, node: NodeLayout, binaries: Binaries): PartSpec {
+  return {
+    name: `kube-proxy-${node.name}`,
+    ...onNode(node),
+    file: binaries['kube-proxy'],
+    args: [
+      `--kubeconfig=${kubeconfigPath(lab, 'kube-proxy')}`,
+      `--hostname-override=${node.name}`,
+      '--proxy-mode=iptables',
+      `--cluster-cidr=${POD_CIDR}`,
+      // The whole machine's, which a namespace may not set.
+      '--conntrack-max-per-core=0',
+    ],
+  };
 }
 
 function containerdConfigFile(node: NodeLayout): string {
@@ -68,55 +81,43 @@ function kubeletConfigFile(node: NodeLayout): string {
   return join(node.stateDir, 'kubelet.json');
 }
 
-function cniConfig(lab: LabLayout, node: NodeLayout): object {
-  return {
-    cniVersion: '1.0.0',
-    name: cniNetworkName(lab, node),
-    plugins: [
-      {
-        type: 'bridge',
-        bridge: 'cni0',
-        isGateway: true,
-        ipMasq: false,
-        ipam: {
-          type: 'host-local',
-          ranges: [[{ subnet: node.podCidr, gateway: node.podGateway }]],
-          routes: [{ dst: '0.0.0.0/0' }],
-          // All nodes share the machine's file system.
-          dataDir: join(node.stateDir, 'cni', 'addresses'),
-        },
-      },
-    ],
+function cniConfig(node: NodeLayout): object {
+  const ipam = {
+    type: 'host-local',
+    ranges: [[{ subnet: node.podCidr, gateway: node.podGateway }]],
+    routes: [{ dst: '0.0.0.0/0' }],
   };
+  // Hairpin: a pod reaches itself through a Service.
+  const bridge = { type: 'bridge', bridge: 'cni0', isGateway: true, ipMasq: false, hairpinMode: true, ipam };
+  return { cniVersion: '1.0.0', name: PRIMARY_NETWORK, plugins: [bridge] };
 }
 
-function containerdConfig(node: NodeLayout): string {
+function containerdConfig(): string {
   const text = JSON.stringify;
   return `version = 2
-root = ${text(join(node.stateDir, 'containerd'))}
-state = ${text(join(node.runDir, 'containerd'))}
+root = ${text(ON_NODE.containerd)}
+state = ${text(dirname(ON_NODE.criSocket))}
 disabled_plugins = [
   "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
   "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing",
 ]
 
 [grpc]
-  address = ${text(node.criSocket)}
+  address = ${text(ON_NODE.criSocket)}
 
 [plugins."io.containerd.internal.v1.opt"]
-  path = ${text(join(node.stateDir, 'opt'))}
+  path = ${text(join(ON_NODE.containerd, 'opt'))}
 
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = ${text(PAUSE_IMAGE)}
   disable_apparmor = true
   # Where root lacks CAP_SYS_RESOURCE, every sandbox would fail with "can't get final child's PID from pipe: EOF".
   restrict_oom_score_adj = true
-  # Pod namespaces are mounted below the state directory instead of /var/run/netns, which all nodes would share.
-  netns_mounts_under_state_dir = true
 
   [plugins."io.containerd.grpc.v1.cri".cni]
+    # As Debian's containerd has it; what tests put into ${ON_NODE.cniBin} is not for the cluster's own network.
     bin_dir = ${text(DEBIAN_CNI_DIR)}
-    conf_dir = ${text(cniConfDir(node))}
+    conf_dir = ${text(ON_NODE.cniConf)}
 
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
@@ -127,7 +128,6 @@ disabled_plugins = [
 
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
-        Root = ${text(join(node.runDir, 'runc'))}
 `;
 }
 
@@ -142,8 +142,10 @@ function kubeletConfig(lab: LabLayout, node: NodeLayout): object {
       x509: { clientCAFile: keyPair(lab, 'ca').cert },
     },
     authorization: { mode: 'Webhook' },
-    containerRuntimeEndpoint: `unix://${node.criSocket}`,
-    podLogsDir: join(node.stateDir, 'pod-logs'),
+    containerRuntimeEndpoint: `unix://${ON_NODE.criSocket}`,
+    podLogsDir: ON_NODE.podLogs,
+    clusterDNS: [DNS_ADDRESS],
+    clusterDomain: CLUSTER_DOMAIN,
     resolvConf: '',
     maxPods: 250,
     cgroupDriver: 'cgroupfs',

@@ -1,9 +1,9 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BUILD, builtFile } from './built.ts';
-import { cniPluginsDir, DEBIAN_CNI_DIR } from './cni-plugins.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
+import { ON_NODE } from './layout.ts';
 import { waitFor } from './waiting.ts';
 
 /** Health ports; every part has a network namespace or a port of its own. */
@@ -118,15 +118,15 @@ function watcherSpec(lab: Lab, options: PodwireOptions): PartSpec {
 
 function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
   const spec = part(lab, nodePart(node.name), 'workers/node.js', options);
+  // Those of the manifests: on its node everything lies where it lies on any.
   const env = {
     PODWIRE_NODE_NAME: node.name,
-    PODWIRE_CRI_SOCKET: node.criSocket,
-    // The lab's containerd mounts pod namespaces below its own state directory (lab nodes share one file system).
-    PODWIRE_NETNS_ROOTS: join(dirname(node.criSocket), 'containerd/io.containerd.grpc.v1.cri/netns'),
-    PODWIRE_STATE_DIR: join(node.stateDir, 'podwire'),
-    PODWIRE_CNI_BIN_DIRS: [node.cniBinDir, cniPluginsDir(), DEBIAN_CNI_DIR].join(','),
-    PODWIRE_CNI_STATE_DIR: join(node.stateDir, 'cni', 'journal'),
-    PODWIRE_CNI_CONF_DIR: node.cniNetworksDir,
+    PODWIRE_CRI_SOCKET: ON_NODE.criSocket,
+    PODWIRE_NETNS_ROOTS: '/run/netns,/var/run/netns',
+    PODWIRE_STATE_DIR: '/run/podwire',
+    PODWIRE_CNI_BIN_DIRS: ON_NODE.cniBin,
+    PODWIRE_CNI_STATE_DIR: '/var/lib/podwire/cni',
+    PODWIRE_CNI_CONF_DIR: ON_NODE.cniConf,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
   };
   return { ...spec, netnsPath: node.netnsPath, mountNsPath: node.mountNsPath, env: { ...env, ...spec.env } };

@@ -1,4 +1,4 @@
-/** Finds processes of a lab in /proc: by the mark in their environment, by cgroup, by network namespace. Starts nothing. */
+/** Finds processes of a lab in /proc: by the mark in their environment, by cgroup, by namespace. Starts nothing. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
 /** Environment variables that mark every process of a lab; children inherit them. */
@@ -49,18 +49,20 @@ export function pidsInCgroup(name: string): number[] {
   });
 }
 
-/** Pids whose network namespace is one of these files (compared by device and inode). */
-export function pidsInNetns(paths: readonly string[]): number[] {
-  const wanted = new Set(paths.map(identity).filter((id) => id !== undefined));
-  const own = identity('/proc/self/ns/net');
+/** Pids whose namespace of this kind is one of these, as `namespaceId` names them; never those that share ours. */
+export function pidsInNamespaces(kind: 'net' | 'mnt', ids: readonly (string | undefined)[]): number[] {
+  const wanted = new Set(ids.filter((id) => id !== undefined));
+  const own = namespaceId(`/proc/self/ns/${kind}`);
   if (own !== undefined) wanted.delete(own);
+  if (wanted.size === 0) return [];
   return allPids().filter((pid) => {
-    const id = identity(`/proc/${pid}/ns/net`);
+    const id = namespaceId(`/proc/${pid}/ns/${kind}`);
     return id !== undefined && wanted.has(id);
   });
 }
 
-function identity(path: string): string | undefined {
+/** Device and inode of a namespace file; undefined where there is none. */
+export function namespaceId(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path);
     return `${dev}:${ino}`;

@@ -1,7 +1,7 @@
 /** Tables for people: parts, versions, addresses. */
 import { readyNodes } from './api-request.ts';
 import { clusterParts } from './cluster-parts.ts';
-import { KUBERNETES_VERSION, TEMPORAL_VERSION } from './binaries.ts';
+import { COREDNS_VERSION, KUBERNETES_VERSION, TEMPORAL_VERSION } from './binaries.ts';
 import { attempt } from './commands.ts';
 import type { Lab } from './lab.ts';
 import { labLayout, type LabLayout } from './layout.ts';
@@ -72,6 +72,7 @@ async function debianVersions(): Promise<(part: string) => string> {
   const versions = new Map(shown.stdout.split('\n').map((line) => line.split(' ') as [string, string]));
   return (part) => {
     if (part === 'temporal') return TEMPORAL_VERSION;
+    if (part === 'coredns') return COREDNS_VERSION;
     if (part.startsWith('kube')) return KUBERNETES_VERSION;
     if (part.endsWith('etcd')) return versions.get('etcd-server') ?? '?';
     return part.startsWith('containerd-') ? (versions.get('containerd') ?? '?') : '-';

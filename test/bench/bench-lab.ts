@@ -4,7 +4,7 @@ import { createSandboxRuntime } from '../../adapters/cri/sandbox-runtime.ts';
 import { apiPath, bodyOf, createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { apply, NETWORKS_ANNOTATION, podManifest } from '../../deploy/demo/cluster.ts';
-import { kubectl, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
+import { kubectl, pathOnHost, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { meshWorkflowId, podWorkflowId } from '../../domain/messages.ts';
 import { newestReady } from '../../domain/ports/sandbox-runtime.ts';
@@ -97,7 +97,7 @@ export async function ensurePods(bench: BenchLab, node: LabNode, names: readonly
         const sandbox = newestReady(await runtime.listReady(uid));
         const details = sandbox === undefined ? undefined : await runtime.describe(sandbox.id);
         if (details?.netnsPath === undefined) throw new Error(`pod ${name} runs without a network namespace`);
-        const netnsPath = details.netnsPath;
+        const netnsPath = pathOnHost(bench.lab, node.name, details.netnsPath);
         return { namespace: NAMESPACE, name, uid, node: node.name, netnsPath, podIP: status.podIP ?? '' };
       }),
     );

@@ -37,10 +37,10 @@ export function peakMiB(lab: Lab, part: string): number {
 export const openFiles = (lab: Lab, part: string): number => readdirSync(`/proc/${pidOf(lab, part)}/fd`).length;
 
 /** Files below the folders that podwire and the plugins keep on a node. */
-export function nodeFiles({ stateDir, cniLibDir }: LabNode): Record<'podwire' | 'journal' | 'plugins', number> {
+export function nodeFiles({ root, cniLibDir }: LabNode): Record<'podwire' | 'journal' | 'plugins', number> {
   return {
-    podwire: filesBelow(join(stateDir, 'podwire')),
-    journal: filesBelow(join(stateDir, 'cni', 'journal')),
+    podwire: filesBelow(join(root, '/run/podwire')),
+    journal: filesBelow(join(root, '/var/lib/podwire/cni')),
     plugins: filesBelow(cniLibDir),
   };
 }

@@ -225,7 +225,7 @@ async function byHand({ standIns, monitors }: Members): Promise<number> {
   };
   const [append, remove] = [batchOf('append'), batchOf('delete')];
   const lists = [...new Set(standIns.map(({ node }) => node))].map((node) => {
-    const file = join(folder, `members-${node}`);
+    const file = join(folder, `members-${node.name}`);
     writeFileSync(file, standIns.flatMap((each) => (each.node === node ? [`${each.netnsPath}\n`] : [])).join(''));
     return file;
   });

@@ -4,8 +4,8 @@
  * Kubernetes and the container runtime know nothing of them.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Etcd, Operation } from '../../adapters/etcd/client.ts';
 import { readBootId } from '../../adapters/host/boot-id.ts';
 import { attempt, must } from '../../deploy/lab/commands.ts';
@@ -16,7 +16,7 @@ import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import { RECORD_VERSION, type MemberRecord, type VxlanAttachmentRecord } from '../../domain/records.ts';
 
 export interface StandIn {
-  readonly node: string;
+  readonly node: LabNode;
   readonly netnsPath: string;
   readonly record: VxlanAttachmentRecord;
 }
@@ -42,12 +42,11 @@ const addressOf = (vtep: string): string => `${vtep.replace(/^10\.250\./, '10.76
 
 /** Makes the namespace and the device of one member. @param index from 0; gives it its address */
 export async function makeStandIn(node: LabNode, network: StandInNetwork, index: number): Promise<StandIn> {
-  const folder = join(dirname(node.criSocket), 'containerd/io.containerd.grpc.v1.cri/netns');
-  mkdirSync(folder, { recursive: true });
-  const netnsPath = join(folder, `bench-${index}`);
+  const path = join('/run/netns', `bench-${index}`);
+  const netnsPath = join(node.root, path);
   writeFileSync(netnsPath, '');
-  // unshare(1) mounts the new namespace on the file.
-  await must('unshare', [`--net=${netnsPath}`, '/bin/true']);
+  // unshare(1) mounts the new namespace on the file, where the node's worker sees it.
+  await must('nsenter', [`--mount=${node.mountNsPath}`, '--', 'unshare', `--net=${path}`, '/bin/true']);
   const podUid = randomUUID();
   const vtep = `10.250.${Math.floor(index / 250)}.${(index % 250) + 1}`;
   const lines = [
@@ -62,7 +61,7 @@ export async function makeStandIn(node: LabNode, network: StandInNetwork, index:
   ];
   const made = await inNetns(netnsPath, 'ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
   if (made.code !== 0) throw new Error(`devices of ${netnsPath}: ${whyFailed(made)}`);
-  return { node: node.name, netnsPath, record: recordOf({ node, network, netnsPath, podUid, vtep, index }) };
+  return { node, netnsPath, record: recordOf({ node, network, netnsPath, podUid, vtep, index }) };
 }
 
 interface Parts {
@@ -84,7 +83,7 @@ function recordOf({ node, network, netnsPath, podUid, vtep, index }: Parts): Vxl
     node: node.name,
     sandboxId: randomBytes(32).toString('hex'),
     bootId: readBootId(),
-    netns: { path: netnsPath, inode: String(ino), ctimeNs: String(ctimeNs) },
+    netns: { path: `/run/netns/bench-${index}`, inode: String(ino), ctimeNs: String(ctimeNs) },
     network: network.ref,
     owner: { workflowId: 'bench', runId: 'bench' },
     generation: 1,
@@ -151,9 +150,10 @@ export async function removeStandIns(
     await etcd.transact([], operations);
   }
   if (options.keepVni !== true) await etcd.transact([], [{ remove: vniKey(PORT, network.vni) }]);
-  for (const { netnsPath } of standIns) {
+  for (const { node, netnsPath } of standIns) {
+    const path = netnsPath.slice(node.root.length);
     // A node's worker may have it open at this moment.
-    await attempt('umount', ['--lazy', netnsPath]);
+    await attempt('nsenter', [`--mount=${node.mountNsPath}`, '--', 'umount', '--lazy', path]);
     rmSync(netnsPath, { force: true });
   }
 }

@@ -4,7 +4,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cniPluginsDir } from '../../deploy/lab/cni-plugins.ts';
+import { cniPluginsDir, copyCniPlugins } from '../../deploy/lab/cni-plugins.ts';
 import { stopPart, type LabNode } from '../../deploy/lab/lab.ts';
 import { nodePart, startPodwire } from '../../deploy/lab/podwire.ts';
 import { LinkMonitor } from '../bench/link-monitor.ts';
@@ -184,6 +184,7 @@ describe('figures of CNI networks', () => {
 function removeSlowPlugin({ cniBinDir }: LabNode): void {
   const files = readdirSync(cniBinDir).filter((file) => file === 'ptp' || file.startsWith('ptp.'));
   for (const file of files) rmSync(join(cniBinDir, file));
+  copyCniPlugins(cniBinDir);
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

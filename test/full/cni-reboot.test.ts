@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { must } from '../../deploy/lab/commands.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
-import { inNetns, kubectl, partPid, startPart, stopPart, type LabNode } from '../../deploy/lab/lab.ts';
+import { inNetns, kubectl, partPid, pathOnHost, startPart, stopPart, type LabNode } from '../../deploy/lab/lab.ts';
 import { partSpec } from '../../deploy/lab/parts.ts';
 import { nodePart, startPodwire } from '../../deploy/lab/podwire.ts';
 import { cniGrammar, recordPlugin, removePlugins } from '../lab/cni-grammar.ts';
@@ -51,8 +51,8 @@ describe('a node that was rebooted', () => {
     await stopPart(t.lab, `kubelet-${node.name}`, 'SIGKILL');
     await Promise.all(pods.map((pod) => endSandbox(t.lab, pod)));
     await inNetns(node.netnsPath, 'ip', ['link', 'delete', 'br-boot']);
-    const runDir = join(dirname(node.criSocket), 'cni');
-    for (const file of readdirSync(runDir)) rmSync(join(runDir, file), { recursive: true, force: true });
+    for (const runDir of ['/run/cni', '/run/podwire'].map((path) => pathOnHost(t.lab, node.name, path)))
+      for (const file of readdirSync(runDir)) rmSync(join(runDir, file), { recursive: true, force: true });
     writeFileSync(bootFile, `${randomUUID()}\n`);
     await inMounts('mount', '--bind', bootFile, BOOT_ID);
     mounted = true;

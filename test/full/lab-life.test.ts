@@ -56,7 +56,7 @@ describe('the life of a lab', () => {
     const kept = Object.fromEntries(Object.entries(partPids(FIRST)).filter(([part]) => part !== 'podwire-etcd'));
     assert.ok(kept['kube-apiserver']);
     // As if it had been killed a moment earlier: the node's mount namespace is half made.
-    await inNodeMounts('umount', '/run/cni');
+    await inNodeMounts('umount', '/var/lib/cni');
 
     const partial = await lab('status', '--name', FIRST);
     assert.equal(partial.code, 1);
@@ -72,7 +72,10 @@ describe('the life of a lab', () => {
     assert.equal(completed.code, 0, completed.stderr);
     const now = partPids(FIRST);
     assert.deepEqual(Object.fromEntries(Object.keys(kept).map((part) => [part, now[part]])), kept);
-    assert.equal((await inNodeMounts('stat', '--format=%i', '/run/cni')).trim(), String(statSync(node.cniRunDir).ino));
+    assert.equal(
+      (await inNodeMounts('stat', '--format=%i', '/var/lib/cni')).trim(),
+      String(statSync(node.cniLibDir).ino),
+    );
     const whole = await lab('status', '--name', FIRST);
     assert.equal(whole.code, 0, whole.stderr);
     assert.match(whole.stdout, /^n1 +Ready /m);

@@ -6,7 +6,7 @@ import { before, describe, test } from 'node:test';
 import { declareNetworks, field } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { must } from '../../deploy/lab/commands.ts';
-import { inNetns, podNetnsPath, stopPart, whyFailed } from '../../deploy/lab/lab.ts';
+import { inNetns, pathOnHost, podNetnsPath, stopPart, whyFailed } from '../../deploy/lab/lab.ts';
 import { startPodwire, nodePart, ORCHESTRATOR_PART, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { podwire } from '../cli/podwire-command.ts';
 import { bridgeConfig, defineNetworks, reservations, wantNetworks } from '../lab/cni-networks.ts';
@@ -233,6 +233,5 @@ describe('podwire sweep', () => {
 });
 
 function journalOf(t: LabTest, node: string): string[] {
-  const { stateDir = '' } = t.lab.nodes.find(({ name }) => name === node) ?? {};
-  return readdirSync(join(stateDir, 'cni', 'journal'));
+  return readdirSync(pathOnHost(t.lab, node, '/var/lib/podwire/cni'));
 }

@@ -4,24 +4,22 @@
  *
  * A DEL that no ADD precedes is allowed: a worker that was killed between its journal entry and the plugin cannot know that nothing ran.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { cniPluginsDir } from '../../deploy/lab/cni-plugins.ts';
+import { cniPluginsDir, resetCniPlugins } from '../../deploy/lab/cni-plugins.ts';
 import type { LabNode } from '../../deploy/lab/lab.ts';
 import { installFakePlugin, type FakeEvent, type FakePlugin } from '../fakes/cni-plugin/install.ts';
 
-/** A wrapper of the real plugin's name, found before it on this node, that writes down every call and lets the real one do it. */
+/** A wrapper in the place of the real plugin on this node, that writes down every call and lets the real one do it. */
 export function recordPlugin(node: LabNode, type: string): FakePlugin {
   rmSync(join(node.cniBinDir, `${type}.log`), { force: true });
   return installFakePlugin(node.cniBinDir, type, recording(type));
 }
 
-/** Takes away what tests put before the real plugins. */
+/** Takes away what tests put in place of the real plugins. */
 export function removePlugins(nodes: readonly LabNode[]): void {
-  for (const { cniBinDir } of nodes) {
-    for (const file of readdirSync(cniBinDir)) rmSync(join(cniBinDir, file), { force: true });
-  }
+  for (const { cniBinDir } of nodes) resetCniPlugins(cniBinDir);
 }
 
 /** The control of a wrapper that does nothing but record. */

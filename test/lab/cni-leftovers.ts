@@ -1,7 +1,8 @@
 /** What CNI plugins and the node's worker leave outside etcd, each of which must belong to an attachment: part of NothingLeaked. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { inNetns, whyFailed, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
+import { join } from 'node:path';
+import { inNetns, pathOnHost, whyFailed, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
+import { PRIMARY_NETWORK } from '../../deploy/lab/node.ts';
 import type { AttachmentRecord, CniAttachmentRecord } from '../../domain/records.ts';
 
 /** Bridge of the pods' primary network, which is not podwire's. */
@@ -21,7 +22,7 @@ export async function cniLeftovers(lab: Lab, attachments: readonly AttachmentRec
   const found = await Promise.all(
     lab.nodes.map(async (node) => {
       const own = records.filter((record) => record.node === node.name);
-      return [...reservations(node, own), ...files(node, own), ...(await hostLinks(node, own))];
+      return [...reservations(node, own), ...files(node, own), ...(await hostLinks(lab, node, own))];
     }),
   );
   return found.flat();
@@ -33,7 +34,9 @@ const attachmentName = ({ sandboxId, interfaceName }: CniAttachmentRecord): stri
 function reservations(node: LabNode, records: readonly CniAttachmentRecord[]): string[] {
   const known = new Set(records.map(attachmentName));
   const root = join(node.cniLibDir, 'networks');
-  return list(root).flatMap((network) =>
+  // The cluster's own network is containerd's business.
+  const networks = list(root).filter((network) => network !== PRIMARY_NETWORK);
+  return networks.flatMap((network) =>
     list(join(root, network))
       .filter((file) => /^[0-9a-f]+[.:][0-9a-f.:]+$/.test(file))
       .flatMap((address) => {
@@ -51,18 +54,20 @@ function reservations(node: LabNode, records: readonly CniAttachmentRecord[]): s
 /** The worker's journal, and what the tuning plugin remembers of an interface. */
 function files(node: LabNode, records: readonly CniAttachmentRecord[]): string[] {
   const known = new Set(records.map(({ sandboxId, interfaceName }) => `${sandboxId}_${interfaceName}.json`));
-  return [join(node.stateDir, 'cni', 'journal'), join(dirname(node.criSocket), 'cni', 'tuning')].flatMap((folder) =>
-    list(folder)
-      .filter((file) => !known.has(file))
-      .map((file) => `file ${join(folder, file)} belongs to no record`),
-  );
+  return ['/var/lib/podwire/cni', '/run/cni/tuning']
+    .map((path) => join(node.root, path))
+    .flatMap((folder) =>
+      list(folder)
+        .filter((file) => !known.has(file))
+        .map((file) => `file ${join(folder, file)} belongs to no record`),
+    );
 }
 
 /** Ends of veth pairs that are no pod's primary network, and whose other end is no recorded interface. */
-async function hostLinks(node: LabNode, records: readonly CniAttachmentRecord[]): Promise<string[]> {
+async function hostLinks(lab: Lab, node: LabNode, records: readonly CniAttachmentRecord[]): Promise<string[]> {
   const peers = await Promise.all(
     records.map(async ({ netns, interfaceName }) => {
-      const links = await rawLinks(netns.path).catch(() => []);
+      const links = await rawLinks(pathOnHost(lab, node.name, netns.path)).catch(() => []);
       return links.find(({ ifname }) => ifname === interfaceName)?.link_index;
     }),
   );

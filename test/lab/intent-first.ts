@@ -1,6 +1,6 @@
 /** IntentFirst: there is no link of ours without a record, at any moment. */
 import { linksIn, type SeenLink } from '../../deploy/demo/kernel-look.ts';
-import type { Lab } from '../../deploy/lab/lab.ts';
+import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
@@ -36,9 +36,10 @@ const keysOf = (netns: string, { name, alias }: SeenLink): string[] => [
 
 async function recordedLinks(lab: Lab): Promise<string[]> {
   const records = (await readKeys(lab, '/podwire/attachments/')).map(({ value }) => value as AttachmentRecord);
-  return records.flatMap(({ netns, podUid, interfaceName, agent }) => [
+  return records.flatMap(({ node, netns, podUid, interfaceName, agent }) => [
     ...(agent === undefined ? [] : [`${podUid} ${interfaceName}`, temporaryName(podUid, interfaceName)]),
-    `${netns.path} ${interfaceName}`,
-    `${netns.path} ${temporaryName(podUid, interfaceName)}`,
+    ...[interfaceName, temporaryName(podUid, interfaceName)].map(
+      (link) => `${pathOnHost(lab, node, netns.path)} ${link}`,
+    ),
   ]);
 }

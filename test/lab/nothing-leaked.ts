@@ -1,6 +1,6 @@
 /** NothingLeaked: records, reservations, members, links and open runs are those that living pods' wishes imply. */
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
-import type { Lab } from '../../deploy/lab/lab.ts';
+import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
 import { cniResultKey } from '../../domain/keys.ts';
 import { keepAll } from '../../domain/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
@@ -91,7 +91,9 @@ function impliedBy(record: AttachmentRecord): string[] {
 }
 
 async function linkViolations(lab: Lab, attachments: readonly AttachmentRecord[]): Promise<string[]> {
-  const known = new Set(attachments.map(({ netns, interfaceName }) => `${netns.path} ${interfaceName}`));
+  const known = new Set(
+    attachments.map(({ node, netns, interfaceName }) => `${pathOnHost(lab, node, netns.path)} ${interfaceName}`),
+  );
   // The exec backend knows no netns; its links say whose they are.
   const ofAgents = attachments.filter(({ agent }) => agent !== undefined);
   const places = [...podNamespaces(lab), ...lab.nodes.map((node) => node.netnsPath), lab.controlNetnsPath];
