@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
 import { PodwireError } from '../domain/failures.ts';
@@ -12,9 +13,13 @@ import { register as registerReflect } from './commands/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
+import { buildInfo } from '../workers/build-info.ts';
 import { UsageError } from './usage-error.ts';
 
-const program = new Command('podwire').description('Durable pod networking for Kubernetes.').showHelpAfterError();
+const program = new Command('podwire')
+  .description('Durable pod networking for Kubernetes.')
+  .version(buildInfo(process.env).version)
+  .showHelpAfterError();
 
 program.hook('preAction', (_program, command) => loadFileOf(command));
 

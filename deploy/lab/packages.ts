@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { Progress } from './progress.ts';
 
 /** What the lab looks for, and the package that brings it. */
-const NEEDED: readonly (readonly [string, string])[] = [
+const NEEDED: Needed = [
   ['etcd', 'etcd-server'],
   ['etcdctl', 'etcd-client'],
   ['containerd', 'containerd'],
@@ -22,17 +22,25 @@ const NEEDED: readonly (readonly [string, string])[] = [
 
 const APT_TIMEOUT_MS = 10 * 60_000;
 
+/** What to look for (a program on the search path, or a file), and the package that brings it. */
+type Needed = readonly (readonly [string, string])[];
+
 /** Names of the packages that bring what is absent. */
-export function missingPackages(): string[] {
-  const missing = NEEDED.filter(([what]) =>
+export function missingPackages(needed: Needed = NEEDED): string[] {
+  const missing = needed.filter(([what]) =>
     what.startsWith('/') ? !existsSync(what) : findProgram(what) === undefined,
   );
   return [...new Set(missing.map(([, name]) => name))];
 }
 
-/** Installs what is missing. @throws Error with apt's own words. */
+/** Installs what the lab is missing. @throws Error with apt's own words. */
 export async function installPackages(progress: Progress): Promise<void> {
-  const packages = missingPackages();
+  await ensurePackages(NEEDED, progress);
+}
+
+/** Installs what of `needed` is missing. @throws Error with apt's own words. */
+export async function ensurePackages(needed: Needed, progress: Progress): Promise<void> {
+  const packages = missingPackages(needed);
   if (packages.length === 0) return;
   const env = {
     DEBIAN_FRONTEND: 'noninteractive',
@@ -52,6 +60,6 @@ export async function installPackages(progress: Progress): Promise<void> {
       timeoutMs: APT_TIMEOUT_MS,
     }),
   );
-  const still = missingPackages();
+  const still = missingPackages(needed);
   if (still.length > 0) throw new Error(`still missing after apt-get install: ${still.join(', ')}`);
 }

