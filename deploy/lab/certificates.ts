@@ -18,8 +18,9 @@ const USERS = {
   'kubelet-client': '/O=system:masters/CN=lab-kube-apiserver',
   'kube-controller-manager': '/CN=system:kube-controller-manager',
   'kube-scheduler': '/CN=system:kube-scheduler',
-  watcher: '/CN=podwire-watcher',
-  orchestrator: '/CN=podwire-orchestrator',
+  // podwire's processes beside the cluster have the names of its service accounts, so its manifests' rights and limits are theirs.
+  watcher: '/CN=system:serviceaccount:podwire-system:podwire-watcher',
+  orchestrator: '/CN=system:serviceaccount:podwire-system:podwire-orchestrator',
 } as const;
 
 export type LabUser = keyof typeof USERS;
