@@ -12,15 +12,7 @@ import { apply, podManifest } from '../../deploy/demo/cluster.ts';
 import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
 import { makeNamespace, openTestLab, waitFor } from './harness.ts';
 import { applyRights, type RightsOf } from './rights-manifests.ts';
-import {
-  allResources,
-  isAllowed,
-  rightsInTable,
-  rightText,
-  verbsOf,
-  type Question,
-  type Resource,
-} from './rights-table.ts';
+import { rightsInApi, rightsInTable } from './rights-table.ts';
 
 const CONFIG_MAP = { namespace: 'kube-system', name: 'kube-vxlan-controller' };
 const CONTROL = ['podwire-watcher', 'podwire-orchestrator'];
