@@ -293,15 +293,19 @@ export const etcdSettings = {
   etcdCa: { flag: 'etcd-ca', env: 'PODWIRE_ETCD_CA', schema: optionalText, help: 'PEM file of the CA; turns TLS on' },
   etcdCert: { flag: 'etcd-cert', env: 'PODWIRE_ETCD_CERT', schema: optionalText, help: 'PEM file of the certificate' },
   etcdKey: { flag: 'etcd-key', env: 'PODWIRE_ETCD_KEY', schema: optionalText, help: 'PEM file of the key' },
+  etcdUser: { flag: 'etcd-user', env: 'PODWIRE_ETCD_USER', schema: optionalText, help: 'user name' },
+  etcdPassword: { env: 'PODWIRE_ETCD_PASSWORD', schema: optionalText, help: 'password of the user, environment only' },
 } as const satisfies SettingsTable;
 
 const ETCD_TIMEOUT_MS = 2_000;
 
 /** Reads the PEM files; throws when one cannot be read. */
 export function etcdOf(values: Values<typeof etcdSettings>): EtcdOptions {
-  const { etcdCa, etcdCert, etcdKey } = values;
-  if (etcdCa === undefined) return { endpoints: values.etcdEndpoints, timeoutMs: ETCD_TIMEOUT_MS };
+  const { etcdCa, etcdCert, etcdKey, etcdUser } = values;
+  const auth = etcdUser === undefined ? {} : { auth: { username: etcdUser, password: values.etcdPassword ?? '' } };
+  const plain = { endpoints: values.etcdEndpoints, timeoutMs: ETCD_TIMEOUT_MS, ...auth };
+  if (etcdCa === undefined) return plain;
   const pair =
     etcdCert === undefined || etcdKey === undefined ? {} : { cert: readFileSync(etcdCert), key: readFileSync(etcdKey) };
-  return { endpoints: values.etcdEndpoints, timeoutMs: ETCD_TIMEOUT_MS, tls: { ca: readFileSync(etcdCa), ...pair } };
+  return { ...plain, tls: { ca: readFileSync(etcdCa), ...pair } };
 }

@@ -22,7 +22,8 @@ export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
     podHasAddress: (address) => podHasAddress(client, keys, address),
     nodeUid: async (node) => (await getNode(client, node))?.uid,
     definition: (ref) => definitions.run(definitionKey(ref), () => getDefinition(client, ref)),
-    publishStatus: (pod, annotations, asRead) => patchAnnotations(client, pod, annotations, asRead),
+    publishStatus: (pod, annotations, asRead) =>
+      patchAnnotations(client, pod, { annotations, asRead, through: 'status' }),
     createEvent: async (pod, event) => {
       await createEvent(client, { pod, ...event });
     },

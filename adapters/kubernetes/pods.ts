@@ -39,23 +39,33 @@ export async function podHasAddress(client: KubeClient, keys: PodKeys, address: 
   return items.some((item) => podView(item, keys)?.phaseClass === 'counts');
 }
 
+export interface AnnotationPatch {
+  /** Null removes one. */
+  readonly annotations: Readonly<Record<string, string | null>>;
+  /** resourceVersion that the pod must still have. */
+  readonly asRead?: string | undefined;
+  /**
+   * `status`: through the pod's status, which keeps everything but annotations, labels and finalizers out of reach: the right to patch
+   * pods/status is enough. `pod`: for people, who may rather change pods than their status.
+   */
+  readonly through: 'pod' | 'status';
+}
+
 /**
- * Writes annotations (JSON merge patch, RFC 7396); null removes one. The UID in the patch makes the API refuse it when the name
- * has meanwhile gone to another pod.
- * @param asRead resourceVersion that the pod must still have
+ * Writes annotations (JSON merge patch, RFC 7396). The UID in the patch makes the API refuse it when the name has meanwhile gone to
+ * another pod.
  * @returns `gone` when that very pod does not exist any more, `conflict` when it has another resourceVersion
  * @throws PodwireError `ApiUnavailable`; KubeRejection when the pod exists and the value is refused (annotations over 256 KiB)
  */
 export async function patchAnnotations(
   client: KubeClient,
   pod: { readonly namespace: string; readonly name: string; readonly uid: string },
-  annotations: Readonly<Record<string, string | null>>,
-  asRead?: string,
+  { annotations, asRead, through }: AnnotationPatch,
 ): Promise<'patched' | 'gone' | 'conflict'> {
   const what = `publish the status of pod ${pod.namespace}/${pod.name}`;
   const answer = await client.call({
     method: 'PATCH',
-    path: podPath(pod.namespace, pod.name),
+    path: `${podPath(pod.namespace, pod.name)}${through === 'status' ? '/status' : ''}`,
     contentType: 'application/merge-patch+json',
     body: {
       metadata: { uid: pod.uid, annotations, ...(asRead === undefined ? {} : { resourceVersion: asRead }) },

@@ -69,7 +69,11 @@ async function edit(
       }
       if (edited.kind === 'unchanged') return said(verb, pod, networkText, 'nothing to change');
       const value = edited.value ?? null;
-      const outcome = await patchAnnotations(kube, found, { [key]: value }, found.resourceVersion);
+      const outcome = await patchAnnotations(kube, found, {
+        annotations: { [key]: value },
+        asRead: found.resourceVersion,
+        through: 'pod',
+      });
       if (outcome === 'patched') return said(verb, pod, networkText, `${key}=${value ?? ''}`);
       if (outcome === 'gone') throw new UsageError(`pod ${podText(pod)} was deleted meanwhile`);
     }

@@ -31,9 +31,10 @@ import { waitFor } from './waiting.ts';
 
 const DEPLOY = join(import.meta.dirname, '..');
 const MANIFESTS = [
-  ...['base/rbac.yaml', 'crds/network-attachment-definition.yaml', 'crds/kaloom-network.yaml'],
-  'overlays/exec/rbac.yaml',
-  'lab/users.yaml',
+  ...['namespace', 'crds/network-attachment-definition', 'crds/kaloom-network', 'rbac', 'npwg', 'admission'].map(
+    (name) => `base/${name}.yaml`,
+  ),
+  ...['exec', 'kaloom', 'reflect'].map((name) => `components/${name}/rbac.yaml`),
   'lab/cluster.yaml',
 ].map((file) => join(DEPLOY, file));
 

@@ -20,8 +20,9 @@ const USERS = {
   'kube-scheduler': '/CN=system:kube-scheduler',
   'kube-proxy': '/CN=system:kube-proxy',
   coredns: '/CN=lab-coredns',
-  watcher: '/CN=podwire-watcher',
-  orchestrator: '/CN=podwire-orchestrator',
+  // podwire's processes beside the cluster have the names of its service accounts, so its manifests' rights and limits are theirs.
+  watcher: '/CN=system:serviceaccount:podwire-system:podwire-watcher',
+  orchestrator: '/CN=system:serviceaccount:podwire-system:podwire-orchestrator',
 } as const;
 
 export type LabUser = keyof typeof USERS;

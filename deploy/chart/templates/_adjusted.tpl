@@ -1,0 +1,65 @@
+{{/* An object of the manifests as YAML, changed by the values. */}}
+{{- define "podwire.adjusted" -}}
+{{- $values := .root.Values -}}
+{{- $object := .object -}}
+{{- if eq $object.kind "Namespace" -}}
+{{- if $values.exec }}{{ $_ := set $object.metadata.labels "pod-security.kubernetes.io/enforce" "restricted" }}{{ end -}}
+{{- else if and (has $object.kind (list "Role" "RoleBinding")) (eq $object.metadata.namespace "kube-system") -}}
+{{- include "podwire.configMapRight" . -}}
+{{- else if has $object.kind (list "Deployment" "DaemonSet" "StatefulSet") -}}
+{{- include "podwire.workload" . -}}
+{{- end -}}
+{{- toYaml $object -}}
+{{- end }}
+
+{{/* The one ConfigMap that may be read is the one that the settings name. */}}
+{{- define "podwire.configMapRight" -}}
+{{- $settings := fromYaml (include "podwire.settings" .root) -}}
+{{- $named := splitn "/" 2 $settings.PODWIRE_CONFIGMAP -}}
+{{- $_ := set .object.metadata "namespace" $named._0 -}}
+{{- range .object.rules }}{{ $_ := set . "resourceNames" (list $named._1) }}{{ end -}}
+{{- end }}
+
+{{- define "podwire.workload" -}}
+{{- $root := .root -}}
+{{- $values := .root.Values -}}
+{{- $object := .object -}}
+{{- $part := trimPrefix "podwire-" $object.metadata.name -}}
+{{- $template := $object.spec.template -}}
+{{- $pod := $template.spec -}}
+{{- $container := index $pod.containers 0 -}}
+{{- $_ := set $container "image" (get $values.images (get (dict "watcher" "controlPlane" "orchestrator" "controlPlane" "ksr" "controlPlane" "node" "node" "temporal" "temporal" "etcd" "etcd") $part)) -}}
+{{- $_ := set $container "imagePullPolicy" $values.imagePullPolicy -}}
+{{- if $values.imagePullSecrets }}{{ $_ := set $pod "imagePullSecrets" $values.imagePullSecrets }}{{ end -}}
+{{- with get $values.resources $part }}{{ $_ := set $container "resources" . }}{{ end -}}
+{{- with get $values.nodeSelector $part }}{{ $_ := set $pod "nodeSelector" . }}{{ end -}}
+{{- with get $values.tolerations $part }}{{ $_ := set $pod "tolerations" . }}{{ end -}}
+{{- if eq $part "orchestrator" }}{{ $_ := set $object.spec "replicas" $values.orchestratorReplicas }}{{ end -}}
+{{- if and (eq $part "node") $values.privileged }}{{ $_ := set $container "securityContext" (dict "privileged" true "readOnlyRootFilesystem" true "runAsUser" 0) }}{{ end -}}
+{{- if and $values.storageClass (eq $object.kind "StatefulSet") -}}
+{{- range $object.spec.volumeClaimTemplates }}{{ $_ := set .spec "storageClassName" $values.storageClass }}{{ end -}}
+{{- end -}}
+{{- if ne $object.kind "StatefulSet" -}}
+{{- $_ := set $template.metadata.annotations "checksum/settings" (include "podwire.settings" $root | sha256sum) -}}
+{{- include "podwire.secrets" (dict "secrets" $values.secrets "pod" $pod "container" $container "part" $part) -}}
+{{- end -}}
+{{- end }}
+
+{{/* Files and variables from Secrets, as the components temporal-tls, temporal-api-key, etcd-tls and etcd-user have them. */}}
+{{- define "podwire.secrets" -}}
+{{- $secrets := .secrets -}}
+{{- $pod := .pod -}}
+{{- $container := .container -}}
+{{- range list (list "temporal-tls" $secrets.temporalTls) (list "etcd-tls" $secrets.etcdTls) -}}
+{{- if last . -}}
+{{- $_ := set $pod "volumes" (append $pod.volumes (dict "name" (first .) "secret" (dict "secretName" (last .)))) -}}
+{{- $_ := set $container "volumeMounts" (append $container.volumeMounts (dict "name" (first .) "mountPath" (printf "/etc/podwire/%s" (first .)) "readOnly" true)) -}}
+{{- end -}}
+{{- end -}}
+{{- $etcd := ternary "PODWIRE_REFLECT_ETCD" "PODWIRE_ETCD" (eq .part "ksr") -}}
+{{- range list (list "TEMPORAL_API_KEY" $secrets.temporalApiKey "api-key") (list (printf "%s_USER" $etcd) $secrets.etcdUser "username") (list (printf "%s_PASSWORD" $etcd) $secrets.etcdUser "password") -}}
+{{- if index . 1 -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" (index . 0) "valueFrom" (dict "secretKeyRef" (dict "name" (index . 1) "key" (index . 2))))) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
