@@ -7,7 +7,7 @@ import { orchestratorSettings } from '../../../config/orchestrator.ts';
 import { nodeSettings } from '../../../config/node.ts';
 import { ksrHelp } from '../../../config/ksr.ts';
 import { watcherSettings } from '../../../config/watcher.ts';
-import { SEARCH_ATTRIBUTES } from '../../../deploy/lab/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../../domain/messages.ts';
 import { DEPLOY, kustomized, kustomizedWith, one, podOf, workloads, type KubeObject } from './rendered.ts';
 
 const OVERLAYS = ['evaluation', 'existing', 'exec', 'ksr'] as const;
