@@ -1,7 +1,7 @@
 /** podwire's etcd for the length of one command. */
 import type { Etcd } from '../adapters/etcd/client.ts';
-import type { etcdSettings } from '../config/common.ts';
-import { etcdOf } from '../config/common.ts';
+import type { etcdSettings } from '../config/etcd.ts';
+import { etcdOf } from '../config/etcd.ts';
 import type { Values } from '../config/cli-flags.ts';
 
 /** A command may list all attachments of a large cluster, which the processes never do in one call with a person waiting. */

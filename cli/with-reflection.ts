@@ -1,6 +1,7 @@
 /** Both sides of the reflection, read only, for the length of one command. */
-import type { etcdSettings, kubernetesSettings } from '../config/common.ts';
-import { etcdOf } from '../config/common.ts';
+import type { kubernetesSettings } from '../config/common.ts';
+import type { etcdSettings } from '../config/etcd.ts';
+import { etcdOf } from '../config/etcd.ts';
 import { reflectOf, type reflectSettings } from '../config/reflect.ts';
 import type { Values } from '../config/cli-flags.ts';
 import type { ReflectStore } from '../domain/ports/reflect-store.ts';

@@ -1,7 +1,7 @@
 /** A Temporal client for the length of one command. */
 import type { Client } from '@temporalio/client';
-import type { temporalSettings } from '../config/common.ts';
-import { temporalOf } from '../config/common.ts';
+import type { temporalSettings } from '../config/temporal.ts';
+import { temporalOf } from '../config/temporal.ts';
 import type { Values } from '../config/cli-flags.ts';
 
 /** Probes the server first, so that a wrong address fails within two seconds and names itself. @throws PodwireError `TemporalUnavailable` */

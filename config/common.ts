@@ -1,10 +1,7 @@
 /** Settings that several processes share, with one meaning in all of them. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../adapters/log/logger.ts';
 import { splitAddress } from '../adapters/http/web-server.ts';
-import type { TemporalOptions } from '../adapters/temporal/connection.ts';
-import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import { HOST_KEYS } from '../domain/cni/policy.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../domain/settings.ts';
 import { agentSettings, agentsOf } from './agents.ts';
@@ -22,7 +19,7 @@ const qualifiedName = z
 const dnsName = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 const dnsSubdomain = '[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?';
 
-const optionalText = z.string().optional();
+export const optionalText = z.string().optional();
 
 /** Read before all others, see `settings-file`; here so that it is known as a flag and shown by `--help`. */
 export const fileSettings = {
@@ -211,101 +208,4 @@ export function dialectOf(values: Values<typeof dialectSettings>): DialectSettin
     cniPolicy: { pluginTypes: values.cniPluginTypes, hostKeys: values.cniHostKeys },
     agents: agentsOf(values),
   };
-}
-
-/** The names of Temporal's own tools (environment configuration), so that one set of variables serves all. */
-export const temporalSettings = {
-  temporalAddress: {
-    flag: 'temporal-address',
-    env: 'TEMPORAL_ADDRESS',
-    schema: addressText.default('127.0.0.1:7233'),
-    help: 'host:port of the Temporal frontend',
-  },
-  temporalNamespace: {
-    flag: 'temporal-namespace',
-    env: 'TEMPORAL_NAMESPACE',
-    schema: z.string().default('default'),
-    help: 'Temporal namespace, one per cluster',
-  },
-  temporalTls: {
-    flag: 'temporal-tls',
-    env: 'TEMPORAL_TLS',
-    schema: z.enum(['true', 'false']).optional(),
-    help: 'TLS to Temporal: true or false; on by itself when a TLS file or an API key is set',
-  },
-  temporalTlsCa: {
-    flag: 'temporal-tls-ca',
-    env: 'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
-    schema: optionalText,
-    help: 'PEM file of the CA',
-  },
-  temporalTlsCert: {
-    flag: 'temporal-tls-cert',
-    env: 'TEMPORAL_TLS_CLIENT_CERT_PATH',
-    schema: optionalText,
-    help: 'PEM file of the client certificate',
-  },
-  temporalTlsKey: {
-    flag: 'temporal-tls-key',
-    env: 'TEMPORAL_TLS_CLIENT_KEY_PATH',
-    schema: optionalText,
-    help: 'PEM file of the client key',
-  },
-  temporalTlsServerName: {
-    flag: 'temporal-tls-server-name',
-    env: 'TEMPORAL_TLS_SERVER_NAME',
-    schema: optionalText,
-    help: 'name expected in the server certificate',
-  },
-  temporalApiKey: { env: 'TEMPORAL_API_KEY', schema: optionalText, help: 'API key, environment only' },
-} as const satisfies SettingsTable;
-
-export function temporalOf(values: Values<typeof temporalSettings>): TemporalOptions {
-  const tls = {
-    caFile: values.temporalTlsCa,
-    certFile: values.temporalTlsCert,
-    keyFile: values.temporalTlsKey,
-    serverName: values.temporalTlsServerName,
-  };
-  const wanted =
-    values.temporalTls === undefined
-      ? values.temporalApiKey !== undefined || Object.values(tls).some((value) => value !== undefined)
-      : values.temporalTls === 'true';
-  return {
-    address: values.temporalAddress,
-    namespace: values.temporalNamespace,
-    apiKey: values.temporalApiKey,
-    ...(wanted ? { tls } : {}),
-  };
-}
-
-export const etcdSettings = {
-  etcdEndpoints: {
-    flag: 'etcd-endpoints',
-    env: 'PODWIRE_ETCD_ENDPOINTS',
-    schema: z
-      .string()
-      .default('127.0.0.1:2379')
-      .transform((text) => text.split(',').map((part) => part.trim().replace(/^https?:\/\//, '')))
-      .pipe(z.array(addressText)),
-    help: "host:port of podwire's etcd, several separated by commas",
-  },
-  etcdCa: { flag: 'etcd-ca', env: 'PODWIRE_ETCD_CA', schema: optionalText, help: 'PEM file of the CA; turns TLS on' },
-  etcdCert: { flag: 'etcd-cert', env: 'PODWIRE_ETCD_CERT', schema: optionalText, help: 'PEM file of the certificate' },
-  etcdKey: { flag: 'etcd-key', env: 'PODWIRE_ETCD_KEY', schema: optionalText, help: 'PEM file of the key' },
-  etcdUser: { flag: 'etcd-user', env: 'PODWIRE_ETCD_USER', schema: optionalText, help: 'user name' },
-  etcdPassword: { env: 'PODWIRE_ETCD_PASSWORD', schema: optionalText, help: 'password of the user, environment only' },
-} as const satisfies SettingsTable;
-
-const ETCD_TIMEOUT_MS = 2_000;
-
-/** Reads the PEM files; throws when one cannot be read. */
-export function etcdOf(values: Values<typeof etcdSettings>): EtcdOptions {
-  const { etcdCa, etcdCert, etcdKey, etcdUser } = values;
-  const auth = etcdUser === undefined ? {} : { auth: { username: etcdUser, password: values.etcdPassword ?? '' } };
-  const plain = { endpoints: values.etcdEndpoints, timeoutMs: ETCD_TIMEOUT_MS, ...auth };
-  if (etcdCa === undefined) return plain;
-  const pair =
-    etcdCert === undefined || etcdKey === undefined ? {} : { cert: readFileSync(etcdCert), key: readFileSync(etcdKey) };
-  return { ...plain, tls: { ca: readFileSync(etcdCa), ...pair } };
 }

@@ -1,9 +1,15 @@
 /** `etcd.conf`, as KSR reads it (the key-value plugin of ligato's cn-infra): how etcd is reached. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import {
+  CredentialError,
+  readCredentials,
+  type CredentialRole,
+  type TlsFiles,
+} from '../adapters/tls/credential-files.ts';
 import { DURATION_HELP, goDurationMs } from './go-duration.ts';
 import { addressText } from './common.ts';
+import { MIXED_SCHEMES, splitSchemes, type Endpoints } from './endpoints.ts';
 import { FileProblems, parseConfigText, type FileReading } from './yaml-file.ts';
 
 export interface EtcdConf {
@@ -12,7 +18,11 @@ export interface EtcdConf {
   /** Of a call from beginning to end, connecting included. */
   readonly operationTimeoutMs: number;
   /** Undefined = plain text. */
-  readonly tls: EtcdOptions['tls'];
+  readonly tls: TlsFiles | undefined;
+  /** Whether plain text or TLS was asked for by `insecure-transport`, and not only by files that are there or not. */
+  readonly said: boolean;
+  /** Of the endpoints. */
+  readonly scheme: Endpoints['scheme'];
   /** How often etcd's history is compacted; 0 = never. */
   readonly autoCompactMs: number;
 }
@@ -32,16 +42,11 @@ export const duration = z.unknown().transform((value, context) => {
 export const fileName = z.string({ error: 'must be the name of a file' });
 export const flag = z.boolean({ error: 'must be true or false' });
 
-/** etcd's address; a scheme is allowed, and means nothing (TLS is switched by its files). */
+/** etcd's address, with the scheme that says whether TLS is meant. */
 const endpoint = z
   .string({ error: 'must be host:port' })
-  .transform((text) =>
-    text
-      .trim()
-      .replace(/^https?:\/\//, '')
-      .replace(/\/$/, ''),
-  )
-  .pipe(addressText);
+  .transform((text) => text.trim())
+  .refine((text) => addressText.safeParse(splitSchemes([text])?.addresses[0]).success, { error: 'must be host:port' });
 
 const schema = z.object({
   endpoints: z.array(endpoint, { error: 'must be a list of host:port' }).optional(),
@@ -82,15 +87,19 @@ export function parseEtcdConf(file: string, text: string): FileReading<EtcdConf>
     warnings.push(`${file}: auto-compact of ${autoCompactMs} ms is too often; it is done every second`);
     autoCompactMs = SHORTEST_COMPACTION_MS;
   }
-  const tls = read['insecure-transport'] === true ? undefined : tlsOf(file, read);
+  const tls = tlsOf(file, read);
+  const endpoints = splitSchemes(read.endpoints ?? []);
+  if (endpoints === undefined) throw new FileProblems([`${file}: endpoints ${MIXED_SCHEMES}`]);
   if (read['insecure-skip-tls-verify'] === true && tls !== undefined)
     warnings.push(
       `${file}: insecure-skip-tls-verify has no effect: etcd's certificate is always verified. Name its CA in ca-file`,
     );
   const value: EtcdConf = {
-    endpoints: read.endpoints ?? [],
+    endpoints: endpoints.addresses,
     operationTimeoutMs,
     tls,
+    said: read['insecure-transport'] !== undefined,
+    scheme: endpoints.scheme,
     autoCompactMs,
   };
   return { value, warnings };
@@ -101,20 +110,52 @@ export const NO_ETCD_CONF: EtcdConf = {
   endpoints: [],
   operationTimeoutMs: OPERATION_MS,
   tls: undefined,
+  said: false,
+  scheme: undefined,
   autoCompactMs: 0,
 };
 
-/** Any of the three files turns TLS on; without a CA file the system's CAs are trusted. */
-function tlsOf(file: string, read: z.output<typeof schema>): EtcdOptions['tls'] {
-  const names = { ca: read['ca-file'], cert: read['cert-file'], key: read['key-file'] };
-  if (names.ca === undefined && names.cert === undefined && names.key === undefined) return undefined;
-  if ((names.cert === undefined) !== (names.key === undefined))
+/**
+ * Any of the three files turns TLS on, and so does `insecure-transport: false`; `insecure-transport: true` turns it off whatever files are
+ * named, as in KSR. Without a CA file the authorities that Node brings are trusted.
+ */
+function tlsOf(file: string, read: z.output<typeof schema>): TlsFiles | undefined {
+  const files = { caFile: read['ca-file'], certFile: read['cert-file'], keyFile: read['key-file'] };
+  const hasFile = Object.values(files).some((name) => name !== undefined);
+  if (read['insecure-transport'] ?? !hasFile) return undefined;
+  if ((files.certFile === undefined) !== (files.keyFile === undefined))
     throw new FileProblems([`${file}: cert-file and key-file belong together; only one of them is there`]);
-  return {
-    ...(names.ca === undefined ? {} : { ca: readPem(file, 'ca-file', names.ca) }),
-    ...(names.cert === undefined ? {} : { cert: readPem(file, 'cert-file', names.cert) }),
-    ...(names.key === undefined ? {} : { key: readPem(file, 'key-file', names.key) }),
-  };
+  try {
+    readCredentials(files);
+  } catch (error) {
+    if (!(error instanceof CredentialError)) throw error;
+    throw new FileProblems(
+      error.problems.map(({ role, file: path, why }) => `${file}: ${KEYS[role]} ${JSON.stringify(path)} ${why}`),
+    );
+  }
+  return files;
+}
+
+const KEYS: Readonly<Record<CredentialRole, string>> = {
+  ...{ caFile: 'ca-file', certFile: 'cert-file', keyFile: 'key-file', secretFile: 'password' },
+};
+
+/**
+ * What would go out in plain text although an address asks for TLS, and the other way round, is refused. The addresses may be the file's
+ * or those of the environment.
+ * @throws FileProblems
+ */
+export function checkScheme(scheme: Endpoints['scheme'], { tls, said }: EtcdConf): void {
+  if (scheme === 'https' && tls === undefined)
+    throw new FileProblems([
+      said
+        ? "etcd's address says https://, and insecure-transport: true asks for plain text; change one of them"
+        : "etcd's address says https://, and no file for TLS is named: name etcd's authority in ca-file, or write insecure-transport: false to trust those that Node brings",
+    ]);
+  if (scheme === 'http' && tls !== undefined)
+    throw new FileProblems([
+      "etcd's address says http://, and TLS is asked for by ca-file, cert-file or insecure-transport: false; write https://",
+    ]);
 }
 
 /** @throws FileProblems naming the key and the file */

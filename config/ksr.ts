@@ -9,8 +9,10 @@ import { ksrLevel, type KsrLevel } from '../domain/ksr/log-levels.ts';
 import { treePrefix } from '../domain/reflect/keys.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../domain/reflect/settings.ts';
 import { ConfigError, describeSettings, readSettings, type SettingsTable, type Values } from './cli-flags.ts';
-import { addressText, temporalOf, temporalSettings } from './common.ts';
-import { NO_ETCD_CONF, parseEtcdConf, type EtcdConf } from './etcd-conf.ts';
+import { addressText } from './common.ts';
+import { MIXED_SCHEMES, splitSchemes } from './endpoints.ts';
+import { temporalOf, temporalSettings } from './temporal.ts';
+import { checkScheme, NO_ETCD_CONF, parseEtcdConf, type EtcdConf } from './etcd-conf.ts';
 import { NO_HTTP_CONF, parseHttpConf, type HttpConf } from './http-conf.ts';
 import { NO_LOGS_CONF, noLevel, parseLogsConf, type LogsConf } from './logs-conf.ts';
 import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
@@ -42,6 +44,7 @@ const reflectionSettings = {
   reflectNodePauseMs: reflectSettings.reflectNodePauseMs,
   reflectEtcdUser: reflectSettings.reflectEtcdUser,
   reflectEtcdPassword: reflectSettings.reflectEtcdPassword,
+  reflectEtcdPasswordFile: reflectSettings.reflectEtcdPasswordFile,
 };
 
 const table = {
@@ -98,6 +101,7 @@ const table = {
 
 const NO_OTHER_ETCD = {
   reflectEtcdEndpoints: undefined,
+  reflectEtcdTls: undefined,
   reflectEtcdCa: undefined,
   reflectEtcdCert: undefined,
   reflectEtcdKey: undefined,
@@ -184,21 +188,20 @@ const environmentEndpoints = ({ etcdEndpoints, etcdv3Endpoints }: Values<typeof 
 
 /** The file's endpoints, else the environment's, else the usual one, in KSR's order. */
 function etcdOptions(values: Values<typeof table>, conf: EtcdConf): EtcdOptions {
-  const fromEnvironment = environmentEndpoints(values)
-    ?.split(',')
-    .map((part) =>
-      part
-        .trim()
-        .replace(/^https?:\/\//, '')
-        .replace(/\/$/, ''),
-    )
-    .filter((part) => part !== '');
-  const wrong = (fromEnvironment ?? []).filter((part) => !addressText.safeParse(part).success);
+  const texts = (environmentEndpoints(values) ?? '').split(',').filter((part) => part.trim() !== '');
+  const fromEnvironment = splitSchemes(texts);
+  if (fromEnvironment === undefined) throw new FileProblems([`ETCD_ENDPOINTS: ${MIXED_SCHEMES}`]);
+  const wrong = fromEnvironment.addresses.filter((part) => !addressText.safeParse(part).success);
   if (wrong.length > 0)
     throw new FileProblems([
       `ETCD_ENDPOINTS: ${wrong.map((part) => JSON.stringify(part)).join(', ')} must be host:port`,
     ]);
-  const endpoints = [conf.endpoints, fromEnvironment ?? [], ['127.0.0.1:2379']].find((list) => list.length > 0) ?? [];
+  const usual = { addresses: ['127.0.0.1:2379'], scheme: undefined };
+  const { addresses: endpoints, scheme } =
+    [{ addresses: conf.endpoints, scheme: conf.scheme }, fromEnvironment].find(
+      ({ addresses }) => addresses.length > 0,
+    ) ?? usual;
+  checkScheme(scheme, conf);
   return {
     endpoints,
     timeoutMs: conf.operationTimeoutMs,

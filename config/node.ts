@@ -6,16 +6,9 @@ import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
-import {
-  addressText,
-  etcdOf,
-  etcdSettings,
-  fileSettings,
-  logSettings,
-  seconds,
-  temporalOf,
-  temporalSettings,
-} from './common.ts';
+import { addressText, fileSettings, logSettings, seconds } from './common.ts';
+import { etcdOf, etcdSettings } from './etcd.ts';
+import { temporalOf, temporalSettings } from './temporal.ts';
 
 export interface NodeConfig {
   readonly node: string;

@@ -1,5 +1,4 @@
 /** Settings of the reflection, with one meaning in watcher, orchestrator and command line. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import {
@@ -8,10 +7,12 @@ import {
   REFLECT_LAYOUTS,
   type ReflectSettings,
 } from '../domain/reflect/settings.ts';
-import type { SettingsTable, Values } from './cli-flags.ts';
-import { addressText, seconds } from './common.ts';
+import { ConfigError, type SettingsTable, type Values } from './cli-flags.ts';
+import { tlsSwitch } from './client-tls.ts';
+import { optionalText, seconds } from './common.ts';
+import { endpointsText } from './endpoints.ts';
+import { etcdOptions } from './etcd.ts';
 
-const optionalText = z.string().optional();
 const pathPart = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** Where and how; the watcher has `reflectSwitch` besides. */
@@ -63,12 +64,14 @@ export const reflectSettings = {
   reflectEtcdEndpoints: {
     flag: 'reflect-etcd-endpoints',
     env: 'PODWIRE_REFLECT_ETCD_ENDPOINTS',
-    schema: z
-      .string()
-      .optional()
-      .transform((text) => text?.split(',').map((part) => part.trim().replace(/^https?:\/\//, '')))
-      .pipe(z.array(addressText).optional()),
+    schema: endpointsText.optional(),
     help: "host:port of the etcd for reflected state, several separated by commas; podwire's own etcd when left out",
+  },
+  reflectEtcdTls: {
+    flag: 'reflect-etcd-tls',
+    env: 'PODWIRE_REFLECT_ETCD_TLS',
+    schema: tlsSwitch,
+    help: 'TLS to it: true or false; on by itself when a TLS file is set. true without a CA trusts those that Node brings',
   },
   reflectEtcdCa: {
     flag: 'reflect-etcd-ca',
@@ -99,6 +102,12 @@ export const reflectSettings = {
     schema: optionalText,
     help: 'password for it, environment only',
   },
+  reflectEtcdPasswordFile: {
+    flag: 'reflect-etcd-password-file',
+    env: 'PODWIRE_REFLECT_ETCD_PASSWORD_FILE',
+    schema: optionalText,
+    help: 'file that holds the password for it',
+  },
 } as const satisfies SettingsTable;
 
 export const reflectSwitch = {
@@ -124,7 +133,7 @@ const TIMEOUT_MS = 2_000;
 
 /**
  * @param own podwire's own etcd, which is used when no other is named; user and password hold for either
- * @throws Error when a PEM file cannot be read
+ * @throws ConfigError when the settings contradict each other or a file cannot be used
  */
 export function reflectOf(values: Values<typeof reflectSettings>, own: EtcdOptions): ReflectConfig {
   return {
@@ -141,16 +150,19 @@ export function reflectOf(values: Values<typeof reflectSettings>, own: EtcdOptio
 }
 
 function etcdOf(values: Values<typeof reflectSettings>, own: EtcdOptions): EtcdOptions {
-  const { reflectEtcdEndpoints, reflectEtcdCa, reflectEtcdCert, reflectEtcdKey, reflectEtcdUser } = values;
-  const auth =
-    reflectEtcdUser === undefined
-      ? {}
-      : { auth: { username: reflectEtcdUser, password: values.reflectEtcdPassword ?? '' } };
-  if (reflectEtcdEndpoints === undefined) return { ...own, timeoutMs: TIMEOUT_MS, ...auth };
-  const pair =
-    reflectEtcdCert === undefined || reflectEtcdKey === undefined
-      ? {}
-      : { cert: readFileSync(reflectEtcdCert), key: readFileSync(reflectEtcdKey) };
-  const tls = reflectEtcdCa === undefined ? {} : { tls: { ca: readFileSync(reflectEtcdCa), ...pair } };
-  return { endpoints: reflectEtcdEndpoints, timeoutMs: TIMEOUT_MS, ...auth, ...tls };
+  const { reflectEtcdEndpoints: endpoints, reflectEtcdUser: user } = values;
+  const secrets = { secret: values.reflectEtcdPassword, secretFile: values.reflectEtcdPasswordFile };
+  const files = { caFile: values.reflectEtcdCa, certFile: values.reflectEtcdCert, keyFile: values.reflectEtcdKey };
+  if (endpoints !== undefined)
+    return etcdOptions('PODWIRE_REFLECT_ETCD', { endpoints, user, files, tls: values.reflectEtcdTls, ...secrets });
+  if (values.reflectEtcdTls !== undefined || Object.values(files).some((file) => file !== undefined))
+    throw new ConfigError([
+      'PODWIRE_REFLECT_ETCD_TLS, _CA, _CERT and _KEY have no effect without PODWIRE_REFLECT_ETCD_ENDPOINTS; leave them out, or name the endpoints',
+    ]);
+  if (user === undefined) return { ...own, timeoutMs: TIMEOUT_MS };
+  // The endpoints decide how they are reached; only who is logged in differs.
+  const { auth } = etcdOptions('PODWIRE_REFLECT_ETCD', {
+    ...{ endpoints: { addresses: own.endpoints, scheme: undefined }, user, files: {}, tls: false, ...secrets },
+  });
+  return { ...own, timeoutMs: TIMEOUT_MS, ...(auth === undefined ? {} : { auth }) };
 }

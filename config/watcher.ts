@@ -9,15 +9,13 @@ import {
   addressText,
   dialectOf,
   dialectSettings,
-  etcdOf,
-  etcdSettings,
   fileSettings,
   kubernetesSettings,
   logSettings,
   seconds,
-  temporalOf,
-  temporalSettings,
 } from './common.ts';
+import { etcdOf, etcdSettings } from './etcd.ts';
+import { temporalOf, temporalSettings } from './temporal.ts';
 import { reflectOf, reflectSettings, reflectSwitch, type ReflectConfig } from './reflect.ts';
 
 export interface WatcherConfig {

@@ -4,6 +4,7 @@
  */
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createLogger } from '../adapters/log/logger.ts';
+import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
@@ -30,8 +31,9 @@ async function run(config: WatcherConfig): Promise<void> {
       process.exit(1);
     });
   }
-  const etcd = createEtcd(config.etcd);
-  const watcher = await startWatcher(config, etcdMarkReader(etcd, log), log);
+  const credentials = new RotatingCredentials(log);
+  const etcd = createEtcd(config.etcd, credentials);
+  const watcher = await startWatcher(config, etcdMarkReader(etcd, log), log, credentials);
   log.info({ address: watcher.address }, 'watching');
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');

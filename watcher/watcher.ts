@@ -11,6 +11,8 @@ import { connectClient } from '../adapters/temporal/connection.ts';
 import { signalPod } from '../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.ts';
 import { requireSearchAttributes } from '../adapters/temporal/search-attributes.ts';
+import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
+import type { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
@@ -33,9 +35,14 @@ export interface Watcher {
 }
 
 /** Starts everything and returns at once; what cannot be reached is tried for ever. Rejects when the bind address or the kubeconfig is refused. */
-export async function startWatcher(config: WatcherConfig, marks: MarkReader, log: Logger): Promise<Watcher> {
+export async function startWatcher(
+  config: WatcherConfig,
+  marks: MarkReader,
+  log: Logger,
+  credentials: RotatingCredentials,
+): Promise<Watcher> {
   const kube = createKubeClient({ kubeconfig: config.kubeconfig });
-  const temporal = connectClient(config.temporal);
+  const temporal = connectClient(config.temporal, credentials);
   const reach = new TemporalReach(async () => {
     await temporal.probe();
     await requireSearchAttributes(temporal);
@@ -48,6 +55,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
     pending: () => signals.pending,
     checkFailing: () => check.problem !== undefined,
   });
+  exposeExpiry(metrics.registry, credentials);
 
   const signals = new PodSignals({
     send: async (pod, signal, reason, unlessInputs) => {
@@ -70,7 +78,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
   });
 
   const timings = { relistMs: config.relistMs, stallMs: config.stallMs };
-  const reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd);
+  const reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd, credentials);
   const reflection =
     config.reflect === undefined || reflectStore === undefined
       ? undefined

@@ -2,6 +2,7 @@
 import { Worker } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
+import type { CredentialStore } from '../adapters/tls/rotation.ts';
 import { REFLECT_QUEUE, REFLECT_SOURCES } from '../domain/reflection/messages.ts';
 import type { Observed } from './ksr-parts.ts';
 import { connectWorker } from './native-connection.ts';
@@ -18,20 +19,26 @@ const ACTIVITIES_AT_ONCE = REFLECT_SOURCES.length + 1;
  * @param tell how the worker is, whenever that changes
  */
 export async function workUntilStopped(
-  temporal: TemporalOptions,
+  { temporal, credentials }: { temporal: TemporalOptions; credentials: CredentialStore },
   activities: object,
   log: Logger,
   stopped: AbortSignal,
   tell: (state: Observed['worker']) => void,
 ): Promise<void> {
-  const connection = await connectWorker(temporal, log, stopped).catch((error: unknown) => {
+  const connection = await connectWorker(temporal, log, stopped, { credentials }).catch((error: unknown) => {
     if (stopped.aborted) return undefined;
     throw error;
   });
   if (connection === undefined) return;
   try {
     const worker = await Worker.create({
-      ...{ connection, activities, namespace: temporal.namespace, taskQueue: REFLECT_QUEUE, ...workflowCode() },
+      ...{
+        connection: connection.native,
+        activities,
+        namespace: temporal.namespace,
+        taskQueue: REFLECT_QUEUE,
+        ...workflowCode(),
+      },
       maxCachedWorkflows: CACHED_WORKFLOWS,
       maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
       // How long the tasks of a killed worker wait for it before another one gets them.
@@ -41,6 +48,7 @@ export async function workUntilStopped(
     });
     writeStacksAsBefore();
     if (stopped.aborted) return;
+    connection.keepFresh([worker]);
     tell({ state: 'running' });
     await worker.run();
   } catch (error) {

@@ -15,6 +15,8 @@ import { LoggerRegistry } from '../adapters/log/logger-registry.ts';
 import { createReflectCodec } from '../adapters/reflect/codec.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.ts';
+import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
+import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { KsrConfig } from '../config/ksr.ts';
 import { AgentStatusRecord, type PartState } from '../domain/ksr/agent-status.ts';
 import { KSR_LOGGERS } from '../domain/ksr/log-levels.ts';
@@ -51,11 +53,12 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   process.once('SIGINT', stopEarly);
 
   const { reflect } = config;
+  const credentials = new RotatingCredentials(log);
   const kube = createKubeClient({ kubeconfig: config.kubeconfig });
-  const temporal = connectClient(config.temporal);
+  const temporal = connectClient(config.temporal, credentials);
   const reach = new TemporalReach(temporal.probe, loggers.logger('temporal'));
-  const writer = createReflectionWorker(reflect, kube, (kind) => loggers.logger(LOGGER_OF[kind]));
-  const store = openReflectStore(reflect.etcd);
+  const writer = createReflectionWorker(reflect, kube, (kind) => loggers.logger(LOGGER_OF[kind]), credentials);
+  const store = openReflectStore(reflect.etcd, credentials);
   const etcdLog = loggers.logger('etcd');
   const reflection = new Reflection({
     ...{ client: kube, store, settings: reflect.settings, timings: { stallMs: STALL_MS }, log, podsElsewhere: false },
@@ -86,6 +89,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   const status = new AgentStatusRecord(build, now());
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
+  exposeExpiry(metrics, credentials);
   const routes = ksrRoutes({
     ...{ loggers, parts, metrics },
     status: (current) => status.status(current, now()),
@@ -98,7 +102,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
     : await startWebServer({ ...config.http, handle: (request) => route(routes, request) });
   log.info({ rest: rest?.address ?? 'disabled', ...reflect.settings, etcd: reflect.etcd.endpoints }, 'reflecting');
 
-  const compactor = config.autoCompactMs === 0 ? undefined : openEtcd(reflect.etcd);
+  const compactor = config.autoCompactMs === 0 ? undefined : openEtcd(reflect.etcd, credentials);
   const compaction =
     compactor &&
     startAutoCompaction(compactor, config.autoCompactMs, {
@@ -114,14 +118,21 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   reflection.start();
   try {
     const activities = loggedActivities(writer.activities, log);
-    await workUntilStopped(config.temporal, activities, loggers.logger('temporal'), stopped.signal, (state) => {
-      worker = state;
-    });
+    await workUntilStopped(
+      { temporal: config.temporal, credentials },
+      activities,
+      loggers.logger('temporal'),
+      stopped.signal,
+      (state) => {
+        worker = state;
+      },
+    );
   } finally {
     reach.stop();
     await Promise.all([reflection.stop(), statistics.stop(), compaction?.stop(), rest?.stop()]);
     await temporal.close();
     for (const client of [store, compactor, writer, kube]) client?.close();
+    credentials.stop();
   }
   log.info('stopped');
 }

@@ -1,34 +1,134 @@
-/** The worker's connection to Temporal; keeps trying while the server is away, with a bounded back-off, for ever. */
+/**
+ * The workers' connection to Temporal. It keeps trying while the server is away, with a bounded back-off, for ever, and is replaced by
+ * another one when certificates change: workers then make their next call over the new one, and what is at work in them goes on.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
-import { tlsOption, type TemporalOptions } from '../adapters/temporal/connection.ts';
+import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/connection.ts';
+import { sameTls, type Credentials } from '../adapters/tls/credential-files.ts';
+import { readOnce, type CredentialSource, type CredentialStore } from '../adapters/tls/rotation.ts';
 
 const PAUSE_MS = { first: 500, longest: 10_000 };
+
+interface Made {
+  readonly connection: NativeConnection;
+  /** Those it was made with, but for its API key, which may be newer. */
+  readonly with: Credentials;
+}
+
+export class WorkerConnection {
+  readonly #options: TemporalOptions;
+  readonly #source: CredentialSource;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  #made: Made;
+  #workers: readonly Worker[] = [];
+  #unfollow: (() => void) | undefined;
+  #renewing = false;
+
+  constructor(options: TemporalOptions, source: CredentialSource, log: Logger, made: Made) {
+    this.#options = options;
+    this.#source = source;
+    this.#log = log;
+    this.#made = made;
+  }
+
+  /** For `Worker.create`. */
+  get native(): NativeConnection {
+    return this.#made.connection;
+  }
+
+  /** From now on these workers follow new credentials. To be called once, with all workers that were made with `native`. */
+  keepFresh(workers: readonly Worker[]): void {
+    this.#workers = workers;
+    const renew = (): void => void this.#renew();
+    this.#unfollow = this.#source.onChange(renew);
+    renew();
+  }
+
+  /** After the workers have ended. */
+  async close(): Promise<void> {
+    this.#unfollow?.();
+    this.#stopping.abort();
+    await this.#made.connection.close();
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    const { signal } = this.#stopping;
+    try {
+      while (this.#made.with !== this.#source.current && !signal.aborted) await this.#renewOnce(signal);
+    } catch (error) {
+      if (!signal.aborted) this.#log.error({ err: error }, 'the connection to Temporal could not be renewed');
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  async #renewOnce(signal: AbortSignal): Promise<void> {
+    const wanted = this.#source.current;
+    const old = this.#made;
+    if (sameTls(wanted, old.with)) {
+      if (wanted.secret !== undefined) await old.connection.setApiKey(wanted.secret);
+      this.#made = { connection: old.connection, with: wanted };
+      this.#log.info({}, 'the new API key is used');
+      return;
+    }
+    const made = await connect(this.#options, this.#source, this.#log, signal);
+    if (signal.aborted) {
+      await made.connection.close();
+      return;
+    }
+    for (const worker of this.#workers) worker.connection = made.connection;
+    this.#made = made;
+    this.#log.info({ address: this.#options.address }, 'connected to Temporal with the new certificates');
+    await old.connection.close();
+  }
+}
+
+export interface ConnectOptions {
+  readonly credentials?: CredentialStore;
+  /** Hears why an attempt failed. */
+  readonly onFailed?: (why: string) => void;
+}
 
 /**
  * Connects, however long it takes.
  *
  * @param signal gives up (and throws) at once. A connect that nobody answers cannot be called off: it is left alone.
- * @param onFailed hears why an attempt failed
+ * @throws CredentialError
  */
 export async function connectWorker(
   options: TemporalOptions,
   log: Logger,
   signal: AbortSignal,
+  { credentials = readOnce, onFailed }: ConnectOptions = {},
+): Promise<WorkerConnection> {
+  const source = temporalCredentials(options, credentials);
+  return new WorkerConnection(options, source, log, await connect(options, source, log, signal, onFailed));
+}
+
+/** Each attempt is made with the newest credentials. */
+async function connect(
+  options: TemporalOptions,
+  source: CredentialSource,
+  log: Logger,
+  signal: AbortSignal,
   onFailed: (why: string) => void = () => undefined,
-): Promise<NativeConnection> {
-  const tls = tlsOption(options.tls);
+): Promise<Made> {
   for (let pause = PAUSE_MS.first; ; pause = Math.min(pause * 2, PAUSE_MS.longest)) {
+    const now = source.current;
+    const apiKey = options.apiKey ?? now.secret;
     try {
-      return await orAborted(
-        NativeConnection.connect({
-          address: options.address,
-          ...(tls === undefined ? {} : { tls }),
-          ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
-        }),
-        signal,
-      );
+      const connecting = NativeConnection.connect({
+        address: options.address,
+        tls: nativeTls(options, now),
+        ...(apiKey === undefined ? {} : { apiKey }),
+      });
+      const connection = await orAborted(connecting, signal);
+      return { connection, with: now };
     } catch (error) {
       if (signal.aborted) throw error;
       onFailed(error instanceof Error ? error.message : String(error));
@@ -36,6 +136,16 @@ export async function connectWorker(
       await sleep(pause * (0.75 + Math.random() / 2), undefined, { signal });
     }
   }
+}
+
+/** `false` where TLS is off: an API key would turn it on. */
+function nativeTls({ tls }: TemporalOptions, { ca, cert, key }: Credentials) {
+  if (tls === undefined) return false;
+  return {
+    ...(tls.serverName === undefined ? {} : { serverNameOverride: tls.serverName }),
+    ...(ca === undefined ? {} : { serverRootCACertificate: ca }),
+    ...(cert === undefined || key === undefined ? {} : { clientCertPair: { crt: cert, key } }),
+  };
 }
 
 /** The promise, or a rejection as soon as the signal is aborted. */

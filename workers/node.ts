@@ -4,7 +4,7 @@
  * worker already.
  */
 import { join } from 'node:path';
-import { Worker, type NativeConnection } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
 import { createLookBatch } from '../activities/look/look-batch.ts';
 import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
@@ -34,12 +34,15 @@ import { createLauncher, type Launcher } from '../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../adapters/process/registry.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
+import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
+import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
+import type { WorkerConnection } from './native-connection.ts';
 import { everyInterval } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
@@ -87,16 +90,18 @@ async function serve(config: NodeConfig): Promise<void> {
   const launcher = createLauncher({ registryDir });
   const sysctls = await allowSysctls(launcher.run);
   if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
-  const etcd = createEtcd(config.etcd);
+  const credentials = new RotatingCredentials(log);
+  const etcd = createEtcd(config.etcd, credentials);
   const cri = createCriClient(config.criSocket);
   signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
   const runtime = observeRuntime(createSandboxRuntime(cri));
-  const temporal = connectClient(config.temporal);
+  const temporal = connectClient(config.temporal, credentials);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const deps = { ...assemble(config, createNodeStore(etcd), runtime, launcher, log), gateOf };
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts() });
+  exposeExpiry(metrics.registry, credentials);
 
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
@@ -107,7 +112,7 @@ async function serve(config: NodeConfig): Promise<void> {
     notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems()],
   });
   log.info({ health: health.address }, 'starting');
-  const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false });
+  const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false, credentials });
   const ready = await startUp.until("this node's records in etcd", async () => {
     await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
     await clearTombstones(deps, log, signal);
@@ -131,6 +136,7 @@ async function serve(config: NodeConfig): Promise<void> {
   if (ready && connection !== undefined) scheduleSweeps(temporal.client, config.node, config.sweepMs, log, signal);
   if (ready && connection !== undefined) {
     const worker = await createWorker(config, connection, deps, metrics, log);
+    connection.keepFresh([worker]);
     workers.push(worker);
     startUp.done();
     log.info({ queue: nodeQueue(config.node) }, 'serving');
@@ -142,6 +148,7 @@ async function serve(config: NodeConfig): Promise<void> {
   await Promise.all([connection?.close(), temporal.close(), health.stop()]);
   launcher.close();
   etcd.close();
+  credentials.stop();
   claim.close();
 }
 
@@ -185,14 +192,14 @@ function assemble(
 
 function createWorker(
   config: NodeConfig,
-  connection: NativeConnection,
+  connection: WorkerConnection,
   deps: CniDeps,
   metrics: NodeMetrics,
   log: Logger,
 ): Promise<Worker> {
   const steps = metrics.timed(createNodeSteps(deps));
   return Worker.create({
-    connection,
+    connection: connection.native,
     namespace: config.temporal.namespace,
     taskQueue: nodeQueue(config.node),
     activities: {

@@ -23,6 +23,8 @@ import { createLogger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { podRunIsOpen, removeSweepSchedule } from '../adapters/temporal/sweeps.ts';
+import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
+import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
@@ -53,9 +55,10 @@ const RESYNCS_AT_ONCE = 8;
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
   installRuntime(log);
-  const etcd = createEtcd(config.etcd);
+  const credentials = new RotatingCredentials(log);
+  const etcd = createEtcd(config.etcd, credentials);
   const kube = createKubeClient({ kubeconfig: config.kubeconfig, deadlineMs: API_DEADLINE_MS });
-  const temporal = connectClient(config.temporal);
+  const temporal = connectClient(config.temporal, credentials);
   const cluster = createCluster(kube, podKeys(config.dialect));
   const records = createRecordStore(etcd);
   const signals = createSignals(temporal.client);
@@ -72,7 +75,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     ...{ cluster, records, signals, runs, lookAtPod },
     publishStatus: (input) => steps.publishStatus(input),
   });
-  const reflection = createReflectionWorker(config.reflect, kube, () => log);
+  const reflection = createReflectionWorker(config.reflect, kube, () => log, credentials);
   const activities = {
     ...steps,
     ...joinSteps(steps),
@@ -83,18 +86,20 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const stopEarly = (): void => stopped.abort();
   process.once('SIGTERM', stopEarly);
   process.once('SIGINT', stopEarly);
+  const registry = new Registry();
+  exposeExpiry(registry, credentials);
   const startUp = new StartUp(log, stopped.signal);
+  const workers: Worker[] = [];
   // Before anything is waited for: a process that waits is alive, and says what it waits for.
   const health = await startHealthServer({
     bindAddress: config.bindAddress,
-    metrics: new Registry(),
+    metrics: registry,
     notReady: () => [...startUp.reasons(), ...workerReasons(workers)],
   });
-  const workers: Worker[] = [];
-  const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true });
+  const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true, credentials });
   if (connection === undefined) return;
   const worker = await Worker.create({
-    connection,
+    connection: connection.native,
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
     ...workflowCode(),
@@ -116,10 +121,11 @@ async function run(config: OrchestratorConfig): Promise<void> {
   });
   writeStacksAsBefore();
   const exec = await createExecBackend({
-    ...{ cluster, etcd, connection, log, failpoints, kubeconfig: config.kubeconfig },
+    ...{ cluster, etcd, connection: connection.native, log, failpoints, kubeconfig: config.kubeconfig },
     commandMs: config.execCommandMs,
     temporalNamespace: config.temporal.namespace,
   });
+  connection.keepFresh([worker, exec.worker]);
   workers.push(worker, exec.worker);
   startUp.done();
   log.info({ queue: CONTROL_QUEUE, health: health.address }, 'serving');
@@ -130,6 +136,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   kube.close();
   etcd.close();
   reflection.close();
+  credentials.stop();
 }
 
 try {

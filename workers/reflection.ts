@@ -7,6 +7,7 @@ import type { KubeClient } from '../adapters/kubernetes/client.ts';
 import { createReflectCluster } from '../adapters/kubernetes/reflect-cluster.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { createReflectCodec } from '../adapters/reflect/codec.ts';
+import type { CredentialStore } from '../adapters/tls/rotation.ts';
 import type { ReflectConfig } from '../config/reflect.ts';
 import type { RecordKind } from '../domain/reflect/kinds.ts';
 import { ReflectionLedger } from '../domain/reflection/statistics.ts';
@@ -27,8 +28,9 @@ export function createReflectionWorker(
   config: ReflectConfig,
   kube: KubeClient,
   logOf: (kind: RecordKind) => Logger,
+  credentials: CredentialStore,
 ): ReflectionWorker {
-  const store = openReflectStore({ ...config.etcd, timeoutMs: ETCD_TIMEOUT_MS });
+  const store = openReflectStore({ ...config.etcd, timeoutMs: ETCD_TIMEOUT_MS }, credentials);
   const ledger = new ReflectionLedger<RecordKind>();
   const activities = createReflectActivities({
     ...{ store, ledger, settings: config.settings, keepLabels: config.keepLabels },

@@ -1,9 +1,10 @@
 /** What a process waits for before it works: tried for as long as it takes, told on /readyz meanwhile, given up at once on SIGTERM. */
-import type { NativeConnection, Worker } from '@temporalio/worker';
+import type { Worker } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { TemporalClient, TemporalOptions } from '../adapters/temporal/connection.ts';
 import { ensureSearchAttributes } from '../adapters/temporal/search-attributes.ts';
-import { connectWorker } from './native-connection.ts';
+import type { CredentialStore } from '../adapters/tls/rotation.ts';
+import { connectWorker, type WorkerConnection } from './native-connection.ts';
 import { untilDone } from './node-loops.ts';
 
 export class StartUp {
@@ -33,13 +34,14 @@ export class StartUp {
   async temporal(
     options: TemporalOptions,
     client: TemporalClient,
-    o: { readonly makeSearchAttributes: boolean },
-  ): Promise<NativeConnection | undefined> {
+    o: { readonly makeSearchAttributes: boolean; readonly credentials: CredentialStore },
+  ): Promise<WorkerConnection | undefined> {
     const where = `Temporal at ${options.address}`;
     this.#waiting.set('temporal', `${where} has not answered yet`);
-    const connection = await connectWorker(options, this.#log, this.#signal, (why) =>
-      this.#waiting.set('temporal', `${where} does not answer: ${why}`),
-    ).catch((error: unknown) => {
+    const connection = await connectWorker(options, this.#log, this.#signal, {
+      credentials: o.credentials,
+      onFailed: (why) => this.#waiting.set('temporal', `${where} does not answer: ${why}`),
+    }).catch((error: unknown) => {
       if (this.#signal.aborted) return undefined;
       throw error;
     });

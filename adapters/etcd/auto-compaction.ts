@@ -1,6 +1,6 @@
 /** KSR's `auto-compact`: etcd's history is thrown away now and then, for clusters whose etcd does not do it by itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Etcd3 } from 'etcd3';
+import type { EtcdConnection } from './open.ts';
 
 export interface CompactionObserver {
   compacted(revision: string): void;
@@ -15,10 +15,10 @@ const ALREADY_DONE = /has been compacted/;
  * Compacts every `everyMs` to the revision of one period ago, so that whoever watches has at least one period to catch up; KSR compacted to
  * the current one, which ended watches that were a moment behind. Several processes doing so do no harm. What fails is tried again in the
  * next period.
- * @param client closed by the caller, after `stop`
+ * @param etcd closed by the caller, after `stop`
  */
 export function startAutoCompaction(
-  client: Etcd3,
+  etcd: EtcdConnection,
   everyMs: number,
   observer: CompactionObserver,
 ): { stop(): Promise<void> } {
@@ -27,8 +27,8 @@ export function startAutoCompaction(
     let before: string | undefined;
     while (!stopped.signal.aborted) {
       try {
-        if (before !== undefined) await compact(client, before, observer);
-        before = (await client.get('/').exec()).header.revision;
+        if (before !== undefined) await compact(etcd, before, observer);
+        before = (await etcd.use((client) => client.get('/').exec())).header.revision;
       } catch (error) {
         observer.failed(error);
       }
@@ -44,9 +44,10 @@ export function startAutoCompaction(
   };
 }
 
-async function compact(client: Etcd3, revision: string, observer: CompactionObserver): Promise<void> {
+async function compact(etcd: EtcdConnection, revision: string, observer: CompactionObserver): Promise<void> {
   try {
-    await client.kv.compact({ revision, physical: true }, { deadline: Date.now() + COMPACTION_LIMIT_MS });
+    const deadline = Date.now() + COMPACTION_LIMIT_MS;
+    await etcd.use((client) => client.kv.compact({ revision, physical: true }, { deadline }));
     observer.compacted(revision);
   } catch (error) {
     if (!(error instanceof Error && ALREADY_DONE.test(error.message))) throw error;

@@ -1,7 +1,8 @@
 /** etcd as podwire uses it: linearizable reads, transactions on mod-revisions, bounded calls without retries. */
 import type { Etcd3, IOperation, IResponseOp } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
-import { openEtcd, type EtcdOptions } from './open.ts';
+import { readOnce, type CredentialStore } from '../tls/rotation.ts';
+import { openEtcd, type EtcdConnection, type EtcdOptions } from './open.ts';
 
 export type { EtcdOptions } from './open.ts';
 
@@ -49,30 +50,33 @@ export interface Etcd {
 /** Largest transaction podwire sends; etcd refuses more than 128 operations. */
 export const MAX_OPERATIONS = 128;
 
-/** Opens a client; connections are made on first use. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
-export function createEtcd(options: EtcdOptions): Etcd {
-  const client = openEtcd(options);
+/**
+ * Opens a client; connections are made on first use. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer.
+ * @throws CredentialError
+ */
+export function createEtcd(options: EtcdOptions, credentials: CredentialStore = readOnce): Etcd {
+  const etcd = openEtcd(options, credentials);
   return {
     get: (key) =>
-      bounded(`get ${key}`, async () => {
+      bounded(etcd, `get ${key}`, async (client) => {
         const response = await client.get(key).exec();
         const [kv] = response.kvs;
         return kv === undefined ? undefined : entry(kv);
       }),
     list: (prefix) =>
-      bounded(`list ${prefix}`, async () => {
+      bounded(etcd, `list ${prefix}`, async (client) => {
         const response = await client.getAll().prefix(prefix).exec();
         return { entries: response.kvs.map(entry), revision: String(response.header.revision) };
       }),
     read: (asks) =>
-      bounded('read', async () => {
+      bounded(etcd, 'read', async (client) => {
         const { responses } = await always(client)
           .then(...ranges(client, asks))
           .commit();
         return responses.map(entriesOf);
       }),
     removeAndRead: (key, asks) =>
-      bounded(`remove ${key}, and read`, async () => {
+      bounded(etcd, `remove ${key}, and read`, async (client) => {
         const { responses } = await client
           .if(key, 'Create', '>', 0)
           .then(...ranges(client, asks), client.delete().key(key))
@@ -80,9 +84,9 @@ export function createEtcd(options: EtcdOptions): Etcd {
           .commit();
         return responses.slice(0, asks.length).map(entriesOf);
       }),
-    keys: (prefix) => bounded(`list keys of ${prefix}`, () => client.getAll().prefix(prefix).keys()),
+    keys: (prefix) => bounded(etcd, `list keys of ${prefix}`, (client) => client.getAll().prefix(prefix).keys()),
     transact: (conditions, operations) =>
-      bounded('transaction', async () => {
+      bounded(etcd, 'transaction', async (client) => {
         if (operations.length > MAX_OPERATIONS)
           throw new RangeError(`${operations.length} operations in one transaction; at most ${MAX_OPERATIONS}`);
         const transaction = conditions.reduce(addCondition, always(client));
@@ -91,7 +95,7 @@ export function createEtcd(options: EtcdOptions): Etcd {
           .commit();
         return { applied: response.succeeded, revision: String(response.header.revision) };
       }),
-    close: () => client.close(),
+    close: () => etcd.close(),
   };
 }
 
@@ -126,9 +130,9 @@ function entry(kv: { key: Buffer; value: Buffer; mod_revision: string }): Entry 
   return { key: kv.key.toString('utf8'), value: kv.value.toString('utf8'), modRevision: String(kv.mod_revision) };
 }
 
-async function bounded<T>(what: string, call: () => Promise<T>): Promise<T> {
+async function bounded<T>(etcd: EtcdConnection, what: string, call: (client: Etcd3) => Promise<T>): Promise<T> {
   try {
-    return await call();
+    return await etcd.use(call);
   } catch (error) {
     if (error instanceof RangeError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

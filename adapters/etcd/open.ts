@@ -6,15 +6,22 @@
 import { rootCertificates } from 'node:tls';
 import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'cockatiel';
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
+import type { Credentials, TlsFiles } from '../tls/credential-files.ts';
+import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
 
 export interface EtcdOptions {
   /** `host:port`, with or without a scheme. */
   readonly endpoints: readonly string[];
   /** Deadline of each call, in milliseconds. */
   readonly timeoutMs: number;
-  /** PEM texts; their presence turns TLS on. Without a CA those that Node brings are trusted. */
-  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
-  readonly auth?: { readonly username: string; readonly password: string };
+  /** Its presence turns TLS on. Without a CA those that Node brings are trusted. */
+  readonly tls?: TlsFiles;
+  /** One of password and its file. */
+  readonly auth?: {
+    readonly username: string;
+    readonly password?: string | undefined;
+    readonly passwordFile?: string | undefined;
+  };
 }
 
 const MAX_LISTING_BYTES = 64 * 1024 * 1024;
@@ -22,9 +29,65 @@ const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 /** How long a member that failed is passed over when there are others. */
 const PASSED_OVER_MS = 1_000;
 
-/** Connections are made on first use. */
-export function openEtcd(options: EtcdOptions): Etcd3 {
-  const scheme = options.tls === undefined ? 'http' : 'https';
+interface Generation {
+  readonly client: Etcd3;
+  /** Calls that have not ended. */
+  calls: number;
+}
+
+/** etcd3's client, replaced by another one when certificates or password change: new calls go to the new one, the old one is closed after its last call. */
+export class EtcdConnection {
+  readonly #options: EtcdOptions;
+  readonly #source: CredentialSource;
+  readonly #unfollow: () => void;
+  #generation: Generation;
+
+  /** @throws CredentialError */
+  constructor(options: EtcdOptions, credentials: CredentialStore) {
+    const { caFile, certFile, keyFile } = options.tls ?? {};
+    this.#options = options;
+    this.#source = credentials.source({ caFile, certFile, keyFile, secretFile: options.auth?.passwordFile });
+    this.#generation = this.#open();
+    this.#unfollow = this.#source.onChange(() => this.#renew());
+  }
+
+  /** One call, or a few that belong together; what they throw is thrown. The client must not be kept. */
+  async use<T>(call: (client: Etcd3) => PromiseLike<T>): Promise<T> {
+    const generation = this.#generation;
+    generation.calls += 1;
+    try {
+      return await call(generation.client);
+    } finally {
+      generation.calls -= 1;
+      if (generation.calls === 0 && generation !== this.#generation) generation.client.close();
+    }
+  }
+
+  /** Ends what is still going on. */
+  close(): void {
+    this.#unfollow();
+    this.#generation.client.close();
+  }
+
+  #open(): Generation {
+    return { client: newClient(this.#options, this.#source.current), calls: 0 };
+  }
+
+  #renew(): void {
+    const old = this.#generation;
+    this.#generation = this.#open();
+    if (old.calls === 0) old.client.close();
+  }
+}
+
+/** Connections are made on first use. @throws CredentialError when the files of TLS or password cannot be used */
+export function openEtcd(options: EtcdOptions, credentials: CredentialStore = readOnce): EtcdConnection {
+  return new EtcdConnection(options, credentials);
+}
+
+function newClient(options: EtcdOptions, now: Credentials): Etcd3 {
+  const { tls, auth } = options;
+  const scheme = tls === undefined ? 'http' : 'https';
   return new Etcd3({
     hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
     faultHandling: faultHandling(options.endpoints.length),
@@ -36,9 +99,10 @@ export function openEtcd(options: EtcdOptions): Etcd3 {
       'grpc.max_reconnect_backoff_ms': 1000,
       // gRPC's default of 4 MB is less than a listing of 20,000 pods' marks.
       'grpc.max_receive_message_length': MAX_LISTING_BYTES,
+      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
     },
-    ...(options.tls === undefined ? {} : { credentials: tlsCredentials(options.tls) }),
-    ...(options.auth === undefined ? {} : { auth: options.auth }),
+    ...(tls === undefined ? {} : { credentials: tlsCredentials(now) }),
+    ...(auth === undefined ? {} : { auth: { username: auth.username, password: auth.password ?? now.secret ?? '' } }),
   });
 }
 
@@ -55,10 +119,10 @@ function faultHandling(endpoints: number): NonNullable<IOptions['faultHandling']
   };
 }
 
-function tlsCredentials(tls: NonNullable<EtcdOptions['tls']>) {
+function tlsCredentials({ ca, cert, key }: Credentials) {
   return {
-    rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join('\n')),
-    ...(tls.key === undefined ? {} : { privateKey: tls.key }),
-    ...(tls.cert === undefined ? {} : { certChain: tls.cert }),
+    rootCertificate: ca ?? Buffer.from(rootCertificates.join('\n')),
+    ...(key === undefined ? {} : { privateKey: key }),
+    ...(cert === undefined ? {} : { certChain: cert }),
   };
 }

@@ -12,23 +12,27 @@ import {
   type StoreChange,
   type StoredValue,
 } from '../../domain/ports/reflect-store.ts';
-import { openEtcd, type EtcdOptions } from './open.ts';
+import { readOnce, type CredentialStore } from '../tls/rotation.ts';
+import { openEtcd, type EtcdConnection, type EtcdOptions } from './open.ts';
 
 const PAGE = 1_000;
 
-/** Opens a client; connections are made on first use. */
-export function openReflectStore(options: EtcdOptions): ReflectStore & { close(): void } {
-  const client = openEtcd(options);
-  return { ...createReflectStore(client), close: () => client.close() };
+/** Opens a client; connections are made on first use. @throws CredentialError */
+export function openReflectStore(
+  options: EtcdOptions,
+  credentials: CredentialStore = readOnce,
+): ReflectStore & { close(): void } {
+  const etcd = openEtcd(options, credentials);
+  return { ...createReflectStore(etcd), close: () => etcd.close() };
 }
 
-function createReflectStore(client: Etcd3): ReflectStore {
+function createReflectStore(etcd: EtcdConnection): ReflectStore {
   return {
-    read: (keys) => bounded('read', () => readKeys(client, keys)),
-    pages: (prefix) => readPages(client, prefix),
-    write: (changes) => bounded('write', () => writeAll(client, changes)),
+    read: (keys) => bounded(etcd, 'read', (client) => readKeys(client, keys)),
+    pages: (prefix) => readPages(etcd, prefix),
+    write: (changes) => bounded(etcd, 'write', (client) => writeAll(client, changes)),
     removeTree: (prefix, because) =>
-      bounded(`remove everything below ${prefix}`, async () => {
+      bounded(etcd, `remove everything below ${prefix}`, async (client) => {
         const response = await client
           .if(because.key, 'Mod', '==', because.modRevision)
           .then(client.delete().prefix(prefix), client.delete().key(because.key))
@@ -36,7 +40,7 @@ function createReflectStore(client: Etcd3): ReflectStore {
         return response.succeeded;
       }),
     look: (keys) =>
-      bounded('look', async () => {
+      bounded(etcd, 'look', async (client) => {
         const [first = '/', ...others] = keys;
         const response = await client
           .if(first, 'Version', '>', -1)
@@ -67,12 +71,12 @@ async function readKeys(client: Etcd3, keys: readonly string[]): Promise<Readonl
 }
 
 /** Each page at the revision of its moment: a fixed one could be compacted by others before the last page is read. */
-async function* readPages(client: Etcd3, prefix: string) {
+async function* readPages(etcd: EtcdConnection, prefix: string) {
   const end = endOf(prefix);
   let start = Buffer.from(prefix);
   for (;;) {
     const from = start;
-    const response = await bounded(`list ${prefix}`, () =>
+    const response = await bounded(etcd, `list ${prefix}`, (client) =>
       client.getAll().inRange({ start: from, end }).limit(PAGE).exec(),
     );
     const page = response.kvs.map((kv) => ({
@@ -139,9 +143,9 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/certificate|self.signed|SSL|TLS/i, 'check the CA, the certificate and its validity'],
 ];
 
-async function bounded<T>(what: string, call: () => Promise<T>): Promise<T> {
+async function bounded<T>(etcd: EtcdConnection, what: string, call: (client: Etcd3) => Promise<T>): Promise<T> {
   try {
-    return await call();
+    return await etcd.use(call);
   } catch (error) {
     if (error instanceof RangeError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,20 +1,19 @@
 /** The connection to the Temporal frontend, shared by everything in a process that starts or signals workflows. */
-import { readFileSync } from 'node:fs';
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { PodwireError } from '../../domain/failures.ts';
+import type { TlsFiles } from '../tls/credential-files.ts';
+import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
+import { rotatingChannelCredentials } from './channel-credentials.ts';
 
 export interface TemporalOptions {
   /** `host:port`. */
   readonly address: string;
   readonly namespace: string;
-  /** Undefined = plain text. All three are paths of PEM files; an empty object means TLS with the system's roots. */
-  readonly tls?: {
-    readonly caFile?: string | undefined;
-    readonly certFile?: string | undefined;
-    readonly keyFile?: string | undefined;
-    readonly serverName?: string | undefined;
-  };
+  /** Undefined = plain text; an empty object means TLS with the authorities that Node brings. */
+  readonly tls?: TlsFiles;
   readonly apiKey?: string | undefined;
+  /** Instead of `apiKey`, for keys that change. */
+  readonly apiKeyFile?: string | undefined;
 }
 
 export interface TemporalClient {
@@ -32,28 +31,32 @@ const CHANNEL_ARGS = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_recon
 /** The SDK's ten attempts would hide for seconds why a call fails; whoever calls retries with a back-off of its own. */
 const RETRIES = defaultGrpcRetryOptions({ maxAttempts: 3, maxIntervalMs: () => 500, initialIntervalMs: () => 100 });
 
-/** TLS files as the SDK wants them; also for a NativeConnection. Throws when a file cannot be read. */
-export function tlsOption(tls: TemporalOptions['tls']) {
-  if (tls === undefined) return undefined;
-  return {
-    ...(tls.serverName === undefined ? {} : { serverNameOverride: tls.serverName }),
-    ...(tls.caFile === undefined ? {} : { serverRootCACertificate: readFileSync(tls.caFile) }),
-    ...(tls.certFile === undefined || tls.keyFile === undefined
-      ? {}
-      : { clientCertPair: { crt: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } }),
-  };
+/** Files and API key of the connection to Temporal. @throws CredentialError */
+export function temporalCredentials(options: TemporalOptions, credentials: CredentialStore): CredentialSource {
+  const { caFile, certFile, keyFile } = options.tls ?? {};
+  return credentials.source({ caFile, certFile, keyFile, secretFile: options.apiKeyFile });
 }
 
-/** Never waits for the server: the first call connects, and a lost connection is made again by the channel with a bounded back-off. */
-export function connectClient(options: TemporalOptions): TemporalClient {
-  const tls = tlsOption(options.tls);
+/**
+ * Never waits for the server: the first call connects, and a lost connection is made again by the channel with a bounded back-off, with the
+ * certificates of that moment. The API key is that of each call's moment.
+ */
+export function connectClient(options: TemporalOptions, credentials: CredentialStore = readOnce): TemporalClient {
+  const source = temporalCredentials(options, credentials);
+  const { tls } = options;
+  const serverName =
+    tls?.serverName === undefined
+      ? {}
+      : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName };
   const connection = Connection.lazy({
     address: options.address,
-    channelArgs: CHANNEL_ARGS,
+    channelArgs: { ...CHANNEL_ARGS, ...serverName },
     interceptors: [makeGrpcRetryInterceptor(RETRIES)],
-    ...(tls === undefined ? {} : { tls }),
-    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+    ...(tls === undefined ? {} : { credentials: rotatingChannelCredentials(source) }),
   });
+  // As an option it would be refused beside `credentials`, and would turn on TLS where it was turned off.
+  if (options.apiKey !== undefined || options.apiKeyFile !== undefined)
+    connection.setApiKey(() => options.apiKey ?? source.current.secret ?? '');
   return {
     client: new Client({ connection, namespace: options.namespace }),
     namespace: options.namespace,

@@ -5,7 +5,9 @@
 import type { Command } from 'commander';
 import { tunnelsOf, wakeAfterLeaving } from '../../activities/control/wake-waiting.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { etcdSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
+import { kubernetesSettings } from '../../config/common.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
 import type { Values } from '../../config/cli-flags.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';

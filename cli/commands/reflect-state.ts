@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Client } from '@temporalio/client';
-import { etcdSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
+import { kubernetesSettings } from '../../config/common.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
 import { reflectSettings } from '../../config/reflect.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { ReflectStore } from '../../domain/ports/reflect-store.ts';

@@ -2,7 +2,9 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { Values } from '../../config/cli-flags.ts';
-import { etcdSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
+import { kubernetesSettings } from '../../config/common.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { podWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';

@@ -2,7 +2,8 @@
 import { Option, type Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { etcdSettings, temporalSettings } from '../../config/common.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { meshWorkflowId, type ProvisioningState } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';

@@ -1,7 +1,8 @@
 /** `podwire sweep`: looks for leaks and drift on nodes now, without waiting for their schedules. */
 import type { Command } from 'commander';
 import type { Client } from '@temporalio/client';
-import { etcdSettings, temporalSettings } from '../../config/common.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
 import { nodeKey } from '../../domain/keys.ts';
 import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import type { NodeSweepInput, SweepReport, SweepRow } from '../../domain/sweep/messages.ts';

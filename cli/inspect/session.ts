@@ -1,7 +1,8 @@
 /** Connections of one inspecting command, and its exit code: 1 when somebody did not answer. */
 import type { Command } from 'commander';
 import { createKubeClient } from '../../adapters/kubernetes/client.ts';
-import { dialectOf, dialectSettings, kubernetesSettings, temporalSettings } from '../../config/common.ts';
+import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { temporalSettings } from '../../config/temporal.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { withTemporal } from '../with-temporal.ts';

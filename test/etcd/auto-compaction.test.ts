@@ -19,13 +19,16 @@ test('old values are thrown away a period later, the current ones stay, and two 
     compacted: (revision: string) => void done.push(revision),
     failed: (error: unknown) => void failures.push(error),
   };
-  const old = (await client.put('a').value('1')).header.revision;
-  await client.put('a').value('2');
+  const old = (await client.use((etcd) => etcd.put('a').value('1'))).header.revision;
+  await client.use((etcd) => etcd.put('a').value('2'));
   const both = [startAutoCompaction(client, 100, observer), startAutoCompaction(client, 100, observer)];
   try {
     await until('a compaction', () => done.length > 0);
-    await assert.rejects(client.get('a').revision(old).string(), /compacted/);
-    assert.equal(await client.get('a').string(), '2');
+    await assert.rejects(
+      client.use((etcd) => etcd.get('a').revision(old).string()),
+      /compacted/,
+    );
+    assert.equal(await client.use((etcd) => etcd.get('a').string()), '2');
     assert.deepEqual(failures, []);
   } finally {
     await Promise.all(both.map((one) => one.stop()));
@@ -37,7 +40,7 @@ test('an etcd that does not answer is told, and compacted once it does', async (
   const client = openEtcd({ endpoints: [server.endpoint], timeoutMs: 300 });
   const seen: string[] = [];
   const observer = { compacted: () => void seen.push('compacted'), failed: () => void seen.push('failed') };
-  await client.put('b').value('1');
+  await client.use((etcd) => etcd.put('b').value('1'));
   server.freeze();
   const compaction = startAutoCompaction(client, 100, observer);
   try {

@@ -1,5 +1,5 @@
 /** A real etcd for one test file: loopback, free ports, its data in a folder of its own, gone afterwards. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tied } from '../../adapters/process/child.ts';
@@ -14,6 +14,8 @@ export interface EtcdServer {
   /** Freezes it: connections stay open, nothing answers. */
   freeze(): void;
   thaw(): void;
+  /** Ends it and starts it on the same data, with other certificates; returns before it answers. */
+  restart(tls: TlsFiles): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,13 +31,16 @@ export async function startEtcd(extra: readonly string[] = [], tls?: TlsFiles): 
   const [client, peer] = await freeUrls(tls === undefined ? 'http' : 'https');
   const server = await startMember({ name: 'test', client, peer, cluster: `test=${peer}` }, [
     ...extra,
-    ...(tls === undefined
-      ? []
-      : ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth']),
+    ...tlsFlags(tls),
   ]);
   await answering(client, tls);
   return server;
 }
+
+const tlsFlags = (tls: TlsFiles | undefined): string[] =>
+  tls === undefined
+    ? []
+    : ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth'];
 
 /** Three members of one cluster, each of which can be frozen by itself. */
 export async function startEtcdCluster(): Promise<readonly EtcdServer[]> {
@@ -65,24 +70,21 @@ async function startMember({ name, client, peer, cluster }: MemberSpec, extra: r
   if (file === undefined) throw new Error('etcd is not installed: apt-get install etcd-server');
   const dir = mkdtempSync(join(tmpdir(), 'podwire-test-etcd-'));
   const noteFile = join(dir, 'pid');
-  const etcd = {
+  const etcd = (more: readonly string[]) => ({
     file,
     args: [
       ...['--name', name, '--data-dir', join(dir, 'data')],
       ...['--listen-client-urls', client, '--advertise-client-urls', client, '--listen-peer-urls', peer],
       ...['--initial-advertise-peer-urls', peer, '--initial-cluster', cluster, '--log-level', 'error'],
-      ...extra,
+      ...more,
     ],
-  };
-  // It ends with this process, however that ends.
-  const [program, args] = tied(etcd);
-  await startDaemon({
-    file: program,
-    args,
-    env: { HOME: dir },
-    logFile: join(dir, 'log'),
-    noteFile,
   });
+  // It ends with this process, however that ends.
+  const start = async (more: readonly string[]): Promise<void> => {
+    const [program, args] = tied(etcd(more));
+    await startDaemon({ file: program, args, env: { HOME: dir }, logFile: join(dir, 'log'), noteFile });
+  };
+  await start(extra);
   const signal = (signalName: NodeJS.Signals): void => {
     const pid = daemonPid(noteFile);
     if (pid !== undefined) process.kill(pid, signalName);
@@ -91,6 +93,10 @@ async function startMember({ name, client, peer, cluster }: MemberSpec, extra: r
     endpoint: client,
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
+    restart: async (tls) => {
+      await stopDaemon(noteFile, 'SIGTERM', 2_000);
+      await start(tlsFlags(tls));
+    },
     stop: async () => {
       signal('SIGCONT');
       await stopDaemon(noteFile, 'SIGTERM', 2_000);
@@ -103,9 +109,7 @@ async function answering(endpoint: string, tls?: TlsFiles): Promise<void> {
   const probe = createEtcd({
     endpoints: [endpoint],
     timeoutMs: 1_000,
-    ...(tls === undefined
-      ? {}
-      : { tls: { ca: readFileSync(tls.ca), cert: readFileSync(tls.cert), key: readFileSync(tls.key) } }),
+    ...(tls === undefined ? {} : { tls: { caFile: tls.ca, certFile: tls.cert, keyFile: tls.key } }),
   });
   const isUp = (): Promise<boolean> =>
     probe.get('/').then(

@@ -1,6 +1,6 @@
 /** The reflection's etcd for real, and beside it the one in memory that other tests use: both must behave the same. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -170,7 +170,7 @@ describe('an etcd that refuses', () => {
       const bare = openReflectStore({
         endpoints: [server.endpoint],
         timeoutMs: 2_000,
-        tls: { ca: readFileSync(tls.ca) },
+        tls: { caFile: tls.ca },
       });
       await assert.rejects(bare.read(['/tls']), (error: PodwireError) => error.code === 'EtcdUnavailable');
       bare.close();

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { createLogger } from '../../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
+import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import { readWatcherConfig } from '../../config/watcher.ts';
 import { kubectl, openLab, type Lab } from '../../deploy/lab/lab.ts';
 import { podWorkflowId } from '../../domain/messages.ts';
@@ -41,6 +42,9 @@ after(async () => {
   await kubectl(lab, ['delete', 'namespace', namespace, '--wait=false']);
 });
 
+const credentials = new RotatingCredentials(createLogger('watcher', 'silent'));
+after(() => credentials.stop());
+
 async function start(): Promise<Watcher> {
   const config = readWatcherConfig(
     [
@@ -55,6 +59,7 @@ async function start(): Promise<Watcher> {
     config,
     { listMarks: none, listPodsWithRecords: none, listOutdatedRefusals: async () => new Set<string>() },
     createLogger('watcher', 'silent'),
+    credentials,
   );
   watchers.push(watcher);
   await until('ready', () => watcher.notReady().length === 0, 15_000);

@@ -3,7 +3,7 @@
  * etcd, a cluster and nodes that are fakes: they have to fail, hang, vanish and return on cue, for one pod and not for the others,
  * which real parts cannot be made to do. The real parts are tested in test/etcd, test/kernel and test/lab.
  */
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
 import { createControlActivities } from '../../activities/control/index.ts';
 import { joinSteps } from '../../activities/control/joined-steps.ts';
@@ -13,13 +13,15 @@ import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
-import { connectClient } from '../../adapters/temporal/connection.ts';
+import { createLogger } from '../../adapters/log/logger.ts';
+import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { createSignals } from '../../adapters/temporal/signals.ts';
 import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/observation.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
+import { connectWorker, type WorkerConnection } from '../../workers/native-connection.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { ControlFaults } from './control-faults.ts';
 import { startDevServer } from './dev-server.ts';
@@ -56,8 +58,29 @@ const NODE_GONE_SECONDS = 1;
 /** Many tests at once share the machine; what a late first step does is not what they are about. A local activity has 2 s. */
 const BEGINS_WITHIN_MS = 1_900;
 
-/** @param fullHistory events at which the server suggests to continue as new, when its own 4,096 are too many for a test */
-export async function startHarness(fullHistory?: number): Promise<Harness> {
+/** How a client and the workers get to the server. */
+export interface Reach {
+  readonly temporal: TemporalClient;
+  readonly connection: WorkerConnection;
+}
+
+async function directly(address: string): Promise<Reach> {
+  const options = { address, namespace: 'default' };
+  const log = createLogger('test', 'error');
+  return {
+    temporal: connectClient(options),
+    connection: await connectWorker(options, log, new AbortController().signal),
+  };
+}
+
+/**
+ * @param fullHistory events at which the server suggests to continue as new, when its own 4,096 are too many for a test
+ * @param reach gets the server's address
+ */
+export async function startHarness(
+  fullHistory?: number,
+  reach: (address: string) => Promise<Reach> = directly,
+): Promise<Harness> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
@@ -65,8 +88,7 @@ export async function startHarness(fullHistory?: number): Promise<Harness> {
   const server = await startDevServer(
     fullHistory === undefined ? [] : [`limit.historyCount.suggestContinueAsNew=${fullHistory}`],
   );
-  const temporal = connectClient({ address: server.address, namespace: 'default' });
-  const connection = await NativeConnection.connect({ address: server.address });
+  const { temporal, connection } = await reach(server.address);
   const etcd = new MemoryEtcd();
   const records = createRecordStore(etcd);
   const cluster = new FakeCluster();
@@ -77,7 +99,12 @@ export async function startHarness(fullHistory?: number): Promise<Harness> {
   const running: { worker: Worker; ended: Promise<void> }[] = [];
 
   const startWorker = async (options: WorkerOptions): Promise<() => Promise<void>> => {
-    const worker = await Worker.create({ connection, shutdownGraceTime: 0, shutdownForceTime: '3s', ...options });
+    const worker = await Worker.create({
+      connection: connection.native,
+      shutdownGraceTime: 0,
+      shutdownForceTime: '3s',
+      ...options,
+    });
     const ended = worker.run();
     running.push({ worker, ended });
     return async () => {
@@ -109,6 +136,7 @@ export async function startHarness(fullHistory?: number): Promise<Harness> {
     activities: { ...steps, ...faults.garbling(joinSteps(steps, BEGINS_WITHIN_MS)), ...reflecting },
   });
   await startNode('n1');
+  connection.keepFresh(running.map(({ worker }) => worker));
 
   const world = { client: temporal.client, cluster, records, nodes };
   let pods = 0;

@@ -19,8 +19,8 @@ import {
 } from '../../domain/records.ts';
 
 export type StepName = keyof NodeSteps;
-/** `ok`, `hang` until cancelled, or the code to fail with, perhaps after so many milliseconds. */
-export type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails: FailureCode };
+/** `ok`, `hang` until cancelled, or the code to fail with; or what is done after so many milliseconds. */
+export type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails?: FailureCode };
 /** What the n-th call (from 1) of a step does. */
 export type Script = (call: number) => Behaviour;
 
@@ -159,7 +159,7 @@ export class ScriptedNodes {
       if (behaviour !== 'ok') {
         const { after, fails } = typeof behaviour === 'string' ? { after: 0, fails: behaviour } : behaviour;
         await sleep(after);
-        throw new PodwireError(fails, `scripted ${fails}`);
+        if (fails !== undefined) throw new PodwireError(fails, `scripted ${fails}`);
       }
       return await work();
     } finally {

@@ -47,6 +47,8 @@ test('durations are nanoseconds or text as Go writes it', () => {
   for (const [written, expected] of table) assert.equal(goDurationMs(written), expected, JSON.stringify(written));
 });
 
+const plain = { operationTimeoutMs: 3_000, tls: undefined, said: true, scheme: undefined, autoCompactMs: 0 };
+
 test("etcd.conf of KSR's README and of its manifest are read without a warning", () => {
   const readme = `
 insecure-transport: true
@@ -62,18 +64,18 @@ endpoints:
       - "127.0.0.1:32379"
 `;
   assert.deepEqual(parseEtcdConf('etcd.conf', readme), {
-    value: { endpoints: ['127.0.0.1:22379'], operationTimeoutMs: 3_000, tls: undefined, autoCompactMs: 0 },
+    value: { ...plain, endpoints: ['127.0.0.1:22379'] },
     warnings: [],
   });
   assert.deepEqual(parseEtcdConf('etcd.conf', manifest), {
-    value: { endpoints: ['127.0.0.1:32379'], operationTimeoutMs: 3_000, tls: undefined, autoCompactMs: 600_000 },
+    value: { ...plain, endpoints: ['127.0.0.1:32379'], autoCompactMs: 600_000 },
     warnings: [],
   });
 });
 
-test('every key of etcd.conf is known, in any case; a scheme and an empty value mean nothing', () => {
+test('every key of etcd.conf is known, in any case; an empty value means nothing', () => {
   const text = `
-Endpoints: ["http://a:1", "https://b:2/", "[::1]:3"]
+Endpoints: ["http://a:1", "http://b:2/", "[::1]:3"]
 dial-timeout: 1s
 operation-timeout: 300ms
 insecure-transport: true
