@@ -1,0 +1,116 @@
+/** The commands of docs/install.md that need no cluster: against a real etcd with TLS, and a real Temporal server. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
+import { findProgram, must } from '../../deploy/lab/commands.ts';
+import { silentProgress } from '../../deploy/lab/progress.ts';
+import { SEARCH_ATTRIBUTES } from '../../deploy/lab/temporal.ts';
+import { stepsOfPage } from '../docs/install-page.ts';
+import { runPage } from '../docs/page-run.ts';
+import { testCertificates, type TestCertificates } from '../unit/ksr/certificates.ts';
+import { startDevServer } from '../workflows/dev-server.ts';
+import { startEtcd, type EtcdServer } from './etcd-server.ts';
+
+const LIMIT_MS = 30_000;
+
+function folder(): { readonly dir: string; remove: () => void } {
+  const dir = mkdtempSync(join(tmpdir(), 'podwire-install-page-'));
+  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+describe('the commands of the installation page for etcd', () => {
+  const { dir, remove } = folder();
+  let certificates: TestCertificates | undefined;
+  let server: EtcdServer | undefined;
+  let etcd: Etcd | undefined;
+
+  before(async () => {
+    certificates = await testCertificates();
+    const file = (name: string): string => join(certificates?.dir ?? '', name);
+    server = await startEtcd([], { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key') });
+    for (const [name, from] of [
+      ['ca.crt', 'ca.pem'],
+      ['admin.crt', 'client.pem'],
+      ['admin.key', 'client.key'],
+    ] as const)
+      cpSync(file(from), join(dir, name));
+  });
+  after(async () => {
+    etcd?.close();
+    await server?.stop();
+    certificates?.remove();
+    remove();
+  });
+
+  test('can be run as they stand', async () => {
+    assert.ok(server);
+    await runPage(stepsOfPage('etcd'), {
+      dir,
+      programs: { etcdctl: { file: findProgram('etcdctl') ?? '/usr/bin/etcdctl' } },
+      replaced: { 'https://etcd.example.org:2379': server.endpoint },
+      limitMs: LIMIT_MS,
+    });
+  });
+
+  test('give podwire a user that can do all of its work and sees nothing else', async () => {
+    assert.ok(server);
+    const file = (name: string): Buffer => readFileSync(join(dir, name));
+    etcd = createEtcd({
+      endpoints: [server.endpoint],
+      timeoutMs: 5_000,
+      tls: { ca: file('ca.crt'), cert: file('admin.crt'), key: file('admin.key') },
+      auth: { username: 'podwire', password: 'change-me' },
+    });
+    const key = '/podwire/pods/one';
+    assert.equal((await etcd.transact([{ key, is: 'absent' }], [{ put: key, value: '1' }])).applied, true);
+    assert.equal((await etcd.transact([], [{ put: `${key}/two`, value: '2' }])).applied, true);
+    assert.equal((await etcd.get(key))?.value, '1');
+    assert.equal((await etcd.list('/podwire/pods/')).entries.length, 2);
+    assert.equal((await etcd.read([{ key }, { prefix: '/podwire/pods/' }]))[1]?.length, 2);
+    assert.equal((await etcd.removeAndRead(key, [{ prefix: '/podwire/pods/' }]))[0]?.length, 2);
+    assert.deepEqual(await etcd.keys('/podwire/pods/'), [`${key}/two`]);
+
+    await assert.rejects(etcd.get('/registry/secrets'), /permission denied/i);
+    await assert.rejects(etcd.list('/'), /permission denied/i);
+    await assert.rejects(etcd.transact([], [{ put: '/vnf-agent/x', value: '1' }]), /permission denied/i);
+  });
+});
+
+describe('the commands of the installation page for Temporal', () => {
+  const { dir, remove } = folder();
+  after(remove);
+
+  test('make a namespace with all of the search attributes that podwire sets', async () => {
+    const temporal = (await presentBinaries()).temporal ?? (await ensureBinaries(silentProgress)).temporal;
+    const server = await startDevServer();
+    try {
+      await runPage(stepsOfPage('temporal'), {
+        dir,
+        programs: { temporal: { file: temporal, env: { HOME: dir } } },
+        replaced: { 'temporal.example.org:7233': server.address },
+        limitMs: LIMIT_MS,
+      });
+      const listed = await must(
+        temporal,
+        ['operator', 'search-attribute', 'list', '--namespace', 'podwire', '--address', server.address, '-o', 'json'],
+        { env: { HOME: dir } },
+      );
+      const { customAttributes } = JSON.parse(listed) as { customAttributes?: Record<string, string> };
+      const wanted = Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [
+        name,
+        `INDEXED_VALUE_TYPE_${type.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()}`,
+      ]);
+      assert.deepEqual(
+        wanted.filter(([name = '', type]) => customAttributes?.[name] !== type),
+        [],
+        listed,
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+});
