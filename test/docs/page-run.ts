@@ -20,6 +20,8 @@ export interface PageSetting {
   readonly programs: Readonly<Record<string, Program>>;
   /** What the page has for the reader's own (addresses, ports, images), and what it is here; in arguments, variables and files. */
   readonly replaced?: Readonly<Record<string, string>>;
+  /** The same for whole arguments. */
+  readonly words?: Readonly<Record<string, string>>;
   /** For one command. */
   readonly limitMs: number;
   /** Told of each command before it is run. */
@@ -90,7 +92,7 @@ function commandOf(step: PageCommand, exported: Record<string, string>, setting:
   const program = setting.programs[step.program];
   if (program === undefined) throw new Error(`${placeOf(step)}: there is no ${step.program} here`);
   setting.onCommand?.(textOf(step));
-  const args = step.args.map((word) => replace(word, setting));
+  const args = step.args.map((word) => setting.words?.[word] ?? replace(word, setting));
   return {
     words: [`--chdir=${setting.dir}`, program.file, ...(program.args ?? []), ...args],
     env: { ...program.env, ...exported, ...replacedIn(step.env, setting) },

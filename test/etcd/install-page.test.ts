@@ -1,17 +1,17 @@
 /** The commands of docs/install.md that need no cluster: against a real etcd with TLS, and a real Temporal server. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { readNodeConfig } from '../../config/node.ts';
 import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
 import { findProgram, must } from '../../deploy/lab/commands.ts';
 import { silentProgress } from '../../deploy/lab/progress.ts';
 import { SEARCH_ATTRIBUTES } from '../../deploy/lab/temporal.ts';
 import { stepsOfPage } from '../docs/install-page.ts';
 import { runPage } from '../docs/page-run.ts';
-import { testCertificates, type TestCertificates } from '../unit/ksr/certificates.ts';
 import { startDevServer } from '../workflows/dev-server.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
 
@@ -22,27 +22,30 @@ function folder(): { readonly dir: string; remove: () => void } {
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
+/** One certificate that is its own authority, for the server and for who calls it. */
+async function certificateIn(
+  dir: string,
+): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
+  const [cert, key] = [join(dir, 'admin.crt'), join(dir, 'admin.key')];
+  await must('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=etcd', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+  ]);
+  cpSync(cert, join(dir, 'ca.crt'));
+  return { ca: join(dir, 'ca.crt'), cert, key };
+}
+
 describe('the commands of the installation page for etcd', () => {
   const { dir, remove } = folder();
-  let certificates: TestCertificates | undefined;
   let server: EtcdServer | undefined;
   let etcd: Etcd | undefined;
 
   before(async () => {
-    certificates = await testCertificates();
-    const file = (name: string): string => join(certificates?.dir ?? '', name);
-    server = await startEtcd([], { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key') });
-    for (const [name, from] of [
-      ['ca.crt', 'ca.pem'],
-      ['admin.crt', 'client.pem'],
-      ['admin.key', 'client.key'],
-    ] as const)
-      cpSync(file(from), join(dir, name));
+    server = await startEtcd([], await certificateIn(dir));
   });
   after(async () => {
     etcd?.close();
     await server?.stop();
-    certificates?.remove();
     remove();
   });
 
@@ -58,13 +61,14 @@ describe('the commands of the installation page for etcd', () => {
 
   test('give podwire a user that can do all of its work and sees nothing else', async () => {
     assert.ok(server);
-    const file = (name: string): Buffer => readFileSync(join(dir, name));
-    etcd = createEtcd({
-      endpoints: [server.endpoint],
-      timeoutMs: 5_000,
-      tls: { ca: file('ca.crt'), cert: file('admin.crt'), key: file('admin.key') },
-      auth: { username: 'podwire', password: 'change-me' },
+    const settings = readNodeConfig([], {
+      PODWIRE_NODE_NAME: 'n1',
+      PODWIRE_ETCD_ENDPOINTS: server.endpoint,
+      PODWIRE_ETCD_CA: join(dir, 'ca.crt'),
+      PODWIRE_ETCD_CERT: join(dir, 'admin.crt'),
+      PODWIRE_ETCD_KEY: join(dir, 'admin.key'),
     });
+    etcd = createEtcd({ ...settings.etcd, timeoutMs: 5_000, auth: { username: 'podwire', password: 'change-me' } });
     const key = '/podwire/pods/one';
     assert.equal((await etcd.transact([{ key, is: 'absent' }], [{ put: key, value: '1' }])).applied, true);
     assert.equal((await etcd.transact([], [{ put: `${key}/two`, value: '2' }])).applied, true);
