@@ -106,8 +106,11 @@ const entriesOf = ({ response_range: range }: IResponseOp): Entry[] => (range?.k
 
 type Transaction = ReturnType<Etcd3['if']>;
 
-/** etcd3 wants a first comparison; a version is never below zero, so this one always holds. */
-const always = (client: Etcd3): Transaction => client.if('/', 'Version', '>', -1);
+/**
+ * etcd3 wants a first comparison; a version is never below zero, so this one always holds. etcd asks for the right to read what is
+ * compared, so it is a key that a role for podwire's own tree covers.
+ */
+const always = (client: Etcd3): Transaction => client.if('/podwire/', 'Version', '>', -1);
 
 function addCondition(transaction: Transaction, condition: Condition): Transaction {
   switch (condition.is) {
