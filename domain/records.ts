@@ -48,6 +48,8 @@ export interface LinkResult {
   /** From a CNI result: what only the plugins know. */
   readonly dns?: DnsResult;
   readonly gateways?: readonly string[];
+  /** What is not as it should be with a link that serves all the same; told to the pod's owner. */
+  readonly warning?: StepFailure;
 }
 
 export interface DnsResult {

@@ -232,7 +232,7 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
       .filter((record) => wasAttached(record, input))
       .flatMap((record) => [
         attachedEvent(record, revisionOf(record)),
-        ...ignoredMacEvents(record, revisionOf(record)),
+        ...warningEvents(record, revisionOf(record)),
       ]),
     ...input.detached.map(({ interfaceName, network, generation, revision }): PodEvent => ({
       type: 'Normal',
@@ -256,18 +256,17 @@ function attachedEvent(record: AttachmentRecord, revision: string): PodEvent {
   };
 }
 
-function ignoredMacEvents(record: AttachmentRecord, revision: string): PodEvent[] {
-  const ignored = ignoredMac(record);
-  if (ignored === undefined) return [];
+/** What is not as it should be with an interface that serves all the same. */
+function warningEvents(record: AttachmentRecord, revision: string): PodEvent[] {
   const { sandboxId, interfaceName } = record;
-  return [
-    {
+  return [ignoredMac(record), record.result?.warning]
+    .filter((warning) => warning !== undefined)
+    .map(({ code, message }) => ({
       type: 'Warning',
       reason: 'NetworkWarning',
-      message: `${interfaceName}: ${ignored.message}`,
-      key: `mac/${sandboxId}/${interfaceName}/${revision}`,
-    },
-  ];
+      message: `${interfaceName}: ${message}`,
+      key: `warning/${sandboxId}/${interfaceName}/${revision}/${code}`,
+    }));
 }
 
 function failureEvent(record: AttachmentRecord, revision: string, failure: FailureRecord): PodEvent {

@@ -4,7 +4,8 @@ import { ownerOf } from '../../domain/link-alias.ts';
 import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
 import { planLink, type LinkPlan, type LinkWish } from '../../domain/link-plan.ts';
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { LinkResult, VxlanAttachmentRecord } from '../../domain/records.ts';
+import { hearsRouters } from '../../domain/hears-routers.ts';
+import type { LinkResult, StepFailure, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LinkDeps } from './deps.ts';
 import type { LockedDevice } from './fdb-devices.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
@@ -47,6 +48,7 @@ async function converge(
   await deps.failpoints.hit('ensureVxlanLink:after-observe');
   let before: LinkResult['before'] | undefined;
   let filled = false;
+  let warning = record.result?.warning;
   for (let round = 0; ; round += 1) {
     const plan = planLink(view, wish);
     if (plan.kind === 'same') break;
@@ -60,6 +62,7 @@ async function converge(
     before ??= plan.before;
     const made = await carryOut(deps, record, netns, device, plan);
     filled ||= made.filled;
+    if (made.filled || made.warning !== undefined) warning = made.warning;
     view = made.view;
   }
   const link = view.links.find(({ name }) => name === record.interfaceName) as LinkView;
@@ -73,7 +76,14 @@ async function converge(
     addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
     adopted,
     before: record.result?.before ?? before ?? (adopted ? 'foreign-compatible' : 'absent'),
+    ...(warning === undefined ? {} : { warning }),
   };
+}
+
+interface CarriedOut {
+  readonly view: NetnsView;
+  readonly filled: boolean;
+  readonly warning?: StepFailure | undefined;
 }
 
 /** A new link is filled before it goes up; while that is done, router advertisements are refused: they touch different things. */
@@ -83,7 +93,7 @@ async function carryOut(
   netns: OpenNetns,
   device: LockedDevice,
   plan: Work,
-): Promise<{ view: NetnsView; filled: boolean }> {
+): Promise<CarriedOut> {
   const { kernel, failpoints } = deps;
   const isNew = plan.kind === 'create' || plan.kind === 'replace';
   if (!isNew && !plan.ignoreRouterAdvertisements) {
@@ -93,12 +103,12 @@ async function carryOut(
   await kernel.execute(netns, plan.prepare);
   await failpoints.hit('ensureVxlanLink:after-create');
   if (isNew) device.made();
-  await Promise.all([
+  const [heard] = await Promise.all([
     kernel.ignoreRouterAdvertisements(netns, plan.fillAs),
     isNew ? device.sync(netns, false, plan.fillAs) : undefined,
   ]);
   await failpoints.hit('ensureVxlanLink:before-up');
   const view = await kernel.execute(netns, plan.activate, true);
   await failpoints.hit('ensureVxlanLink:after-up');
-  return { view, filled: isNew };
+  return { view, filled: isNew, warning: heard === undefined ? undefined : hearsRouters(heard) };
 }

@@ -52,6 +52,7 @@ const result = z.object({
     })
     .exactOptional(),
   gateways: z.array(z.string()).exactOptional(),
+  warning: z.object({ code: z.string(), message: z.string() }).exactOptional(),
 });
 
 const attachmentBase = {

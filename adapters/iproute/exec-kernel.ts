@@ -47,8 +47,6 @@ export function createExecKernel(exec: PodExec, timeoutMs: number): AgentKernel 
   });
   return {
     ...kernel,
-    // A container that is not privileged sees /proc/sys read-only.
-    ignoreRouterAdvertisements: async () => undefined,
     openAgent: (agent): OpenAgent => ({ agent, close: async () => undefined }),
     runInAgent: async (agent, argv) => {
       try {

@@ -4,15 +4,16 @@ import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/lin
 import type { RunResult } from '../process/child.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
-import { ipLine, linkName } from './lines.ts';
+import { ipLine } from './lines.ts';
 import { createPrinter } from './printer.ts';
+import { createDeafness } from './router-advertisements.ts';
 import { parseNetns } from './views.ts';
 
-/** Runs one program of iproute2 inside an open netns. Only this differs between the node's own kernel and a pod's agent container. */
+/** Runs one program, of iproute2 for the most part, inside an open netns. Only this differs between the node's own kernel and a pod's agent container. */
 export type RunInside = (netns: OpenNetns, call: InsideCall) => Promise<RunResult>;
 
 export interface InsideCall {
-  readonly program: 'ip' | 'bridge' | 'sysctl';
+  readonly program: 'ip' | 'bridge' | 'sysctl' | 'nft';
   readonly args: readonly string[];
   /** Lines of a batch, for a program that was called with `-batch -`. */
   readonly lines?: readonly string[];
@@ -72,13 +73,7 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
   return {
     observe,
     execute: execute as NetnsKernel['execute'],
-    async ignoreRouterAdvertisements(netns, link) {
-      // sysctl(8): with slashes as separators a dot belongs to the name. -e: no such key when the netns has no IPv6.
-      const key = `net/ipv6/conf/${linkName(link)}/accept_ra=0`;
-      const args = ['-e', '-q', '-w', key];
-      const result = await inside(netns, { program: 'sysctl', args, timeoutMs: IP_TIMEOUT_MS });
-      if (result.code !== 0) throw unknownOutcome(`sysctl ${key}`, result);
-    },
+    ignoreRouterAdvertisements: createDeafness(inside),
     ...createForwarding(inside, many),
     print: createPrinter(inside),
   };

@@ -64,8 +64,11 @@ export interface NetnsKernel {
    */
   execute(netns: OpenNetns, commands: readonly LinkCommand[], thenObserve: true): Promise<NetnsView>;
   execute(netns: OpenNetns, commands: readonly LinkCommand[]): Promise<undefined>;
-  /** Makes a link that is not up yet deaf to IPv6 router advertisements; without IPv6 there is nothing to do. */
-  ignoreRouterAdvertisements(netns: OpenNetns, link: string): Promise<void>;
+  /**
+   * Makes a link that is not up yet deaf to IPv6 router advertisements; without IPv6 there is nothing to do.
+   * Returns why it hears them all the same, where nothing that this kernel is reached with may change that; undefined: it is deaf.
+   */
+  ignoreRouterAdvertisements(netns: OpenNetns, link: string): Promise<string | undefined>;
   /** Permanent forwarding entries of a VXLAN link; undefined when there is no such link. */
   readFdb(netns: OpenNetns, link: string): Promise<readonly FdbEntry[] | undefined>;
   /**
