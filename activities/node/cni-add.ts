@@ -40,7 +40,9 @@ async function add(
     const done = before === undefined ? undefined : resultOf(earlier, record);
     // The answer of the attempt that made it was lost.
     if (done !== undefined && before !== undefined) return finish(deps, record, done, before, netns);
-    await undo(deps, record, earlier, netns, signal);
+    await undo(deps, record, earlier, netns, signal).catch((failure: unknown) => {
+      throw withCause(earlier, failure);
+    });
   } else if (before !== undefined) {
     throw notOurs(record);
   }
@@ -73,7 +75,10 @@ async function addOrUndo(
   } catch (error) {
     await deps.failpoints.hit('cniAdd:after-failure');
     // If this fails too, the journal keeps the entry, and the next attempt or the removal begins with it.
-    await undo(deps, record, entry, netns, signal).catch((failure: unknown) => deps.onUndoFailed(record, failure));
+    await undo(deps, record, entry, netns, signal).catch(async (failure: unknown) => {
+      deps.onUndoFailed(record, failure);
+      if (error instanceof PodwireError) await deps.journal.write({ ...entry, failure: error.message });
+    });
     throw error;
   }
 }
@@ -90,6 +95,14 @@ async function undo(
   if ((await linkOf(deps, record, netns)) !== undefined) throw remains(record);
   await deps.journal.remove(record.sandboxId, record.interfaceName);
   await deps.failpoints.hit('cniAdd:after-undo');
+}
+
+/** The DEL that has to come first says what keeps it from being done, and not what was wrong with the ADD. */
+function withCause(earlier: Begun, failure: unknown): unknown {
+  if (typeof earlier === 'string' || earlier.failure === undefined || !(failure instanceof PodwireError))
+    return failure;
+  const message = `${earlier.failure}; and what that left cannot be taken away: ${failure.message}`;
+  return new PodwireError(failure.code, message, { cause: failure });
 }
 
 /** The result of an ADD for this very generation. */

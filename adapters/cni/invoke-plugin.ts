@@ -4,6 +4,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { Run, RunResult } from '../process/child.ts';
 import { run } from '../process/run.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
+import { PLUGIN_PATH } from './missing-there.ts';
 import type { PluginBinary } from './plugin-binary.ts';
 import { pluginFailure, type CniCommand } from './plugin-error.ts';
 import { printable } from './printable.ts';
@@ -25,8 +26,6 @@ export interface Invocation {
 
 /** Of stdout and of stderr; a plugin that prints more is killed. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;
-/** What a plugin's own helpers (iptables, nft, other plugins) are searched in; nothing of ours is inherited. */
-const PLUGIN_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 /** A plugin that is just being installed cannot be executed for a moment. */
 const BUSY_PAUSES_MS = [20, 50, 100, 200, 400, 800];
 

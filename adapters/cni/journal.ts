@@ -36,6 +36,7 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     configArgs: jsonObjectSchema.exactOptional(),
   }),
   resultText: z.string().exactOptional(),
+  failure: z.string().exactOptional(),
 });
 
 /**

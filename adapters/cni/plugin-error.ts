@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import type { RunResult } from '../process/child.ts';
+import { missingThere } from './missing-there.ts';
 import { printable, printableTail } from './printable.ts';
 
 export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
@@ -84,7 +85,7 @@ export function pluginFailure(type: string, command: CniCommand, result: RunResu
   const details = said.details === '' ? '' : ` (${printable(said.details, LIMIT.details)})`;
   return new CniPluginError(
     FAILURE_OF_CODE[said.code] ?? 'CniFailed',
-    `${what} failed with code ${said.code}: ${printable(said.msg, LIMIT.msg)}${details}`,
+    `${what} failed with code ${said.code}: ${printable(said.msg, LIMIT.msg)}${details}${missingThere(said.msg)}`,
     said.code,
     said.msg,
   );

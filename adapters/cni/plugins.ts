@@ -108,7 +108,7 @@ class Runtime {
       } catch (error) {
         if (!(error instanceof CniPluginError)) throw error;
         // "The runtime does not need to perform any container network cleanup" (SPEC section 5).
-        const nothingToDo = error.pluginCode === UNKNOWN_CONTAINER || foundNothingLeft(call.interfaceName, error);
+        const nothingToDo = error.pluginCode === UNKNOWN_CONTAINER || foundNothingLeft(plugin, call, error);
         if (!nothingToDo) throw error;
       }
     });
@@ -125,7 +125,8 @@ class Runtime {
         await this.execute('CHECK', plugin, stdinOf(call, config, plugin, prevResult), env, signal);
       } catch (error) {
         if (!(error instanceof CniPluginError) || error.code !== 'CniFailed') throw error;
-        if (!checkedNothing(plugin, error)) return { kind: 'failed', message: error.message };
+        if (!checkedNothing(plugin, config.plugins, call.interfaceName, error))
+          return { kind: 'failed', message: error.message };
         unchecked = true;
       }
     }

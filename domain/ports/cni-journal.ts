@@ -12,6 +12,8 @@ export interface CniJournalEntry {
   readonly call: CniCall;
   /** ADD's result, once it succeeded. */
   readonly resultText?: string;
+  /** Why ADD failed, when its DEL failed too: that cause is what people have to know. */
+  readonly failure?: string;
 }
 
 export interface CniJournal {

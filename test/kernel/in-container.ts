@@ -75,7 +75,14 @@ async function gateway(): Promise<string | undefined> {
   const bench = await createCniBench();
   try {
     const ipam = hostLocal(bench);
-    const call = bench.call({ cniVersion: '1.0.0', name: 'test', type: 'bridge', bridge: 'br0', isGateway: true, ipam });
+    const call = bench.call({
+      cniVersion: '1.0.0',
+      name: 'test',
+      type: 'bridge',
+      bridge: 'br0',
+      isGateway: true,
+      ipam,
+    });
     return await bench.plugins.add(call, NEVER).then(
       () => undefined,
       (error: unknown) => String(error),

@@ -39,10 +39,7 @@ describe('where /proc/sys is read-only', () => {
 
   test('links come up all the same, and a router of a stranger is not obeyed, when nothing may be mounted', async () => {
     const seen = await seenIn(READ_ONLY);
-    assert.deepEqual(
-      { ...seen, bridge: undefined },
-      { up: true, acceptRa: '1', obeyed: false, bridge: undefined },
-    );
+    assert.deepEqual({ ...seen, bridge: undefined }, { up: true, acceptRa: '1', obeyed: false, bridge: undefined });
     assert.match(String(seen.bridge), /ip_forward.*read-only file system/i);
     assert.match(String(seen.bridge), /\/proc\/sys.*privileged|appArmor/i);
   });
