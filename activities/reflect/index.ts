@@ -1,6 +1,7 @@
 /** The reflection's activities, with everything they need injected. */
 import { Context } from '@temporalio/activity';
 import type { ReflectSource, ResyncProgress } from '../../domain/reflection/messages.ts';
+import type { ReflectionWork } from '../../domain/reflection/statistics.ts';
 import { kindsOf } from '../../domain/reflection/derive.ts';
 import type { ReflectDeps } from './deps.ts';
 import { toApplicationFailure } from '../failure-mapping.ts';
@@ -16,15 +17,13 @@ const HEARTBEAT_MS = 1_000;
 export function createReflectActivities(deps: ReflectDeps): ReflectLocalActivities & ReflectActivities {
   return {
     reflectNames: ({ source, names }) =>
-      judged(deps, source, () => reflectNames(deps, source, names, { writeUntil: performance.now() + WRITE_UNTIL_MS })),
+      judged(deps, source, 'names', () => reflectNames(deps, source, names, { writeUntil: performance.now() + WRITE_UNTIL_MS })),
     reflectResync: (input) =>
       withProgress(async (tell, signal) => {
         const kinds = kindsOf(input.source);
         for (const kind of kinds) deps.ledger.count(kind, 'resyncs');
         try {
-          const counts = await judged(deps, input.source, () => resync(deps, input, tell, signal));
-          deps.ledger.synced(input.source);
-          return counts;
+          return await judged(deps, input.source, 'resync', () => resync(deps, input, tell, signal));
         } catch (error) {
           for (const kind of kinds) deps.ledger.count(kind, 'resErrors');
           throw error;
@@ -36,13 +35,18 @@ export function createReflectActivities(deps: ReflectDeps): ReflectLocalActiviti
 }
 
 /** Notes whether the source gets on. */
-async function judged<T>(deps: ReflectDeps, source: ReflectSource, work: () => Promise<T>): Promise<T> {
+async function judged<T>(
+  deps: ReflectDeps,
+  source: ReflectSource,
+  work: ReflectionWork,
+  attempt: () => Promise<T>,
+): Promise<T> {
   try {
-    const result = await work();
-    deps.ledger.unblocked(source);
+    const result = await attempt();
+    deps.ledger.succeeded(source, work);
     return result;
   } catch (error) {
-    deps.ledger.blocked(source, error instanceof Error ? error.message : String(error));
+    deps.ledger.failed(source, work, error instanceof Error ? error.message : String(error));
     throw toApplicationFailure(error);
   }
 }

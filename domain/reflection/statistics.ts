@@ -17,9 +17,15 @@ export interface ReflectStatistics {
   resErrors: number;
 }
 
+/** Names that changed, or everything. */
+export type ReflectionWork = 'names' | 'resync';
+
 /** Whether etcd is known to be complete, by source. */
 export interface SourceState {
-  /** The last resync succeeded, and no write failed since. */
+  /**
+   * The last resync succeeded. Names whose write fails take nothing from that: they stay wanted until they are written, and only a resync
+   * would make it true again, which nobody asks for because of them.
+   */
   readonly synced: boolean;
   /** Why nothing is written at the moment; undefined when it is. */
   readonly blocked: string | undefined;
@@ -37,12 +43,15 @@ const NOTHING: Readonly<ReflectStatistics> = {
   resErrors: 0,
 };
 
-const UNKNOWN: SourceState = { synced: false, blocked: undefined };
+interface Known {
+  synced: boolean;
+  readonly failing: Map<ReflectionWork, string>;
+}
 
 /** One per process, written by the reflection's activities, read by whatever shows it. */
 export class ReflectionLedger<Kind extends string> {
   readonly #counters = new Map<Kind, ReflectStatistics>();
-  readonly #states = new Map<ReflectSource, SourceState>();
+  readonly #states = new Map<ReflectSource, Known>();
   readonly #listeners = new Set<(kind: Kind) => void>();
 
   of(kind: Kind): Readonly<ReflectStatistics> {
@@ -50,7 +59,8 @@ export class ReflectionLedger<Kind extends string> {
   }
 
   state(source: ReflectSource): SourceState {
-    return this.#states.get(source) ?? UNKNOWN;
+    const { synced = false, failing } = this.#states.get(source) ?? {};
+    return { synced, blocked: failing?.get('resync') ?? failing?.get('names') };
   }
 
   count(kind: Kind, counter: keyof ReflectStatistics, by = 1): void {
@@ -61,19 +71,26 @@ export class ReflectionLedger<Kind extends string> {
     for (const listener of this.#listeners) listener(kind);
   }
 
-  synced(source: ReflectSource): void {
-    this.#states.set(source, { synced: true, blocked: undefined });
+  /** What was tried ended well; a resync writes what names wait for, too. */
+  succeeded(source: ReflectSource, work: ReflectionWork): void {
+    const known = this.#known(source);
+    known.failing.delete('names');
+    if (work === 'names') return;
+    known.failing.delete('resync');
+    known.synced = true;
   }
 
-  /** A write or a pass failed. */
-  blocked(source: ReflectSource, why: string): void {
-    this.#states.set(source, { synced: false, blocked: why });
+  /** It did not, and will be tried again. */
+  failed(source: ReflectSource, work: ReflectionWork, why: string): void {
+    const known = this.#known(source);
+    known.failing.set(work, why);
+    if (work === 'resync') known.synced = false;
   }
 
-  /** It got on again, though a resync may still be due. */
-  unblocked(source: ReflectSource): void {
-    const known = this.state(source);
-    if (known.blocked !== undefined) this.#states.set(source, { ...known, blocked: undefined });
+  #known(source: ReflectSource): Known {
+    const known = this.#states.get(source) ?? { synced: false, failing: new Map() };
+    this.#states.set(source, known);
+    return known;
   }
 
   /** Told after every count; must not throw. Returns how to stop it. */

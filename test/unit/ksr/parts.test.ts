@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isAlive, overallState } from '../../../domain/ksr/agent-status.ts';
+import { isAlive, overallState, type PartState } from '../../../domain/ksr/agent-status.ts';
 import type { RecordKind } from '../../../domain/reflect/kinds.ts';
 import { ReflectionLedger } from '../../../domain/reflection/statistics.ts';
 import { partStates, type Observed } from '../../../workers/ksr-parts.ts';
@@ -56,4 +56,28 @@ test("the counters are KSR's, in etcd without the zeros, in Prometheus with them
   assert.match(text, /^adds\{reflectorType="NetworkPolicy",node="contiv-ksr"\} 3$/m);
   assert.match(text, /^deleteErrors\{reflectorType="SfcPod",node="contiv-ksr"\} 1$/m);
   assert.match(text, /^resyncErrors\{reflectorType="Pod",node="contiv-ksr"\} 0$/m);
+});
+
+test('a slow read of some names makes the source unready until they are written, and not until everything is compared again', () => {
+  const ledger = new ReflectionLedger<RecordKind>();
+  const nodeState = (): PartState | undefined =>
+    partStates({ ...WELL, writes: (source) => ledger.state(source) }).find(({ name }) => name === 'ksr-node');
+  assert.equal(nodeState()?.state, 'init');
+  ledger.succeeded('node', 'resync');
+  ledger.failed('node', 'names', 'reading 1 objects took too long');
+  assert.equal(nodeState()?.error, 'reading 1 objects took too long');
+  ledger.succeeded('node', 'names');
+  assert.equal(nodeState()?.state, 'ok');
+});
+
+test('a resync that fails says so until one succeeds, whatever is written of single names in between', () => {
+  const ledger = new ReflectionLedger<RecordKind>();
+  const nodeState = (): PartState | undefined =>
+    partStates({ ...WELL, writes: (source) => ledger.state(source) }).find(({ name }) => name === 'ksr-node');
+  ledger.succeeded('node', 'resync');
+  ledger.failed('node', 'resync', 'etcd is away');
+  ledger.succeeded('node', 'names');
+  assert.deepEqual([nodeState()?.state, nodeState()?.error], ['error', 'etcd is away']);
+  ledger.succeeded('node', 'resync');
+  assert.equal(nodeState()?.state, 'ok');
 });
