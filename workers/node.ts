@@ -18,12 +18,14 @@ import { createCniJournal } from '../adapters/cni/journal.ts';
 import { createCniPlugins } from '../adapters/cni/plugins.ts';
 import { createContainerRuntime } from '../adapters/cri/container-runtime.ts';
 import { createCriClient } from '../adapters/cri/client.ts';
+import { observeRuntime } from '../adapters/cri/runtime-health.ts';
 import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createNodeStore } from '../adapters/etcd/node-store.ts';
+import { allowSysctls, READ_ONLY_SYSCTLS } from '../adapters/host/allow-sysctls.ts';
 import { readBootId } from '../adapters/host/boot-id.ts';
 import { createFailpoints } from '../adapters/host/failpoints.ts';
-import { claimName } from '../adapters/host/single-instance.ts';
+import { claimNameSoon } from '../adapters/host/single-instance.ts';
 import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
 import { createIprouteKernel } from '../adapters/iproute/node-kernel.ts';
@@ -55,12 +57,23 @@ const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
 const EXIT_TAKEN = 3;
+/** Longer than a worker takes that was told to end, or whose pod was deleted by force. */
+const PREDECESSOR_MS = 15_000;
+/** What a worker that is to end may still take to finish what it does. */
+const GRACE_MS = 2_000;
 
 async function serve(config: NodeConfig): Promise<void> {
   const log = createLogger('node', config.logLevel).child({ node: config.node });
   const queue = nodeQueue(config.node);
-  const claim = await claimName(queue);
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  const { signal } = stopping;
+  const onTaken = (): void =>
+    log.warn({ queue, limitMs: PREDECESSOR_MS }, 'the node has a worker; its end is waited for');
+  const claim = await claimNameSoon(queue, { limitMs: PREDECESSOR_MS, signal, onTaken });
   if (claim === undefined) {
+    if (signal.aborted) return;
     process.stderr.write(
       `podwire node: node ${config.node} has a worker already (abstract socket @${queue} is taken); end it first\n`,
     );
@@ -71,17 +84,16 @@ async function serve(config: NodeConfig): Promise<void> {
   const killed = new ProcessRegistry(registryDir).endSurvivors();
   if (killed.length > 0) log.warn({ pids: killed }, 'ended children that a previous worker left behind');
 
-  const stopping = new AbortController();
-  const stop = (): void => stopping.abort();
-  process.once('SIGTERM', stop).once('SIGINT', stop);
-  const { signal } = stopping;
-
   const launcher = createLauncher({ registryDir });
+  const sysctls = await allowSysctls(launcher.run);
+  if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
   const etcd = createEtcd(config.etcd);
   const cri = createCriClient(config.criSocket);
+  signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
+  const runtime = observeRuntime(createSandboxRuntime(cri));
   const temporal = connectClient(config.temporal);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
-  const deps = { ...assemble(config, createNodeStore(etcd), createSandboxRuntime(cri), launcher, log), gateOf };
+  const deps = { ...assemble(config, createNodeStore(etcd), runtime, launcher, log), gateOf };
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts() });
@@ -92,7 +104,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const health = await startHealthServer({
     bindAddress: config.bindAddress,
     metrics: metrics.registry,
-    notReady: () => [...startUp.reasons(), ...workerReasons(workers)],
+    notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems()],
   });
   log.info({ health: health.address }, 'starting');
   const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false });
@@ -125,10 +137,10 @@ async function serve(config: NodeConfig): Promise<void> {
     await worker.run();
   }
   stop();
+  cri.close();
   await Promise.all(loops);
   await Promise.all([connection?.close(), temporal.close(), health.stop()]);
   launcher.close();
-  cri.close();
   etcd.close();
   claim.close();
 }
@@ -193,7 +205,7 @@ function createWorker(
     // Heartbeats are how a cancellation gets here; the default throttles them to most of the time-out.
     maxHeartbeatThrottleInterval: '500ms',
     defaultHeartbeatThrottleInterval: '500ms',
-    shutdownGraceTime: '3s',
+    shutdownGraceTime: GRACE_MS,
     shutdownForceTime: '10s',
   });
 }

@@ -17,7 +17,9 @@ const HEARTBEAT_MS = 1_000;
 export function createReflectActivities(deps: ReflectDeps): ReflectLocalActivities & ReflectActivities {
   return {
     reflectNames: ({ source, names }) =>
-      judged(deps, source, 'names', () => reflectNames(deps, source, names, { writeUntil: performance.now() + WRITE_UNTIL_MS })),
+      judged(deps, source, 'names', () =>
+        reflectNames(deps, source, names, { writeUntil: performance.now() + WRITE_UNTIL_MS }),
+      ),
     reflectResync: (input) =>
       withProgress(async (tell, signal) => {
         const kinds = kindsOf(input.source);

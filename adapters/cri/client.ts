@@ -8,9 +8,10 @@ export interface CriClient {
   /**
    * One unary call; the answer is as the proto loader makes it (enums and 64-bit numbers as text).
    * @returns undefined when the runtime says NotFound
-   * @throws PodwireError CriUnavailable for everything else
+   * @throws PodwireError CriUnavailable for everything else, `close` included
    */
   call(method: CriMethod, request: object, deadlineMs?: number): Promise<unknown>;
+  /** Ends also what is under way: a runtime that does not answer holds up nobody's end. */
   close(): void;
 }
 
@@ -24,22 +25,36 @@ type Unary = (
   request: object,
   options: { deadline: number },
   done: (error: ServiceError | null, answer: unknown) => void,
-) => void;
+) => { cancel(): void };
 type RuntimeService = Record<CriMethod, Unary> & { close(): void };
 
 /** @param socket path of the runtime's socket, with or without `unix://`; it need not exist yet, and may come back later. */
 export function createCriClient(socket: string): CriClient {
   const service = connect(`unix://${socket.replace(/^unix:\/\//, '')}`);
+  const underWay = new Set<{ cancel(): void }>();
+  let closed = false;
   return {
     call: (method, request, deadlineMs = DEADLINE_MS) =>
       new Promise((resolve, reject) => {
-        service[method](request, { deadline: Date.now() + deadlineMs }, (error, answer) => {
+        if (closed) {
+          reject(
+            new PodwireError('CriUnavailable', `container runtime at ${socket}: ${method}: this process is ending`),
+          );
+          return;
+        }
+        const asking = service[method](request, { deadline: Date.now() + deadlineMs }, (error, answer) => {
+          underWay.delete(asking);
           if (error === null) resolve(answer);
           else if (error.code === status.NOT_FOUND) resolve(undefined);
           else reject(unavailable(socket, method, error));
         });
+        underWay.add(asking);
       }),
-    close: () => service.close(),
+    close: () => {
+      closed = true;
+      for (const asking of underWay) asking.cancel();
+      service.close();
+    },
   };
 }
 

@@ -31,7 +31,7 @@ export interface Patience {
 /** As `claimName`, for a process whose predecessor may still be ending. @returns undefined when the name stayed taken, or on abort */
 export async function claimNameSoon(name: string, { limitMs, signal, onTaken }: Patience): Promise<Server | undefined> {
   const until = performance.now() + limitMs;
-  for (let told = false; ; ) {
+  for (let told = false; ;) {
     const claimed = await claimName(name);
     if (claimed !== undefined || signal.aborted || performance.now() >= until) return claimed;
     if (!told) onTaken();

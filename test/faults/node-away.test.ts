@@ -130,7 +130,7 @@ describe('a node worker that is away', () => {
       file: findProgram('nsenter') ?? '/usr/bin/nsenter',
       args: [`--net=${away.netnsPath}`, '--', spec.file, ...spec.args],
       env: { ...spec.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-      timeoutMs: 20_000,
+      timeoutMs: 40_000,
     });
     assert.equal(second.code, 3);
     assert.match(second.stderr, new RegExp(`node ${away.name} has a worker already`));
