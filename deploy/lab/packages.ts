@@ -15,6 +15,7 @@ const NEEDED: Needed = [
   ['socat', 'socat'],
   ['busybox', 'busybox-static'],
   ['iptables', 'iptables'],
+  ['nft', 'nftables'],
   ['conntrack', 'conntrack'],
   ['openssl', 'openssl'],
   ['nsenter', 'util-linux'],

@@ -117,6 +117,26 @@ describe('the kernel behind an agent container', () => {
     await assert.rejects(kernel.observe(netns), fails('ExecUnavailable', /create and get on pods\/exec/));
   });
 
+  test('refuses router advertisements by the switch, else by nftables, else says why it cannot', async () => {
+    const missing = 'OCI runtime exec failed: exec: "nft": executable file not found in $PATH';
+    let nft = ran(0);
+    const { kernel, calls, netns } = kernelOver((argv) =>
+      argv[0] === 'nft' ? nft : ran(1, '', 'sysctl: permission denied on key "net.ipv6.conf.green.accept_ra"\n'),
+    );
+    assert.equal(await kernel.ignoreRouterAdvertisements(netns, 'green'), undefined);
+    assert.deepEqual(
+      calls.map((call) => call.split(' ', 1)[0]),
+      ['sysctl', 'nft'],
+    );
+    nft = ran(undefined, '', missing);
+    assert.match(
+      (await kernel.ignoreRouterAdvertisements(netns, 'green')) ?? '',
+      /permission denied.*nft: .*not found/,
+    );
+    nft = { kind: 'ran', result: { ...notStarted(''), timedOut: true } };
+    await assert.rejects(kernel.ignoreRouterAdvertisements(netns, 'green'), fails('CommandTimedOut', /nft/));
+  });
+
   test('of a container that ended meanwhile is looked at anew', async () => {
     const { kernel, netns, place } = kernelOver(() =>
       ran(undefined, '', 'unable to upgrade connection: container not found ("x")'),
