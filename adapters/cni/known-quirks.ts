@@ -25,11 +25,20 @@ export function checkedNothing(
 }
 
 /** bridge and ptp begin CHECK with their IPAM plugin also where there is none; these are the library's words for that. */
-function delegatedToNobody({ raw }: NetworkPlugin, { said }: CniPluginError): boolean {
+const delegatedToNobody = (plugin: NetworkPlugin, { said }: CniPluginError): boolean =>
+  ipamTypeOf(plugin) === undefined && said === 'no plugin name provided';
+
+function ipamTypeOf({ raw }: NetworkPlugin): string | undefined {
   const ipam = member(raw, 'ipam') ?? {};
-  const hasIpam = isJsonObject(ipam) && (member(ipam, 'type') ?? '') !== '';
-  return !hasIpam && said === 'no plugin name provided';
+  const type = isJsonObject(ipam) ? member(ipam, 'type') : undefined;
+  return typeof type === 'string' && type !== '' ? type : undefined;
 }
+
+/** The IPAM plugin that a DEL which ended well has not called: host-device does nothing at all without a netns, and keeps the address. */
+export const notDelegated = (plugin: NetworkPlugin, { netnsPath }: CniCall): NetworkPlugin | undefined => {
+  const type = plugin.type === 'host-device' && netnsPath === '' ? ipamTypeOf(plugin) : undefined;
+  return type === undefined ? undefined : { ...plugin, type };
+};
 
 /** The kernel gives a bridge its lowest port's address, so other pods' coming and going changes what bridge compares first. */
 const sawTheBridgeChange = ({ said }: CniPluginError): boolean =>

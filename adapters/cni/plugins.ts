@@ -8,7 +8,7 @@ import type { Logger } from '../log/logger.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
 import type { Run } from '../process/child.ts';
 import { callEnvironment } from './call-environment.ts';
-import { checkedNothing, foundNothingLeft } from './known-quirks.ts';
+import { checkedNothing, foundNothingLeft, notDelegated } from './known-quirks.ts';
 import { invokePlugin, type InvocationLimits } from './invoke-plugin.ts';
 import { cniFacts } from './facts.ts';
 import { findPlugin, type PluginBinary } from './plugin-binary.ts';
@@ -103,8 +103,11 @@ class Runtime {
     const env = callEnvironment(call, this.#dirs);
     const prevResult = atLeast(config, '0.4.0') ? this.#readable(call, config, resultText) : undefined;
     await this.tryEach([...config.plugins].reverse(), async (plugin) => {
+      const stdin = stdinOf(call, config, plugin, prevResult);
       try {
-        await this.execute('DEL', plugin, stdinOf(call, config, plugin, prevResult), env, signal);
+        await this.execute('DEL', plugin, stdin, env, signal);
+        const ipam = notDelegated(plugin, call);
+        if (ipam !== undefined) await this.execute('DEL', ipam, stdin, env, signal);
       } catch (error) {
         if (!(error instanceof CniPluginError)) throw error;
         // "The runtime does not need to perform any container network cleanup" (SPEC section 5).
