@@ -19,13 +19,17 @@ await new Promise((resolve) => setTimeout(resolve, 1));
 process.stderr.write('done');
 `;
 
-test('a program whose output nobody reads any more goes on to its end and reports no failure', { timeout: 20_000 }, async () => {
-  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', PROGRAM];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  await once(child.stdout, 'data');
-  child.stdout.destroy();
-  const [code] = (await once(child, 'close')) as [number];
-  assert.deepEqual({ code, said }, { code: 0, said: 'done' });
-});
+test(
+  'a program whose output nobody reads any more goes on to its end and reports no failure',
+  { timeout: 20_000 },
+  async () => {
+    const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', PROGRAM];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    const [code] = (await once(child, 'close')) as [number];
+    assert.deepEqual({ code, said }, { code: 0, said: 'done' });
+  },
+);
