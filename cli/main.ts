@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
+import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
 import { register as registerForget } from './commands/forget.ts';
@@ -16,6 +17,7 @@ import { register as registerSweep } from './commands/sweep.ts';
 import { buildInfo } from '../workers/build-info.ts';
 import { UsageError } from './usage-error.ts';
 
+outliveClosedOutput();
 const program = new Command('podwire')
   .description('Durable pod networking for Kubernetes.')
   .version(buildInfo(process.env).version)

@@ -6,6 +6,7 @@
  * it), `--lab NAME` (a lab that is up; it is not taken down).
  */
 import { Command } from 'commander';
+import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { GROUPS, type Group } from './runner/groups.ts';
 import { leftBehind, machine } from './runner/machine.ts';
 import { runGroup, type GroupResult } from './runner/run-group.ts';
@@ -28,6 +29,7 @@ const options = new Command('test')
   .parse()
   .opts<Options>();
 
+outliveClosedOutput();
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -2,6 +2,7 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { outliveClosedOutput } from '../../adapters/process/closed-output.ts';
 import { labDown, labUp, lineProgress, type Lab } from '../lab/lab.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, MAX_NODES } from '../lab/layout.ts';
 import { installPodwire, provideImages } from '../lab/installed.ts';
@@ -15,6 +16,7 @@ import { makeStage, playActs } from './stage.ts';
 const MIN_NODES = 3;
 const NAMESPACE = 'demo';
 
+outliveClosedOutput();
 const printed: string[] = [];
 const print = (line: string): void => {
   printed.push(...line.split('\n'));

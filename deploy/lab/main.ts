@@ -1,21 +1,31 @@
 /** `npm run lab -- …`: the lab for people. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { runAttached } from '../../adapters/process/attached.ts';
+import { outliveClosedOutput, outputIsClosed } from '../../adapters/process/closed-output.ts';
 import { kubectlEnv, labDown, labUp, lineProgress, openLab } from './lab.ts';
-import type { Lab } from './lab.ts';
+import type { Lab, Progress } from './lab.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, labLayout } from './layout.ts';
 import { logFile, logTail, partNames } from './parts.ts';
+import { startPodwire } from './podwire.ts';
 import { readState } from './state.ts';
 import { addressLines, partLines, statusLines } from './report.ts';
 import { SEARCH_PATH } from './commands.ts';
 
+outliveClosedOutput();
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const program = new Command('lab')
   .description('A real Kubernetes cluster, Temporal and etcd on this one machine, in namespaces of their own')
   .enablePositionalOptions()
   .option('--name <name>', 'which lab', DEFAULT_NAME);
+
+/** How podwire comes into a lab. */
+const STARTS = {
+  host: (lab: Lab, progress: Progress) =>
+    progress.task('podwire, as processes of this machine', () => startPodwire(lab)),
+  none: async () => undefined,
+} as const satisfies Record<string, (lab: Lab, progress: Progress) => Promise<void>>;
 
 /** A lab's name may stand before or after the subcommand. */
 const nameOf = (o: { name?: string }): string => o.name ?? program.opts<{ name: string }>().name;
@@ -24,10 +34,17 @@ const named = (name: string): Command => program.command(name).option('--name <n
 named('up')
   .description('start the lab, or complete one that is partly there')
   .option('--nodes <n>', `number of nodes, 1-5 (default: what the lab has, else ${DEFAULT_NODES})`, Number)
-  .action(async (o: { name?: string; nodes?: number }) => {
+  .addOption(
+    new Option('--podwire <how>', 'what of podwire is started: its processes beside the cluster, or nothing')
+      .choices(Object.keys(STARTS))
+      .default('none'),
+  )
+  .action(async (o: { name?: string; nodes?: number; podwire: keyof typeof STARTS }) => {
     const name = nameOf(o);
     const nodes = o.nodes ?? readState(labLayout(name))?.nodes ?? DEFAULT_NODES;
-    const lab = await labUp({ name, nodes, progress: lineProgress(print) });
+    const progress = lineProgress(print);
+    const lab = await labUp({ name, nodes, progress });
+    await STARTS[o.podwire](lab, progress);
     await showStatus(lab);
   });
 
@@ -86,10 +103,10 @@ async function showStatus(lab: Lab): Promise<void> {
   for (const line of await statusLines(lab)) print(line);
 }
 
-/** Prints what is appended to a file until the process is interrupted. */
-async function follow(file: string, prefix: string): Promise<never> {
+/** Prints what is appended to a file until the process is interrupted, or nobody reads. */
+async function follow(file: string, prefix: string): Promise<void> {
   let seen = existsSync(file) ? statSync(file).size : 0;
-  for (;;) {
+  while (!outputIsClosed()) {
     await sleep(300);
     const text = readFileSync(file);
     if (text.length > seen) {

@@ -74,7 +74,8 @@ export async function choosePorts(name: string): Promise<HostPorts> {
   return { apiserver: await next(), etcd: await next(), temporal: await next(), temporalUi: await next() };
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether a port of the host's loopback can be listened on. */
+export async function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

@@ -3,6 +3,7 @@
  * Exit codes: 0 = measured, missed bars are said in the report; 1 = a check failed or a bench could not be carried out; 2 = usage.
  */
 import { Command } from 'commander';
+import { outliveClosedOutput } from '../../adapters/process/closed-output.ts';
 import { buildPodwire } from '../../deploy/demo/build.ts';
 import { labDown, labUp, lineProgress, openLab, type Lab, type Progress } from '../../deploy/lab/lab.ts';
 import { attachBench } from './attach.ts';
@@ -175,6 +176,7 @@ function conclude(
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
+outliveClosedOutput();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -52,7 +52,7 @@ export async function failingChain(
   const look = async (): Promise<Left> => ({
     reservations: reservations(t.lab, node.name, 'chain').length,
     ports: (await bridgePorts(t.lab, node.name, 'br-chain')).length,
-    files: readdirSync(join(node.stateDir, 'cni', 'journal')).length,
+    files: readdirSync(join(node.root, '/var/lib/podwire/cni')).length,
     keys: (await readKeys(t.lab)).filter(({ key }) => key.includes(identity.uid)).length,
   });
 

@@ -8,7 +8,7 @@ import { run } from '../../adapters/process/run.ts';
 import { field } from '../../deploy/demo/cluster.ts';
 import { floodTargets, podLink } from '../../deploy/demo/kernel-look.ts';
 import { findProgram } from '../../deploy/lab/commands.ts';
-import { podNetnsPath, stopPart, type LabNode } from '../../deploy/lab/lab.ts';
+import { type LabNode, pathOnHost, podNetnsPath, stopPart } from '../../deploy/lab/lab.ts';
 import { partSpec } from '../../deploy/lab/parts.ts';
 import { nodePart, startPodwire } from '../../deploy/lab/podwire.ts';
 import { ensurePodwire, labTest, waitFor } from '../lab/harness.ts';
@@ -101,7 +101,7 @@ describe('a node worker that is away', () => {
   test('a child that a killed worker left behind is ended by its successor', async () => {
     const { lab } = context;
     const spec = partSpec(lab, nodePart(away.name));
-    const stateDir = spec?.env['PODWIRE_STATE_DIR'] ?? '';
+    const stateDir = pathOnHost(lab, away.name, spec?.env['PODWIRE_STATE_DIR'] ?? '');
     await stopPart(lab, nodePart(away.name), 'SIGKILL');
     // A stand-in for the child: real ones die with their worker (PR_SET_PDEATHSIG), unless they shed that first.
     const noteFile = join(lab.dir, 'hanging-child.pid');

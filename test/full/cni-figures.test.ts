@@ -169,7 +169,7 @@ describe('figures of CNI networks', () => {
     );
     assert.equal(left, 0);
     await nothingLeaked(context.lab, LIMIT);
-    assert.deepEqual(readdirSync(join(node.stateDir, 'cni', 'journal')), []);
+    assert.deepEqual(readdirSync(join(node.root, '/var/lib/podwire/cni')), []);
   });
 
   /** Every other pod gets a network. */

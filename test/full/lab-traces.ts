@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { labLayout, NETNS_ROOT, nodeLayouts, ownsNetns } from '../../deploy/lab/layout.ts';
+import { MOUNT_POINTS } from '../../deploy/lab/node-mounts.ts';
 import { partNames, partPid } from '../../deploy/lab/parts.ts';
 import { pidsInCgroup } from '../../deploy/lab/processes.ts';
 import { readState } from '../../deploy/lab/state.ts';
@@ -56,17 +57,8 @@ export async function namedAfter(...labs: string[]): Promise<string[]> {
   return [...things].filter((thing) => labs.some((name) => thing.includes(name)));
 }
 
-/** What pods leave in places that all labs share, under names that tell nothing of the lab: shims' sockets and results of CNI plugins. */
-export function sharedTraces(name: string): string[] {
-  const sandboxes = nodeLayouts(labLayout(name), readState(labLayout(name))?.nodes ?? 0).flatMap(({ runDir }) => {
-    const bundles = join(runDir, 'containerd', 'io.containerd.runtime.v2.task', 'k8s.io');
-    return list(bundles).map((id) => ({ id, address: join(bundles, id, 'address') }));
-  });
-  const sockets = sandboxes.flatMap(({ address }) =>
-    existsSync(address) ? [readFileSync(address, 'utf8').trim().replace('unix://', '')] : [],
-  );
-  const results = list('/var/lib/cni/results').filter((file) => sandboxes.some(({ id }) => file.includes(id)));
-  return [...new Set(sockets), ...results.map((file) => join('/var/lib/cni/results', file))];
-}
+/** What the machine itself has in the folders that nodes have folders of their own for: nothing of a lab may land there. */
+export const inHostFolders = (): string[] =>
+  [...MOUNT_POINTS, '/run/containerd', '/run/cni'].flatMap((dir) => list(dir).map((file) => join(dir, file)));
 
 const list = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);

@@ -21,7 +21,10 @@ const FOLDERS = [
   '/var/lib',
   '/var/lib/cni',
   '/var/lib/kubelet',
+  '/var/lib/containerd',
   '/var/log/pods',
+  '/opt',
+  '/etc/cni',
 ];
 /** Made by Node's and tsx's own caches, and by whoever else uses the machine's temporary folder. */
 const OURS_IN_TMP = /podwire|^pw/;
