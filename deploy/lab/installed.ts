@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { must } from './commands.ts';
-import { ensurePodwireImages, importPodwireImages } from './image-build.ts';
+import { ensurePodwireImages } from './image-build.ts';
+import { importPodwireImages } from './image-import.ts';
 import { kubectl, type Lab, type Progress } from './lab.ts';
 import { waitFor } from './waiting.ts';
 
