@@ -5,12 +5,14 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { must } from './commands.ts';
-import { ensurePodwireImages, importPodwireImages } from './image-build.ts';
+import { ensurePodwireImages } from './image-build.ts';
+import { importPodwireImages } from './image-import.ts';
 import { kubectl, type Lab, type Progress } from './lab.ts';
 import { waitFor } from './waiting.ts';
 
 export const SYSTEM_NAMESPACE = 'podwire-system';
 const OVERLAYS = join(import.meta.dirname, '../overlays');
+const COMPONENTS = join(import.meta.dirname, '../components');
 const ROLLOUT_LIMIT_MS = 180_000;
 
 /** `existing` uses the lab's own Temporal and etcd; `evaluation` brings both as pods. */
@@ -151,6 +153,15 @@ export function inSystem(lab: Lab, args: readonly string[], o: { timeoutMs?: num
   return kubectl(lab, ['-n', SYSTEM_NAMESPACE, ...args], o);
 }
 
+/** Settings that need rights come with a component that brings both. */
+function componentsOf(settings: Readonly<Record<string, string>>): string[] {
+  return [
+    ...(settings['PODWIRE_KALOOM'] === 'true' ? ['kaloom'] : []),
+    ...(settings['PODWIRE_REFLECT'] === 'true' ? ['reflect'] : []),
+    ...(settings['PODWIRE_BACKEND_BY_NAMESPACE']?.includes('exec') === true ? ['exec-rights'] : []),
+  ];
+}
+
 function writeKustomization(lab: Lab, wanted: Installation): void {
   const dir = folder(lab);
   mkdirSync(dir, { recursive: true });
@@ -160,6 +171,7 @@ function writeKustomization(lab: Lab, wanted: Installation): void {
     kind: 'Kustomization',
     // Kustomize takes folders by relative paths only.
     resources: [relative(dir, join(OVERLAYS, wanted.overlay))],
+    components: componentsOf(settings).map((name) => relative(dir, join(COMPONENTS, name))),
     configMapGenerator: [
       {
         name: 'podwire-settings',

@@ -31,7 +31,12 @@ const PAIRS: readonly (Made & { readonly title: string; readonly values: object 
     components: ['etcd-user', 'privileged', 'kaloom', 'without-npwg'],
     values: { ksr: true, secrets: { etcdUser: SECRETS.etcdUser }, privileged: true, kaloom: true, npwg: false },
   },
-  { title: 'reflection', overlay: 'overlays/evaluation', components: ['reflect'], values: { reflect: true } },
+  {
+    title: 'reflection, and exec beside node workers',
+    overlay: 'overlays/evaluation',
+    components: ['reflect', 'exec-rights'],
+    values: { reflect: true, execRights: true },
+  },
 ];
 
 /** Names of generated ConfigMaps end with a hash of their content; the chart says it in an annotation of the pods. */
