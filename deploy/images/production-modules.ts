@@ -29,12 +29,13 @@ const GENERATED = /@kubernetes\/client-node\/dist\/gen\/.*\.js$/;
 
 interface Manifest {
   readonly name?: string;
+  readonly version?: string;
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
 }
 interface Sbom {
-  components: { 'bom-ref': string; properties?: { name: string; value: string }[] }[];
+  components: { 'bom-ref': string; name: string; version: string }[];
   dependencies: { ref: string; dependsOn?: string[] }[];
 }
 
@@ -52,7 +53,7 @@ function reachable(from: string, found = new Set<string>()): Set<string> {
   const wanted = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies };
   for (const dependency of Object.keys(wanted)) {
     const folder = name === WORKER && BUNDLING.has(dependency) ? undefined : resolved(from, dependency);
-    if (folder === undefined || found.has(folder)) continue;
+    if (folder === undefined || found.has(folder) || dependency.startsWith('@types/')) continue;
     found.add(folder);
     reachable(folder, found);
   }
@@ -106,17 +107,22 @@ function dense(code: string): string {
   return transformSync(code, { minifyWhitespace: true, platform: 'node' }).code;
 }
 
+/** The bill names a package by name and version, whatever folders it is in. */
 function writeSbom(from: string, to: string): void {
   const sbom = JSON.parse(readFileSync(from, 'utf8')) as Sbom;
-  const folders = new Set([...kept].map((folder) => relative(root, folder)));
-  const pathOf = (component: Sbom['components'][number]): string | undefined =>
-    component.properties?.find(({ name }) => name === 'cdx:npm:package:path')?.value;
-  const absent = sbom.components.filter((component) => !folders.has(pathOf(component) ?? ''));
+  const versions = new Set([...kept].map((folder) => nameAndVersion(folder)));
+  const absent = sbom.components.filter((component) => !versions.has(`${component.name}@${component.version}`));
   const refs = new Set(absent.map((component) => component['bom-ref']));
   const isThere = (ref: string): boolean => !refs.has(ref);
   sbom.components = sbom.components.filter((component) => isThere(component['bom-ref']));
   sbom.dependencies = sbom.dependencies
     .filter(({ ref }) => isThere(ref))
     .map((entry) => ({ ...entry, dependsOn: (entry.dependsOn ?? []).filter(isThere) }));
+  if (sbom.components.length === 0) throw new Error(`${from} names none of the ${kept.size} packages that are kept`);
   writeFileSync(to, JSON.stringify(sbom));
+}
+
+function nameAndVersion(folder: string): string {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+  return `${name}@${version}`;
 }

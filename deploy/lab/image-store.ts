@@ -61,7 +61,17 @@ export class ImageStore {
 
   /** Writes an image's manifest, configuration and uncompressed layers into a folder. */
   async dump(image: string, folder: string): Promise<void> {
-    await this.run(['push', '--quiet', '--format', 'oci', '--signature-policy', policyFile(), image, `dir:${folder}`]);
+    await this.run([
+      'push',
+      '--quiet',
+      '--disable-compression',
+      '--format',
+      'oci',
+      '--signature-policy',
+      policyFile(),
+      image,
+      `dir:${folder}`,
+    ]);
   }
 
   async pull(image: string): Promise<boolean> {
