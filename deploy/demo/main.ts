@@ -96,7 +96,7 @@ async function whereToLook(lab: Lab): Promise<string[]> {
 
 async function show(lab: Lab): Promise<void> {
   progress.stage('2. podwire in it', 'the acts');
-  await provideImages(lab, progress);
+  await provideImages(lab, 'evaluation', progress);
   await progress.task('kubectl apply -k deploy/overlays/evaluation', () =>
     installPodwire(lab, { overlay: 'evaluation', settings: {} }),
   );

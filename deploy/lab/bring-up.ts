@@ -48,7 +48,7 @@ interface Site {
 }
 
 /** Brings a lab up. See `labUp`. */
-export async function bringUp(name: string, nodes: number, progress: Progress): Promise<LabState> {
+export async function bringUp(name: string, nodes: number, progress: Progress, stores: boolean): Promise<LabState> {
   const lab = labLayout(name);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
     throw new Error(`nodes: ${nodes} is not allowed; 1-${MAX_NODES}`);
@@ -66,7 +66,7 @@ export async function bringUp(name: string, nodes: number, progress: Progress): 
     if (unfit.length > 0) throw new Error(unfit.join('\n'));
     const binaries = await ensureBinaries(progress);
     await ensureCniPlugins(progress);
-    const state = await claim(lab, nodes, binaries, progress);
+    const state = await claim(lab, { nodes, stores }, binaries, progress);
     await start({ lab, nodes: nodeLayouts(lab, nodes), state, binaries, progress });
     const up: LabState = { ...state, phase: 'up' };
     writeState(lab, up);
@@ -75,7 +75,12 @@ export async function bringUp(name: string, nodes: number, progress: Progress): 
 }
 
 /** Writes the state before anything is made, so that a teardown knows the lab. */
-async function claim(lab: LabLayout, nodes: number, binaries: Binaries, progress: Progress): Promise<LabState> {
+async function claim(
+  lab: LabLayout,
+  { nodes, stores }: Pick<LabState, 'nodes' | 'stores'>,
+  binaries: Binaries,
+  progress: Progress,
+): Promise<LabState> {
   let known = readState(lab);
   if (known !== undefined && known.bootId !== bootId()) {
     progress.line('the machine was restarted since; removing what is left of the lab');
@@ -88,7 +93,7 @@ async function claim(lab: LabLayout, nodes: number, binaries: Binaries, progress
   const ports = known?.ports ?? (await choosePorts(lab.name));
   // A lab that is up stays open to its users while it is looked over again.
   const phase = known?.nodes === nodes ? known.phase : 'starting';
-  const state: LabState = { v: 1, name: lab.name, nodes, bootId: bootId(), phase, ports, binaries };
+  const state: LabState = { v: 1, name: lab.name, nodes, stores, bootId: bootId(), phase, ports, binaries };
   writeState(lab, state);
   return state;
 }
@@ -104,16 +109,25 @@ async function start(site: Site): Promise<void> {
   await Promise.all(nodes.map((node) => makeNode(lab, node)));
 
   progress.stage('control plane and container runtimes', 'kubelets');
-  for (const part of [kubernetesEtcd(lab), podwireEtcd(lab), ...forwarders(lab, state.ports)])
+  for (const part of [
+    kubernetesEtcd(lab),
+    ...(state.stores ? [podwireEtcd(lab)] : []),
+    ...forwarders(lab, state.ports),
+  ])
     await startPart(lab, part);
   await startPart(lab, kubeApiserver(lab, site.binaries));
   const runtimes = progress.task(`containerd and images on ${nodes.length} nodes`, () =>
     Promise.all(nodes.map((node) => startRuntime(lab, node, archive))),
   );
-  const temporal = progress.task('temporal', () => startTemporal(site));
+  const stores = state.stores
+    ? [
+        progress.task('temporal', () => startTemporal(site)),
+        progress.task('etcd of podwire', () => waitForPodwireEtcd(site)),
+      ]
+    : [];
   const api = progress.task('kube-apiserver', () => waitForApi(site));
-  // All three are awaited together: one that fails must not leave another's failure unheard.
-  await Promise.all([runtimes, temporal, api, progress.task('etcd of podwire', () => waitForPodwireEtcd(site))]);
+  // All are awaited together: one that fails must not leave another's failure unheard.
+  await Promise.all([runtimes, api, ...stores]);
 
   progress.stage('kubelets, controllers', 'ready');
   await startPart(lab, kubeControllerManager(lab, site.binaries));

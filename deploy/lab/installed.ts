@@ -4,10 +4,12 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { ensureBinaries } from './binaries.ts';
 import { must } from './commands.ts';
 import { ensurePodwireImages } from './image-build.ts';
+import { ensureEvaluationImages } from './image-evaluation.ts';
 import { importPodwireImages } from './image-import.ts';
-import { kubectl, type Lab, type Progress } from './lab.ts';
+import { kubectl, pathOnHost, type Lab, type Progress } from './lab.ts';
 import { waitFor } from './waiting.ts';
 
 export const SYSTEM_NAMESPACE = 'podwire-system';
@@ -42,9 +44,13 @@ export function installation(lab: Lab): Installation | undefined {
   return JSON.parse(readFileSync(noteFile(lab), 'utf8')) as Installation;
 }
 
-/** Builds the images unless they are there, and gives them to every node. */
-export async function provideImages(lab: Lab, progress: Progress): Promise<void> {
-  const { archives } = await ensurePodwireImages(progress);
+/** Builds the images unless they are there, and gives them to every node: podwire's, and for the evaluation those of Temporal and etcd. */
+export async function provideImages(lab: Lab, overlay: Overlay, progress: Progress): Promise<void> {
+  const archives = [...(await ensurePodwireImages(progress)).archives];
+  if (overlay === 'evaluation') {
+    const { temporal, etcd } = await ensureBinaries(progress);
+    archives.push(await ensureEvaluationImages(progress, { temporal, etcd, etcdctl: lab.binaries.etcdctl }));
+  }
   await progress.task(`images onto ${lab.nodes.length} nodes`, () =>
     Promise.all(lab.nodes.map((node) => importPodwireImages(node.criSocket, archives))),
   );
@@ -133,7 +139,7 @@ export async function workerPid(lab: Lab, nodeName: string): Promise<number> {
 
 /** Where a test or the demo names the places at which a node's worker shall wait; the same file as in the worker's settings. */
 export const workerFailpoints = (lab: Lab, nodeName: string): string =>
-  join(labNode(lab, nodeName).runFolder, 'podwire/failpoints.json');
+  pathOnHost(lab, nodeName, FAILPOINTS.PODWIRE_FAILPOINTS_FILE);
 
 function labNode(lab: Lab, name: string): Lab['nodes'][number] {
   const node = lab.nodes.find((each) => each.name === name);

@@ -37,7 +37,7 @@ export interface LabNode {
   cniLibDir: string;
   /** What /opt/cni/bin is on the node: the reference plugins; tests may put others there (see `resetCniPlugins`). */
   cniBinDir: string;
-  /** What /etc/cni/net.d is on the node: the cluster's own network; tests and people may add others. */
+  /** What /etc/cni/podwire.d is on the node: configurations of networks whose definitions have none. */
   cniNetworksDir: string;
 }
 
@@ -65,11 +65,12 @@ export interface Lab {
 /**
  * Starts a lab, or completes one that is partly there; returns when every part is ready. Nodes can be added to a lab, not taken away.
  *
+ * @param o.stores whether the lab has a Temporal and an etcd of its own beside the cluster; on unless told otherwise
  * @throws Error with one line per problem of this machine, before anything is changed; or naming the part that did not come
  * up, with the end of its log. A failed or killed `labUp` can be repeated, or undone by `labDown`.
  */
-export async function labUp(o: { name: string; nodes: number; progress: Progress }): Promise<Lab> {
-  const state = await bringUp(o.name, o.nodes, o.progress);
+export async function labUp(o: { name: string; nodes: number; stores?: boolean; progress: Progress }): Promise<Lab> {
+  const state = await bringUp(o.name, o.nodes, o.progress, o.stores ?? true);
   return describe(state);
 }
 

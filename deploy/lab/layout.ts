@@ -36,6 +36,7 @@ export const ON_NODE = {
   netns: '/run/netns',
   cniBin: '/opt/cni/bin',
   cniConf: '/etc/cni/net.d',
+  cniNetworks: '/etc/cni/podwire.d',
   cniLib: '/var/lib/cni',
   cniRun: '/run/cni',
   kubelet: '/var/lib/kubelet',
@@ -68,7 +69,9 @@ export interface NodeLayout {
   readonly cniLibDir: string;
   /** What /opt/cni/bin is there: the reference plugins, and what tests put there. */
   readonly cniBinDir: string;
-  /** What /etc/cni/net.d is there: the cluster's own network, and what tests and people put there. */
+  /** What /etc/cni/net.d is there: the cluster's own network. */
+  readonly cniConfDir: string;
+  /** What /etc/cni/podwire.d is there: configurations of networks whose definitions have none; empty, for tests and people. */
   readonly cniNetworksDir: string;
 }
 
@@ -148,7 +151,8 @@ export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
     folders: Object.fromEntries(folders.map((path) => [path, onHost(path)])),
     cniLibDir: onHost(ON_NODE.cniLib),
     cniBinDir: onHost(ON_NODE.cniBin),
-    cniNetworksDir: onHost(ON_NODE.cniConf),
+    cniConfDir: onHost(ON_NODE.cniConf),
+    cniNetworksDir: onHost(ON_NODE.cniNetworks),
   };
 }
 

@@ -18,7 +18,7 @@ export const PRIMARY_NETWORK = 'lab';
 /** Makes the node's cgroup and configuration files; its directories are there (see `ensureNodeMounts`). */
 export function writeNodeFiles(lab: LabLayout, node: NodeLayout): void {
   ensureCgroup(`${lab.cgroup}/${node.name}`);
-  writeWhole(join(node.cniNetworksDir, '10-lab.conflist'), JSON.stringify(cniConfig(node), null, 2));
+  writeWhole(join(node.cniConfDir, '10-lab.conflist'), JSON.stringify(cniConfig(node), null, 2));
   writeWhole(containerdConfigFile(node), containerdConfig());
   writeWhole(kubeletConfigFile(node), JSON.stringify(kubeletConfig(lab, node), null, 2));
 }

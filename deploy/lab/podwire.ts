@@ -126,7 +126,7 @@ function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
     PODWIRE_STATE_DIR: '/run/podwire',
     PODWIRE_CNI_BIN_DIRS: ON_NODE.cniBin,
     PODWIRE_CNI_STATE_DIR: '/var/lib/podwire/cni',
-    PODWIRE_CNI_CONF_DIR: ON_NODE.cniConf,
+    PODWIRE_CNI_CONF_DIR: ON_NODE.cniNetworks,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
   };
   return { ...spec, netnsPath: node.netnsPath, mountNsPath: node.mountNsPath, env: { ...env, ...spec.env } };

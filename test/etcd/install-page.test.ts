@@ -9,7 +9,7 @@ import { readNodeConfig } from '../../config/node.ts';
 import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
 import { findProgram, must } from '../../deploy/lab/commands.ts';
 import { silentProgress } from '../../deploy/lab/progress.ts';
-import { SEARCH_ATTRIBUTES } from '../../deploy/lab/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
 import { stepsOfPage } from '../docs/install-page.ts';
 import { runPage } from '../docs/page-run.ts';
 import { startDevServer } from '../workflows/dev-server.ts';

@@ -79,7 +79,7 @@ async function ensureInstalled(lab: Lab, settings: Readonly<Record<string, strin
   const wanted = { overlay: 'existing', settings } as const;
   await allowWorkers(lab);
   if (isDeepStrictEqual(installation(lab), wanted)) return waitUntilServing(lab);
-  if (installation(lab) === undefined) await provideImages(lab, silentProgress);
+  if (installation(lab) === undefined) await provideImages(lab, wanted.overlay, silentProgress);
   await installPodwire(lab, wanted);
 }
 
