@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '../../adapters/log/logger.ts';
-import { connectClient, type TemporalOptions } from '../../adapters/temporal/connection.ts';
+import { connectClient, type TemporalClient, type TemporalOptions } from '../../adapters/temporal/connection.ts';
 import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import { connectWorker } from '../../workers/native-connection.ts';
 import { Authority, MountedSecret } from '../tls/authority.ts';
@@ -19,6 +19,9 @@ let lab: Harness;
 let front: TemporalFront;
 let secret: MountedSecret;
 let options: TemporalOptions;
+let temporal: TemporalClient;
+const yes = (): boolean => true;
+const no = (): boolean => false;
 let credentials: RotatingCredentials;
 const generations: { client: ServerFiles; server: ServerFiles }[] = [];
 
@@ -42,8 +45,9 @@ before(async () => {
     front = await startTemporalFront(address, old.server);
     const { caFile, certFile, keyFile } = secret;
     options = { address: front.address, namespace: 'default', tls: { caFile, certFile, keyFile } };
+    temporal = connectClient(options, credentials);
     return {
-      temporal: connectClient(options, credentials),
+      temporal,
       connection: await connectWorker(options, log, new AbortController().signal, { credentials }),
     };
   });
@@ -64,13 +68,15 @@ test('new certificates are taken up without a restart: no step is lost or repeat
 
   const slow = await lab.pod(`red id=${lab.vni()}`);
   lab.nodes.script(slow.uid, 'ensureVxlanLink', () => ({ after: 3_000 }));
-  const slowly = slow.converge();
+  await slow.signal();
   await until('the slow step is at work', () => slow.calls.some(({ step }) => step === 'ensureVxlanLink'));
 
   // The harsher order: the server is first, and cuts what is open.
   front.rotate(next.server);
   await until('the old certificates are refused', () => front.seen.refused > 0);
   secret.write(next.client);
+  // The test's own calls are made once; podwire's repeat them.
+  await untilAsked('the client is back', () => temporal.probe().then(yes, no));
   const others = await Promise.all(
     [1, 2, 3, 4, 5].map(async (n) => {
       await sleep(n * 150);
@@ -79,7 +85,7 @@ test('new certificates are taken up without a restart: no step is lost or repeat
       return pod;
     }),
   );
-  await slowly;
+  await slow.ended();
 
   for (const pod of [first, slow, ...others]) assert.deepEqual(pod.links, ['red']);
   assert.equal(slow.calls.filter(({ step }) => step === 'ensureVxlanLink').length, 1, 'the slow step was done once');
@@ -108,7 +114,8 @@ test('half a pair changes nothing, and is taken up when the other half is there'
   await pod.converge();
   secret.write(old.client);
   front.rotate(old.server);
+  await untilAsked('the client is back', () => temporal.probe().then(yes, no));
   const after = await lab.pod(`red id=${lab.vni()}`);
-  await untilAsked('converged', async () => (await after.converge(), true));
+  await after.converge();
   assert.deepEqual([...new Set(front.seen.clients)], ['old-client']);
 });

@@ -36,7 +36,10 @@ test('what asks for TLS to etcd and would go out in plain text is refused, with 
   assert.match(refused({ PODWIRE_ETCD_ENDPOINTS: 'https://a:1,http://b:2' }), /must not mix/);
   assert.match(refused({ ...https, PODWIRE_ETCD_TLS: 'false' }), /says https:\/\/ and PODWIRE_ETCD_TLS says false/);
   assert.match(refused({ PODWIRE_ETCD_ENDPOINTS: 'http://a:1', PODWIRE_ETCD_CA: ca }), /write https:\/\//);
-  assert.match(refused({ PODWIRE_ETCD_CA: ca, PODWIRE_ETCD_CERT: pair.cert }), /PODWIRE_ETCD_CERT needs PODWIRE_ETCD_KEY/);
+  assert.match(
+    refused({ PODWIRE_ETCD_CA: ca, PODWIRE_ETCD_CERT: pair.cert }),
+    /PODWIRE_ETCD_CERT needs PODWIRE_ETCD_KEY/,
+  );
   assert.match(refused({ PODWIRE_ETCD_CERT: pair.cert, PODWIRE_ETCD_KEY: pair.key }), /TLS needs the authority/);
   assert.match(refused({ PODWIRE_ETCD_USER: 'u', PODWIRE_ETCD_PASSWORD: 'p' }), /in plain text/);
   assert.match(refused({ PODWIRE_ETCD_USER: 'u' }), /needs PODWIRE_ETCD_PASSWORD or/);
@@ -51,19 +54,28 @@ test('what asks for TLS to etcd and would go out in plain text is refused, with 
 test('files that cannot be used are named with what is wrong', () => {
   writeFileSync(join(dir, 'text'), 'hello\n');
   const tls = { PODWIRE_ETCD_CA: ca, PODWIRE_ETCD_CERT: pair.cert };
-  assert.match(refused({ PODWIRE_ETCD_CA: join(dir, 'text') }), /PODWIRE_ETCD_CA: ".*text" holds no certificate in PEM/);
+  assert.match(
+    refused({ PODWIRE_ETCD_CA: join(dir, 'text') }),
+    /PODWIRE_ETCD_CA: ".*text" holds no certificate in PEM/,
+  );
   assert.match(refused({ PODWIRE_ETCD_CA: '/nowhere' }), /PODWIRE_ETCD_CA: "\/nowhere" cannot be read: ENOENT/);
   assert.match(refused({ ...tls, PODWIRE_ETCD_KEY: other.key }), /is not the key of the certificate in/);
   assert.match(refused({ ...tls, PODWIRE_ETCD_KEY: ca }), /holds no private key/);
 });
 
 test('the same holds for Temporal', () => {
-  assert.match(refused({ TEMPORAL_ADDRESS: 'https://t:7233' }), /TEMPORAL_TLS_SERVER_CA_CERT_PATH, or say TEMPORAL_TLS=true/);
+  assert.match(
+    refused({ TEMPORAL_ADDRESS: 'https://t:7233' }),
+    /TEMPORAL_TLS_SERVER_CA_CERT_PATH, or say TEMPORAL_TLS=true/,
+  );
   assert.match(refused({ TEMPORAL_TLS: 'false', TEMPORAL_TLS_SERVER_CA_CERT_PATH: ca }), /TEMPORAL_TLS is false/);
   assert.match(refused({ TEMPORAL_ADDRESS: 'http://t:7233', TEMPORAL_API_KEY: 'k' }), /says http:\/\//);
   assert.match(refused({ TEMPORAL_TLS_CLIENT_KEY_PATH: pair.key }), /needs TEMPORAL_TLS_CLIENT_CERT_PATH/);
   assert.equal(refused({ TEMPORAL_API_KEY: 'k', TEMPORAL_TLS: 'false' }), 'accepted');
-  assert.equal(readWatcherConfig([], { TEMPORAL_ADDRESS: 'https://t:1', TEMPORAL_TLS: 'true' }).temporal.address, 't:1');
+  assert.equal(
+    readWatcherConfig([], { TEMPORAL_ADDRESS: 'https://t:1', TEMPORAL_TLS: 'true' }).temporal.address,
+    't:1',
+  );
 });
 
 test('a pair that does not fit is told once and not used; the next that fits is', () => {

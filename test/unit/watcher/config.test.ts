@@ -26,6 +26,7 @@ test('an API key turns TLS on and cannot be given as a flag', () => {
   assert.deepEqual(Object.keys(readWatcherConfig([], { TEMPORAL_API_KEY: 'k' }).temporal).sort(), [
     'address',
     'apiKey',
+    'apiKeyFile',
     'namespace',
     'tls',
   ]);
