@@ -1,4 +1,5 @@
 /** The watcher, put together: caches, signals, comparison with etcd, health endpoints. */
+import { randomUUID } from 'node:crypto';
 import { startHealthServer, type HealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient } from '../adapters/kubernetes/client.ts';
@@ -13,6 +14,7 @@ import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.
 import type { WatcherConfig } from '../config/watcher.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
+import { claimedTunnels, claimsNetworks } from '../domain/published-claims.ts';
 import { Definitions } from './definitions.ts';
 import type { MarkReader } from './mark-reader.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
@@ -22,6 +24,7 @@ import { PodSignals } from './pod-signals.ts';
 import { openReflectStore } from '../adapters/etcd/reflect-store.ts';
 import { TemporalReach, watchReasons } from './readiness.ts';
 import { Reflection } from './reflection.ts';
+import { Rebuild, type StoreAccess } from './rebuild.ts';
 import { RelistCheck } from './relist-check.ts';
 
 export interface Watcher {
@@ -32,7 +35,12 @@ export interface Watcher {
 }
 
 /** Starts everything and returns at once; what cannot be reached is tried for ever. Rejects when the bind address or the kubeconfig is refused. */
-export async function startWatcher(config: WatcherConfig, marks: MarkReader, log: Logger): Promise<Watcher> {
+export async function startWatcher(
+  config: WatcherConfig,
+  marks: MarkReader,
+  store: StoreAccess,
+  log: Logger,
+): Promise<Watcher> {
   const kube = createKubeClient({ kubeconfig: config.kubeconfig });
   const temporal = connectClient(config.temporal);
   const reach = new TemporalReach(temporal.probe, log);
@@ -104,14 +112,21 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
     timings,
   });
   const changes = new PodChanges(inputs, signals, () => pods.views(), stop.signal);
-  const check = new RelistCheck({
+  const check: RelistCheck = new RelistCheck({
     marks,
     inputs,
     signals,
     views: () => pods.views(),
     cached: (uid) => pods.get(uid),
     getPod: (namespace, name) => getPod(kube, keys, namespace, name),
+    isTornDown: () => rebuild.isTornDown,
     log,
+  });
+  const rebuild: Rebuild = new Rebuild({
+    ...{ store, marks, inputs, check, log },
+    views: () => pods.views(),
+    isListed: () => pods.state().synced,
+    newId: randomUUID,
   });
 
   // Without what they refer to, every pod would seem to ask for something else.
@@ -167,6 +182,7 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
     notReady: () => notReady(),
   });
   reach.start();
+  rebuild.start();
   configMaps.start();
   definitions.start();
   reflection?.start();
@@ -176,7 +192,14 @@ export async function startWatcher(config: WatcherConfig, marks: MarkReader, log
     stop: async () => {
       stop.abort();
       reach.stop();
-      await Promise.all([configMaps.stop(), definitions.stop(), pods.stop(), check.stop(), reflection?.stop()]);
+      await Promise.all([
+        configMaps.stop(),
+        definitions.stop(),
+        pods.stop(),
+        rebuild.stop(),
+        check.stop(),
+        reflection?.stop(),
+      ]);
       reflectStore?.close();
       await signals.stop();
       await Promise.all([health.stop(), temporal.close()]);
@@ -192,6 +215,7 @@ function forCache(view: PodView | undefined): PodView | undefined {
   return {
     ...view,
     resourceVersion: undefined,
+    ...(claimsNetworks(publishedStatus) ? { claims: { tunnels: claimedTunnels(publishedStatus) } } : {}),
     publishedStatus: npwgStatus === undefined ? undefined : publishedStatus,
   };
 }

@@ -21,6 +21,7 @@ import { createCriClient } from '../adapters/cri/client.ts';
 import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createNodeStore } from '../adapters/etcd/node-store.ts';
+import { readStoreState } from '../adapters/etcd/store-state.ts';
 import { readBootId } from '../adapters/host/boot-id.ts';
 import { createFailpoints } from '../adapters/host/failpoints.ts';
 import { claimName } from '../adapters/host/single-instance.ts';
@@ -47,10 +48,13 @@ import { createNodeSweep, scheduleSweeps } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
+import { StoreWatch } from './store-watch.ts';
 
 const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
 const CONFIGS_INTERVAL_MS = 5_000;
+/** A key of a few is read; a thousand nodes are two hundred reads a second. */
+const STORE_INTERVAL_MS = 5_000;
 const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
@@ -90,8 +94,10 @@ async function serve(config: NodeConfig): Promise<void> {
     if (signal.aborted) return undefined;
     throw error;
   });
+  const putNodeRecord = (): Promise<void> =>
+    deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
   const ready = await untilDone('start', log, signal, async () => {
-    await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
+    await putNodeRecord();
     await clearTombstones(deps, log, signal);
   });
   const configs = new NodeConfigsPublisher({
@@ -101,7 +107,17 @@ async function serve(config: NodeConfig): Promise<void> {
     dir: config.cniConfDir,
     log,
   });
+  const store = new StoreWatch({
+    ...{ deps, log },
+    state: () => readStoreState(etcd),
+    publish: async () => {
+      await putNodeRecord();
+      watch.reload();
+      configs.forget();
+    },
+  });
   const loops = [
+    everyInterval('store', STORE_INTERVAL_MS, log, signal, () => store.look(signal)),
     everyInterval('configurations', CONFIGS_INTERVAL_MS, log, signal, () => configs.publish()),
     everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),
     everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, async () => {

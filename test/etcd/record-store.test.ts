@@ -14,6 +14,7 @@ import {
 } from '../../domain/records.ts';
 import { promised, untilAsked } from '../workflows/limits.ts';
 import { MemoryEtcd } from '../workflows/memory-etcd.ts';
+import { makeWhole } from './whole-store.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
 import { intent, memberOf, RESULT, MARK } from './some-records.ts';
 
@@ -77,8 +78,9 @@ for (const [name, etcdOf] of [
   describe(`records in ${name}`, () => {
     let etcd: Etcd;
     let store: RecordStore;
-    before(() => {
+    before(async () => {
       etcd = etcdOf();
+      await makeWhole(etcd);
       store = createRecordStore(etcd);
     });
 

@@ -22,6 +22,7 @@ import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { ControlFaults } from './control-faults.ts';
+import { makeWhole } from '../etcd/whole-store.ts';
 import { startDevServer } from './dev-server.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { MemoryEtcd } from './memory-etcd.ts';
@@ -68,6 +69,7 @@ export async function startHarness(fullHistory?: number): Promise<Harness> {
   const temporal = connectClient({ address: server.address, namespace: 'default' });
   const connection = await NativeConnection.connect({ address: server.address });
   const etcd = new MemoryEtcd();
+  await makeWhole(etcd);
   const records = createRecordStore(etcd);
   const cluster = new FakeCluster();
   const nodes = new ScriptedNodes(records);
