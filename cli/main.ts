@@ -12,6 +12,7 @@ import { register as registerReflect } from './commands/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
+import { register as registerTeardown } from './commands/teardown.ts';
 import { UsageError } from './usage-error.ts';
 
 const program = new Command('podwire').description('Durable pod networking for Kubernetes.').showHelpAfterError();
@@ -28,6 +29,7 @@ registerForget(program);
 registerSweep(program);
 registerReflect(program);
 registerKsr(program);
+registerTeardown(program);
 
 try {
   await program.parseAsync();

@@ -26,6 +26,7 @@ import { TemporalReach, watchReasons } from './readiness.ts';
 import { Reflection } from './reflection.ts';
 import { Rebuild, type StoreAccess } from './rebuild.ts';
 import { RelistCheck } from './relist-check.ts';
+import { TemporalLoss } from './temporal-loss.ts';
 
 export interface Watcher {
   /** Where health and metrics are served. */
@@ -122,6 +123,14 @@ export async function startWatcher(
     isTornDown: () => rebuild.isTornDown,
     log,
   });
+  const loss = new TemporalLoss({
+    identity: temporal.identity,
+    onLost: () => {
+      check.request();
+      reflection?.resyncAll("Temporal's database is another one");
+    },
+    log,
+  });
   const rebuild: Rebuild = new Rebuild({
     ...{ store, marks, inputs, check, log },
     views: () => pods.views(),
@@ -183,6 +192,7 @@ export async function startWatcher(
   });
   reach.start();
   rebuild.start();
+  loss.start();
   configMaps.start();
   definitions.start();
   reflection?.start();
@@ -192,6 +202,7 @@ export async function startWatcher(
     stop: async () => {
       stop.abort();
       reach.stop();
+      loss.stop();
       await Promise.all([
         configMaps.stop(),
         definitions.stop(),

@@ -44,7 +44,7 @@ import { everyInterval, untilDone } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { resyncNetworks } from './node-resync.ts';
-import { createNodeSweep, scheduleSweeps } from './node-sweep.ts';
+import { createNodeSweep, SweepSchedule } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
@@ -55,6 +55,8 @@ const RESYNC_INTERVAL_MS = 60_000;
 const CONFIGS_INTERVAL_MS = 5_000;
 /** A key of a few is read; a thousand nodes are two hundred reads a second. */
 const STORE_INTERVAL_MS = 5_000;
+/** Whether Temporal's database is still the same one. */
+const SCHEDULE_INTERVAL_MS = 20_000;
 const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
@@ -126,7 +128,12 @@ async function serve(config: NodeConfig): Promise<void> {
     }),
   ];
   const connection = await connecting;
-  if (ready && connection !== undefined) scheduleSweeps(temporal.client, config.node, config.sweepMs, log, signal);
+  if (ready && connection !== undefined) {
+    const { client, identity } = temporal;
+    const isTornDown = (): boolean => store.isTornDown;
+    const schedule = new SweepSchedule({ client, identity, isTornDown, node: config.node, intervalMs: config.sweepMs });
+    loops.push(everyInterval('sweep schedule', SCHEDULE_INTERVAL_MS, log, signal, () => schedule.look()));
+  }
   if (ready && connection !== undefined) await runWorker(config, connection, deps, metrics, log);
   stop();
   await Promise.all(loops);

@@ -54,7 +54,10 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       await etcd.transact([{ key, is: 'unchanged', modRevision }], [{ remove: key }]);
     },
 
-    recordIntent: (record, previous, isClaimed) => recordIntent(etcd, record, previous, isClaimed),
+    recordIntent: (record, previous, isClaimed = false) =>
+      record.kind === 'cni'
+        ? recordPlainIntent(etcd, record, previous)
+        : recordIntent(etcd, record, previous, isClaimed),
     takeBackIntent: (stored) => takeBackIntent(etcd, stored),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
     beginRemoval: (stored) => beginRemoval(etcd, stored),
@@ -110,11 +113,10 @@ async function removeAll(etcd: Etcd, prefix: string): Promise<void> {
 
 async function recordIntent(
   etcd: Etcd,
-  record: AttachmentRecord,
-  previous?: Stored<AttachmentRecord>,
-  isClaimed = false,
+  record: VxlanAttachmentRecord,
+  previous: Stored<AttachmentRecord> | undefined,
+  isClaimed: boolean,
 ): Promise<IntentOutcome> {
-  if (record.kind === 'cni') return recordPlainIntent(etcd, record, previous);
   const { network, link, podUid } = record;
   const key = keys.attachmentKey(record);
   const vniKey = keys.vniKey(link.dstPort, link.vni);

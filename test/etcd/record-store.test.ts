@@ -1,4 +1,4 @@
-/** The records' transactions on a real etcd, and on the in-memory one that the workflow tests use: both must behave the same. */
+/** The records' transactions on a real etcd, and on the in-memory one of the workflow tests: both must behave the same. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createEtcd, type Condition, type Etcd, type Operation } from '../../adapters/etcd/client.ts';
@@ -79,8 +79,7 @@ for (const [name, etcdOf] of [
     let etcd: Etcd;
     let store: RecordStore;
     before(async () => {
-      etcd = etcdOf();
-      await makeWhole(etcd);
+      await makeWhole((etcd = etcdOf()));
       store = createRecordStore(etcd);
     });
 

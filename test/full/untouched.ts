@@ -60,7 +60,8 @@ export class Untouched {
       for (const { pod, netns, floods } of this.#before) {
         for (const [name, targets] of floods) {
           const now = new Set(await floodTargets(netns, name));
-          for (const target of targets) if (!now.has(target)) this.#lost.add(`${pod.name} ${name} ${target}`);
+          const missing = targets.filter((target) => !now.has(target));
+          missing.forEach((target) => this.#lost.add(`${pod.name} ${name} ${target}`));
         }
       }
       this.#looks += 1;
