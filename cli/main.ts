@@ -15,6 +15,7 @@ import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
 import { buildInfo } from '../workers/build-info.ts';
+import { register as registerTeardown } from './commands/teardown.ts';
 import { UsageError } from './usage-error.ts';
 
 outliveClosedOutput();
@@ -35,6 +36,7 @@ registerForget(program);
 registerSweep(program);
 registerReflect(program);
 registerKsr(program);
+registerTeardown(program);
 
 try {
   await program.parseAsync();

@@ -6,6 +6,7 @@ export type RetryClass = 'terminal' | 'transient' | 'unknown-outcome' | 'stale';
 
 export const FAILURES = {
   EtcdUnavailable: 'transient',
+  StoreRebuilding: 'transient',
   ApiUnavailable: 'transient',
   TemporalUnavailable: 'transient',
   CriUnavailable: 'transient',

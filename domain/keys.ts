@@ -36,6 +36,7 @@ export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceNa
 
 export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;
 
+export const tunnelsPrefix = (): string => `${ROOT}/vnis/`;
 export const tunnelKey = (tunnel: string): string => `${ROOT}/vnis/${tunnel}`;
 
 export const vniKey = (dstPort: number, vni: number): string => tunnelKey(`${dstPort}/${vni}`);
@@ -44,6 +45,18 @@ export const refusalsPrefix = (): string => `${ROOT}/refusals/`;
 export const podRefusalsPrefix = (podUid: string): string => `${ROOT}/refusals/${podUid}/`;
 export const refusalKey = (podUid: string, interfaceName: string): string =>
   `${ROOT}/refusals/${podUid}/${interfaceName}`;
+
+/** Which life of the store this is: written once into an empty one. */
+export const incarnationKey = (): string => `${ROOT}/store/incarnation`;
+/** Present once every tunnel that a pod says it has is reserved for its network again. Absent: a free one may be somebody's. */
+export const idsKnownKey = (): string => `${ROOT}/store/ids`;
+/** Present once everything that was attached when the store was begun has its records again. Absent: a missing record says nothing. */
+export const wholeKey = (): string => `${ROOT}/store/whole`;
+/** Present once the node has written back what its journal of CNI attachments holds. */
+export const restoredKey = (node: string): string => `${ROOT}/store/restored/${node}`;
+/** Present while podwire is to be out of the cluster. */
+export const teardownKey = (): string => `${ROOT}/teardown`;
+export const rootPrefix = (): string => `${ROOT}/`;
 
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 /** Configurations in files of a node. */

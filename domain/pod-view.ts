@@ -25,6 +25,8 @@ export interface PodView {
   readonly annotations: Readonly<Record<string, string>>;
   /** The `podwire.io/network-status` annotation as it stands; not an input. */
   readonly publishedStatus: string | undefined;
+  /** What `publishedStatus` says that the pod has; kept by the watcher in its place. */
+  readonly claims?: { readonly tunnels: readonly string[] };
   /** The NPWG network-status annotation as it stands: tells which interfaces another runtime attached. */
   readonly npwgStatus?: string | undefined;
   /** The agent containers that its spec has. */

@@ -71,7 +71,7 @@ export class Reflection {
       keys: [...REFLECT_SOURCES.map((source) => markerKey(source, options.settings)), statsKey(options.settings)],
       onLost: (reason) => {
         options.log.warn({ reason }, 'etcd is filled again');
-        for (const signals of this.#signals.values()) signals.resync(reason);
+        this.resyncAll(reason);
       },
       onFailed: (error) => options.log.warn({ err: error }, 'etcd of the reflected state does not answer'),
     });
@@ -93,6 +93,11 @@ export class Reflection {
 
   podsListed(reason: RelistReason): void {
     this.#listed('pod', reason);
+  }
+
+  /** Compares every kind as a whole: what was under way is lost. */
+  resyncAll(reason: string): void {
+    for (const signals of this.#signals.values()) signals.resync(reason);
   }
 
   /** What keeps a kind from being reflected, by kind. */

@@ -20,6 +20,8 @@ export interface RelistCheckOptions {
   readonly cached: (uid: string) => PodView | undefined;
   /** The live read that is the second look; throws when the API does not answer. */
   readonly getPod: (namespace: string, name: string) => Promise<{ readonly uid: string } | undefined>;
+  /** podwire is to be out of the cluster: what has records is due, and nothing else. */
+  readonly isTornDown?: () => boolean;
   readonly log: Logger;
   readonly startsPerSecond?: number;
   readonly backOff?: BackOff;
@@ -41,6 +43,8 @@ export class RelistCheck {
   #running: Promise<void> | undefined;
   #again = false;
   #nextStartAt = 0;
+  /** Pods whose run was disturbed since podwire is taken out of the cluster. */
+  readonly #toldTeardown = new Set<string>();
   #problem: string | undefined;
 
   constructor(options: RelistCheckOptions) {
@@ -122,6 +126,7 @@ export class RelistCheck {
 
   #isDue(view: PodView, known: Known): boolean {
     const { inputs, signals } = this.#options;
+    if (this.#options.isTornDown?.() === true) return known.records.has(view.uid) && !signals.isBusy(view.uid);
     const remembered = hasHistory(view, known);
     if (!remembered && !inputs.isSelected(view)) return false;
     if (signals.isBusy(view.uid)) return false;
@@ -137,6 +142,14 @@ export class RelistCheck {
     if (view === undefined || !this.#isDue(view, known)) return;
     const { hash, networks } = this.#options.inputs.read(view);
     const { signals } = this.#options;
+    if (this.#options.isTornDown?.() === true) {
+      // A run that works on what was wished before is to hear of it; later ones only where none is open.
+      const always = !this.#toldTeardown.has(uid);
+      this.#toldTeardown.add(uid);
+      signals.insist({ ...view, networks: [] }, hash, 'podwire is taken out of the cluster', always);
+      return;
+    }
+    this.#toldTeardown.delete(uid);
     // A run that works on these inputs may be one that was refused and waits for something else.
     if (known.outdated.has(uid))
       signals.insist({ ...view, networks }, hash, 'what it was refused for is otherwise now', true);
@@ -163,4 +176,6 @@ export class RelistCheck {
   }
 }
 
-const hasHistory = ({ uid }: PodView, { marks, records }: Known): boolean => marks.has(uid) || records.has(uid);
+/** What a pod's status says that it has is as good as a record: podwire's etcd may have been lost since. */
+const hasHistory = ({ uid, claims }: PodView, { marks, records }: Known): boolean =>
+  marks.has(uid) || records.has(uid) || claims !== undefined;

@@ -1,4 +1,5 @@
 /** The watcher, put together: caches, signals, comparison with etcd, health endpoints. */
+import { randomUUID } from 'node:crypto';
 import { startHealthServer, type HealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient } from '../adapters/kubernetes/client.ts';
@@ -16,6 +17,7 @@ import type { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
 import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
+import { claimedTunnels, claimsNetworks } from '../domain/published-claims.ts';
 import { Definitions } from './definitions.ts';
 import type { MarkReader } from './mark-reader.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
@@ -25,7 +27,9 @@ import { PodSignals } from './pod-signals.ts';
 import { openReflectStore } from '../adapters/etcd/reflect-store.ts';
 import { TemporalReach, watchReasons } from './readiness.ts';
 import { Reflection } from './reflection.ts';
+import { Rebuild, type StoreAccess } from './rebuild.ts';
 import { RelistCheck } from './relist-check.ts';
+import { TemporalLoss } from './temporal-loss.ts';
 
 export interface Watcher {
   /** Where health and metrics are served. */
@@ -38,6 +42,7 @@ export interface Watcher {
 export async function startWatcher(
   config: WatcherConfig,
   marks: MarkReader,
+  store: StoreAccess,
   log: Logger,
   credentials: RotatingCredentials,
 ): Promise<Watcher> {
@@ -116,14 +121,29 @@ export async function startWatcher(
     timings,
   });
   const changes = new PodChanges(inputs, signals, () => pods.views(), stop.signal);
-  const check = new RelistCheck({
+  const check: RelistCheck = new RelistCheck({
     marks,
     inputs,
     signals,
     views: () => pods.views(),
     cached: (uid) => pods.get(uid),
     getPod: (namespace, name) => getPod(kube, keys, namespace, name),
+    isTornDown: () => rebuild.isTornDown,
     log,
+  });
+  const loss = new TemporalLoss({
+    identity: temporal.identity,
+    onLost: () => {
+      check.request();
+      reflection?.resyncAll("Temporal's database is another one");
+    },
+    log,
+  });
+  const rebuild: Rebuild = new Rebuild({
+    ...{ store, marks, inputs, check, log },
+    views: () => pods.views(),
+    isListed: () => pods.state().synced,
+    newId: randomUUID,
   });
 
   // Without what they refer to, every pod would seem to ask for something else.
@@ -179,6 +199,8 @@ export async function startWatcher(
     notReady: () => notReady(),
   });
   reach.start();
+  rebuild.start();
+  loss.start();
   configMaps.start();
   definitions.start();
   reflection?.start();
@@ -188,7 +210,15 @@ export async function startWatcher(
     stop: async () => {
       stop.abort();
       reach.stop();
-      await Promise.all([configMaps.stop(), definitions.stop(), pods.stop(), check.stop(), reflection?.stop()]);
+      loss.stop();
+      await Promise.all([
+        configMaps.stop(),
+        definitions.stop(),
+        pods.stop(),
+        rebuild.stop(),
+        check.stop(),
+        reflection?.stop(),
+      ]);
       reflectStore?.close();
       await signals.stop();
       await Promise.all([health.stop(), temporal.close()]);
@@ -204,6 +234,7 @@ function forCache(view: PodView | undefined): PodView | undefined {
   return {
     ...view,
     resourceVersion: undefined,
+    ...(claimsNetworks(publishedStatus) ? { claims: { tunnels: claimedTunnels(publishedStatus) } } : {}),
     publishedStatus: npwgStatus === undefined ? undefined : publishedStatus,
   };
 }

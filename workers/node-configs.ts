@@ -28,6 +28,11 @@ export class NodeConfigsPublisher {
     this.#deps = deps;
   }
 
+  /** Makes the next `publish` write again. */
+  forget(): void {
+    this.#published = undefined;
+  }
+
   /** Writes only what has changed. @throws PodwireError EtcdUnavailable, TemporalUnavailable, or the file system's error */
   async publish(): Promise<void> {
     const { store, node, dir, log } = this.#deps;

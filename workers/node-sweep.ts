@@ -9,7 +9,6 @@ import { createCniLeftovers } from '../adapters/cni/leftovers.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { ensureSweepSchedule } from '../adapters/temporal/sweeps.ts';
 import { networkKey } from '../domain/network-selection.ts';
-import { untilDone } from './node-loops.ts';
 
 export function createNodeSweep(deps: CniDeps, observer: SweepObserver, log: Logger): SweepNodeActivities {
   const leftovers = createCniLeftovers();
@@ -19,13 +18,32 @@ export function createNodeSweep(deps: CniDeps, observer: SweepObserver, log: Log
   return createSweepNodeActivities({ ...deps, leftovers, gc, observer, memory: new SweepMemory() });
 }
 
-/** Returns at once; the schedule is made when Temporal answers, and a first sweep is started with it. */
-export function scheduleSweeps(
-  client: Client,
-  node: string,
-  intervalMs: number,
-  log: Logger,
-  signal: AbortSignal,
-): void {
-  void untilDone('sweep schedule', log, signal, () => ensureSweepSchedule(client, node, intervalMs));
+export interface SweepScheduleParts {
+  readonly client: Client;
+  readonly node: string;
+  readonly intervalMs: number;
+  /** Which database Temporal has. */
+  readonly identity: () => Promise<string>;
+  /** While podwire is to be out of the cluster there is no schedule. */
+  readonly isTornDown: () => boolean;
+}
+
+/** Keeps the node's schedule as it is to be: also in a Temporal that lost its database, and not while podwire is to be out of the cluster. */
+export class SweepSchedule {
+  readonly #parts: SweepScheduleParts;
+  #made: string | undefined;
+
+  constructor(parts: SweepScheduleParts) {
+    this.#parts = parts;
+  }
+
+  /** Makes it, and starts a first sweep with it, unless that was done. @throws PodwireError `TemporalUnavailable` */
+  async look(): Promise<void> {
+    const { client, node, intervalMs, identity, isTornDown } = this.#parts;
+    const interval = isTornDown() ? 0 : intervalMs;
+    const wished = `${await identity()} ${interval}`;
+    if (wished === this.#made) return;
+    await ensureSweepSchedule(client, node, interval);
+    this.#made = wished;
+  }
 }

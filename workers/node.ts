@@ -23,6 +23,7 @@ import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { createNodeStore } from '../adapters/etcd/node-store.ts';
 import { allowSysctls, READ_ONLY_SYSCTLS } from '../adapters/host/allow-sysctls.ts';
+import { readStoreState } from '../adapters/etcd/store-state.ts';
 import { readBootId } from '../adapters/host/boot-id.ts';
 import { createFailpoints } from '../adapters/host/failpoints.ts';
 import { claimNameSoon } from '../adapters/host/single-instance.ts';
@@ -47,15 +48,20 @@ import { everyInterval } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { resyncNetworks } from './node-resync.ts';
-import { createNodeSweep, scheduleSweeps } from './node-sweep.ts';
+import { createNodeSweep, SweepSchedule } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
 import { StartUp, workerReasons } from './start-up.ts';
+import { StoreWatch } from './store-watch.ts';
 
 const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
 const CONFIGS_INTERVAL_MS = 5_000;
+/** A key of a few is read; a thousand nodes are two hundred reads a second. */
+const STORE_INTERVAL_MS = 5_000;
+/** Whether Temporal's database is still the same one. */
+const SCHEDULE_INTERVAL_MS = 20_000;
 const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
@@ -113,8 +119,10 @@ async function serve(config: NodeConfig): Promise<void> {
   });
   log.info({ health: health.address }, 'starting');
   const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false, credentials });
+  const putNodeRecord = (): Promise<void> =>
+    deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
   const ready = await startUp.until("this node's records in etcd", async () => {
-    await deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
+    await putNodeRecord();
     await clearTombstones(deps, log, signal);
   });
   const configs = new NodeConfigsPublisher({
@@ -124,7 +132,17 @@ async function serve(config: NodeConfig): Promise<void> {
     dir: config.cniConfDir,
     log,
   });
+  const store = new StoreWatch({
+    ...{ deps, log },
+    state: () => readStoreState(etcd),
+    publish: async () => {
+      await putNodeRecord();
+      watch.reload();
+      configs.forget();
+    },
+  });
   const loops = [
+    everyInterval('store', STORE_INTERVAL_MS, log, signal, () => store.look(signal)),
     everyInterval('configurations', CONFIGS_INTERVAL_MS, log, signal, () => configs.publish()),
     everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),
     everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, async () => {
@@ -133,7 +151,12 @@ async function serve(config: NodeConfig): Promise<void> {
     }),
   ];
   const connection = await connecting;
-  if (ready && connection !== undefined) scheduleSweeps(temporal.client, config.node, config.sweepMs, log, signal);
+  if (ready && connection !== undefined) {
+    const { client, identity } = temporal;
+    const isTornDown = (): boolean => store.isTornDown;
+    const schedule = new SweepSchedule({ client, identity, isTornDown, node: config.node, intervalMs: config.sweepMs });
+    loops.push(everyInterval('sweep schedule', SCHEDULE_INTERVAL_MS, log, signal, () => schedule.look()));
+  }
   if (ready && connection !== undefined) {
     const worker = await createWorker(config, connection, deps, metrics, log);
     connection.keepFresh([worker]);

@@ -4,5 +4,5 @@ import type { StepFailure } from '../domain/records.ts';
 
 export function controlState({ code }: StepFailure): ProvisioningState {
   if (code === 'ApiUnavailable') return 'ApiUnavailable';
-  return code === 'EtcdUnavailable' || code === 'TimedOut' ? 'EtcdUnavailable' : 'Stuck';
+  return ['EtcdUnavailable', 'StoreRebuilding', 'TimedOut'].includes(code) ? 'EtcdUnavailable' : 'Stuck';
 }

@@ -3,11 +3,13 @@ import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/ag
 import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
 import { configProblems } from '../../domain/cni/definition-check.ts';
 import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
-import type { FailureCode } from '../../domain/failures.ts';
+import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import { lastGoodOf, tunnelsLeft } from '../../domain/last-good.ts';
 import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
 import { isExecPlace } from '../../domain/place.ts';
+import type { PodView } from '../../domain/pod-view.ts';
+import { claimsTunnel } from '../../domain/published-claims.ts';
 import type { IntentOutcome } from '../../domain/ports/record-store.ts';
 import {
   EXEC_NETNS,
@@ -71,7 +73,7 @@ async function intentFrom(
   const resolved = await withNodeConfig(deps, input.node, selection);
   if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };
   const record = intentRecord({ input, sandbox, vtep, selection: resolved.selection, previous });
-  const result = await write(deps, record, previous);
+  const result = await write(deps, record, previous, isClaimedBy(desired.pod, record));
   return result.kind === 'recorded' ? { ...result, ...awaitedOf(resolved) } : result;
 }
 
@@ -79,14 +81,18 @@ async function write(
   deps: ObserveDeps,
   record: AttachmentRecord,
   previous: Stored<AttachmentRecord> | undefined,
+  isClaimed: boolean,
 ): Promise<IntentResult> {
   if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
     return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
   }
   if (previous !== undefined && previous.value.phase === 'removing')
     return { kind: 'stale', reason: 'the interface is being removed' };
-  return intentResult(record, await deps.records.recordIntent(record, previous));
+  return intentResult(record, await deps.records.recordIntent(record, previous, isClaimed));
 }
+
+const isClaimedBy = ({ publishedStatus }: PodView, record: AttachmentRecord): boolean =>
+  record.kind === 'vxlan' && claimsTunnel(publishedStatus, record);
 
 /** What works is not given up because a file of the node went away: it is made anew with the text that it was made with. */
 function repairAsItWas(
@@ -147,6 +153,11 @@ function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentR
       return { kind: 'recorded', generation: record.generation, modRevision: outcome.stored.modRevision };
     case 'raced':
       return { kind: 'stale', reason: 'the record was written by somebody else' };
+    case 'rebuilding':
+      throw new PodwireError(
+        'StoreRebuilding',
+        `podwire's etcd was begun anew, and what was attached before is still being written back; ${askedFor(record)} is attached after that`,
+      );
     case 'vni-taken':
       return {
         kind: 'refused',

@@ -48,20 +48,21 @@ export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<O
 }
 
 function observationOf(deps: LookDeps, desired: Desired | undefined, node: string, recorded: PodRecords): Observation {
-  const { attachments: known, refusals } = recorded;
+  const { attachments: known, refusals, tornDown } = recorded;
   const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
-  const keep = desired?.parsed.keep ?? [];
+  // Whoever takes podwire out of the cluster wants every network gone, whatever the pod's annotation says.
+  const keep = tornDown ? [] : (desired?.parsed.keep ?? []);
   return {
     presence: presenceOf(desired, isExecPlace(node)),
     node,
     inputsHash: desired?.inputsHash ?? '',
     sandboxId: sandboxOf(desired, node, recorded),
-    wished: desired === undefined ? [] : wishes(deps, desired, known, refusals),
+    wished: desired === undefined || tornDown ? [] : wishes(deps, desired, known, refusals),
     known: known.map((stored) => summary(deps, stored, agent)),
     keep,
     keepAll: keep.includes(keepAll('openvnf')),
-    ...gateOf(desired, deps.settings.agents.gateOnRefusal),
-    problems: desired?.parsed.problems.length ?? 0,
+    ...(tornDown ? {} : gateOf(desired, deps.settings.agents.gateOnRefusal)),
+    problems: tornDown ? 0 : (desired?.parsed.problems.length ?? 0),
   };
 }
 

@@ -66,6 +66,8 @@ interface Basis {
   /** Also those that are decided anew each time. */
   readonly refusals: readonly Refusal[];
   readonly failures: readonly FailureRecord[];
+  /** podwire is to be out of the cluster: the status ends with the last attachment. */
+  readonly tornDown: boolean;
 }
 
 async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
@@ -83,6 +85,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
     wishes,
     refusals: [...current, ...conflictsOf(wishes)],
     failures: recorded.failures,
+    tornDown: recorded.tornDown,
   };
 }
 
@@ -156,15 +159,19 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
 async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
-  { input, desired, failures, refusals, waiting, earlier }: Facts,
+  { input, desired, failures, refusals, waiting, earlier, tornDown }: Facts,
 ): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
   const { pod, parsed } = desired;
-  const status = besideForeign(networkStatus(ordered, failures, refusals, parsed.problems, waiting), parsed.foreign);
+  const status = tornDown
+    ? networkStatus(ordered, failures, [], [])
+    : besideForeign(networkStatus(ordered, failures, refusals, parsed.problems, waiting), parsed.foreign);
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
   const npwg = mergedNpwgStatus(pod.npwgStatus, [...publishedLinks(pod.publishedStatus), ...earlier], ordered);
   const changed = {
-    ...(untouched || text === pod.publishedStatus ? {} : { [STATUS_ANNOTATION]: text }),
+    ...(untouched || text === pod.publishedStatus
+      ? {}
+      : { [STATUS_ANNOTATION]: tornDown && status.length === 0 ? null : text }),
     ...(npwg === undefined ? {} : { [NPWG_STATUS_ANNOTATION]: npwg }),
   };
   if (Object.keys(changed).length === 0) return 'unchanged';

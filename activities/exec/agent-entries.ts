@@ -17,6 +17,7 @@ import {
   changeTo,
   isEmpty,
   membershipOf,
+  onlyAdding,
   readForwarding,
   wishedForwarding,
   write,
@@ -28,7 +29,7 @@ import { deviceKey, vxlanOnly } from '../node/vxlan-records.ts';
 import { within } from '../node/within.ts';
 
 export interface AgentEntriesParts {
-  readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments' | 'readAttachment'>;
+  readonly store: Pick<NodeStore, 'readMembers' | 'listNodeAttachments' | 'readAttachment'>;
   readonly kernel: ForwardingKernel;
   readonly door: Pick<SandboxDoor, 'enterIfThere'>;
   readonly onBehind: (record: VxlanAttachmentRecord, failure: unknown) => void;
@@ -146,9 +147,11 @@ export class AgentEntries {
     const present = await readForwarding(kernel, netns, link);
     if (present === undefined) return NOTHING;
     // One reading each: nothing is remembered that a ticket could order.
-    const wished = wishedForwarding(record, membershipOf(0, await store.listMembers(network)));
+    const membership = membershipOf(0, await store.readMembers(network));
+    const wished = wishedForwarding(record, membership);
     // Of a device that somebody else made nobody knows here what podwire wished there before: nothing is removed.
-    const change = { netns, link, ...changeTo(wished, present, adopted ? [] : undefined) };
+    const difference = changeTo(wished, present, adopted ? [] : undefined);
+    const change = { netns, link, ...(membership.isWhole ? difference : onlyAdding(difference)) };
     if (isEmpty(change)) return NOTHING;
     const [outcome] = await write(kernel, [change]);
     if (outcome?.status === 'rejected') throw outcome.reason;

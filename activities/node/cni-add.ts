@@ -6,7 +6,7 @@ import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
-import { begun, callOf, del, journalEntry, type Begun } from './cni-attachment.ts';
+import { begun, callOf, del, journalEntry, madeLink, type Begun } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
@@ -135,23 +135,13 @@ async function finish(
   link: LinkView,
   netns: IdentifiedNetns,
 ): Promise<LinkResult> {
-  const addresses = link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr);
-  const ignored = ignoredArgs(record.cni.capabilityArgs, { mac: link.mac, addresses });
+  const made = madeLink(deps, record.interfaceName, text, link);
+  const ignored = ignoredArgs(record.cni.capabilityArgs, made);
   // What was made is undone by the run, as with everything that would fail again.
   if (ignored !== undefined) throw capabilityIgnored(record, ignored);
   await preferDefaultRoutes(deps, record, netns);
   await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
-  const { dns, gateways } = deps.plugins.facts(text, record.interfaceName);
-  return {
-    ifindex: link.ifindex,
-    mac: link.mac,
-    mtu: link.mtu,
-    addresses,
-    adopted: false,
-    before: 'absent',
-    ...(dns === undefined ? {} : { dns }),
-    ...(gateways.length === 0 ? {} : { gateways }),
-  };
+  return made;
 }
 
 /** In Kaloom's dialect the network's name gives that of the interface, and kactus makes it when it makes the pod. */

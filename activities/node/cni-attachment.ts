@@ -1,9 +1,10 @@
 /** What the CNI activities share: the plugins' view of a record, and the node's memory of what was begun. */
 import { podArgs } from '../../domain/cni/cni-args.ts';
 import { PodwireError } from '../../domain/failures.ts';
+import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall } from '../../domain/ports/cni-plugins.ts';
-import { RECORD_VERSION, type CniAttachmentRecord } from '../../domain/records.ts';
+import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
 import type { CniDeps } from './deps.ts';
 
 /** `unreadable`: something was begun, and nobody knows what. `lost`: of what is recorded as attached the journal says nothing. */
@@ -30,6 +31,12 @@ export const journalEntry = (record: CniAttachmentRecord, call: CniCall): CniJou
   generation: record.generation,
   bootId: record.bootId,
   call,
+  basis: {
+    network: record.network,
+    dialect: record.dialect,
+    cni: record.cni,
+    definitionUid: record.definitionUid,
+  },
 });
 
 /** What was begun for an attachment. What was attached before is ours to delete, also when the journal was lost. */
@@ -59,4 +66,24 @@ export async function del(
   // The entry may have been about the ADD that comes after that DEL.
   if (earlier === 'unreadable' && record.madeWith !== undefined)
     await plugins.del(callOf(record, netnsPath), undefined, signal);
+}
+
+/** What an ADD made: the interface as the kernel has it, and what only its plugins know. @param text as they printed it */
+export function madeLink(
+  { plugins }: Pick<CniDeps, 'plugins'>,
+  interfaceName: string,
+  text: string,
+  link: LinkView,
+): LinkResult {
+  const { dns, gateways } = plugins.facts(text, interfaceName);
+  return {
+    ifindex: link.ifindex,
+    mac: link.mac,
+    mtu: link.mtu,
+    addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
+    adopted: false,
+    before: 'absent',
+    ...(dns === undefined ? {} : { dns }),
+    ...(gateways.length === 0 ? {} : { gateways }),
+  };
 }

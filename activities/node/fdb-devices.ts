@@ -248,7 +248,8 @@ export class FdbDevices {
   #isDone(key: string, device: Device, wished: Wished, ticket: number): boolean {
     if (device.ticket > ticket) return true;
     if (device.known === undefined || !isEmpty(changeOf(device, wished, device.known))) return false;
-    this.#devices.set(key, { ...asWished(device, wished), ticket });
+    // A device that may have more than that is compared with the kernel as soon as more is known.
+    this.#devices.set(key, wished.isWhole ? { ...asWished(device, wished), ticket } : { ...device, ticket });
     return true;
   }
 
@@ -288,7 +289,12 @@ export class FdbDevices {
     }
     const { fdb, neighbours } = change;
     const known = device.adopted ? adoptedNow(present, wished, change) : wished;
-    this.#devices.set(key, { adopted: device.adopted, ticket, known, ours: wished.forgetForwarding() });
+    this.#devices.set(
+      key,
+      wished.isWhole
+        ? { adopted: device.adopted, ticket, known, ours: wished.forgetForwarding() }
+        : { ...device, ticket, known: undefined },
+    );
     return {
       status: 'fulfilled',
       value: {

@@ -3,7 +3,8 @@
  * They are looked at in one sweep and removed in a later one.
  */
 import { fdbDifference, strangersIn } from '../../domain/fdb.ts';
-import type { Member, VxlanAttachmentRecord } from '../../domain/records.ts';
+import type { MembersRead } from '../../domain/ports/node-store.ts';
+import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { NodeDeps } from './deps.ts';
 import type { Written } from './fdb-devices.ts';
 import { membershipOf, wishedForwarding } from './forwarding.ts';
@@ -13,9 +14,10 @@ import { openRecorded } from './sandbox-netns.ts';
 export async function strangersOf(
   { kernel }: Pick<NodeDeps, 'kernel'>,
   record: VxlanAttachmentRecord,
-  members: readonly Member[],
+  members: MembersRead,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  if (!members.isWhole) return [];
   const netns = await openRecorded({ kernel }, record, signal);
   try {
     const present = await kernel.readFdb(netns, record.interfaceName);
@@ -36,7 +38,8 @@ export function removeStrangers(
     const netns = await openRecorded({ kernel }, record, signal);
     try {
       const link = record.interfaceName;
-      const members = await store.listMembers(record.network);
+      const members = await store.readMembers(record.network);
+      if (!members.isWhole) return { written: 0, removed: 0 };
       const present = await kernel.readFdb(netns, link);
       const wished = wishedForwarding(record, membershipOf(0, members));
       const unwished = present === undefined ? [] : fdbDifference(present, wished.fdb).remove;

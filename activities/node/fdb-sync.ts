@@ -20,7 +20,7 @@ import { deviceKey, vxlanOnly } from './vxlan-records.ts';
 
 interface FdbSyncParts extends FdbDevicesParts {
   readonly node: string;
-  readonly store: Pick<NodeStore, 'listMembers' | 'listNodeAttachments'>;
+  readonly store: Pick<NodeStore, 'readMembers' | 'listNodeAttachments'>;
 }
 
 /** Devices that are locked, open and written together: bounds the open descriptors, and how long an attach waits for a device. */
@@ -113,7 +113,7 @@ export class FdbSync {
 
   async #members(network: NetworkRef): Promise<Membership> {
     const ticket = ++this.#ticket;
-    return membershipOf(ticket, await this.#parts.store.listMembers(network));
+    return membershipOf(ticket, await this.#parts.store.readMembers(network));
   }
 
   async #read(network: NetworkRef): Promise<Reading> {

@@ -16,6 +16,7 @@ import {
   type NeighbourChange,
 } from '../../domain/neighbours.ts';
 import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { MembersRead } from '../../domain/ports/node-store.ts';
 import type { Member, VxlanAttachmentRecord } from '../../domain/records.ts';
 
 export interface Forwarding {
@@ -29,6 +30,8 @@ export interface Membership {
   readonly ticket: number;
   readonly members: readonly Member[];
   readonly entryOf: EntryOf;
+  /** False: members may be missing, so that nothing is removed on account of it. */
+  readonly isWhole: boolean;
   /** What led to it from earlier readings, by their tickets: computed once for all devices. */
   readonly changes: Map<number, MembershipChange | undefined>;
 }
@@ -46,7 +49,7 @@ export interface ForwardingChange {
 export type ForwardingKernel = Pick<NetnsKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
 
 /** A network's devices ask for the same entries: equal ones are one object, with all that is remembered of it. */
-export function membershipOf(ticket: number, members: readonly Member[]): Membership {
+export function membershipOf(ticket: number, { members, isWhole }: MembersRead): Membership {
   const entries = new Map<string, FdbEntry>();
   const entryOf: EntryOf = (mac, destination) => {
     const key = `${mac} ${destination}`;
@@ -56,7 +59,7 @@ export function membershipOf(ticket: number, members: readonly Member[]): Member
     entries.set(key, entry);
     return entry;
   };
-  return { ticket, members, entryOf, changes: new Map() };
+  return { ticket, members, entryOf, isWhole, changes: new Map() };
 }
 
 export function deviceWish({ vtep, podUid, link }: VxlanAttachmentRecord): DeviceWish {
@@ -126,6 +129,15 @@ export function changeTo(
     neighbours: neighbourDifference(present.neighbours, wished.neighbours),
   };
 }
+
+/** Of a change, what takes nothing away: for a membership that may lack members. */
+export const onlyAdding = ({
+  fdb,
+  neighbours,
+}: Pick<ForwardingChange, 'fdb' | 'neighbours'>): Pick<ForwardingChange, 'fdb' | 'neighbours'> => ({
+  fdb: { add: fdb.add, remove: [] },
+  neighbours: { set: neighbours.set, remove: [] },
+});
 
 export const isEmpty = ({ fdb, neighbours }: Pick<ForwardingChange, 'fdb' | 'neighbours'>): boolean =>
   fdb.add.length + fdb.remove.length + neighbours.set.length + neighbours.remove.length === 0;

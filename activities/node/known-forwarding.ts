@@ -5,6 +5,7 @@ import {
   changeTo,
   deviceWish,
   forwardingFor,
+  onlyAdding,
   type DeviceWish,
   type Forwarding,
   type ForwardingChange,
@@ -23,6 +24,11 @@ export class Wished {
   constructor(record: VxlanAttachmentRecord, membership: Membership) {
     this.#wish = deviceWish(record);
     this.#membership = membership;
+  }
+
+  /** Whether what is not among it may be removed. */
+  get isWhole(): boolean {
+    return this.#membership.isWhole;
   }
 
   /** All of it; made when it is asked for. */
@@ -62,8 +68,10 @@ export interface Device {
 }
 
 /** What leads from what a device has to what is wished. */
-export const changeOf = (device: Device, wished: Wished, present: Forwarding | Wished): ReturnType<Wished['from']> =>
-  wished.from(present, device.adopted ? (device.ours?.forwarding.fdb ?? []) : undefined);
+export function changeOf(device: Device, wished: Wished, present: Forwarding | Wished): ReturnType<Wished['from']> {
+  const change = wished.from(present, device.adopted ? (device.ours?.forwarding.fdb ?? []) : undefined);
+  return wished.isWhole ? change : onlyAdding(change);
+}
 
 /** A device that has what is wished now. */
 export function asWished(device: Device, wished: Wished): Device {

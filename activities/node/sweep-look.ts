@@ -3,9 +3,10 @@ import { PodwireError } from '../../domain/failures.ts';
 import { execPlace } from '../../domain/place.ts';
 import type { CniLeftovers } from '../../domain/ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
+import type { MembersRead } from '../../domain/ports/node-store.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import type { AttachmentRecord, CniAttachmentRecord, Member, SandboxRecord, Stored } from '../../domain/records.ts';
+import type { AttachmentRecord, CniAttachmentRecord, SandboxRecord, Stored } from '../../domain/records.ts';
 import {
   checkKey,
   classify,
@@ -122,6 +123,8 @@ async function snapshotOf(
     deps.store.listTombstones(node),
     deps.store.listNodeAttachments(execPlace(node)),
   ]);
+  // After the records: what they lack was lacking before the store was whole, or it is not whole.
+  const isWhole = await deps.store.isWhole();
   // Links that the exec backend made in pods of this node are its own to look after.
   const othersPods = new Set(byExec.map(({ value }) => value.podUid));
   const sandboxes = seen.filter(({ pod }) => !othersPods.has(pod.uid));
@@ -139,7 +142,7 @@ async function snapshotOf(
   const strangers = await strangersOnLinks(deps, records, sandboxes, signal);
   const snapshot = {
     ...{ node, bootId, journal: entries, unreadable, reservations, cacheFiles, sandboxes, records, tombstones },
-    ...{ runtime, checks, strangers, temporaryName },
+    ...{ runtime, checks, strangers, isWhole, temporaryName },
   };
   return { snapshot, unsure };
 }
@@ -183,11 +186,11 @@ async function strangersOnLinks(
       value.kind === 'vxlan' && value.phase === 'attached' && ownerOf(link?.alias)?.podUid === value.podUid;
     return isOurs && ownerOf(link?.alias)?.adopted === true ? [value] : [];
   });
-  const members = new Map<string, Promise<readonly Member[]>>();
+  const members = new Map<string, Promise<MembersRead>>();
   const found = new Map<string, Strangers>();
   await eachWithLimit(adopted, AT_ONCE, async (record) => {
     const network = networkKey(record.network);
-    const reading = members.get(network) ?? deps.store.listMembers(record.network);
+    const reading = members.get(network) ?? deps.store.readMembers(record.network);
     members.set(network, reading);
     const addresses = await strangersOf(deps, record, await reading, signal);
     const { sandboxId, interfaceName } = record;

@@ -1,6 +1,6 @@
 /** What a pod asks of CNI plugins, as it is kept in etcd and in the node's journal. */
 import { z } from 'zod';
-import type { CniCapabilityArgs, JsonObject } from '../../domain/cni/attachment.ts';
+import type { CniAttachmentSpec, CniCapabilityArgs, JsonObject } from '../../domain/cni/attachment.ts';
 
 export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), z.json());
 
@@ -27,4 +27,13 @@ export const capabilityArgsSchema: z.ZodType<CniCapabilityArgs> = z.strictObject
     )
     .exactOptional(),
   deviceID: z.string().exactOptional(),
+});
+
+export const cniSpecSchema: z.ZodType<CniAttachmentSpec> = z.object({
+  kind: z.literal('cni'),
+  interfaceName: z.string(),
+  capabilityArgs: capabilityArgsSchema,
+  args: z.array(z.tuple([z.string(), z.string()])),
+  configArgs: jsonObjectSchema.exactOptional(),
+  defaultRoute: z.array(z.string()),
 });

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { isCniInterfaceName } from '../../domain/cni/interface-name.ts';
 import type { CniJournal, CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import { capabilityArgsSchema, jsonObjectSchema } from './attachment-schemas.ts';
+import { capabilityArgsSchema, cniSpecSchema, jsonObjectSchema } from './attachment-schemas.ts';
 import { printable } from './printable.ts';
 
 /** No underscore: it separates the id from the interface name. */
@@ -35,6 +35,14 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     args: z.array(z.tuple([z.string(), z.string()])),
     configArgs: jsonObjectSchema.exactOptional(),
   }),
+  basis: z
+    .object({
+      network: z.object({ scope: z.string(), name: z.string() }),
+      dialect: z.enum(['npwg', 'kaloom']),
+      cni: cniSpecSchema,
+      definitionUid: z.string(),
+    })
+    .exactOptional(),
   resultText: z.string().exactOptional(),
   failure: z.string().exactOptional(),
 });

@@ -1,10 +1,10 @@
 /** `NodeStore` on etcd. */
 import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
-import type { AttachmentRecord, FailureRecord, Stored } from '../../domain/records.ts';
+import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
-import { podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
+import { podNodeKeyOf, podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
 import {
   cniResultSchema,
   failureSchema,
@@ -32,13 +32,30 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     readCniResult: (id) => read(keys.cniResultKey(id), (entry) => parseEntry(cniResultSchema, entry)),
     putCniResult: (id, result) => put(keys.cniResultKey(id), result),
     listFailures: (podUids) => listFailures(etcd, podUids),
-    listMembers: (network) => {
+    readMembers: async (network) => {
       const prefix = keys.membersPrefix(network);
-      return list(prefix, (entry) => ({
+      const [entries = [], whole = []] = await etcd.read([{ prefix }, { key: keys.wholeKey() }]);
+      const members = entries.map((entry) => ({
         ...parseEntry(memberSchema, entry),
         podUid: podUidBelow(prefix, entry),
       }));
+      return { members, isWhole: whole.length > 0 };
     },
+    isWhole: async () => (await etcd.get(keys.wholeKey())) !== undefined,
+    restoreAttachment: async (record, result) => {
+      const key = keys.attachmentKey(record);
+      const { applied } = await etcd.transact(
+        [{ key, is: 'absent' }],
+        [
+          putOperation(key, record),
+          putOperation(keys.cniResultKey(record), result),
+          { put: podNodeKeyOf(record), value: '' },
+        ],
+      );
+      return applied;
+    },
+    isRestored: async (node) => (await etcd.get(keys.restoredKey(node))) !== undefined,
+    putRestored: (node) => put(keys.restoredKey(node), { v: RECORD_VERSION }),
     readMesh: (network) => readMesh(etcd, network),
     caughtUp: (network, node, write) => caughtUp(etcd, network, node, write),
     readMark: (podUid) => read(keys.markKey(podUid), (entry) => parseEntry(markSchema, entry)),

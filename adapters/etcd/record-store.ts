@@ -15,7 +15,7 @@ import {
   type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
-import type { Etcd, Operation } from './client.ts';
+import type { Condition, Etcd, Operation } from './client.ts';
 import { readMesh } from './mesh-records.ts';
 import { readPod, readPodUnmarked } from './pod-records.ts';
 import {
@@ -54,7 +54,10 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       await etcd.transact([{ key, is: 'unchanged', modRevision }], [{ remove: key }]);
     },
 
-    recordIntent: (record, previous) => recordIntent(etcd, record, previous),
+    recordIntent: (record, previous, isClaimed = false) =>
+      record.kind === 'cni'
+        ? recordPlainIntent(etcd, record, previous)
+        : recordIntent(etcd, record, previous, isClaimed),
     takeBackIntent: (stored) => takeBackIntent(etcd, stored),
     recordResult: (stored, result, member) => recordResult(etcd, stored, result, member),
     beginRemoval: (stored) => beginRemoval(etcd, stored),
@@ -110,10 +113,10 @@ async function removeAll(etcd: Etcd, prefix: string): Promise<void> {
 
 async function recordIntent(
   etcd: Etcd,
-  record: AttachmentRecord,
-  previous?: Stored<AttachmentRecord>,
+  record: VxlanAttachmentRecord,
+  previous: Stored<AttachmentRecord> | undefined,
+  isClaimed: boolean,
 ): Promise<IntentOutcome> {
-  if (record.kind === 'cni') return recordPlainIntent(etcd, record, previous);
   const { network, link, podUid } = record;
   const key = keys.attachmentKey(record);
   const vniKey = keys.vniKey(link.dstPort, link.vni);
@@ -130,8 +133,11 @@ async function recordIntent(
   if (network.scope !== 'cluster' && foreign !== undefined) return { kind: 'vni-fixed', inUse: foreign.value };
 
   const value = JSON.stringify(record);
+  const isKnown = reservation === undefined && !isClaimed ? IDS_KNOWN : [];
   const { applied, revision } = await etcd.transact(
     [
+      NOT_TORN_DOWN,
+      ...isKnown,
       previous === undefined ? { key, is: 'absent' } : unchanged(previous),
       reservation === undefined ? { key: vniKey, is: 'absent' } : { key: vniKey, is: 'equal', value: owner },
     ],
@@ -143,7 +149,18 @@ async function recordIntent(
       { put: podNodeKeyOf(record), value: '' },
     ],
   );
-  return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
+  return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : whyNot(etcd, isKnown);
+}
+
+/** Whose a free VNI is, is not known before all that had one have written it back. */
+const IDS_KNOWN: readonly Condition[] = [{ key: keys.idsKnownKey(), is: 'present' }];
+
+const NOT_TORN_DOWN: Condition = { key: keys.teardownKey(), is: 'absent' };
+
+/** Of a transaction that was not applied. */
+async function whyNot(etcd: Etcd, isKnown: readonly Condition[]): Promise<IntentOutcome> {
+  for (const { key } of isKnown) if ((await etcd.get(key)) === undefined) return { kind: 'rebuilding' };
+  return { kind: 'raced' };
 }
 
 async function takeBackIntent(
@@ -181,11 +198,13 @@ async function recordPlainIntent(
   previous?: Stored<AttachmentRecord>,
 ): Promise<IntentOutcome> {
   const key = keys.attachmentKey(record);
+  // What the node has begun before the store was lost is written back first: its ADD is not made again.
+  const isKnown: Condition[] = previous === undefined ? [{ key: keys.restoredKey(record.node), is: 'present' }] : [];
   const { applied, revision } = await etcd.transact(
-    [previous === undefined ? { key, is: 'absent' } : unchanged(previous)],
+    [NOT_TORN_DOWN, ...isKnown, previous === undefined ? { key, is: 'absent' } : unchanged(previous)],
     [putOperation(key, record), { put: podNodeKeyOf(record), value: '' }],
   );
-  return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : { kind: 'raced' };
+  return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : whyNot(etcd, isKnown);
 }
 
 async function recordResult(

@@ -1,6 +1,5 @@
 /** What podwire's records must look like when they are read back; anything else is refused with the key and the field. */
 import { z } from 'zod';
-import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
 import type { NodeConfigsRecord } from '../../domain/cni/node-configs.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type {
@@ -14,7 +13,7 @@ import type {
   RefusalRecord,
   SandboxRecord,
 } from '../../domain/records.ts';
-import { capabilityArgsSchema, jsonObjectSchema } from '../cni/attachment-schemas.ts';
+import { cniSpecSchema } from '../cni/attachment-schemas.ts';
 import type { Entry } from './client.ts';
 
 /** Readers accept the last two record versions; there has been one so far. */
@@ -83,19 +82,10 @@ const vxlanAttachment = z
   })
   .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
 
-const cniSpec: z.ZodType<CniAttachmentSpec> = z.object({
-  kind: z.literal('cni'),
-  interfaceName: z.string(),
-  capabilityArgs: capabilityArgsSchema,
-  args: z.array(z.tuple([z.string(), z.string()])),
-  configArgs: jsonObjectSchema.exactOptional(),
-  defaultRoute: z.array(z.string()),
-});
-
 const cniBasis = {
   network,
   dialect: z.enum(['npwg', 'kaloom']),
-  cni: cniSpec,
+  cni: cniSpecSchema,
   configText: z.string(),
 };
 

@@ -21,6 +21,11 @@ export interface TemporalClient {
   readonly namespace: string;
   /** One cheap call with a limit of 2 s. @throws PodwireError `TemporalUnavailable` */
   readonly probe: () => Promise<void>;
+  /**
+   * What tells this namespace in this database from one of the same name in another: a server that lost its database has another one.
+   * @throws PodwireError `TemporalUnavailable`
+   */
+  readonly identity: () => Promise<string>;
   close(): Promise<void>;
 }
 
@@ -57,17 +62,24 @@ export function connectClient(options: TemporalOptions, credentials: CredentialS
   // As an option it would be refused beside `credentials`, and would turn on TLS where it was turned off.
   if (options.apiKey !== undefined || options.apiKeyFile !== undefined)
     connection.setApiKey(() => options.apiKey ?? source.current.secret ?? '');
+  const describe = async () => {
+    try {
+      return await connection.withDeadline(Date.now() + PROBE_DEADLINE_MS, () =>
+        connection.workflowService.describeNamespace({ namespace: options.namespace }),
+      );
+    } catch (cause) {
+      throw temporalUnavailable(`reach Temporal namespace ${options.namespace} at ${options.address}`, cause);
+    }
+  };
   return {
     client: new Client({ connection, namespace: options.namespace }),
     namespace: options.namespace,
     probe: async () => {
-      try {
-        await connection.withDeadline(Date.now() + PROBE_DEADLINE_MS, () =>
-          connection.workflowService.describeNamespace({ namespace: options.namespace }),
-        );
-      } catch (cause) {
-        throw temporalUnavailable(`reach Temporal namespace ${options.namespace} at ${options.address}`, cause);
-      }
+      await describe();
+    },
+    identity: async () => {
+      const { namespaceInfo } = await describe();
+      return namespaceInfo?.id ?? '';
     },
     close: () => connection.close(),
   };

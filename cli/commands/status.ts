@@ -47,6 +47,7 @@ export function register(program: Command): void {
 async function status(target: string | undefined, options: StatusOptions, command: Command): Promise<void> {
   const settings = settingsOf(command, table);
   const { namespace, name } = target === undefined ? {} : namespaceOrPod(target);
+  process.stderr.write(await withEtcd(settings, storeText).catch(unreadable));
   await withTemporal(settings, async (client) => {
     const { findOpenRuns } = await import('../pod-runs.ts');
     const runs = await findOpenRuns(client, { namespace, name, state: options.state });
@@ -55,6 +56,24 @@ async function status(target: string | undefined, options: StatusOptions, comman
     for (const run of runs) process.stdout.write(await laneText(client, run));
     process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, client, { namespace, name })));
   });
+}
+
+/** What is out of the ordinary for all pods; empty: nothing is. */
+async function storeText(etcd: Etcd): Promise<string> {
+  const { readStoreState } = await import('../../adapters/etcd/store-state.ts');
+  const { teardown, isWhole, incarnation } = await readStoreState(etcd);
+  if (teardown !== undefined) {
+    return `podwire is taken out of the cluster since ${teardown.since}: nothing is attached (podwire teardown --undo takes that back)\n`;
+  }
+  if (isWhole) return '';
+  const since = incarnation === undefined ? '' : ` since ${incarnation.since}`;
+  return `podwire's etcd is new${since}: what is attached is still being recorded; nothing is removed meanwhile, and new VXLAN ids wait\n`;
+}
+
+/** The runs are worth seeing all the same. */
+function unreadable(error: unknown): string {
+  if (error instanceof PodwireError) return `podwire: ${error.message}\n`;
+  throw error;
 }
 
 function noneText(target: string | undefined, state: ProvisioningState | undefined): string {

@@ -29,7 +29,7 @@ export interface Cluster {
    */
   readonly publishStatus: (
     pod: PodIdentity,
-    annotations: Readonly<Record<string, string>>,
+    annotations: Readonly<Record<string, string | null>>,
     asRead?: string,
   ) => Promise<'patched' | 'gone' | 'conflict'>;
   /** Creates an event on the pod; one of the same key exists already: nothing happens. */

@@ -2,7 +2,11 @@
  * What this node's worker has begun with CNI plugins: written before a plugin runs, removed after its DEL. It survives a killed worker
  * and a lost etcd, and it is how a retry knows that DEL must come first.
  */
+import type { CniAttachmentRecord } from '../records.ts';
 import type { CniCall } from './cni-plugins.ts';
+
+/** Of an attachment's record, what does not follow from the call. */
+export type JournalBasis = Pick<CniAttachmentRecord, 'network' | 'dialect' | 'cni' | 'definitionUid'>;
 
 export interface CniJournalEntry {
   readonly v: number;
@@ -10,6 +14,8 @@ export interface CniJournalEntry {
   readonly generation: number;
   readonly bootId: string;
   readonly call: CniCall;
+  /** What the pod asked for, so that the attachment's record can be written again. Absent in entries of the first release. */
+  readonly basis?: JournalBasis;
   /** ADD's result, once it succeeded. */
   readonly resultText?: string;
   /** Why ADD failed, when its DEL failed too: that cause is what people have to know. */

@@ -3,6 +3,7 @@ import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
 import type {
   AttachmentRecord,
+  CniAttachmentRecord,
   CniResultRecord,
   ConvergedMark,
   FailureRecord,
@@ -13,6 +14,12 @@ import type {
   Stored,
 } from '../records.ts';
 import type { WaitingPod } from './record-store.ts';
+
+export interface MembersRead {
+  readonly members: readonly Member[];
+  /** False: there may be more, so that nothing may be removed because it is not among them. */
+  readonly isWhole: boolean;
+}
 
 export interface AttachmentId {
   readonly node: string;
@@ -30,7 +37,16 @@ export interface NodeStore {
   putCniResult(id: AttachmentId, result: CniResultRecord): Promise<void>;
   /** Why steps of these pods' attachments keep failing, and what of them differs for good. */
   listFailures(podUids: readonly string[]): Promise<readonly (FailureRecord & { readonly podUid: string })[]>;
-  listMembers(network: NetworkRef): Promise<readonly Member[]>;
+  /** Who is in a network, and whether that is all of them, read in one moment. */
+  readMembers(network: NetworkRef): Promise<MembersRead>;
+  /** False while what was attached before the store was lost is still being written back: a missing record says nothing then. */
+  isWhole(): Promise<boolean>;
+  /** Writes an attachment back with what its ADD printed, if nothing is recorded of it. False: something is. */
+  restoreAttachment(record: CniAttachmentRecord, result: CniResultRecord): Promise<boolean>;
+  /** Whether this life of the store has what this node's journal says. */
+  isRestored(node: string): Promise<boolean>;
+  /** Says that this node's journal has been written back. */
+  putRestored(node: string): Promise<void>;
   readMesh(network: NetworkRef): Promise<Stored<MeshRecord> | undefined>;
   /**
    * Takes a node that has caught up out of those that are behind.

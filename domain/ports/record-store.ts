@@ -20,6 +20,8 @@ export type IntentOutcome =
   | { readonly kind: 'recorded'; readonly stored: Stored<AttachmentRecord> }
   /** Somebody wrote the record in between; read again. */
   | { readonly kind: 'raced' }
+  /** The store was begun anew, and it is not known yet who has what this one asks for. */
+  | { readonly kind: 'rebuilding' }
   | { readonly kind: 'vni-taken'; /** `<port>/<vni>` */ readonly tunnel: string; readonly owner: string }
   | { readonly kind: 'vni-fixed'; readonly inUse: string };
 
@@ -30,6 +32,8 @@ export interface PodRecords {
   readonly refusals: readonly RecordedRefusal[];
   /** Why steps keep failing. */
   readonly failures: readonly FailureRecord[];
+  /** podwire is to be out of the cluster: no pod wishes for anything. */
+  readonly tornDown: boolean;
 }
 
 /** A pod that was refused for what is otherwise by now. */
@@ -59,8 +63,13 @@ export interface RecordStore {
 
   /**
    * Writes an intent, reserving its VNI, in one transaction. `previous` is the record it replaces; without one the key must be absent.
+   * @param isClaimed the pod is known to have had this tunnel: it need not wait until the store is whole again
    */
-  readonly recordIntent: (record: AttachmentRecord, previous?: Stored<AttachmentRecord>) => Promise<IntentOutcome>;
+  readonly recordIntent: (
+    record: AttachmentRecord,
+    previous?: Stored<AttachmentRecord>,
+    isClaimed?: boolean,
+  ) => Promise<IntentOutcome>;
   /**
    * The intent of what was attached before an edit, with a new generation; it stays in the mesh. What the edit reserved stays reserved
    * until the result is recorded. undefined: changed by somebody else, or there is nothing to go back to.

@@ -37,6 +37,8 @@ export interface NodeSnapshot {
   readonly checks: ReadonlyMap<string, string>;
   /** Of adopted links, by `checkKey`. */
   readonly strangers: ReadonlyMap<string, Strangers>;
+  /** False: records may be missing that are about to be written back, so that nothing is left over for want of one. */
+  readonly isWhole: boolean;
   /** Name under which a pod's interface is made. */
   readonly temporaryName: (podUid: string, interfaceName: string) => string;
 }
@@ -53,8 +55,7 @@ export const checkKey = (sandboxId: string, interfaceName: string): string => `$
 /** What can be acted on comes first. */
 export function classify(snapshot: NodeSnapshot): Finding[] {
   return [
-    ...orphanLinks(snapshot),
-    ...orphanJournal(snapshot),
+    ...(snapshot.isWhole ? [...orphanLinks(snapshot), ...orphanJournal(snapshot)] : []),
     ...strangers(snapshot),
     ...drifted(snapshot),
     ...unattended(snapshot),

@@ -1,6 +1,7 @@
 /** A real etcd and a client of it for one test file or suite. */
 import { after, before } from 'node:test';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
+import { makeWhole } from './whole-store.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
 
 /** Registers set-up and tear-down; `etcd` is there before the first test, and in every `before` that is registered later. */
@@ -10,6 +11,7 @@ export function etcdForTests(): { readonly etcd: Etcd } {
   before(async () => {
     server = await startEtcd();
     etcd = createEtcd({ endpoints: [server.endpoint], timeoutMs: 5_000 });
+    await makeWhole(etcd);
   });
   after(async () => {
     etcd?.close();

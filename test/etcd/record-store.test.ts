@@ -1,4 +1,4 @@
-/** The records' transactions on a real etcd, and on the in-memory one that the workflow tests use: both must behave the same. */
+/** The records' transactions on a real etcd, and on the in-memory one of the workflow tests: both must behave the same. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createEtcd, type Condition, type Etcd, type Operation } from '../../adapters/etcd/client.ts';
@@ -14,6 +14,7 @@ import {
 } from '../../domain/records.ts';
 import { promised, untilAsked } from '../workflows/limits.ts';
 import { MemoryEtcd } from '../workflows/memory-etcd.ts';
+import { makeWhole } from './whole-store.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
 import { intent, memberOf, RESULT, MARK } from './some-records.ts';
 
@@ -77,8 +78,8 @@ for (const [name, etcdOf] of [
   describe(`records in ${name}`, () => {
     let etcd: Etcd;
     let store: RecordStore;
-    before(() => {
-      etcd = etcdOf();
+    before(async () => {
+      await makeWhole((etcd = etcdOf()));
       store = createRecordStore(etcd);
     });
 

@@ -24,6 +24,8 @@ export class FakeStore implements NodeStore {
   readonly cniResults = new Map<string, CniResultRecord>();
   members: (Member & { network: string })[] = [];
   membershipReads = 0;
+  /** False: as after the store was lost. */
+  whole = true;
   #revision = 0;
 
   put<R extends AttachmentRecord>(record: R): Stored<R> {
@@ -50,10 +52,20 @@ export class FakeStore implements NodeStore {
   putCniResult: NodeStore['putCniResult'] = async (id, result) => {
     this.cniResults.set(keyOf(id), result);
   };
-  listMembers: NodeStore['listMembers'] = async (network) => {
+  readMembers: NodeStore['readMembers'] = async (network) => {
     this.membershipReads += 1;
-    return this.members.filter((member) => member.network === networkKey(network));
+    const members = this.members.filter((member) => member.network === networkKey(network));
+    return { members, isWhole: this.whole };
   };
+  isWhole: NodeStore['isWhole'] = async () => this.whole;
+  restoreAttachment: NodeStore['restoreAttachment'] = async (record, result) => {
+    if (this.attachments.has(keyOf(record))) return false;
+    this.put(record);
+    this.cniResults.set(keyOf(record), result);
+    return true;
+  };
+  isRestored: NodeStore['isRestored'] = async () => true;
+  putRestored: NodeStore['putRestored'] = async () => undefined;
   listFailures: NodeStore['listFailures'] = async () => [];
   readMesh: NodeStore['readMesh'] = async () => undefined;
   caughtUp: NodeStore['caughtUp'] = async () => undefined;

@@ -13,6 +13,9 @@ import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import { readWatcherConfig } from '../../config/watcher.ts';
 import { kubectl, openLab, type Lab } from '../../deploy/lab/lab.ts';
 import { podWorkflowId } from '../../domain/messages.ts';
+import { MemoryEtcd } from '../workflows/memory-etcd.ts';
+import { makeWhole } from '../etcd/whole-store.ts';
+import { etcdStoreAccess } from '../../watcher/etcd-store-access.ts';
 import { startWatcher, type Watcher } from '../../watcher/watcher.ts';
 import { until } from './until.ts';
 
@@ -54,10 +57,13 @@ async function start(): Promise<Watcher> {
     ],
     {},
   );
+  const memory = new MemoryEtcd();
+  await makeWhole(memory);
   const none = async () => new Map<string, never>();
   const watcher = await startWatcher(
     config,
     { listMarks: none, listPodsWithRecords: none, listOutdatedRefusals: async () => new Set<string>() },
+    etcdStoreAccess(memory),
     createLogger('watcher', 'silent'),
     credentials,
   );

@@ -24,6 +24,7 @@ import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fake
 import { connectWorker, type WorkerConnection } from '../../workers/native-connection.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { ControlFaults } from './control-faults.ts';
+import { makeWhole } from '../etcd/whole-store.ts';
 import { startDevServer } from './dev-server.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { MemoryEtcd } from './memory-etcd.ts';
@@ -90,6 +91,7 @@ export async function startHarness(
   );
   const { temporal, connection } = await reach(server.address);
   const etcd = new MemoryEtcd();
+  await makeWhole(etcd);
   const records = createRecordStore(etcd);
   const cluster = new FakeCluster();
   const nodes = new ScriptedNodes(records);

@@ -6,12 +6,14 @@ import { eachOnce, podsInEtcd } from '../../../cli/known-pods.ts';
 import { markKey } from '../../../domain/keys.ts';
 import { RECORD_VERSION } from '../../../domain/records.ts';
 import { intent } from '../../etcd/some-records.ts';
+import { makeWhole } from '../../etcd/whole-store.ts';
 import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 
 const shop = { namespace: 'shop', name: 'web-0' };
 
 test('a pod is known by its mark, its refusal or its attachment, each UID once, with the node where a mark says it', async () => {
   const etcd = new MemoryEtcd();
+  await makeWhole(etcd);
   const store = createRecordStore(etcd);
   const mark = { v: RECORD_VERSION, inputsHash: 'x', outcome: 'refused' as const, sandboxId: 's', interfaces: [] };
   const refusal = {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { changeSince, forwardingFor, isEmpty, membershipOf } from '../../../activities/node/forwarding.ts';
+import {
+  changeSince,
+  forwardingFor,
+  isEmpty,
+  membershipOf,
+  type Membership,
+} from '../../../activities/node/forwarding.ts';
 import { fdbKey, type FdbChange, type FdbEntry } from '../../../domain/fdb.ts';
 import { membershipChange } from '../../../domain/membership-change.ts';
 import type { Neighbour } from '../../../domain/neighbours.ts';
@@ -40,6 +46,9 @@ const device = fc.record({
   flood: fc.boolean(),
 });
 
+const whole = (ticket: number, all: readonly Member[]): Membership =>
+  membershipOf(ticket, { members: all, isWhole: true });
+
 const changed = (present: readonly FdbEntry[], { add, remove }: FdbChange): string[] => {
   const removed = new Set(remove.map(fdbKey));
   return [...present.map(fdbKey).filter((key) => !removed.has(key)), ...add.map(fdbKey)].sort();
@@ -50,7 +59,7 @@ test('what came and went leads to the same entries and neighbours as a look at a
   let short = 0;
   fc.assert(
     fc.property(members, members, device, (was, is, wish) => {
-      const [before, after] = [membershipOf(1, was), membershipOf(2, is)];
+      const [before, after] = [whole(1, was), whole(2, is)];
       const change = changeSince(before, after, wish);
       if (change === undefined) return;
       short += 1;
@@ -68,7 +77,7 @@ test('what came and went leads to the same entries and neighbours as a look at a
 
 test('a member that comes to many is all there is to write', () => {
   const many = Array.from({ length: 50 }, (_, n) => memberAt(n));
-  const [before, after] = [membershipOf(1, many), membershipOf(2, [...many, memberAt(50)])];
+  const [before, after] = [whole(1, many), whole(2, [...many, memberAt(50)])];
   const change = changeSince(before, after, { podUid: '3', vtep: '10.2.0.3', peers: [], flood: true });
   assert.deepEqual(change?.fdb, { add: [{ mac: '00:00:00:00:00:00', destination: '10.2.0.50' }], remove: [] });
   const own = changeSince(before, after, { podUid: '50', vtep: '10.2.0.50', peers: [], flood: true });

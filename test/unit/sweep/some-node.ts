@@ -96,6 +96,7 @@ export const snapshot = (change: Partial<NodeSnapshot> = {}): NodeSnapshot => ({
   runtime: new Map([[SANDBOX, 'ready']]),
   checks: new Map(),
   strangers: new Map(),
+  isWhole: true,
   temporaryName: (_uid, name) => `pw-${name}`,
   ...change,
 });

@@ -15,7 +15,10 @@ function someNode() {
   const netns = { close: async () => undefined };
   const fdb = new FdbSync({
     node: 'n1',
-    store: { listMembers: async () => state.members, listNodeAttachments: async () => [stored(record)] },
+    store: {
+      readMembers: async () => ({ members: state.members, isWhole: true }),
+      listNodeAttachments: async () => [stored(record)],
+    },
     open: async () => netns,
     kernel: {
       observe: async () => ({ links: [greenLink()], routes: [] }),
