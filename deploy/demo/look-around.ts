@@ -1,7 +1,7 @@
 /** Where a person looks next: addresses and commands that can be typed as they stand. */
+import { forwardService } from '../lab/forward-service.ts';
 import { DEFAULT_NAME } from '../lab/layout.ts';
 import { SYSTEM_NAMESPACE } from '../lab/installed.ts';
-import { forwardService } from '../lab/forward-service.ts';
 import type { Lab } from '../lab/lab.ts';
 
 /** Opens the evaluation's Temporal to the host's loopback, and says what can be done now. */

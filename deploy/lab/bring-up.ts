@@ -48,7 +48,7 @@ interface Site {
 }
 
 /** Brings a lab up. See `labUp`. */
-export async function bringUp(name: string, nodes: number, progress: Progress, stores: boolean): Promise<LabState> {
+export async function bringUp(name: string, nodes: number, stores: boolean, progress: Progress): Promise<LabState> {
   const lab = labLayout(name);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
     throw new Error(`nodes: ${nodes} is not allowed; 1-${MAX_NODES}`);
@@ -66,7 +66,7 @@ export async function bringUp(name: string, nodes: number, progress: Progress, s
     if (unfit.length > 0) throw new Error(unfit.join('\n'));
     const binaries = await ensureBinaries(progress);
     await ensureCniPlugins(progress);
-    const state = await claim(lab, { nodes, stores }, binaries, progress);
+    const state = await claim(lab, { nodes, stores, binaries }, progress);
     await start({ lab, nodes: nodeLayouts(lab, nodes), state, binaries, progress });
     const up: LabState = { ...state, phase: 'up' };
     writeState(lab, up);
@@ -77,8 +77,7 @@ export async function bringUp(name: string, nodes: number, progress: Progress, s
 /** Writes the state before anything is made, so that a teardown knows the lab. */
 async function claim(
   lab: LabLayout,
-  { nodes, stores }: Pick<LabState, 'nodes' | 'stores'>,
-  binaries: Binaries,
+  { nodes, stores, binaries }: Pick<LabState, 'nodes' | 'stores'> & { binaries: Binaries },
   progress: Progress,
 ): Promise<LabState> {
   let known = readState(lab);
@@ -92,8 +91,9 @@ async function claim(
   }
   const ports = known?.ports ?? (await choosePorts(lab.name));
   // A lab that is up stays open to its users while it is looked over again.
-  const phase = known?.nodes === nodes ? known.phase : 'starting';
-  const state: LabState = { v: 1, name: lab.name, nodes, stores, bootId: bootId(), phase, ports, binaries };
+  const all = stores || known?.stores === true;
+  const phase = known?.nodes === nodes && known.stores === all ? known.phase : 'starting';
+  const state: LabState = { v: 1, name: lab.name, nodes, stores: all, bootId: bootId(), phase, ports, binaries };
   writeState(lab, state);
   return state;
 }
@@ -109,23 +109,19 @@ async function start(site: Site): Promise<void> {
   await Promise.all(nodes.map((node) => makeNode(lab, node)));
 
   progress.stage('control plane and container runtimes', 'kubelets');
-  for (const part of [
-    kubernetesEtcd(lab),
-    ...(state.stores ? [podwireEtcd(lab)] : []),
-    ...forwarders(lab, state.ports),
-  ])
-    await startPart(lab, part);
+  await startPart(lab, kubernetesEtcd(lab));
+  for (const part of forwarders(lab, state.ports)) await startPart(lab, part);
   await startPart(lab, kubeApiserver(lab, site.binaries));
   const runtimes = progress.task(`containerd and images on ${nodes.length} nodes`, () =>
     Promise.all(nodes.map((node) => startRuntime(lab, node, archive))),
   );
+  const api = progress.task('kube-apiserver', () => waitForApi(site));
   const stores = state.stores
     ? [
         progress.task('temporal', () => startTemporal(site)),
-        progress.task('etcd of podwire', () => waitForPodwireEtcd(site)),
+        progress.task('etcd of podwire', () => startPodwireEtcd(site)),
       ]
     : [];
-  const api = progress.task('kube-apiserver', () => waitForApi(site));
   // All are awaited together: one that fails must not leave another's failure unheard.
   await Promise.all([runtimes, api, ...stores]);
 
@@ -195,7 +191,8 @@ async function waitForApi({ lab, state }: Site): Promise<void> {
   await waitForPart(lab, 'kube-apiserver', async () => apiGet(lab, state.ports.apiserver, '/readyz'));
 }
 
-async function waitForPodwireEtcd({ lab, state }: Site): Promise<void> {
+async function startPodwireEtcd({ lab, state }: Site): Promise<void> {
+  await startPart(lab, podwireEtcd(lab));
   await waitForPart(lab, 'podwire-etcd', async () => {
     const answer = await fetch(`http://127.0.0.1:${state.ports.etcd}/health`, { signal: AbortSignal.timeout(2_000) });
     return answer.ok ? true : undefined;

@@ -13,8 +13,8 @@ import { temporalServer } from './temporal.ts';
 export function clusterParts(lab: LabLayout, state: LabState): PartSpec[] {
   const binaries = state.binaries as Binaries;
   return [
-    ...[kubernetesEtcd(lab), kubeApiserver(lab, binaries)],
     ...(state.stores ? [podwireEtcd(lab), temporalServer(lab, binaries)] : []),
+    ...[kubernetesEtcd(lab), kubeApiserver(lab, binaries)],
     ...[kubeControllerManager(lab, binaries), kubeScheduler(lab, binaries)],
     clusterDns(lab, binaries),
     ...nodeLayouts(lab, state.nodes).flatMap((node) => [

@@ -33,6 +33,8 @@ export interface LabNode {
   mountNsPath: string;
   /** The node's root folder as the host sees it; see `pathOnHost`. */
   root: string;
+  /** What /run is on the node. */
+  runFolder: string;
   /** What /var/lib/cni is on the node. */
   cniLibDir: string;
   /** What /opt/cni/bin is on the node: the reference plugins; tests may put others there (see `resetCniPlugins`). */
@@ -69,8 +71,14 @@ export interface Lab {
  * @throws Error with one line per problem of this machine, before anything is changed; or naming the part that did not come
  * up, with the end of its log. A failed or killed `labUp` can be repeated, or undone by `labDown`.
  */
-export async function labUp(o: { name: string; nodes: number; stores?: boolean; progress: Progress }): Promise<Lab> {
-  const state = await bringUp(o.name, o.nodes, o.progress, o.stores ?? true);
+export async function labUp(o: {
+  name: string;
+  nodes: number;
+  /** Whether it has a Temporal and an etcd for podwire beside the cluster (default: yes); a lab that has them keeps them. */
+  stores?: boolean;
+  progress: Progress;
+}): Promise<Lab> {
+  const state = await bringUp(o.name, o.nodes, o.stores ?? true, o.progress);
   return describe(state);
 }
 
@@ -203,6 +211,7 @@ function describeNode(lab: LabLayout, node: NodeLayout): LabNode {
   }
   return {
     ...{ name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, root: `/proc/${holder}/root` },
+    runFolder: node.runFiles,
     ...{ cniLibDir, cniBinDir, cniNetworksDir },
   };
 }

@@ -23,6 +23,8 @@ export interface LabState {
   /** The kernel's boot id: after a reboot nothing of the lab's namespaces and mounts is left. */
   readonly bootId: string;
   readonly phase: 'starting' | 'up';
+  /** Whether it has a Temporal and an etcd for podwire beside the cluster; else they come as pods. */
+  readonly stores: boolean;
   readonly ports: HostPorts;
   readonly binaries: Readonly<Record<string, string>>;
 }
