@@ -53,7 +53,7 @@ export function presentArchive(file: string): ImageArchive | undefined {
 
 /** Writes images of the store into one archive. A crash leaves no half of it under its name. */
 export async function writeArchive(store: ImageStore, names: readonly string[], file: string): Promise<ImageArchive> {
-  const work = mkdtempSync(join(dirname(file), 'archive-'));
+  const work = mkdtempSync(join(dirname(file), 'tmp', 'archive-'));
   try {
     const blobs = join(work, 'layout/blobs/sha256');
     mkdirSync(blobs, { recursive: true });

@@ -1,5 +1,5 @@
 /** Where images are built: buildah with a storage of its own below the cache, so that nothing of this machine's other images is touched. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { binaryCache } from './binaries.ts';
 import { attempt, findProgram, must, SEARCH_PATH, whyFailed } from './commands.ts';
@@ -29,7 +29,7 @@ export class ImageStore {
   /** @throws Error when buildah cannot be installed or does not work with either of its drivers. */
   static async open(progress: Progress): Promise<ImageStore> {
     await ensurePackages(BUILDERS, progress);
-    mkdirSync(join(imageCache(), 'tmp'), { recursive: true });
+    dropLeftovers();
     // Images come from this machine or over TLS from the registries that their names say; nobody signs them.
     writeFileSync(policyFile(), JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
     const [overlay, vfs] = [new ImageStore('overlay'), new ImageStore('vfs')];
@@ -88,6 +88,18 @@ export class ImageStore {
   #words(args: readonly string[]): string[] {
     const place = ['--root', join(imageCache(), this.#driver), '--runroot', join(imageCache(), 'run')];
     return [...place, '--storage-driver', this.#driver, ...args];
+  }
+}
+
+/** Work of builds that were killed. */
+function dropLeftovers(): void {
+  const folder = join(imageCache(), 'tmp');
+  mkdirSync(folder, { recursive: true });
+  for (const entry of readdirSync(folder)) {
+    const path = join(folder, entry);
+    // Whose age cannot be told has just been deleted by another.
+    const at = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - at > 2 * BUILD_TIMEOUT_MS) rmSync(path, { recursive: true, force: true });
   }
 }
 
