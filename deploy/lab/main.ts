@@ -8,7 +8,8 @@ import { kubectlEnv, labDown, labUp, lineProgress, openLab } from './lab.ts';
 import type { Lab, Progress } from './lab.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, labLayout } from './layout.ts';
 import { logFile, logTail, partNames } from './parts.ts';
-import { startPodwire } from './podwire.ts';
+import { installPodwire, provideImages, type Overlay } from './installed.ts';
+import { startPodwire, stopPodwire } from './podwire.ts';
 import { readState } from './state.ts';
 import { addressLines, partLines, statusLines } from './report.ts';
 import { SEARCH_PATH } from './commands.ts';
@@ -22,10 +23,21 @@ const program = new Command('lab')
 
 /** How podwire comes into a lab. */
 const STARTS = {
+  manifests: (lab: Lab, progress: Progress) => install(lab, 'existing', progress),
+  evaluation: (lab: Lab, progress: Progress) => install(lab, 'evaluation', progress),
   host: (lab: Lab, progress: Progress) =>
     progress.task('podwire, as processes of this machine', () => startPodwire(lab)),
   none: async () => undefined,
 } as const satisfies Record<string, (lab: Lab, progress: Progress) => Promise<void>>;
+
+/** As an administrator does it; processes of podwire beside the cluster end. */
+async function install(lab: Lab, overlay: Overlay, progress: Progress): Promise<void> {
+  await stopPodwire(lab);
+  await provideImages(lab, overlay, progress);
+  await progress.task(`kubectl apply -k deploy/overlays/${overlay}`, () =>
+    installPodwire(lab, { overlay, settings: {} }),
+  );
+}
 
 /** A lab's name may stand before or after the subcommand. */
 const nameOf = (o: { name?: string }): string => o.name ?? program.opts<{ name: string }>().name;
@@ -35,9 +47,12 @@ named('up')
   .description('start the lab, or complete one that is partly there')
   .option('--nodes <n>', `number of nodes, 1-5 (default: what the lab has, else ${DEFAULT_NODES})`, Number)
   .addOption(
-    new Option('--podwire <how>', 'what of podwire is started: its processes beside the cluster, or nothing')
+    new Option(
+      '--podwire <how>',
+      "podwire from its manifests, with the lab's Temporal and etcd or with those of the evaluation; as processes of this machine; or none",
+    )
       .choices(Object.keys(STARTS))
-      .default('none'),
+      .default('manifests'),
   )
   .action(async (o: { name?: string; nodes?: number; podwire: keyof typeof STARTS }) => {
     const name = nameOf(o);

@@ -18,8 +18,6 @@ export interface LabState {
   readonly v: 1;
   readonly name: string;
   readonly nodes: number;
-  /** Whether the lab has a Temporal and an etcd for podwire beside the cluster. */
-  readonly stores: boolean;
   /** The kernel's boot id: after a reboot nothing of the lab's namespaces and mounts is left. */
   readonly bootId: string;
   readonly phase: 'starting' | 'up';
