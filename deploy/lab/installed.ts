@@ -58,6 +58,8 @@ export async function provideImages(lab: Lab, overlay: Overlay, progress: Progre
 
 /** Applies an overlay and waits until all of it serves. @throws Error saying which pod does not, and why */
 export async function installPodwire(lab: Lab, wanted: Installation): Promise<void> {
+  // What only the other overlay has would stay.
+  if (installation(lab)?.overlay !== wanted.overlay) await uninstallPodwire(lab);
   writeKustomization(lab, wanted);
   // The CustomResourceDefinitions and the namespace come first in what kustomize prints; a second try is for an API that is slow to know them.
   await waitFor('kubectl apply -k', async () => kubectl(lab, ['apply', '-k', folder(lab)], { timeoutMs: 60_000 }), {

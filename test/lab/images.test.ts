@@ -10,7 +10,7 @@ import type { ImageArchive } from '../../deploy/lab/image-archive.ts';
 import { lineProgress, type Progress } from '../../deploy/lab/progress.ts';
 import { ROOT } from '../../deploy/lab/image-inputs.ts';
 
-const LIMITS = { [CONTROL_PLANE_IMAGE]: 250e6, [NODE_IMAGE]: 300e6 };
+const LIMITS: Readonly<Record<string, number>> = { [CONTROL_PLANE_IMAGE]: 250e6, [NODE_IMAGE]: 300e6 };
 
 interface Config {
   readonly config: { readonly User?: string; readonly Env: string[]; readonly Labels: Record<string, string> };

@@ -13,7 +13,7 @@ export interface RunningPart {
 
 interface PodList {
   items: {
-    metadata: { name: string; labels: Record<string, string> };
+    metadata: { name: string; labels: Record<string, string>; deletionTimestamp?: string };
     spec: { nodeName: string };
     status: { containerStatuses?: { ready: boolean; restartCount: number }[] };
   }[];
@@ -35,8 +35,12 @@ export const whoRunsWhere: Act<readonly RunningPart[]> = {
   },
 };
 
+/** A pod that an update replaces takes its time to end. */
+const alive = (items: PodList['items']): PodList['items'] =>
+  items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+
 const runningParts = ({ items }: PodList): RunningPart[] =>
-  items.map(({ metadata, spec, status }) => ({
+  alive(items).map(({ metadata, spec, status }) => ({
     pod: metadata.name,
     part: metadata.labels['app.kubernetes.io/name'] ?? '',
     node: spec.nodeName,
