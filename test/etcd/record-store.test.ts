@@ -58,8 +58,7 @@ function interrupted(etcd: Etcd, inBetween: () => Promise<unknown>): Etcd {
   let done = false;
   return {
     ...{ get: (key) => etcd.get(key), list: (prefix) => etcd.list(prefix), keys: (prefix) => etcd.keys(prefix) },
-    read: (asks) => etcd.read(asks),
-    removeAndRead: (key, asks) => etcd.removeAndRead(key, asks),
+    ...{ read: (asks) => etcd.read(asks), removeAndRead: (key, asks) => etcd.removeAndRead(key, asks) },
     transact: async (conditions: readonly Condition[], operations: readonly Operation[]) => {
       if (!done) {
         done = true;

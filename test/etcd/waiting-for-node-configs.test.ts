@@ -60,6 +60,7 @@ describe('a pod that waits for a file of its node', () => {
     woken.length = 0;
     rmSync(join(dir, '10-filed.conf'), { force: true });
     publisher = startWorker();
+    await createNodeStore(real.etcd).putRestored(node);
     await publisher.publish();
   });
 

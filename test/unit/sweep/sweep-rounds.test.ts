@@ -29,6 +29,7 @@ function node(o: { view?: NetnsView; failures?: FailureRecord[] } = {}) {
     runtime: { listReady: async () => [{ id: SANDBOX, podUid: POD.uid, ready: true }] },
     kernel: { open: async () => netns, observe: async () => at.view },
     store: {
+      isWhole: async () => true,
       listNodeAttachments: async (place: string) =>
         place === 'n1' ? [stored(cniRecord({ generation: at.generation }), String(at.generation))] : [],
       listTombstones: async () => [],
