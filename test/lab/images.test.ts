@@ -10,7 +10,7 @@ import type { ImageArchive } from '../../deploy/lab/image-archive.ts';
 import { lineProgress, type Progress } from '../../deploy/lab/progress.ts';
 import { ROOT } from '../../deploy/lab/image-inputs.ts';
 
-const LIMITS = { [CONTROL_PLANE_IMAGE]: 250e6, [NODE_IMAGE]: 300e6 };
+const LIMITS: Readonly<Record<string, number>> = { [CONTROL_PLANE_IMAGE]: 250e6, [NODE_IMAGE]: 300e6 };
 
 interface Config {
   readonly config: { readonly User?: string; readonly Env: string[]; readonly Labels: Record<string, string> };
@@ -22,11 +22,7 @@ const configs = new Map<string, Config>();
 const rootOf = (image: string): string => join(folder, image === NODE_IMAGE ? 'node' : 'control-plane');
 
 before(async () => {
-  const { archives } = await ensurePodwireImages(
-    lineProgress((line) => process.stdout.write(`${line}\n`)),
-    // As a lab asks for them, so that both share one archive.
-    { agent: true },
-  );
+  const { archives } = await ensurePodwireImages(lineProgress((line) => process.stdout.write(`${line}\n`)));
   archive = archives[0] ?? assert.fail('no archive');
   folder = mkdtempSync(join(tmpdir(), 'podwire-images-'));
   await must('tar', ['-C', folder, '-xf', archive.file], { timeoutMs: 120_000 });
@@ -142,7 +138,7 @@ describe('the images', () => {
       task: async (title, work) => (said.push(title), work()),
     };
     const started = performance.now();
-    const { archives } = await ensurePodwireImages(spoken, { agent: true });
+    const { archives } = await ensurePodwireImages(spoken);
     assert.deepEqual(archives, [archive]);
     assert.deepEqual(said, []);
     assert.ok(performance.now() - started < 5_000);
