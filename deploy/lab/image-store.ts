@@ -51,7 +51,7 @@ export class ImageStore {
 
   /** Builds one Dockerfile. `extra` are words of `buildah build` before the context. */
   build(tag: string, dockerfile: string, context: string, extra: readonly string[] = []): Promise<string> {
-    const how = ['--isolation', 'chroot', '--layers', '--signature-policy', policyFile(), '--pull-never'];
+    const how = ['--isolation', 'chroot', '--layers', '--force-rm', '--signature-policy', policyFile(), '--pull-never'];
     return this.run(['build', ...how, '--tag', tag, '--file', dockerfile, ...extra, context]);
   }
 

@@ -22,11 +22,7 @@ const configs = new Map<string, Config>();
 const rootOf = (image: string): string => join(folder, image === NODE_IMAGE ? 'node' : 'control-plane');
 
 before(async () => {
-  const { archives } = await ensurePodwireImages(
-    lineProgress((line) => process.stdout.write(`${line}\n`)),
-    // As a lab asks for them, so that both share one archive.
-    { agent: true },
-  );
+  const { archives } = await ensurePodwireImages(lineProgress((line) => process.stdout.write(`${line}\n`)));
   archive = archives[0] ?? assert.fail('no archive');
   folder = mkdtempSync(join(tmpdir(), 'podwire-images-'));
   await must('tar', ['-C', folder, '-xf', archive.file], { timeoutMs: 120_000 });
@@ -142,7 +138,7 @@ describe('the images', () => {
       task: async (title, work) => (said.push(title), work()),
     };
     const started = performance.now();
-    const { archives } = await ensurePodwireImages(spoken, { agent: true });
+    const { archives } = await ensurePodwireImages(spoken);
     assert.deepEqual(archives, [archive]);
     assert.deepEqual(said, []);
     assert.ok(performance.now() - started < 5_000);
