@@ -62,7 +62,7 @@ async function attributesOf(
   if ('refused' in attributes || !make) return { attributes };
   const { missing } = compareSearchAttributes(attributes);
   if (missing.length === 0) return { attributes };
-  const wanted = missing.map(([name, type]) => [name, TYPES.indexOf(type)]);
+  const wanted = missing.map(([name, type]) => [name, TYPES.indexOf(type)] as const);
   try {
     await limited(connection, () =>
       connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(wanted) }),
