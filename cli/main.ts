@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
+import { register as registerDoctor } from './commands/doctor.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerInspect } from './commands/inspect.ts';
 import { register as registerKsr } from './commands/ksr.ts';
@@ -26,6 +27,7 @@ const program = new Command('podwire')
 
 program.hook('preAction', (_program, command) => loadFileOf(command));
 
+registerDoctor(program);
 registerLint(program);
 registerInspect(program);
 registerList(program);

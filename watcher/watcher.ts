@@ -20,6 +20,9 @@ import type { PodView } from '../domain/pod-view.ts';
 import { claimedTunnels, claimsNetworks } from '../domain/published-claims.ts';
 import { Definitions } from './definitions.ts';
 import type { MarkReader } from './mark-reader.ts';
+import { definitionKinds, watcherRights } from '../domain/start-checks/rights.ts';
+import { etcdSource, kubernetesSource, temporalSource } from '../workers/check-sources.ts';
+import { StartChecks } from '../workers/start-checks.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
 import { PodChanges } from './pod-changes.ts';
 import { PodInputsReader } from './pod-inputs.ts';
@@ -182,6 +185,20 @@ export async function startWatcher(
     timings,
   });
 
+  const checks = new StartChecks(
+    [
+      temporalSource(config.temporal, temporal),
+      etcdSource(config.etcd),
+      kubernetesSource(
+        kube,
+        config,
+        watcherRights(config.dialect, config.reflect !== undefined),
+        definitionKinds(config.dialect),
+      ),
+    ],
+    log,
+    stop.signal,
+  );
   const notReady = (): string[] => [
     ...watchReasons(
       `ConfigMap ${config.dialect.configMapNamespace}/${config.dialect.configMapName}`,
@@ -192,12 +209,15 @@ export async function startWatcher(
     ...watchReasons('pods', pods.state(), config.stallMs),
     ...reach.reasons(),
     ...(reflection?.notReady() ?? []),
+    ...checks.reasons(),
   ];
   const health: HealthServer = await startHealthServer({
     bindAddress: config.bindAddress,
     metrics: metrics.registry,
     notReady: () => notReady(),
+    checks: () => checks.checks(),
   });
+  checks.start();
   reach.start();
   rebuild.start();
   loss.start();

@@ -23,7 +23,9 @@ import { KSR_LOGGERS } from '../domain/ksr/log-levels.ts';
 import { REFLECT_QUEUE, REFLECT_SOURCES } from '../domain/reflection/messages.ts';
 import { Reflection } from '../watcher/reflection.ts';
 import { TemporalReach, watchReasons } from '../watcher/readiness.ts';
+import { ksrRights } from '../domain/start-checks/rights.ts';
 import { buildInfo } from './build-info.ts';
+import { etcdSource, kubernetesSource, temporalSource } from './check-sources.ts';
 import { healthRegistry, statsRegistry } from './ksr-metrics.ts';
 import { LOGGER_OF, partStates, type Observed } from './ksr-parts.ts';
 import { startStatisticsWriter } from './ksr-statistics.ts';
@@ -31,6 +33,7 @@ import { watchLog } from './ksr-watch-log.ts';
 import { workUntilStopped } from './ksr-worker.ts';
 import { loggedActivities } from './logged-activities.ts';
 import { createReflectionWorker } from './reflection.ts';
+import { StartChecks } from './start-checks.ts';
 import { installRuntime } from './runtime.ts';
 
 const STALL_MS = 60_000;
@@ -90,8 +93,17 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   exposeExpiry(metrics, credentials);
+  const checks = new StartChecks(
+    [
+      temporalSource(config.temporal, temporal, { make: true }),
+      etcdSource(reflect.etcd, { setting: 'etcd.conf: endpoints' }),
+      kubernetesSource(kube, { kubeconfig: config.kubeconfig, setting: 'KUBE_CONFIG' }, ksrRights()),
+    ],
+    log,
+    stopped.signal,
+  );
   const routes = ksrRoutes({
-    ...{ loggers, parts, metrics },
+    ...{ loggers, parts, metrics, checks: () => checks.checks(), startReasons: () => checks.reasons() },
     status: (current) => status.status(current, now()),
     stats: statsRegistry(reflect.settings.label, writer.ledger),
     health: healthRegistry(reflect.settings.label, build, parts),
@@ -114,6 +126,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
     codec: createReflectCodec(reflect.settings.encoding),
     onFailed: (error) => loggers.logger('ksr-metrics').debug({ err: error }, 'statistics not written'),
   });
+  checks.start();
   reach.start();
   reflection.start();
   try {

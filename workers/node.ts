@@ -44,6 +44,7 @@ import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { RECORD_VERSION } from '../domain/records.ts';
 import type { WorkerConnection } from './native-connection.ts';
+import { etcdSource, nodeHostSource, temporalSource } from './check-sources.ts';
 import { everyInterval } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
@@ -52,6 +53,7 @@ import { createNodeSweep, SweepSchedule } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
+import { StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
 import { StoreWatch } from './store-watch.ts';
 
@@ -111,12 +113,23 @@ async function serve(config: NodeConfig): Promise<void> {
 
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
+  const checks = new StartChecks(
+    [
+      temporalSource(config.temporal, temporal, { node: config.node }),
+      etcdSource(config.etcd),
+      nodeHostSource(config, cri, launcher.run),
+    ],
+    log,
+    signal,
+  );
   // Before anything is waited for: a worker that waits is alive, and says what it waits for.
   const health = await startHealthServer({
     bindAddress: config.bindAddress,
     metrics: metrics.registry,
-    notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems()],
+    notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems(), ...checks.reasons()],
+    checks: () => checks.checks(),
   });
+  checks.start();
   log.info({ health: health.address }, 'starting');
   const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false, credentials });
   const putNodeRecord = (): Promise<void> =>

@@ -30,10 +30,13 @@ import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
+import { definitionKinds, orchestratorRights } from '../domain/start-checks/rights.ts';
+import { etcdSource, kubernetesSource, temporalSource } from './check-sources.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { loggedActivities } from './logged-activities.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
 import { createReflectionWorker } from './reflection.ts';
+import { StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
 import { installRuntime } from './runtime.ts';
 import { workflowCode, writeStacksAsBefore } from './workflow-code.ts';
@@ -89,13 +92,24 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const registry = new Registry();
   exposeExpiry(registry, credentials);
   const startUp = new StartUp(log, stopped.signal);
+  const checks = new StartChecks(
+    [
+      temporalSource(config.temporal, temporal, { make: true }),
+      etcdSource(config.etcd),
+      kubernetesSource(kube, config, orchestratorRights(config.dialect), definitionKinds(config.dialect)),
+    ],
+    log,
+    stopped.signal,
+  );
   const workers: Worker[] = [];
   // Before anything is waited for: a process that waits is alive, and says what it waits for.
   const health = await startHealthServer({
     bindAddress: config.bindAddress,
     metrics: registry,
-    notReady: () => [...startUp.reasons(), ...workerReasons(workers)],
+    notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...checks.reasons()],
+    checks: () => checks.checks(),
   });
+  checks.start();
   const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true, credentials });
   if (connection === undefined) return;
   const worker = await Worker.create({

@@ -3,6 +3,8 @@ import type { Registry } from 'prom-client';
 import { isAlive, overallState, type AgentStatus, type PartState } from '../../domain/ksr/agent-status.ts';
 import { ksrLevel } from '../../domain/ksr/log-levels.ts';
 import type { LoggerRegistry } from '../log/logger-registry.ts';
+import type { Check } from '../../domain/start-checks/check.ts';
+import { readiness } from './health-server.ts';
 import { text, type Route } from './routes.ts';
 import type { Answer } from './web-server.ts';
 
@@ -16,6 +18,10 @@ export interface KsrRest {
   readonly health: Registry;
   /** The process's own figures. */
   readonly metrics: Registry;
+  /** What was looked for at the start. */
+  readonly checks: () => readonly Check[];
+  /** Why the start is not over yet. */
+  readonly startReasons: () => readonly string[];
   /** Told after a level was set. */
   readonly onLevel: (logger: string, level: string) => void;
 }
@@ -28,6 +34,9 @@ export function ksrRoutes(rest: KsrRest): Route[] {
   return [
     get(/^\/liveness$/, () => probe(rest, isAlive)),
     get(/^\/readiness$/, () => probe(rest, (parts) => overallState(parts) === 'ok')),
+    // As every part of podwire has them, for `podwire doctor`; KSR had none.
+    get(/^\/healthz$/, () => text(200, 'ok\n')),
+    get(/^\/readyz$/, () => readiness(reasonsOf(rest), rest.checks())),
     get(/^\/stats$/, () => prometheus(rest.stats)),
     get(/^\/health$/, () => prometheus(rest.health)),
     get(/^\/metrics$/, () => prometheus(rest.metrics)),
@@ -40,6 +49,11 @@ function probe(rest: KsrRest, isGood: (parts: readonly PartState[]) => boolean):
   const parts = rest.parts();
   return text(isGood(parts) ? 200 : 500, JSON.stringify(rest.status(parts)));
 }
+
+const reasonsOf = ({ parts, startReasons }: KsrRest): string[] => [
+  ...parts().flatMap(({ name, state, error }) => (state === 'ok' ? [] : [`${name}: ${error ?? state}`])),
+  ...startReasons(),
+];
 
 async function prometheus(registry: Registry): Promise<Answer> {
   return { status: 200, type: registry.contentType, body: await registry.metrics() };

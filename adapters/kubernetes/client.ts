@@ -33,6 +33,8 @@ export interface KubeAnswer {
   readonly body: unknown;
   /** From the Retry-After header, whole seconds only. */
   readonly retryAfterMs: number | undefined;
+  /** The server's clock, from the Date header, in milliseconds since the epoch (whole seconds). */
+  readonly serverTimeMs?: number;
 }
 
 export interface KubeClient {
@@ -180,11 +182,13 @@ async function readAnswer(response: IncomingMessage): Promise<KubeAnswer> {
   const text = Buffer.concat(chunks).toString('utf8');
   const status = response.statusCode ?? 0;
   const retryAfterMs = retryAfter(response);
+  const serverTimeMs = Date.parse(response.headers.date ?? '');
+  const about = { status, retryAfterMs, ...(Number.isNaN(serverTimeMs) ? {} : { serverTimeMs }) };
   try {
-    return { status, body: JSON.parse(text) as unknown, retryAfterMs };
+    return { ...about, body: JSON.parse(text) as unknown };
   } catch (error) {
     // Proxies answer errors in plain text; a success without JSON is a cut or wrong answer.
-    if (status >= 300) return { status, body: undefined, retryAfterMs };
+    if (status >= 300) return { ...about, body: undefined };
     throw error;
   }
 }

@@ -18,3 +18,6 @@ export function loadConfig(path: string | undefined): KubeConfig {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Address of the API server that a kubeconfig names, for people. @throws as `loadConfig` */
+export const serverOf = (path: string | undefined): string => loadConfig(path).getCurrentCluster()?.server ?? 'unknown';

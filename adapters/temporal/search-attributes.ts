@@ -1,6 +1,7 @@
 /** The search attributes of podwire's runs, in the Temporal namespace that it uses: looked for, and made where that is allowed. */
 import { PodwireError } from '../../domain/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
+import { createAttributesCommand } from '../../domain/search-attributes.ts';
 import type { TemporalClient } from './connection.ts';
 
 const DEADLINE_MS = 3_000;
@@ -71,8 +72,8 @@ export async function missingSearchAttributes(to: TemporalClient): Promise<Name[
   }
 }
 
-/** The command line that a person types, of Temporal's own tool. */
-export function commandFor(namespace: string, names: readonly Name[]): string {
-  const attributes = names.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTES[name]}`).join(' ');
-  return `temporal operator search-attribute create --namespace ${namespace} ${attributes}`;
-}
+const commandFor = (namespace: string, names: readonly Name[]): string =>
+  createAttributesCommand(
+    { namespace },
+    names.map((name) => [name, SEARCH_ATTRIBUTES[name]]),
+  );

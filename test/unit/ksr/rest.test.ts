@@ -34,6 +34,8 @@ async function serve(options: Partial<WebServerOptions> = {}): Promise<WebServer
     health: new Registry(),
     metrics: new Registry(),
     onLevel: () => undefined,
+    checks: () => [],
+    startReasons: () => [],
   });
   return await startWebServer({ bindAddress: '127.0.0.1:0', handle: (request) => route(routes, request), ...options });
 }

@@ -1,0 +1,96 @@
+/**
+ * The checks of a process at its start: all at once, each with a limit, repeated with a back-off until none fails, and now and then
+ * afterwards, so that `podwire doctor` sees how things are. What fails after the start is shown and keeps nobody from being ready: the
+ * process's own reasons say what does not work then.
+ */
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../adapters/log/logger.ts';
+import { blockOf, failures, reasonOf, sameFindings, waiting, type Check } from '../domain/start-checks/check.ts';
+
+export interface CheckSource {
+  /** For a source that has not answered: `temporal`. */
+  readonly name: string;
+  readonly ask: () => Promise<readonly Check[]>;
+}
+
+const LIMIT_MS = 2_000;
+const PAUSE_MS = { first: 500, longest: 10_000, afterwards: 60_000 };
+
+interface Asked {
+  readonly source: CheckSource;
+  checks: readonly Check[];
+  /** Whether it ever did without an error. */
+  passed: boolean;
+}
+
+export class StartChecks {
+  readonly #asked: readonly Asked[];
+  readonly #log: Logger;
+  readonly #signal: AbortSignal;
+  #told: readonly Check[] = [];
+
+  /** @param signal ends everything */
+  constructor(sources: readonly CheckSource[], log: Logger, signal: AbortSignal) {
+    // One listener for each question that is open.
+    setMaxListeners(0, signal);
+    this.#asked = sources.map((source) => ({ source, checks: [waiting(source.name)], passed: false }));
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  start(): void {
+    for (const asked of this.#asked) void this.#repeat(asked);
+  }
+
+  /** Results of the last round. */
+  checks(): readonly Check[] {
+    return this.#asked.flatMap(({ checks }) => checks);
+  }
+
+  /** Why the start is not over yet; empty for ever once every source has passed. */
+  reasons(): string[] {
+    return this.#asked.filter(({ passed }) => !passed).flatMap(({ checks }) => failures(checks).map(reasonOf));
+  }
+
+  async #repeat(asked: Asked): Promise<void> {
+    for (let pause = PAUSE_MS.first; !this.#signal.aborted; pause = Math.min(pause * 2, PAUSE_MS.longest)) {
+      const checks = await this.#ask(asked.source);
+      if (this.#signal.aborted) return;
+      asked.checks = checks;
+      if (failures(checks).length === 0) asked.passed = true;
+      this.#tell();
+      const ms = asked.passed ? PAUSE_MS.afterwards : pause;
+      await sleep(ms * (0.75 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
+    }
+  }
+
+  async #ask(source: CheckSource): Promise<readonly Check[]> {
+    const limit = new AbortController();
+    const failed = (text: string): Check[] => [{ name: source.name, state: 'error', text }];
+    const late = sleep(LIMIT_MS, undefined, { signal: AbortSignal.any([limit.signal, this.#signal]) }).then(
+      () => failed(`no answer within ${LIMIT_MS / 1_000} s`),
+      () => failed('given up'),
+    );
+    try {
+      return await Promise.race([source.ask(), late]);
+    } catch (error) {
+      return failed(error instanceof Error ? error.message : String(error));
+    } finally {
+      limit.abort();
+    }
+  }
+
+  /** One block when every source was asked, and again whenever it reads differently. */
+  #tell(): void {
+    const checks = this.checks();
+    if (checks.some(({ state }) => state === 'waiting') || sameFindings(checks, this.#told)) return;
+    const before = this.#told;
+    this.#told = checks;
+    const block = blockOf(checks);
+    const errors = checks.filter(({ state }) => state === 'error').length;
+    if (errors > 0) this.#log.error({ errors }, `this does not work yet; it is looked at again by itself:\n${block}`);
+    else if (block !== '') this.#log.warn({}, `it works, but:\n${block}`);
+    else if (before.length > 0) this.#log.info({}, 'everything that was missing is there');
+  }
+}
