@@ -237,10 +237,7 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
     })),
     ...known
       .filter((record) => wasAttached(record, input))
-      .flatMap((record) => [
-        attachedEvent(record, revisionOf(record)),
-        ...warningEvents(record, revisionOf(record)),
-      ]),
+      .flatMap((record) => [attachedEvent(record, revisionOf(record)), ...warningEvents(record, revisionOf(record))]),
     ...input.detached.map(({ interfaceName, network, generation, revision }): PodEvent => ({
       type: 'Normal',
       reason: 'NetworkDetached',

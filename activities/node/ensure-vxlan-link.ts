@@ -53,12 +53,7 @@ async function converge(
     const plan = planLink(view, wish);
     if (plan.kind === 'same') break;
     if (plan.kind === 'conflict') throw new PodwireError(plan.code, plan.reason);
-    if (round === MAX_ROUNDS) {
-      throw new PodwireError(
-        'CommandFailed',
-        `${record.interfaceName} does not stay as it was set; ${plan.kind} was needed ${round} times`,
-      );
-    }
+    if (round === MAX_ROUNDS) throw doesNotStay(record.interfaceName, plan.kind, round);
     before ??= plan.before;
     const made = await carryOut(deps, record, netns, device, plan);
     filled ||= made.filled;
@@ -66,17 +61,26 @@ async function converge(
     view = made.view;
   }
   const link = view.links.find(({ name }) => name === record.interfaceName) as LinkView;
-  const adopted = ownerOf(link.alias)?.adopted === true;
-  if (!filled) await device.sync(netns, adopted);
+  if (!filled) await device.sync(netns, isAdopted(link));
   await deps.failpoints.hit('ensureVxlanLink:after-fill');
+  return { ...resultOf(link, record.result?.before ?? before), ...(warning === undefined ? {} : { warning }) };
+}
+
+const doesNotStay = (name: string, needed: string, times: number): PodwireError =>
+  new PodwireError('CommandFailed', `${name} does not stay as it was set; ${needed} was needed ${times} times`);
+
+const isAdopted = ({ alias }: LinkView): boolean => ownerOf(alias)?.adopted === true;
+
+/** @param before what had the interface's name, as far as it is known */
+function resultOf(link: LinkView, before: LinkResult['before'] | undefined): LinkResult {
+  const adopted = isAdopted(link);
   return {
     ifindex: link.ifindex,
     mac: link.mac,
     mtu: link.mtu,
     addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
     adopted,
-    before: record.result?.before ?? before ?? (adopted ? 'foreign-compatible' : 'absent'),
-    ...(warning === undefined ? {} : { warning }),
+    before: before ?? (adopted ? 'foreign-compatible' : 'absent'),
   };
 }
 

@@ -56,7 +56,10 @@ export async function startDevServer(
   try {
     await untilAsked(
       'Temporal knows the search attributes',
-      () => isReady(binary, address, noteFile, logFile, env, searchAttributes),
+      async () => {
+        if (daemonPid(noteFile) === undefined) throw new Error(`Temporal ended: ${readFileSync(logFile, 'utf8')}`);
+        return knows(binary, address, env, Object.keys(searchAttributes));
+      },
       READY_MS,
     );
   } catch (error) {
@@ -66,20 +69,17 @@ export async function startDevServer(
   return { address, stop };
 }
 
-async function isReady(
+async function knows(
   binary: string,
   address: string,
-  noteFile: string,
-  logFile: string,
   env: Record<string, string>,
-  searchAttributes: Readonly<Record<string, string>>,
+  attributes: readonly string[],
 ): Promise<boolean> {
-  if (daemonPid(noteFile) === undefined) throw new Error(`Temporal ended: ${readFileSync(logFile, 'utf8')}`);
   const listed = await attempt(binary, ['operator', 'search-attribute', 'list', '--address', address, '-o', 'json'], {
     env,
     timeoutMs: 5_000,
   });
-  return listed.code === 0 && Object.keys(searchAttributes).every((name) => listed.stdout.includes(`"${name}"`));
+  return listed.code === 0 && attributes.every((name) => listed.stdout.includes(`"${name}"`));
 }
 
 /** A TCP port of 127.0.0.1 that nobody had a moment ago. */
