@@ -17,7 +17,10 @@ const MESH = 'cluster/agentnet';
 
 for (const backend of ['node', 'exec'] as const) {
   describe(`a living pod with agent containers, backend ${backend}`, () => {
-    const t = backend === 'exec' ? labTest('agents', EXEC_NAMESPACE) : labTest('agents');
+    const t =
+      backend === 'exec'
+        ? labTest('agents', EXEC_NAMESPACE, { PODWIRE_BACKEND_BY_NAMESPACE: `${EXEC_NAMESPACE}=exec` })
+        : labTest('agents');
     livingPods(t);
     if (backend === 'exec') lostNode(t);
   });

@@ -17,7 +17,10 @@ const DEAF_AGENT = ['sh', '-c', "trap '' TERM; while :; do sleep 1; done"];
 
 for (const backend of ['node', 'exec'] as const) {
   describe(`pods with agent containers, backend ${backend}`, () => {
-    const t = backend === 'exec' ? labTest('agents', EXEC_NAMESPACE) : labTest('agents');
+    const t =
+      backend === 'exec'
+        ? labTest('agents', EXEC_NAMESPACE, { PODWIRE_BACKEND_BY_NAMESPACE: `${EXEC_NAMESPACE}=exec` })
+        : labTest('agents');
     startingPods(t, backend);
   });
 }

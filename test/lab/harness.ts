@@ -88,8 +88,13 @@ async function ensureInstalled(lab: Lab, settings: Readonly<Record<string, strin
  *
  * @param label part of the namespace's name
  * @param namespace its whole name, when that decides about something
+ * @param settings of podwire while the file runs, over the lab's
  */
-export function labTest(label: string, namespace = `${label}-${randomUUID().slice(0, 6)}`): LabTest {
+export function labTest(
+  label: string,
+  namespace = `${label}-${randomUUID().slice(0, 6)}`,
+  settings: Readonly<Record<string, string>> = {},
+): LabTest {
   let opened: Lab | undefined;
   const lab = (): Lab => {
     if (opened === undefined) throw new Error('the lab is opened before the first test, not while tests are declared');
@@ -97,7 +102,7 @@ export function labTest(label: string, namespace = `${label}-${randomUUID().slic
   };
   before(async () => {
     opened = await openTestLab();
-    await ensurePodwire(opened);
+    await ensurePodwire(opened, settings);
     await makeNamespace(opened, namespace);
   });
   after(async () => {
