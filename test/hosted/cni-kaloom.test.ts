@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { apply } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { kubectl } from '../../deploy/lab/lab.ts';
-import { recordPlugin, removePlugins } from './cni-grammar.ts';
+import { recordPlugin, removePlugins } from '../lab/cni-grammar.ts';
 import {
   bridgeConfig,
   bridgePorts,
@@ -15,9 +15,9 @@ import {
   reservations,
   waitStatus,
   wantNetworks,
-} from './cni-networks.ts';
-import { ensurePodwire, labTest, waitEvent, waitLink } from './harness.ts';
-import { nothingLeaked } from './invariants.ts';
+} from '../lab/cni-networks.ts';
+import { ensurePodwire, labTest, waitEvent, waitLink } from '../lab/harness.ts';
+import { nothingLeaked } from '../lab/invariants.ts';
 
 /** podagent since v0.1.3. */
 const interfaceOf = (network: string): string => `net${createHash('md5').update(network).digest('hex').slice(0, 12)}`;
