@@ -23,11 +23,11 @@ const minutes = (count: number): number => count * 60_000;
 
 export const GROUPS: readonly Group[] = [
   { name: 'checks', concurrency: 1, needsLab: false, limitMs: minutes(10) },
-  { name: 'unit', folder: 'unit', concurrency: 2, needsLab: false, limitMs: minutes(5) },
-  { name: 'replay', folder: 'replay', concurrency: 2, needsLab: false, limitMs: minutes(5) },
-  { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(5) },
-  { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(5) },
-  { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  { name: 'unit', folder: 'unit', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  { name: 'replay', folder: 'replay', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(10) },
+  { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(15) },
   { name: 'watcher', folder: 'watcher', concurrency: 2, needsLab: true, limitMs: minutes(5) },
   { name: 'lab', folder: 'lab', concurrency: 1, needsLab: true, limitMs: minutes(20) },
   { name: 'cli', folder: 'cli', concurrency: 1, needsLab: true, limitMs: minutes(10) },
