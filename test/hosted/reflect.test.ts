@@ -133,7 +133,7 @@ interface Role {
 
 /** Takes the right to read policies from both processes. Returns the roles as they were, to be given back. */
 async function withoutPolicies(lab: Parameters<typeof kubectl>[0]): Promise<string> {
-  const names = ['clusterrole/podwire-watcher', 'clusterrole/podwire-orchestrator'];
+  const names = ['clusterrole/podwire-watcher-reflect', 'clusterrole/podwire-orchestrator-reflect'];
   const { items } = JSON.parse(await kubectl(lab, ['get', ...names, '-o', 'json'])) as { items: Role[] };
   const less = items.map((role) => ({
     ...role,
