@@ -40,7 +40,7 @@
 {{- range $object.spec.volumeClaimTemplates }}{{ $_ := set .spec "storageClassName" $values.storageClass }}{{ end -}}
 {{- end -}}
 {{- if ne $object.kind "StatefulSet" -}}
-{{- $_ := set $template.metadata.annotations "checksum/settings" (include "podwire.settings" $root | sha256sum) -}}
+{{- $_ := set $template.metadata.annotations "checksum/settings" (printf "%s%s" (include "podwire.settings" $root) $values.ksrEtcdConf | sha256sum) -}}
 {{- include "podwire.secrets" (dict "secrets" $values.secrets "pod" $pod "container" $container "part" $part) -}}
 {{- end -}}
 {{- end }}
@@ -50,16 +50,19 @@
 {{- $secrets := .secrets -}}
 {{- $pod := .pod -}}
 {{- $container := .container -}}
-{{- range list (list "temporal-tls" $secrets.temporalTls) (list "etcd-tls" $secrets.etcdTls) -}}
+{{- range list (list "temporal-tls" $secrets.temporalTls) (list "etcd-tls" $secrets.etcdTls) (list "temporal-api-key" $secrets.temporalApiKey) (list "etcd-user" $secrets.etcdUser) -}}
 {{- if last . -}}
 {{- $_ := set $pod "volumes" (append $pod.volumes (dict "name" (first .) "secret" (dict "secretName" (last .)))) -}}
 {{- $_ := set $container "volumeMounts" (append $container.volumeMounts (dict "name" (first .) "mountPath" (printf "/etc/podwire/%s" (first .)) "readOnly" true)) -}}
 {{- end -}}
 {{- end -}}
-{{- $etcd := ternary "PODWIRE_REFLECT_ETCD" "PODWIRE_ETCD" (eq .part "ksr") -}}
-{{- range list (list "TEMPORAL_API_KEY" $secrets.temporalApiKey "api-key") (list (printf "%s_USER" $etcd) $secrets.etcdUser "username") (list (printf "%s_PASSWORD" $etcd) $secrets.etcdUser "password") -}}
-{{- if index . 1 -}}
-{{- $_ := set $container "env" (append $container.env (dict "name" (index . 0) "valueFrom" (dict "secretKeyRef" (dict "name" (index . 1) "key" (index . 2))))) -}}
+{{- if $secrets.etcdUser -}}
+{{- $user := dict "secretKeyRef" (dict "name" $secrets.etcdUser "key" "username") -}}
+{{- if eq .part "ksr" -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "PODWIRE_REFLECT_ETCD_USER" "valueFrom" $user)) -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "PODWIRE_REFLECT_ETCD_PASSWORD_FILE" "value" "/etc/podwire/etcd-user/password")) -}}
+{{- else -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "PODWIRE_ETCD_USER" "valueFrom" $user)) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -27,6 +27,8 @@
 {{- if $values.evaluation }}{{ $files = append $files "evaluation/settings.env" }}{{ end -}}
 {{- if $values.secrets.temporalTls }}{{ $files = append $files "components/temporal-tls/settings.env" }}{{ end -}}
 {{- if $values.secrets.etcdTls }}{{ $files = append $files "components/etcd-tls/settings.env" }}{{ end -}}
+{{- if $values.secrets.temporalApiKey }}{{ $files = append $files "components/temporal-api-key/settings.env" }}{{ end -}}
+{{- if $values.secrets.etcdUser }}{{ $files = append $files "components/etcd-user/settings.env" }}{{ end -}}
 {{- if $values.exec }}{{ $files = append $files "components/exec/settings.env" }}{{ end -}}
 {{- if $values.kaloom }}{{ $files = append $files "components/kaloom/settings.env" }}{{ end -}}
 {{- if $values.reflect }}{{ $files = append $files "components/reflect/settings.env" }}{{ end -}}

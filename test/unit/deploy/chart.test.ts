@@ -73,6 +73,14 @@ describe('the chart and the overlays', () => {
     await assert.rejects(charted({ ksr: true, reflect: true }), /set one of them/);
   });
 
+  it("KSR's etcd.conf can be another one", async () => {
+    const objects = await charted({ ksr: true, ksrEtcdConf: "endpoints: ['https://etcd.example.org:2379']" });
+    const files = objects.find(
+      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'podwire-ksr-etcd',
+    )?.data;
+    assert.deepEqual(files, { 'etcd.conf': "endpoints: ['https://etcd.example.org:2379']\n" });
+  });
+
   it('another namespace is everywhere: in addresses, subjects and the conditions of the policies', async () => {
     const text = JSON.stringify(await charted({ ksr: true, createNamespace: true }, 'elsewhere'));
     assert.doesNotMatch(text, /podwire-system/);

@@ -206,14 +206,27 @@ describe('the manifests', () => {
     const objects = of('with secrets');
     const settings = objects.find(({ metadata }) => metadata.name.startsWith('podwire-settings-'))?.data ?? {};
     const files = Object.entries(settings).filter(([, value]) => value.startsWith('/etc/podwire/'));
-    assert.equal(files.length, 6);
-    for (const name of ['podwire-watcher', 'podwire-orchestrator']) {
-      const mounts = podOf(one(objects, 'Deployment', name)).containers[0].volumeMounts;
+    assert.equal(files.length, 8);
+    for (const object of workloads(objects).filter(({ kind }) => kind !== 'StatefulSet')) {
+      const mounts = podOf(object).containers[0].volumeMounts;
       for (const [setting, file] of files)
         assert.ok(
           mounts.some(({ mountPath }) => file.startsWith(`${mountPath}/`)),
           setting,
         );
+    }
+  });
+
+  it('give passwords and keys as files, which can change while podwire runs, and by no variable', () => {
+    for (const object of workloads(of('with secrets'))) {
+      const { env = [], volumeMounts } = podOf(object).containers[0];
+      const secret = env.filter(({ valueFrom }) => JSON.stringify(valueFrom ?? {}).includes('secretKeyRef'));
+      assert.ok(
+        secret.every(({ name }) => name.endsWith('_USER')),
+        object.metadata.name,
+      );
+      // The kubelet does not renew what is mounted by subPath.
+      assert.doesNotMatch(JSON.stringify(volumeMounts), /subPath/);
     }
   });
 
