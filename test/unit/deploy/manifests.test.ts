@@ -164,6 +164,18 @@ describe('the manifests', () => {
       one(of('existing'), 'CustomResourceDefinition', name);
   });
 
+  it('have on everything but those definitions the label by which podwire is taken away, so that nobody loses networks of others', () => {
+    for (const [overlay, objects] of made)
+      for (const { kind, metadata } of objects) {
+        const label = metadata.labels?.['app.kubernetes.io/part-of'];
+        assert.equal(
+          label,
+          kind === 'CustomResourceDefinition' ? undefined : 'podwire',
+          `${overlay}: ${kind} ${metadata.name}`,
+        );
+      }
+  });
+
   it('name images that deploy/images makes, or the two of the evaluation', () => {
     for (const object of every())
       for (const { image } of podOf(object).containers)
