@@ -76,7 +76,9 @@ async function teardown(options: TeardownOptions, command: Command): Promise<voi
     if (left.length > 0) return tellLeft(etcd, left, waitSeconds);
     await removeSchedules(etcd, settings);
     await removeRecords(etcd, options.purge === true);
-    say("nothing of podwire's is attached any more; now remove its workloads: kubectl delete -k …");
+    say(
+      "nothing of podwire's is attached any more; now remove its workloads: kubectl delete -k … -l app.kubernetes.io/part-of=podwire",
+    );
   });
 }
 
