@@ -106,7 +106,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const health = await startHealthServer({
     bindAddress: config.bindAddress,
     metrics: registry,
-    notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...checks.reasons()],
+    notReady: () => [...startUp.reasons(checks.reasons()), ...workerReasons(workers), ...checks.reasons()],
     checks: () => checks.checks(),
   });
   checks.start();

@@ -7,6 +7,10 @@ import type { CredentialStore } from '../adapters/tls/rotation.ts';
 import { connectWorker, type WorkerConnection } from './native-connection.ts';
 import { untilDone } from './node-loops.ts';
 
+const ATTRIBUTES = 'search attributes';
+/** Beginning of the reason that the checks at start give for them. */
+const ATTRIBUTES_CHECK = 'temporal-search-attributes:';
+
 export class StartUp {
   readonly #log: Logger;
   readonly #signal: AbortSignal;
@@ -17,9 +21,16 @@ export class StartUp {
     this.#signal = signal;
   }
 
-  /** Reasons against readiness; none once all is there and `done` was called. */
-  reasons(): string[] {
-    return [...this.#waiting].filter(([what]) => what !== 'start' || this.#waiting.size === 1).map(([, why]) => why);
+  /**
+   * Reasons against readiness; none once all is there and `done` was called.
+   *
+   * @param told reasons of the checks at start, which are shown beside these: what they say of the search attributes is not said again
+   */
+  reasons(told: readonly string[] = []): string[] {
+    const isTold = told.some((reason) => reason.startsWith(ATTRIBUTES_CHECK));
+    return [...this.#waiting]
+      .filter(([what]) => (what === 'start' ? this.#waiting.size === 1 : what !== ATTRIBUTES || !isTold))
+      .map(([, why]) => why);
   }
 
   done(): void {
@@ -69,7 +80,7 @@ export class StartUp {
   }
 
   #searchAttributes(client: TemporalClient): Promise<boolean> {
-    return this.until('search attributes', async () => {
+    return this.until(ATTRIBUTES, async () => {
       const made = await ensureSearchAttributes(client);
       if (made.length > 0) this.#log.info({ namespace: client.namespace, made }, 'search attributes made');
     });

@@ -1,4 +1,6 @@
 /** The search attributes of podwire's runs, in the Temporal namespace that it uses: looked for, and made where that is allowed. */
+import { status } from '@grpc/grpc-js';
+import { isGrpcServiceError } from '@temporalio/client';
 import { PodwireError } from '../../domain/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
 import { createAttributesCommand } from '../../domain/search-attributes.ts';
@@ -7,11 +9,13 @@ import type { TemporalClient } from './connection.ts';
 const DEADLINE_MS = 3_000;
 /** temporal.api.enums.v1.IndexedValueType. */
 const TYPES = { Keyword: 2, KeywordList: 7 } as const;
+/** Servers that keep their operator's API to themselves. What is missing there is told by the first run that does not start. */
+const NOT_TOLD: readonly (number | undefined)[] = [status.PERMISSION_DENIED, status.UNIMPLEMENTED];
 
 type Name = keyof typeof SEARCH_ATTRIBUTES;
 
 /**
- * Makes what the namespace lacks.
+ * Makes what the namespace lacks, as far as the server tells it.
  *
  * @returns the names that were made
  * @throws PodwireError `TemporalUnavailable`, whose message holds the command that makes them when podwire may not
@@ -41,7 +45,7 @@ export async function ensureSearchAttributes(to: TemporalClient): Promise<readon
 /**
  * For who only starts runs.
  *
- * @throws PodwireError `TemporalUnavailable` with the command that makes what is missing; where the server does not tell, nothing is thrown
+ * @throws PodwireError `TemporalUnavailable` with the command that makes what is missing; where the server does not answer, nothing is thrown
  */
 export async function requireSearchAttributes(to: TemporalClient): Promise<void> {
   const missing = await missingSearchAttributes(to).catch(() => []);
@@ -52,7 +56,10 @@ export async function requireSearchAttributes(to: TemporalClient): Promise<void>
   );
 }
 
-/** @throws PodwireError `TemporalUnavailable` */
+/**
+ * @returns the names that are known to be missing: none where the server refuses to list them
+ * @throws PodwireError `TemporalUnavailable` when it does not answer
+ */
 export async function missingSearchAttributes(to: TemporalClient): Promise<Name[]> {
   const { connection } = to.client;
   try {
@@ -61,6 +68,7 @@ export async function missingSearchAttributes(to: TemporalClient): Promise<Name[
     );
     return (Object.keys(SEARCH_ATTRIBUTES) as Name[]).filter((name) => !(name in (customAttributes ?? {})));
   } catch (cause) {
+    if (isGrpcServiceError(cause) && NOT_TOLD.includes(cause.code)) return [];
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new PodwireError(
       'TemporalUnavailable',
