@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { attempt, findProgram, must } from '../../../deploy/lab/commands.ts';
-import { ROOT } from '../../../deploy/lab/image-inputs.ts';
+import { attempt, findProgram, must } from '../../deploy/lab/commands.ts';
+import { ROOT } from '../../deploy/lab/image-inputs.ts';
 
 const SOURCES = ['domain', 'workflows', 'activities', 'adapters', 'config', 'workers', 'watcher', 'cli'];
 const FILES = [
