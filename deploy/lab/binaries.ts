@@ -21,7 +21,7 @@ const KUBERNETES_MODULE = join(import.meta.dirname, 'kubernetes-build');
 const COREDNS_MODULE = join(import.meta.dirname, 'coredns-build');
 const BUILD_TIMEOUT_MS = 30 * 60_000;
 
-/** In the order of building: the first takes longest and compiles what the others share (see docs/development.md for the times). */
+/** In the order of building: the first takes longest and compiles what the others share. */
 const BINARIES = [
   'kube-apiserver',
   'kubelet',
