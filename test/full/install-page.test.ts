@@ -47,7 +47,7 @@ describe('the installation page', () => {
       dir,
       programs: programsOf(lab),
       // The reader's ports may be somebody else's on this machine.
-      replaced: { '127.0.0.1:7233': `127.0.0.1:${grpc}` },
+      replaced: { '127.0.0.1:7233': `127.0.0.1:${grpc}`, '~/.kube/config': lab.kubeconfigs.admin },
       words: { '7233': `${grpc}:7233`, '8233': `${ui}:8233` },
       limitMs: COMMAND_LIMIT_MS,
       onCommand: (text) => void process.stdout.write(`# ${text}\n`),
@@ -124,6 +124,7 @@ function programsOf(lab: Lab): Readonly<Record<string, Program>> {
     kubectl: { file: lab.binaries.kubectl, env },
     temporal: { file: lab.binaries.temporal, env: { HOME: lab.dir } },
     etcdctl: { file: lab.binaries.etcdctl },
+    podwire: { file: process.execPath, args: ['--import', import.meta.resolve('tsx'), join(ROOT, 'cli/main.ts')], env },
     ...(helm === undefined ? {} : { helm: { file: helm, env } }),
   };
 }
