@@ -2,7 +2,7 @@
  * `npm test` and `npm run test:full`: all groups one after the other, then a table. Exit code 0 only if every group passed and
  * the machine is as it was before.
  *
- * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--only GROUP,…`, `--file TEXT` (paths that contain
+ * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--everything` (all crash points), `--seed N` (which third), `--only GROUP,…`, `--file TEXT` (paths that contain
  * it), `--lab NAME` (a lab that is up; it is not taken down).
  */
 import { Command } from 'commander';
@@ -15,6 +15,8 @@ import { isTestLab, TestLab } from './runner/test-lab.ts';
 interface Options {
   readonly full: boolean;
   readonly onlyFull: boolean;
+  readonly everything: boolean;
+  readonly seed: number;
   readonly only?: string;
   readonly file?: string;
   readonly lab?: string;
@@ -23,6 +25,8 @@ interface Options {
 const options = new Command('test')
   .option('--full', 'also the tests in test/full', false)
   .option('--only-full', 'only the tests in test/full', false)
+  .option('--everything', 'all crash points, not a third of them (with --full or --only-full)', false)
+  .option('--seed <n>', 'which third of the crash points', Number, Math.floor(Math.random() * 3))
   .option('--only <groups>', `only these groups, separated by commas: ${GROUPS.map(({ name }) => name).join(', ')}`)
   .option('--file <text>', 'only test files whose path contains this')
   .option('--lab <name>', 'use this lab, which is up, and leave it running')
@@ -77,6 +81,10 @@ function chosenGroups(): readonly Group[] {
 async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
   const started = performance.now();
   const env: Record<string, string> = { PODWIRE_TEST_MODE: group.podwire ?? 'manifests' };
+  if (group.name === 'full' && !options.everything) {
+    env['PODWIRE_CRASH_SEED'] = String(options.seed);
+    print(`a third of the crash points, by seed: --seed ${options.seed}`);
+  }
   if (group.needsLab) {
     try {
       env['PODWIRE_TEST_LAB'] = (await lab.up()).name;

@@ -1,4 +1,4 @@
-/** Every crash point by itself, for every act that comes along it: about fifty kills, one after the other. */
+/** Crash points by themselves, for every act that comes along them: about fifty kills in all, one after the other. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CrashBench } from '../faults/crash-bench.ts';
@@ -6,6 +6,7 @@ import { controlRound, coverPoints, nodeRound, type Round } from '../faults/cras
 import { IntentFirstSampler } from '../faults/intent-first-sampler.ts';
 import { controlPoints, nodePoints, type CrashPoint } from '../faults/step-list.ts';
 import { labTest } from '../lab/harness.ts';
+import { chosenPoints } from './chosen-points.ts';
 
 describe('each crash point alone', () => {
   const context = labTest('crash-full');
@@ -23,7 +24,7 @@ describe('each crash point alone', () => {
   });
 
   const oneByOne = (worker: string, points: readonly CrashPoint[], round: Round): void => {
-    for (const each of alternating(points.filter(({ act }) => act !== 'gone'))) {
+    for (const each of chosenPoints(alternating(points.filter(({ act }) => act !== 'gone')))) {
       test(`${worker} is killed at ${each.point} of ${each.act}`, (t) =>
         coverPoints(t, context.lab, bench, [each], round));
     }

@@ -15,8 +15,8 @@ import { startEtcd, type EtcdServer } from '../etcd/etcd-server.ts';
 import { freePort, startDevServer } from './dev-server.ts';
 
 const END_LIMIT_MS = 3_000;
-/** Longer than a kubelet's liveness probe would give a process that does not answer. */
-const ALIVE_MS = 12_000;
+/** Longer than a process took to end that gave up its first attempt. */
+const ALIVE_MS = 6_000;
 const PARTS = { orchestrator: 'workers/orchestrator.js', node: 'workers/node.js', watcher: 'watcher/main.js' } as const;
 
 interface Started {
