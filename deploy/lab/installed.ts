@@ -100,6 +100,15 @@ export async function uninstallPodwire(lab: Lab): Promise<void> {
   rmSync(folder(lab), { recursive: true, force: true });
 }
 
+/**
+ * Deletes everything that was applied, as an administrator does who wants podwire away: also its namespace, and the definitions of kinds with
+ * all objects of these kinds.
+ */
+export async function deleteInstallation(lab: Lab): Promise<void> {
+  await kubectl(lab, ['delete', '-k', folder(lab), '--timeout=120s'], { timeoutMs: 130_000 });
+  rmSync(folder(lab), { recursive: true, force: true });
+}
+
 /** Nodes with this label get no worker (deploy/base/node.yaml). */
 const WORKER_LABEL = 'podwire.io/node-worker';
 
