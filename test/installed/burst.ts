@@ -27,6 +27,8 @@ export class Burst {
   readonly #test: LabTest;
   readonly #network: Network;
   readonly #members: Member[] = [];
+  /** Also of pods that are gone: names and addresses are not used twice. */
+  #asked = 0;
 
   private constructor(test: LabTest, network: Network) {
     this.#test = test;
@@ -49,7 +51,8 @@ export class Burst {
   async ask(count: number, node?: string): Promise<PodRef[]> {
     const { lab, namespace } = this.#test;
     const { name, id, prefix } = this.#network;
-    const first = this.#members.length;
+    const first = this.#asked;
+    this.#asked += count;
     const added = Array.from({ length: count }, (_, index) => ({
       namespace,
       name: `${name}${first + index}`,
