@@ -5,8 +5,9 @@ import { annotate } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { forwardService, stopForward } from '../../deploy/lab/forward-service.ts';
 import { inSystem, installPodwire, provideImages, SYSTEM_NAMESPACE } from '../../deploy/lab/installed.ts';
-import { kubectl, partPid, restartPart, silentProgress, type Lab } from '../../deploy/lab/lab.ts';
+import { partPid, restartPart, silentProgress, type Lab } from '../../deploy/lab/lab.ts';
 import { labTest, waitFor, waitLink, type LabTest } from '../lab/harness.ts';
+import { nothingLeaked } from '../lab/invariants.ts';
 import { Burst, since } from './burst.ts';
 
 const LIMIT = { limitMs: 60_000 };
@@ -37,9 +38,6 @@ describe('podwire with stores of its own', () => {
     [asker] = burst.pods as [PodRef];
   });
   after(async () => {
-    // Detached while those who know of it still run.
-    await t.deletePods(burst.pods);
-    await waitFor('nothing to be attached', async () => burst.attached({ limitMs: 1_000 }).then(() => true), LIMIT);
     for (const target of [ETCD, TEMPORAL]) await stopForward(t.lab, target);
   });
 
@@ -80,6 +78,11 @@ describe('podwire with stores of its own', () => {
     const old = partPid(lab, 'kube-apiserver');
     c.diagnostic(`a wish was carried out ${await survives(() => restartPart(lab, 'kube-apiserver'), 4)} after it`);
     assert.notEqual(partPid(lab, 'kube-apiserver'), old);
-    await kubectl(lab, ['get', '--raw', '/readyz']);
+  });
+
+  test('leaves nothing of pods that are deleted', async () => {
+    await t.deletePods(burst.pods);
+    burst.forget([...burst.pods]);
+    await nothingLeaked(lab, LIMIT);
   });
 });
