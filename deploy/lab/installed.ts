@@ -100,12 +100,11 @@ export async function uninstallPodwire(lab: Lab): Promise<void> {
   rmSync(folder(lab), { recursive: true, force: true });
 }
 
-/**
- * Deletes everything that was applied, as an administrator does who wants podwire away: also its namespace, and the definitions of kinds with
- * all objects of these kinds.
- */
+/** Deletes what was applied, as an administrator does who wants podwire away: its namespace too, but no definitions of kinds, with which objects of others would go. */
 export async function deleteInstallation(lab: Lab): Promise<void> {
-  await kubectl(lab, ['delete', '-k', folder(lab), '--timeout=120s'], { timeoutMs: 130_000 });
+  await kubectl(lab, ['delete', '-k', folder(lab), '-l', 'app.kubernetes.io/part-of=podwire', '--timeout=120s'], {
+    timeoutMs: 130_000,
+  });
   rmSync(folder(lab), { recursive: true, force: true });
 }
 

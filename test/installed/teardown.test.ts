@@ -6,7 +6,7 @@ import { linksIn, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { deleteInstallation, inSystem, installPodwire } from '../../deploy/lab/installed.ts';
 import { kubectl, pathOnHost, podNetnsPath } from '../../deploy/lab/lab.ts';
 import { podwire, temporal } from '../cli/podwire-command.ts';
-import { bridgeConfig, defineNetworks, reservations } from '../lab/cni-networks.ts';
+import { reservations } from '../lab/cni-networks.ts';
 import { labTest } from '../lab/harness.ts';
 import { readKeys } from '../lab/records.ts';
 import { Burst, since } from './burst.ts';
@@ -95,10 +95,6 @@ describe('a cluster that podwire leaves', () => {
   test('has it again after another `kubectl apply -k`, and its pods what they ask for', async (c) => {
     const began = performance.now();
     await installPodwire(t.lab, { overlay: 'existing', settings: {} });
-    // Definitions went with their kind.
-    await defineNetworks(t.lab, t.namespace, {
-      [NETWORK.name]: bridgeConfig(NETWORK.name, BRIDGE, `${NETWORK.prefix}.1.0/24`),
-    });
     await burst.attached(LIMIT);
     c.diagnostic(`all pods had their networks again ${since(began)} after the second installation began`);
   });
