@@ -100,6 +100,14 @@ export async function uninstallPodwire(lab: Lab): Promise<void> {
   rmSync(folder(lab), { recursive: true, force: true });
 }
 
+/** Deletes what was applied, as an administrator does who wants podwire away: its namespace too, but no definitions of kinds, with which objects of others would go. */
+export async function deleteInstallation(lab: Lab): Promise<void> {
+  await kubectl(lab, ['delete', '-k', folder(lab), '-l', 'app.kubernetes.io/part-of=podwire', '--timeout=120s'], {
+    timeoutMs: 130_000,
+  });
+  rmSync(folder(lab), { recursive: true, force: true });
+}
+
 /** Nodes with this label get no worker (deploy/base/node.yaml). */
 const WORKER_LABEL = 'podwire.io/node-worker';
 

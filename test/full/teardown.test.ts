@@ -1,11 +1,10 @@
 /** `podwire teardown`: everything that podwire made goes, stays gone, and comes back when that is taken back. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { annotate, field } from '../../deploy/demo/cluster.ts';
 import { linksIn, podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
-import { podNetnsPath, stopPart } from '../../deploy/lab/lab.ts';
+import { pathOnHost, podNetnsPath, stopPart } from '../../deploy/lab/lab.ts';
 import { nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
 import { podwire, temporal } from '../cli/podwire-command.ts';
 import { bridgeConfig, defineNetworks, reservations, wantNetworks } from '../lab/cni-networks.ts';
@@ -24,7 +23,7 @@ describe('podwire teardown', () => {
   before(async () => {
     await defineNetworks(t.lab, t.namespace, { wired: bridgeConfig('wired', 'br-torn', '10.85.0.0/24') });
     pods = await t.createPods(
-      [0, 1, 2, 3].map((index) => ({ name: `p${index}`, node: t.node(index), networks: networks(index) })),
+      [0, 1, 2, 3].map((index) => ({ name: `p${index}`, node: t.node(index % 2), networks: networks(index) })),
     );
     for (const pod of pods) await wantNetworks(t.lab, pod, [{ name: 'wired', interface: 'wired0' }]);
     for (const pod of pods) await waitLink(t.lab, pod, 'wired0', (link) => link?.up === true);
@@ -68,7 +67,7 @@ describe('podwire teardown', () => {
     }
     for (const node of t.lab.nodes) {
       assert.deepEqual(reservations(t.lab, node.name, 'wired'), []);
-      assert.deepEqual(readdirSync(join(node.stateDir, 'cni', 'journal')), []);
+      assert.deepEqual(readdirSync(pathOnHost(t.lab, node.name, '/var/lib/podwire/cni')), []);
     }
     const left = (await readKeys(t.lab)).map(({ key }) => key);
     const allowed = /^\/podwire\/(?:sandboxes|nodes|node-configs|store|teardown)/;
