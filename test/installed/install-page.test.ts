@@ -1,17 +1,14 @@
-/**
- * docs/install.md from a reader's side, in a lab whose cluster has no podwire (`lab up --podwire none`): its commands as they stand, in
- * the order of the page. What was there to be replaced (podagent and the others) is a DaemonSet of that name without a program behind it:
- * of those, the page's commands ask nothing but to be stopped.
- */
-import assert from 'node:assert/strict';
+/** The evaluation of docs/install.md from a reader's side, in a cluster without podwire: its commands as they stand, in the order of the page. */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { apply } from '../../deploy/demo/cluster.ts';
 import { findProgram, must } from '../../deploy/lab/commands.ts';
 import { kubectl, kubectlEnv, type Lab } from '../../deploy/lab/lab.ts';
+import { deleteInstallation, installation, provideImages } from '../../deploy/lab/installed.ts';
 import { TEST_IMAGE } from '../../deploy/lab/images.ts';
+import { stopPodwire } from '../../deploy/lab/podwire.ts';
+import { silentProgress } from '../../deploy/lab/progress.ts';
 import { stepsOfPage } from '../docs/install-page.ts';
 import { runPage, type Program } from '../docs/page-run.ts';
 import { openTestLab, waitFor } from '../lab/harness.ts';
@@ -28,6 +25,9 @@ describe('the installation page', () => {
 
   before(async () => {
     lab = await openTestLab();
+    await stopPodwire(lab);
+    if (installation(lab) !== undefined) await deleteInstallation(lab);
+    await provideImages(lab, 'evaluation', silentProgress);
     dir = mkdtempSync(join(tmpdir(), 'podwire-install-page-'));
     cpSync(join(ROOT, 'deploy'), join(dir, 'deploy'), { recursive: true });
     for (const { criSocket } of lab.nodes)
@@ -37,8 +37,6 @@ describe('the installation page', () => {
     rmSync(dir, { recursive: true, force: true });
     for (const name of ['podwire-first', 'podwire-system'])
       await kubectl(lab, ['delete', 'namespace', name, '--ignore-not-found', '--timeout=120s'], { timeoutMs: 130_000 });
-    for (const name of REPLACED)
-      await kubectl(lab, ['-n', 'kube-system', 'delete', 'daemonset,deployment', name, '--ignore-not-found']);
   });
 
   const follow = async (group: string): Promise<void> => {
@@ -65,57 +63,7 @@ describe('the installation page', () => {
       { limitMs: 60_000 },
     );
   });
-
-  test('leads there with Helm as well', async () => {
-    await follow('helm');
-  });
-
-  for (const group of ['from-kube-vxlan-controller', 'from-kaloom', 'from-multus', 'from-ksr'])
-    test(`leads away from what was there before: ${group}`, async () => {
-      await apply(lab, REPLACED.map(standIn));
-      await follow(group);
-      const left = await kubectl(lab, [
-        '-n',
-        'kube-system',
-        'get',
-        'pods',
-        '-l',
-        `replaced=${REPLACED_BY[group] ?? ''}`,
-        '-o',
-        'name',
-      ]);
-      assert.equal(left, '');
-    });
-
-  test('says what to look at when something is missing', async () => {
-    await follow('doctor');
-  });
 });
-
-const REPLACED_BY: Readonly<Record<string, string>> = {
-  'from-kube-vxlan-controller': 'kube-vxlan-controller',
-  'from-kaloom': 'podagent',
-  'from-multus': 'dynamic-networks-controller-ds',
-  'from-ksr': 'contiv-ksr',
-};
-const REPLACED = Object.values(REPLACED_BY);
-
-/** Without a pod: no node has the label that it wants. */
-function standIn(name: string): object {
-  const labels = { replaced: name };
-  const spec = {
-    selector: { matchLabels: labels },
-    template: {
-      metadata: { labels },
-      spec: {
-        nodeSelector: { 'podwire.io/stand-in': 'none' },
-        containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never' }],
-      },
-    },
-  };
-  const kind = name === 'kube-vxlan-controller' ? 'Deployment' : 'DaemonSet';
-  return { apiVersion: 'apps/v1', kind, metadata: { name, namespace: 'kube-system' }, spec };
-}
 
 function programsOf(lab: Lab): Readonly<Record<string, Program>> {
   const env = kubectlEnv(lab);
