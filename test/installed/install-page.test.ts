@@ -45,7 +45,7 @@ describe('the installation page', () => {
       dir,
       programs: programsOf(lab),
       // The reader's ports may be somebody else's on this machine.
-      replaced: { '127.0.0.1:7233': `127.0.0.1:${grpc}`, '~/.kube/config': lab.kubeconfigs.admin },
+      replaced: { '127.0.0.1:7233': `127.0.0.1:${grpc}`, 'admin.kubeconfig': lab.kubeconfigs.admin },
       words: { '7233': `${grpc}:7233`, '8233': `${ui}:8233` },
       limitMs: COMMAND_LIMIT_MS,
       onCommand: (text) => void process.stdout.write(`# ${text}\n`),
