@@ -53,7 +53,8 @@ async function start(): Promise<Watcher> {
     [
       ...['--kubeconfig', lab.kubeconfigs.admin, '--temporal-address', lab.temporal.host],
       ...['--selector', key, '--annotation', key, '--configmap', `${namespace}/networks`],
-      ...['--bind-address', '127.0.0.1:0'],
+      // Asked only by the checks at start: what the watcher itself knows of etcd is in memory here.
+      ...['--etcd-endpoints', lab.etcd.host, '--bind-address', '127.0.0.1:0'],
     ],
     {},
   );
