@@ -37,9 +37,10 @@ const keysOf = (netns: string, { name, alias }: SeenLink): string[] => [
 async function recordedLinks(lab: Lab): Promise<string[]> {
   const records = (await readKeys(lab, '/podwire/attachments/')).map(({ value }) => value as AttachmentRecord);
   return records.flatMap(({ node, netns, podUid, interfaceName, agent }) => [
-    ...(agent === undefined ? [] : [`${podUid} ${interfaceName}`, temporaryName(podUid, interfaceName)]),
-    ...[interfaceName, temporaryName(podUid, interfaceName)].map(
-      (link) => `${pathOnHost(lab, node, netns.path)} ${link}`,
-    ),
+    ...(agent === undefined
+      ? [interfaceName, temporaryName(podUid, interfaceName)].map(
+          (link) => `${pathOnHost(lab, node, netns.path)} ${link}`,
+        )
+      : [`${podUid} ${interfaceName}`, temporaryName(podUid, interfaceName)]),
   ]);
 }

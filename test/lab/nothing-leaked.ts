@@ -92,7 +92,9 @@ function impliedBy(record: AttachmentRecord): string[] {
 
 async function linkViolations(lab: Lab, attachments: readonly AttachmentRecord[]): Promise<string[]> {
   const known = new Set(
-    attachments.map(({ node, netns, interfaceName }) => `${pathOnHost(lab, node, netns.path)} ${interfaceName}`),
+    attachments
+      .filter(({ agent }) => agent === undefined)
+      .map(({ node, netns, interfaceName }) => `${pathOnHost(lab, node, netns.path)} ${interfaceName}`),
   );
   // The exec backend knows no netns; its links say whose they are.
   const ofAgents = attachments.filter(({ agent }) => agent !== undefined);
