@@ -28,7 +28,7 @@ const program = new Command('demo')
   .description('Starts a lab, installs podwire in it, shows six acts, and removes everything again')
   .option('--keep', 'leave the lab running at the end', false)
   .option('--name <name>', 'which lab', DEFAULT_NAME)
-  .option('--picture <file>', 'write what was printed as an SVG picture, too')
+  .option('--picture <file>', 'write what the acts printed as an SVG picture, too')
   .option('--nodes <count>', `number of nodes, ${MIN_NODES} to ${MAX_NODES}`, String(DEFAULT_NODES))
   .parse();
 const options = program.opts<{ keep: boolean; name: string; nodes: string; picture?: string }>();
@@ -51,7 +51,14 @@ const interrupted = new Promise<never>((_, reject) => {
 interrupted.catch(() => undefined);
 
 process.exitCode = await main();
-if (options.picture !== undefined) writeFileSync(options.picture, terminalPicture(printed));
+if (options.picture !== undefined) writeFileSync(options.picture, terminalPicture(actsOf(printed)));
+
+/** Of what was printed, the acts and their summary: the rest is about this machine. */
+function actsOf(lines: readonly string[]): string[] {
+  const first = lines.findIndex((line) => line.startsWith('--- act'));
+  const last = lines.findLastIndex((line) => /^ {2}ok {2}act /.test(line));
+  return lines.slice(Math.max(first, 0), last < 0 ? undefined : last + 1);
+}
 
 async function main(): Promise<number> {
   const nodes = Number(options.nodes);
