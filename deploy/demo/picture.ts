@@ -4,10 +4,12 @@ const FONT_SIZE = 13;
 const CHARACTER_WIDTH = 7.8;
 const LINE_HEIGHT = 18;
 const MARGIN = 16;
+const MOST_COLUMNS = 175;
 const COLOURS = { ground: '#10151c', text: '#d5dbe3', act: '#7fc1ff', ok: '#8fd694', did: '#f0c674' } as const;
 
-/** @param lines as printed, without escape sequences. @returns text of an SVG document */
-export function terminalPicture(lines: readonly string[]): string {
+/** @param printed lines without escape sequences; long ones are cut. @returns text of an SVG document */
+export function terminalPicture(printed: readonly string[]): string {
+  const lines = printed.map((line) => (line.length <= MOST_COLUMNS ? line : `${line.slice(0, MOST_COLUMNS - 1)}…`));
   const columns = Math.max(...lines.map((line) => line.length), 1);
   const width = Math.ceil(columns * CHARACTER_WIDTH + 2 * MARGIN);
   const height = lines.length * LINE_HEIGHT + 2 * MARGIN;
