@@ -196,7 +196,7 @@ describe('podwire sweep', () => {
     );
     assert.match(stdout, /reservation \(foreign\) +10\.79\.0\.9 of CNI network theirs .*would report/);
     assert.match(stdout, /cache-file \(foreign\) .*would report/);
-    assert.deepEqual(await readKeys(t.lab), before);
+    assert.deepEqual((await readKeys(t.lab)).filter(isOfAPod), before.filter(isOfAPod));
     assert.equal(await podLink(t.lab, p, 'wired0'), undefined);
     assert.ok(existsSync(stranger) && existsSync(cached));
   });
@@ -235,3 +235,6 @@ describe('podwire sweep', () => {
 function journalOf(t: LabTest, node: string): string[] {
   return readdirSync(pathOnHost(t.lab, node, '/var/lib/podwire/cni'));
 }
+
+/** Workers that were started a moment ago publish their node's files, whatever else happens. */
+const isOfAPod = ({ key }: { key: string }): boolean => !key.startsWith('/podwire/node-configs/');
