@@ -1,9 +1,7 @@
 /** Builds podwire as `npm run build` does. */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { run } from '../../adapters/process/run.ts';
-
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+import { ROOT } from '../lab/image-inputs.ts';
 
 const STEPS = [
   ['node_modules/typescript/bin/tsc', '-p', join(ROOT, 'tsconfig.build.json')],

@@ -33,8 +33,6 @@ export interface LabNode {
   mountNsPath: string;
   /** The node's root folder as the host sees it; see `pathOnHost`. */
   root: string;
-  /** What /run is on the node. */
-  runFolder: string;
   /** What /var/lib/cni is on the node. */
   cniLibDir: string;
   /** What /opt/cni/bin is on the node: the reference plugins; tests may put others there (see `resetCniPlugins`). */
@@ -211,7 +209,6 @@ function describeNode(lab: LabLayout, node: NodeLayout): LabNode {
   }
   return {
     ...{ name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, root: `/proc/${holder}/root` },
-    runFolder: node.runFiles,
     ...{ cniLibDir, cniBinDir, cniNetworksDir },
   };
 }

@@ -4,21 +4,21 @@
  * proxy of pods. And a Temporal that refuses to have search attributes made, or listed, is the real one behind a proxy that refuses those calls.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { connect, createServer as createHttp2Server, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { tied, type RunResult } from '../../adapters/process/child.ts';
-import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
+import type { RunResult } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
 import { builtFile } from '../../deploy/lab/built.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import type { Check } from '../../domain/start-checks/check.ts';
 import { startEtcd, type EtcdServer } from '../etcd/etcd-server.ts';
-import { freePort, startDevServer, type DevServer } from './dev-server.ts';
+import { startDevServer, type DevServer } from './dev-server.ts';
+import { startProcess, type PartName } from './real-process.ts';
 
 interface Readyz {
   readonly ready: boolean;
@@ -153,39 +153,16 @@ test('nothing of a probe is left in etcd', async () => {
   }
 });
 
-const PARTS = { orchestrator: 'workers/orchestrator.js', node: 'workers/node.js' } as const;
-
 const LIMIT = { limitMs: 30_000 };
 
-async function start(name: keyof typeof PARTS, address: string): Promise<Part> {
-  const port = await freePort();
-  const [noteFile, logFile] = [join(dir, `${port}.pid`), join(dir, `${port}.log`)];
-  const [file, args] = tied({ file: process.execPath, args: [builtFile(PARTS[name])] });
-  await startDaemon({
-    ...{ file, args, noteFile, logFile },
-    env: {
-      ...{ HOME: dir, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TEMPORAL_ADDRESS: address },
-      ...{ PODWIRE_ETCD_ENDPOINTS: etcd.endpoint, PODWIRE_KUBECONFIG: join(dir, 'kubeconfig') },
-      ...{ PODWIRE_BIND_ADDRESS: `127.0.0.1:${port}`, PODWIRE_NODE_NAME: `checks-${process.pid}` },
-      ...{ PODWIRE_CRI_SOCKET: join(dir, 'cri.sock'), PODWIRE_STATE_DIR: join(dir, 'state') },
-      PODWIRE_CNI_STATE_DIR: join(dir, 'cni'),
-    },
-  });
-  const get = (path: string): Promise<Response> =>
-    fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
-  await waitFor(
-    `the health port of ${name}`,
-    async () => {
-      if (daemonPid(noteFile) === undefined) throw new Error(readFileSync(logFile, 'utf8'));
-      return (await get('/healthz')).ok || undefined;
-    },
-    { limitMs: 40_000, everyMs: 50 },
-  );
+async function start(name: PartName, address: string): Promise<Part> {
+  const node = `checks-${process.pid}`;
+  const { port, readyz, log, end } = await startProcess(name, { dir, temporal: address, etcd: etcd.endpoint, node });
   const part: Part = {
     port,
-    readyz: async () => (await (await get('/readyz')).json()) as Readyz,
-    log: () => readFileSync(logFile, 'utf8').replaceAll('\\n', '\n'),
-    end: () => stopDaemon(noteFile, 'SIGTERM', 20_000),
+    readyz: async () => (await readyz()) as Readyz,
+    log: () => log().replaceAll('\\n', '\n'),
+    end,
   };
   started.push(part);
   return part;

@@ -1,23 +1,20 @@
 /** Processes that cannot start yet, as a kubelet and a person see them: alive, not ready, with the reason, gone at once on SIGTERM. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { tied } from '../../adapters/process/child.ts';
-import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { connectClient } from '../../adapters/temporal/connection.ts';
 import { missingSearchAttributes } from '../../adapters/temporal/search-attributes.ts';
-import { builtFile } from '../../deploy/lab/built.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { startEtcd, type EtcdServer } from '../etcd/etcd-server.ts';
-import { freePort, startDevServer } from './dev-server.ts';
+import { startDevServer } from './dev-server.ts';
+import { PART_NAMES, startProcess, type PartName } from './real-process.ts';
 
 const END_LIMIT_MS = 3_000;
 /** Longer than a process took to end that gave up its first attempt. */
 const ALIVE_MS = 6_000;
-const PARTS = { orchestrator: 'workers/orchestrator.js', node: 'workers/node.js', watcher: 'watcher/main.js' } as const;
 
 interface Started {
   readonly alive: () => boolean;
@@ -48,47 +45,21 @@ describe('a process whose Temporal does not answer', () => {
   });
   const address = (): string => `127.0.0.1:${(silent.address() as AddressInfo).port}`;
 
-  async function start(part: keyof typeof PARTS, temporal: string): Promise<Started> {
-    const port = await freePort();
-    const [noteFile, logFile] = [join(dir, `${part}.pid`), join(dir, `${part}.log`)];
-    const [file, args] = tied({ file: process.execPath, args: [builtFile(PARTS[part])] });
-    await startDaemon({
-      ...{ file, args, noteFile, logFile },
-      env: {
-        HOME: dir,
-        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-        TEMPORAL_ADDRESS: temporal,
-        PODWIRE_ETCD_ENDPOINTS: etcd.endpoint,
-        PODWIRE_KUBECONFIG: join(dir, 'kubeconfig'),
-        PODWIRE_BIND_ADDRESS: `127.0.0.1:${port}`,
-        PODWIRE_NODE_NAME: `start-up-${process.pid}`,
-        PODWIRE_CRI_SOCKET: join(dir, 'cri.sock'),
-        PODWIRE_STATE_DIR: join(dir, 'state'),
-        PODWIRE_CNI_STATE_DIR: join(dir, 'cni'),
-      },
-    });
-    const get = (path: string): Promise<Response> =>
-      fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
-    await waitFor(
-      `the health port of ${part}`,
-      async () => {
-        if (daemonPid(noteFile) === undefined) throw new Error(readFileSync(logFile, 'utf8'));
-        return (await get('/healthz')).ok || undefined;
-      },
-      { limitMs: 40_000, everyMs: 50 },
-    );
+  async function start(part: PartName, temporal: string): Promise<Started> {
+    const node = `start-up-${process.pid}`;
+    const started = await startProcess(part, { dir, temporal, etcd: etcd.endpoint, node });
     return {
-      alive: () => daemonPid(noteFile) !== undefined,
-      ready: async () => (await (await get('/readyz')).json()) as { ready: boolean; reasons: string[] },
+      alive: started.alive,
+      ready: async () => (await started.readyz()) as { ready: boolean; reasons: string[] },
       end: async () => {
         const asked = performance.now();
-        await stopDaemon(noteFile, 'SIGTERM', 20_000);
+        await started.end();
         return performance.now() - asked;
       },
     };
   }
 
-  for (const part of Object.keys(PARTS) as (keyof typeof PARTS)[]) {
+  for (const part of PART_NAMES) {
     test(`${part} is alive and says what it waits for, and ends within ${END_LIMIT_MS / 1_000} s when told to`, async () => {
       const started = await start(part, address());
       const since = performance.now();
