@@ -6,7 +6,8 @@ import { absentBinaries, ensureBinaries, findGo, presentBinaries } from './binar
 import type { Binaries } from './binaries.ts';
 import { ensureCertificates } from './certificates.ts';
 import { attempt, whyFailed } from './commands.ts';
-import { kubeApiserver, kubeControllerManager, kubernetesEtcd, kubeScheduler, podwireEtcd } from './control-plane.ts';
+import { kubeApiserver, kubeControllerManager, kubeScheduler } from './control-plane.ts';
+import { startKubernetesEtcd, startPodwireEtcd } from './etcd.ts';
 import { forwarders } from './forwarder.ts';
 import { ensureImageArchive, importImages } from './images.ts';
 import { CNI_PLUGINS_VERSION, cniPluginsPresent, copyCniPlugins, ensureCniPlugins } from './cni-plugins.ts';
@@ -109,7 +110,7 @@ async function start(site: Site): Promise<void> {
   await Promise.all(nodes.map((node) => makeNode(lab, node)));
 
   progress.stage('control plane and container runtimes', 'kubelets');
-  await startPart(lab, kubernetesEtcd(lab));
+  await startKubernetesEtcd(lab);
   for (const part of forwarders(lab, state.ports)) await startPart(lab, part);
   await startPart(lab, kubeApiserver(lab, site.binaries));
   const runtimes = progress.task(`containerd and images on ${nodes.length} nodes`, () =>
@@ -119,7 +120,7 @@ async function start(site: Site): Promise<void> {
   const stores = state.stores
     ? [
         progress.task('temporal', () => startTemporal(site)),
-        progress.task('etcd of podwire', () => startPodwireEtcd(site)),
+        progress.task('etcd of podwire', () => startPodwireEtcd(lab)),
       ]
     : [];
   // All are awaited together: one that fails must not leave another's failure unheard.
@@ -189,14 +190,6 @@ async function startTemporal({ lab, state, binaries }: Site): Promise<void> {
 
 async function waitForApi({ lab, state }: Site): Promise<void> {
   await waitForPart(lab, 'kube-apiserver', async () => apiGet(lab, state.ports.apiserver, '/readyz'));
-}
-
-async function startPodwireEtcd({ lab, state }: Site): Promise<void> {
-  await startPart(lab, podwireEtcd(lab));
-  await waitForPart(lab, 'podwire-etcd', async () => {
-    const answer = await fetch(`http://127.0.0.1:${state.ports.etcd}/health`, { signal: AbortSignal.timeout(2_000) });
-    return answer.ok ? true : undefined;
-  });
 }
 
 async function applyManifests({ lab, nodes, binaries }: Site): Promise<void> {

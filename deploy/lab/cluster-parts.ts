@@ -1,6 +1,7 @@
 /** The parts that a complete lab has: all but the forwarders, and what others start in it later. */
 import type { Binaries } from './binaries.ts';
-import { kubeApiserver, kubeControllerManager, kubernetesEtcd, kubeScheduler, podwireEtcd } from './control-plane.ts';
+import { kubeApiserver, kubeControllerManager, kubeScheduler } from './control-plane.ts';
+import { kubernetesEtcd, podwireEtcd } from './etcd.ts';
 import { nodeLayouts, type LabLayout } from './layout.ts';
 import { clusterDns } from './dns.ts';
 import { containerdPart, kubeletPart, kubeProxyPart } from './node.ts';

@@ -1,51 +1,10 @@
-/** The parts of the control namespace that make the Kubernetes API, and podwire's own etcd. */
-import { join } from 'node:path';
+/** The parts of the control namespace that make the Kubernetes API. */
 import { kubeconfigPath } from './kubeconfigs.ts';
 import type { Binaries } from './binaries.ts';
 import { keyPair, serviceAccountKey } from './certificates.ts';
-import { findProgram } from './commands.ts';
 import { CONTROL_ADDRESS, PORTS, SERVICE_CIDR } from './layout.ts';
 import type { LabLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
-
-/** Kubernetes' own etcd, on the control namespace's loopback only. */
-export function kubernetesEtcd(lab: LabLayout): PartSpec {
-  const part = etcdPart(lab, 'etcd', {
-    host: '127.0.0.1',
-    client: PORTS.kubernetesEtcd,
-    peer: PORTS.kubernetesEtcdPeer,
-  });
-  // Survives a killed process, not a power cut: good enough for a cluster that ends with the machine's uptime.
-  return { ...part, args: [...part.args, '--unsafe-no-fsync'] };
-}
-
-/** podwire's etcd, reachable from the nodes; it keeps its promises about the disk. */
-export function podwireEtcd(lab: LabLayout): PartSpec {
-  return etcdPart(lab, 'podwire-etcd', {
-    host: CONTROL_ADDRESS,
-    client: PORTS.podwireEtcd,
-    peer: PORTS.podwireEtcdPeer,
-  });
-}
-
-function etcdPart(lab: LabLayout, name: string, at: { host: string; client: number; peer: number }): PartSpec {
-  const client = `http://${at.host}:${at.client}`;
-  const peer = `http://127.0.0.1:${at.peer}`;
-  return {
-    name,
-    netnsPath: lab.controlNetnsPath,
-    file: findProgram('etcd') ?? '/usr/bin/etcd',
-    args: [
-      ...[`--name=${name}`, `--data-dir=${join(lab.dir, name)}`],
-      ...[`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`],
-      ...[`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=${name}=${peer}`],
-      ...['--auto-compaction-mode=periodic', '--auto-compaction-retention=10m', '--quota-backend-bytes=2147483648'],
-      '--logger=zap',
-    ],
-    // etcd 3.4 refuses to start on anything but amd64 without this.
-    env: process.arch === 'x64' ? {} : { ETCD_UNSUPPORTED_ARCH: process.arch },
-  };
-}
 
 /** The API server; the port of the host's loopback does not appear in it. */
 export function kubeApiserver(lab: LabLayout, binaries: Binaries): PartSpec {
