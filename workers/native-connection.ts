@@ -1,8 +1,11 @@
 /**
  * The workers' connection to Temporal. It keeps trying while the server is away, with a bounded back-off, for ever, and is replaced by
- * another one when certificates change: workers then make their next call over the new one, and what is at work in them goes on.
+ * another one when certificates change, or when nothing has come over it for a while: workers then make their next call over the new
+ * one, and what is at work in them goes on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { status } from '@grpc/grpc-js';
+import { isGrpcServiceError } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
 import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/connection.ts';
@@ -10,6 +13,13 @@ import { sameTls, type Credentials } from '../adapters/tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../adapters/tls/rotation.ts';
 
 const PAUSE_MS = { first: 500, longest: 10_000 };
+/**
+ * The SDK's core sets no limit to an attempt to connect, and TCP gives up after two minutes by Linux's default: as long hangs one that was
+ * begun while a Service changed its pod, since connection tracking binds it to the old pod.
+ */
+const CONNECT_LIMIT_MS = 5_000;
+/** How often a connection is asked whether it still is one. Each worker's process asks the server for a constant. */
+const LOOK_MS = { every: 15_000, limit: 5_000 };
 
 interface Made {
   readonly connection: NativeConnection;
@@ -45,6 +55,7 @@ export class WorkerConnection {
     const renew = (): void => void this.#renew();
     this.#unfollow = this.#source.onChange(renew);
     renew();
+    void this.#watch();
   }
 
   /** After the workers have ended. */
@@ -55,15 +66,37 @@ export class WorkerConnection {
   }
 
   async #renew(): Promise<void> {
+    const { signal } = this.#stopping;
+    await this.#exclusively(async () => {
+      while (this.#made.with !== this.#source.current && !signal.aborted) await this.#renewOnce(signal);
+    });
+  }
+
+  /** One at a time; who comes meanwhile is not needed. */
+  async #exclusively(work: () => Promise<void>): Promise<void> {
     if (this.#renewing) return;
     this.#renewing = true;
-    const { signal } = this.#stopping;
     try {
-      while (this.#made.with !== this.#source.current && !signal.aborted) await this.#renewOnce(signal);
+      await work();
     } catch (error) {
-      if (!signal.aborted) this.#log.error({ err: error }, 'the connection to Temporal could not be renewed');
+      if (!this.#stopping.signal.aborted)
+        this.#log.error({ err: error }, 'the connection to Temporal could not be renewed');
     } finally {
       this.#renewing = false;
+    }
+  }
+
+  /** The core connects anew by itself, in most cases sooner than this; a connection that hangs it keeps. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (await sleep(LOOK_MS.every, true, { signal }).catch(() => false)) {
+      const looked = this.#made;
+      const why = await whyDead(looked.connection);
+      if (why === undefined || looked !== this.#made || this.#renewing || signal.aborted) continue;
+      this.#log.warn({ why, address: this.#options.address }, 'the connection to Temporal is made anew');
+      await this.#exclusively(() => this.#replace(signal, 'connected to Temporal again'));
+      // Credentials that changed meanwhile.
+      await this.#renew();
     }
   }
 
@@ -76,6 +109,11 @@ export class WorkerConnection {
       this.#log.info({}, 'the new API key is used');
       return;
     }
+    await this.#replace(signal, 'connected to Temporal with the new certificates');
+  }
+
+  async #replace(signal: AbortSignal, what: string): Promise<void> {
+    const old = this.#made;
     const made = await connect(this.#options, this.#source, this.#log, signal);
     if (signal.aborted) {
       await made.connection.close();
@@ -83,8 +121,23 @@ export class WorkerConnection {
     }
     for (const worker of this.#workers) worker.connection = made.connection;
     this.#made = made;
-    this.#log.info({ address: this.#options.address }, 'connected to Temporal with the new certificates');
+    this.#log.info({ address: this.#options.address }, what);
     await old.connection.close();
+  }
+}
+
+const NO_ANSWER: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
+
+/** Undefined when the server answers over it, and be it by a refusal. */
+async function whyDead(connection: NativeConnection): Promise<string | undefined> {
+  try {
+    // The core does not count the time that it takes to connect to a call's deadline.
+    const late = AbortSignal.timeout(LOOK_MS.limit);
+    await orAborted(connection.workflowService.getSystemInfo({}), late);
+    return undefined;
+  } catch (error) {
+    if (isGrpcServiceError(error) && !NO_ANSWER.includes(error.code)) return undefined;
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -97,7 +150,8 @@ export interface ConnectOptions {
 /**
  * Connects, however long it takes.
  *
- * @param signal gives up (and throws) at once. A connect that nobody answers cannot be called off: it is left alone.
+ * @param signal gives up (and throws) at once. An attempt that nobody answers cannot be called off: after its limit it is left alone, and
+ *   another one begins.
  * @throws CredentialError
  */
 export async function connectWorker(
@@ -121,15 +175,18 @@ async function connect(
   for (let pause = PAUSE_MS.first; ; pause = Math.min(pause * 2, PAUSE_MS.longest)) {
     const now = source.current;
     const apiKey = options.apiKey ?? now.secret;
+    let connecting: Promise<NativeConnection> | undefined;
     try {
-      const connecting = NativeConnection.connect({
+      connecting = NativeConnection.connect({
         address: options.address,
         tls: nativeTls(options, now),
         ...(apiKey === undefined ? {} : { apiKey }),
       });
-      const connection = await orAborted(connecting, signal);
+      const connection = await orAborted(connecting, AbortSignal.any([signal, AbortSignal.timeout(CONNECT_LIMIT_MS)]));
       return { connection, with: now };
     } catch (error) {
+      // One that comes late is not wanted any more.
+      connecting?.then((late) => late.close()).catch(() => undefined);
       if (signal.aborted) throw error;
       onFailed(error instanceof Error ? error.message : String(error));
       log.warn({ err: error, address: options.address, retryInMs: pause }, 'Temporal does not answer yet');
@@ -148,13 +205,17 @@ function nativeTls({ tls }: TemporalOptions, { ca, cert, key }: Credentials) {
   };
 }
 
-/** The promise, or a rejection as soon as the signal is aborted. */
-async function orAborted(connecting: Promise<NativeConnection>, signal: AbortSignal): Promise<NativeConnection> {
+/** The result, or a rejection as soon as the signal is aborted. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const abandon = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     const give = (): void => reject(signal.reason as Error);
     if (signal.aborted) give();
-    else signal.addEventListener('abort', give, { once: true });
+    else signal.addEventListener('abort', give, { once: true, signal: abandon.signal });
   });
-  connecting.catch(() => undefined);
-  return Promise.race([connecting, aborted]);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    abandon.abort();
+  }
 }

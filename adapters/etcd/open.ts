@@ -6,6 +6,7 @@
 import { rootCertificates } from 'node:tls';
 import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'cockatiel';
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
+import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { Credentials, TlsFiles } from '../tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
 
@@ -94,13 +95,13 @@ function newClient(options: EtcdOptions, now: Credentials): Etcd3 {
     dialTimeout: options.timeoutMs,
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
     // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.
-    grpcOptions: {
+    grpcOptions: withConnectLimit({
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.max_reconnect_backoff_ms': 1000,
       // gRPC's default of 4 MB is less than a listing of 20,000 pods' marks.
       'grpc.max_receive_message_length': MAX_LISTING_BYTES,
       ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
-    },
+    }),
     ...(tls === undefined ? {} : { credentials: tlsCredentials(now) }),
     ...(auth === undefined ? {} : { auth: { username: auth.username, password: auth.password ?? now.secret ?? '' } }),
   });

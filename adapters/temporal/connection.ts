@@ -1,6 +1,7 @@
 /** The connection to the Temporal frontend, shared by everything in a process that starts or signals workflows. */
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { PodwireError } from '../../domain/failures.ts';
+import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { TlsFiles } from '../tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
 import { rotatingChannelCredentials } from './channel-credentials.ts';
@@ -55,7 +56,7 @@ export function connectClient(options: TemporalOptions, credentials: CredentialS
       : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName };
   const connection = Connection.lazy({
     address: options.address,
-    channelArgs: { ...CHANNEL_ARGS, ...serverName },
+    channelArgs: withConnectLimit({ ...CHANNEL_ARGS, ...serverName }),
     interceptors: [makeGrpcRetryInterceptor(RETRIES)],
     ...(tls === undefined ? {} : { credentials: rotatingChannelCredentials(source) }),
   });
