@@ -1,7 +1,8 @@
-/** A plugin on one node and the worker of another are away for five minutes: what is asked for meanwhile is done soon after their return. */
+/** A plugin on one node and the worker of another are away for minutes: what is asked for meanwhile is done soon after their return. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { LabNode } from '../../deploy/lab/lab.ts';
+import { everythingOr } from './chosen-points.ts';
 import { AWAY_TYPE, installAwayPlugin, toggledDuring, workerAway } from './cni-figures-outage.ts';
 import { FigurePods, type Wish } from './cni-figures-pods.ts';
 import { bridgeConfig, defineNetworks } from '../lab/cni-networks.ts';
@@ -9,7 +10,8 @@ import { labTest } from '../lab/harness.ts';
 import { nothingLeaked } from '../lab/invariants.ts';
 
 const PODS = 10;
-const AWAY_MS = 5 * 60_000;
+/** Either is longer than the longest pause between two attempts. */
+const AWAY_MS = everythingOr(5 * 60_000, 100_000);
 const LIMIT = { limitMs: 60_000 };
 const AWAY: Wish = { name: 'longaway', interface: 'away0' };
 
@@ -41,7 +43,7 @@ describe('a long outage under CNI networks', () => {
     for (const set of sets) await set.close();
   });
 
-  test(`${PODS} attaches and detaches each are done within 60 s of the return after ${AWAY_MS / 60_000} min`, async (t) => {
+  test(`${PODS} attaches and detaches each are done within 60 s of the return after ${AWAY_MS / 1_000} s`, async (t) => {
     const [first, second] = sets as [FigurePods, FigurePods];
     const node = context.lab.nodes[1] as LabNode;
     const [plugin, worker] = await Promise.all([
