@@ -53,8 +53,8 @@ export interface Lab {
   apiserver: { inside: string; host: string };
   /** podwire's own etcd, plain http: host:port. */
   etcd: { inside: string; host: string };
-  /** gRPC as host:port; the UI's URL for a browser on the host. */
-  temporal: { inside: string; host: string; uiUrl: string };
+  /** gRPC as host:port; the UI's URL for a browser on the host; podwire's namespace when it is not `default`. */
+  temporal: { inside: string; host: string; uiUrl: string; namespace?: string };
   binaries: { kubectl: string; temporal: string; etcdctl: string };
   /** Image for test pods, present on every node. */
   testImage: string;

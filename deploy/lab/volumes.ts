@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ON_NODE, type NodeLayout } from './layout.ts';
 
-const COUNT = 6;
+/** A volume is given once: an installation that is deleted leaves its two with what is on them. */
+const COUNT = 16;
 const NAMES = Array.from({ length: COUNT }, (_, i) => `lab-${i + 1}`);
 
 /** Makes the folders of the volumes, which any user may write: claims come with users of their own. */

@@ -16,6 +16,9 @@ export interface Network {
   readonly prefix: string;
 }
 
+/** Where its pods are. */
+export type Place = Pick<LabTest, 'lab' | 'namespace' | 'node'>;
+
 /** Interface of the CNI network. */
 export const WIRED = 'wired0';
 
@@ -24,19 +27,19 @@ interface Member extends PodRef {
 }
 
 export class Burst {
-  readonly #test: LabTest;
+  readonly #test: Place;
   readonly #network: Network;
   readonly #members: Member[] = [];
   /** Also of pods that are gone: names and addresses are not used twice. */
   #asked = 0;
 
-  private constructor(test: LabTest, network: Network) {
+  private constructor(test: Place, network: Network) {
     this.#test = test;
     this.#network = network;
   }
 
   /** Defines the CNI network; there are no pods yet. */
-  static async prepare(test: LabTest, network: Network): Promise<Burst> {
+  static async prepare(test: Place, network: Network): Promise<Burst> {
     const { name, prefix } = network;
     const config = bridgeConfig(name, `br-${name}`, `${prefix}.1.0/24`);
     await defineNetworks(test.lab, test.namespace, { [name]: config });

@@ -6,7 +6,10 @@ import type { Lab } from '../../deploy/lab/lab.ts';
 export async function findRuns(lab: Lab, query: string): Promise<string[]> {
   const result = await run({
     file: lab.binaries.temporal,
-    args: ['workflow', 'list', '--address', lab.temporal.host, '--query', query, '--limit', '1000', '-o', 'json'],
+    args: [
+      ...['workflow', 'list', '--address', lab.temporal.host, '--namespace', lab.temporal.namespace ?? 'default'],
+      ...['--query', query, '--limit', '1000', '-o', 'json'],
+    ],
     env: { HOME: lab.dir, PATH: '/usr/bin:/bin' },
     timeoutMs: 15_000,
   });

@@ -1,4 +1,4 @@
-/** Real certificates for tests, made by openssl: authorities, and certificates for 127.0.0.1 that they sign. */
+/** Real certificates for tests, made by openssl: authorities, and certificates that they sign. */
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../deploy/lab/commands.ts';
@@ -9,6 +9,14 @@ export interface Pair {
 }
 
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-sha256'];
+
+export interface Issued {
+  readonly days?: number;
+  /** DNS names of a server; 127.0.0.1 is always one of its addresses. */
+  readonly names?: readonly string[];
+  /** By default the authority's name and its own, joined by a hyphen. */
+  readonly commonName?: string;
+}
 
 export class Authority {
   readonly #dir: string;
@@ -22,7 +30,7 @@ export class Authority {
   /** @param name also of its files in `dir` */
   static async create(dir: string, name: string): Promise<Authority> {
     const authority = new Authority(dir, name);
-    await authority.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE'], 3_650);
+    await authority.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE'], { days: 3_650 });
     return authority;
   }
 
@@ -30,13 +38,14 @@ export class Authority {
     return this.#files(this.#name).cert;
   }
 
-  /** A certificate for a server at 127.0.0.1 and for a client in one. Its files are named after it and the authority. */
-  async issue(name: string, days = 90): Promise<Pair> {
+  /** A certificate for a server and for a client in one. Its files are named after it and the authority. */
+  async issue(name: string, issued: Issued = {}): Promise<Pair> {
     const file = `${this.#name}-${name}`;
     const own = this.#files(this.#name);
-    const names = ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:temporal.example'];
+    const dns = (issued.names ?? ['temporal.example']).map((each) => `,DNS:${each}`).join('');
+    const names = ['-addext', `subjectAltName=IP:127.0.0.1${dns}`];
     const usage = ['-addext', 'extendedKeyUsage=serverAuth,clientAuth', '-addext', 'basicConstraints=CA:FALSE'];
-    await this.#make(file, ['-CA', own.cert, '-CAkey', own.key, ...names, ...usage], days);
+    await this.#make(file, ['-CA', own.cert, '-CAkey', own.key, ...names, ...usage], issued);
     return this.#files(file);
   }
 
@@ -44,9 +53,9 @@ export class Authority {
     return { cert: join(this.#dir, `${file}.crt`), key: join(this.#dir, `${file}.key`) };
   }
 
-  async #make(file: string, options: readonly string[], days: number): Promise<void> {
+  async #make(file: string, options: readonly string[], { days = 90, commonName = file }: Issued): Promise<void> {
     const { cert, key } = this.#files(file);
-    const about = ['-days', String(days), '-subj', `/CN=${file}`, '-keyout', key, '-out', cert];
+    const about = ['-days', String(days), '-subj', `/CN=${commonName}`, '-keyout', key, '-out', cert];
     await must('openssl', ['req', '-x509', ...KEY, ...options, ...about]);
   }
 }

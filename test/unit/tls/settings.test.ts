@@ -16,7 +16,7 @@ let other: Pair;
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'podwire-test-tls-'));
   const authority = await Authority.create(dir, 'ca');
-  [ca, pair, other] = [authority.certFile, await authority.issue('a'), await authority.issue('b', 2)];
+  [ca, pair, other] = [authority.certFile, await authority.issue('a'), await authority.issue('b', { days: 2 })];
 });
 after(() => rmSync(dir, { recursive: true }));
 
