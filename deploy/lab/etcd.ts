@@ -57,7 +57,7 @@ async function start(lab: LabLayout, etcd: Etcd): Promise<void> {
   await startPart(lab, part(lab, etcd));
   await waitForPart(lab, etcd.name, async () => {
     const url = `http://${etcd.host}:${etcd.client}/health`;
-    const args = [`--net=${lab.controlNetnsPath}`, '--', 'busybox', 'wget', '-q', '-T', '2', '-O', '/dev/null', url];
+    const args = [`--net=${lab.controlNetnsPath}`, '--', 'busybox', 'wget', '-q', '-O', '/dev/null', url];
     return (await attempt('nsenter', args, { timeoutMs: 5_000 })).code === 0 ? true : undefined;
   });
   writeFileSync(answered, '');
