@@ -49,7 +49,11 @@ async function main(): Promise<number> {
   const groups = chosenGroups();
   const started = performance.now();
   const lab = new TestLab(options.lab, print);
-  await lab.clean();
+  const needsLab = groups.some((group) => group.needsLab);
+  if (needsLab) {
+    lab.claim();
+    await lab.clean();
+  }
   const isOtherLab = (name: string): boolean => !isTestLab(name);
   const before = await machine(isOtherLab);
   const results: GroupResult[] = [];
