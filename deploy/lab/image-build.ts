@@ -20,6 +20,8 @@ export interface PodwireImages {
 export interface ImageOptions {
   /** Also the image of agent containers. */
   readonly agent?: boolean;
+  /** Folder of the sources; this checkout's unless told otherwise. */
+  readonly root?: string;
 }
 
 /**
@@ -28,14 +30,15 @@ export interface ImageOptions {
  * @throws Error with the builder's words.
  */
 export async function ensurePodwireImages(progress: Progress, options: ImageOptions = {}): Promise<PodwireImages> {
-  const built = await revision();
+  const root = options.root ?? ROOT;
+  const built = await revision(root);
   const dockerfiles: [string, string][] = [
     [CONTROL_PLANE_IMAGE, 'control-plane'],
     [NODE_IMAGE, 'node'],
     ...(options.agent === true ? [[PODWIRE_AGENT_IMAGE, 'agent'] as [string, string]] : []),
   ];
   const kind = options.agent === true ? 'podwire-agent' : 'podwire';
-  const file = join(imageCache(), `${kind}-${inputsHash([NODE_VERSION, built.commit])}.tar`);
+  const file = join(imageCache(), `${kind}-${inputsHash([NODE_VERSION, built.commit], root)}.tar`);
   const present = presentArchive(file);
   if (present !== undefined) return { archives: [present] };
 
@@ -45,8 +48,8 @@ export async function ensurePodwireImages(progress: Progress, options: ImageOpti
   try {
     const extra = [...(await builderSecrets(secrets)), ...buildArguments(bases, built)];
     for (const [tag, name] of dockerfiles) {
-      const dockerfile = join(ROOT, 'deploy/images', `${name}.Dockerfile`);
-      await progress.task(`image ${name}`, () => store.build(tag, dockerfile, ROOT, extra));
+      const dockerfile = join(root, 'deploy/images', `${name}.Dockerfile`);
+      await progress.task(`image ${name}`, () => store.build(tag, dockerfile, root, extra));
     }
   } finally {
     rmSync(secrets, { recursive: true, force: true });

@@ -8,7 +8,7 @@ import { attempt, findProgram } from './commands.ts';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What .dockerignore lets through. */
-const INPUTS = [
+export const INPUTS: readonly string[] = [
   ...['package.json', 'package-lock.json', '.npmrc', '.dockerignore', 'tsconfig.json', 'tsconfig.build.json'],
   ...['domain', 'workflows', 'activities', 'adapters', 'config', 'workers', 'watcher', 'cli', 'deploy/images'],
 ];
@@ -20,11 +20,11 @@ export interface Revision {
   readonly date: string;
 }
 
-/** The commit that the sources of images come from. */
-export async function revision(): Promise<Revision> {
+/** The commit that the sources of images come from. @param root of a checkout, or of a copy of the sources */
+export async function revision(root = ROOT): Promise<Revision> {
   if (findProgram('git') === undefined) return { commit: '', date: '' };
   // Another user's checkout is read, nothing of it is run.
-  const git = ['-c', `safe.directory=${ROOT.replace(/\/$/, '')}`, '-C', ROOT];
+  const git = ['-c', `safe.directory=${root.replace(/\/$/, '')}`, '-C', root];
   const last = await attempt('git', [...git, 'log', '-1', '--format=%H %cI', '--', ...INPUTS]);
   const [commit = '', date = ''] = last.code === 0 ? last.stdout.trim().split(' ') : [];
   if (commit === '') return { commit, date };
@@ -33,10 +33,10 @@ export async function revision(): Promise<Revision> {
 }
 
 /** @param more further strings that decide what the images are */
-export function inputsHash(more: readonly string[]): string {
+export function inputsHash(more: readonly string[], root = ROOT): string {
   const hash = createHash('sha256').update(JSON.stringify(more));
-  for (const file of INPUTS.flatMap((input) => filesBelow(join(ROOT, input)))) {
-    hash.update(`\0${relative(ROOT, file)}\0${statSync(file).mode & 0o111}\0`).update(readFileSync(file));
+  for (const file of INPUTS.flatMap((input) => filesBelow(join(root, input)))) {
+    hash.update(`\0${relative(root, file)}\0${statSync(file).mode & 0o111}\0`).update(readFileSync(file));
   }
   return hash.digest('hex').slice(0, 16);
 }

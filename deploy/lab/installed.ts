@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ensureBinaries } from './binaries.ts';
-import { must } from './commands.ts';
+import { containerPids } from './containers.ts';
 import { ensurePodwireImages } from './image-build.ts';
 import { ensureEvaluationImages } from './image-evaluation.ts';
 import { importPodwireImages } from './image-import.ts';
@@ -135,15 +135,8 @@ export async function allowWorkers(lab: Lab): Promise<void> {
  * @throws Error when its container does not run
  */
 export async function workerPid(lab: Lab, nodeName: string): Promise<number> {
-  const node = labNode(lab, nodeName);
-  const ctr = (args: readonly string[]): Promise<string> =>
-    must('ctr', ['-a', node.criSocket, '-n', 'k8s.io', ...args]);
-  const filter = `labels."io.kubernetes.pod.namespace"==${SYSTEM_NAMESPACE},labels."io.kubernetes.container.name"==node`;
-  const ids = (await ctr(['containers', 'ls', '-q', filter])).trim().split('\n');
-  for (const line of (await ctr(['tasks', 'ls'])).split('\n')) {
-    const [id = '', pid = '', status = ''] = line.trim().split(/\s+/);
-    if (status === 'RUNNING' && ids.includes(id)) return Number(pid);
-  }
+  const [pid] = await containerPids(labNode(lab, nodeName), SYSTEM_NAMESPACE, 'node');
+  if (pid !== undefined) return pid;
   throw new Error(`no worker's container runs on ${nodeName}`);
 }
 

@@ -8,6 +8,7 @@ import { kubectl, pathOnHost, type Lab, type LabNode } from '../../deploy/lab/la
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { meshWorkflowId, podWorkflowId } from '../../domain/messages.ts';
 import { newestReady } from '../../domain/ports/sandbox-runtime.ts';
+import type { MeasuredPodwire } from './measured-podwire.ts';
 
 export const NAMESPACE = 'podwire-bench';
 const RUN_LIMIT_MS = 90_000;
@@ -16,6 +17,8 @@ const CONNECTIONS = 40;
 
 export interface BenchLab {
   readonly lab: Lab;
+  /** It runs. */
+  readonly podwire: MeasuredPodwire;
   readonly kube: KubeClient;
   readonly temporal: TemporalClient;
   /** One line of progress, for people; on stderr. */
@@ -38,11 +41,15 @@ interface ApiPod {
 }
 
 /** Opens connections that stay open, so that no measured step makes one. */
-export function openBenchLab(lab: Lab, say: (line: string) => void): BenchLab & { close(): Promise<void> } {
+export function openBenchLab(
+  podwire: MeasuredPodwire,
+  say: (line: string) => void,
+): BenchLab & { close(): Promise<void> } {
+  const { lab } = podwire;
   const kube = createKubeClient({ kubeconfig: lab.kubeconfigs.admin, deadlineMs: 10_000 });
   const temporal = connectClient({ address: lab.temporal.host, namespace: 'default' });
   return {
-    ...{ lab, kube, temporal, say },
+    ...{ lab, podwire, kube, temporal, say },
     close: async () => {
       kube.close();
       await temporal.close();
@@ -56,7 +63,7 @@ export async function openConnections({ kube }: BenchLab): Promise<void> {
   await Promise.all(Array.from({ length: CONNECTIONS }, () => kube.call({ method: 'GET', path })));
 }
 
-export async function makeNamespace({ lab }: BenchLab): Promise<void> {
+export async function makeNamespace(lab: Lab): Promise<void> {
   await apply(lab, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }]);
   await waitFor(
     'the service account of the namespace',
@@ -66,7 +73,7 @@ export async function makeNamespace({ lab }: BenchLab): Promise<void> {
 }
 
 /** Removes the benches' pods and waits until podwire has let go of them. */
-export async function removeNamespace({ lab }: BenchLab): Promise<void> {
+export async function removeNamespace(lab: Lab): Promise<void> {
   await kubectl(lab, ['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=150s'], {
     timeoutMs: 160_000,
   });

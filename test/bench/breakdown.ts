@@ -1,7 +1,5 @@
 /** Where the milliseconds go: moments of a change, in order, each with what lies between it and the one before. */
-import { readFileSync } from 'node:fs';
 import { WATCHER_PART } from '../../deploy/lab/podwire.ts';
-import { logFile } from '../../deploy/lab/parts.ts';
 import type { BenchLab, BenchPod } from './bench-lab.ts';
 import { runOfPod } from './bench-lab.ts';
 import type { Change } from './change.ts';
@@ -66,9 +64,8 @@ export function stepMoments(step: Step, _index: number, steps: readonly Step[]):
 const moment = (since: string, at: number): Moment => ({ since, at });
 
 /** From the watcher's log: when it had the event, from its own measure of the lag until Temporal's acknowledgement. */
-export function watcherMoments({ lab }: BenchLab, pod: BenchPod, { sentAt }: Pick<Change, 'sentAt'>): Moment[] {
-  const lines = readFileSync(logFile(lab, WATCHER_PART), 'utf8').trimEnd().split('\n').slice(-50);
-  for (const line of lines) {
+export function watcherMoments({ podwire }: BenchLab, pod: BenchPod, { sentAt }: Pick<Change, 'sentAt'>): Moment[] {
+  for (const line of podwire.logLines(WATCHER_PART, 50)) {
     if (!line.includes('"signalled"') || !line.includes(pod.uid)) continue;
     const { time, lagMs } = JSON.parse(line) as { time: string; lagMs: number };
     const eventAt = Date.parse(time) - lagMs;

@@ -1,5 +1,6 @@
 /** burst: forty running pods of one node get a network at the same moment, and lose it. */
 import { floodTargets, linksIn } from '../../deploy/demo/kernel-look.ts';
+import type { LabNode } from '../../deploy/lab/lab.ts';
 import { ensurePods, openConnections, quiet, setNetworks, type BenchLab } from './bench-lab.ts';
 import type { WatchedPod } from './change.ts';
 import { LinkMonitor } from './link-monitor.ts';
@@ -17,12 +18,8 @@ const networksOf = (index: number): string => `${LINK} id=7101 up ip=10.73.0.${i
 export async function burstBench(bench: BenchLab): Promise<BenchResult> {
   const node = bench.lab.nodes[0];
   if (node === undefined) throw new Error('the lab has no node');
-  bench.say(`burst: making ${PODS} pods on ${node.name}`);
-  const names = Array.from({ length: PODS }, (_, index) => `burst-${index + 1}`);
-  const pods = await ensurePods(bench, node, names);
-  const watched: WatchedPod[] = [];
+  const watched = await burstPods(bench, node);
   try {
-    for (const pod of pods) watched.push({ pod, monitor: await LinkMonitor.open(pod.netnsPath) });
     const times: { attach: Burst[]; detach: Burst[] } = { attach: [], detach: [] };
     const checks: Check[] = [];
     await openConnections(bench);
@@ -32,7 +29,7 @@ export async function burstBench(bench: BenchLab): Promise<BenchResult> {
       times.detach.push(await burst(bench, watched, false));
       bench.say(`burst: repeat ${repeat} of ${REPEATS}`);
     }
-    const left = (await Promise.all(pods.map((pod) => linksIn(pod.netnsPath)))).flat();
+    const left = (await Promise.all(watched.map(({ pod }) => linksIn(pod.netnsPath)))).flat();
     const vxlan = left.filter((link) => link.kind === 'vxlan').length;
     const attach = sampleOf(times.attach.map(({ lastMs }) => lastMs));
     return {
@@ -54,14 +51,26 @@ export async function burstBench(bench: BenchLab): Promise<BenchResult> {
   }
 }
 
-interface Burst {
+/** The pods, made when they are not there, each with a monitor that the caller closes. */
+export async function burstPods(bench: BenchLab, node: LabNode): Promise<WatchedPod[]> {
+  bench.say(`burst: ${PODS} pods on ${node.name}`);
+  const names = Array.from({ length: PODS }, (_, index) => `burst-${index + 1}`);
+  const watched: WatchedPod[] = [];
+  for (const pod of await ensurePods(bench, node, names)) {
+    watched.push({ pod, monitor: await LinkMonitor.open(pod.netnsPath) });
+  }
+  return watched;
+}
+
+export interface Burst {
   readonly lastMs: number;
   readonly eachMs: readonly number[];
   readonly patchedMs: number;
   readonly quietMs: number;
 }
 
-async function burst(bench: BenchLab, watched: readonly WatchedPod[], attach: boolean): Promise<Burst> {
+/** All pods get the network at once, or lose it; returns when all of their runs have ended. */
+export async function burst(bench: BenchLab, watched: readonly WatchedPod[], attach: boolean): Promise<Burst> {
   const seen = watched.map(({ monitor }) => (attach ? monitor.up(LINK) : monitor.gone(LINK)));
   setWallClock();
   const startedAt = wallNow();

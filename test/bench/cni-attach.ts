@@ -1,5 +1,4 @@
 /** cni-attach: one CNI network attached to and detached from a running pod, again and again, with the bridge plugin. */
-import { nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
 import type { BenchLab } from './bench-lab.ts';
 import { breakdownTable, type Moment } from './breakdown.ts';
 import type { WatchedPod } from './change.ts';
@@ -16,7 +15,6 @@ import {
 } from './cni-pods.ts';
 import { StatusWatch } from './cni-status-watch.ts';
 import { LinkMonitor } from './link-monitor.ts';
-import { startMeasuredPodwire } from './measured-podwire.ts';
 import { bar, type BenchResult, type Figure, type Table } from './report.ts';
 import { sampleOf } from './statistics.ts';
 
@@ -38,7 +36,7 @@ export async function cniAttachBench(bench: BenchLab, cycles: number): Promise<B
   if (pod === undefined) throw new Error('no pod');
   await defineBenchNetworks(bench);
   // Its log says when each plugin ran.
-  await startPodwirePart(bench.lab, nodePart(node.name), { logLevel: 'debug' });
+  await bench.podwire.tellPlugins(node.name, true);
   const status = await StatusWatch.open(bench);
   const monitor = await LinkMonitor.open(pod.netnsPath);
   const watched = { pod, monitor };
@@ -64,7 +62,7 @@ export async function cniAttachBench(bench: BenchLab, cycles: number): Promise<B
   } finally {
     status.close();
     await monitor.close();
-    await startMeasuredPodwire(bench.lab);
+    await bench.podwire.tellPlugins(node.name, false);
   }
 }
 

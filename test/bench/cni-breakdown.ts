@@ -1,6 +1,4 @@
 /** Where the milliseconds of a CNI attach or detach go: history, watcher's log, node worker's log, kernel and API, in one order. */
-import { readFileSync } from 'node:fs';
-import { logFile } from '../../deploy/lab/parts.ts';
 import { nodePart } from '../../deploy/lab/podwire.ts';
 import { runOfPod, type BenchLab, type BenchPod } from './bench-lab.ts';
 import { stepMoments, watcherMoments, type Moment } from './breakdown.ts';
@@ -35,12 +33,8 @@ export async function cniMomentsOf(bench: BenchLab, pod: BenchPod, change: CniCh
 }
 
 /** Start and end of the plugins that ran since the PATCH, from the node worker's log. */
-function pluginMoments({ lab }: BenchLab, pod: BenchPod, { sentAt }: CniChange): Moment[] {
-  const lines = readFileSync(logFile(lab, nodePart(pod.node)), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .slice(-50);
-  return lines.flatMap((line) => {
+function pluginMoments({ podwire }: BenchLab, pod: BenchPod, { sentAt }: CniChange): Moment[] {
+  return podwire.logLines(nodePart(pod.node), 50).flatMap((line) => {
     if (!line.includes('"CNI plugin ended"')) return [];
     const { time, command, ms } = JSON.parse(line) as PluginLine;
     const endedAt = Date.parse(time);

@@ -48,7 +48,7 @@ export async function cniBurstBench(bench: BenchLab, o: BurstOptions): Promise<B
   await defineBenchNetworks(bench);
   const watched: WatchedPod[] = [];
   const parts = [...podwireParts(nodes), ...BACKENDS];
-  for (const part of parts) forgetPeak(bench.lab, part);
+  for (const part of parts) forgetPeak(bench.podwire, part);
   const figures: Figure[] = [];
   const tables: Table[] = [];
   const checks: Check[] = [];
@@ -69,7 +69,7 @@ export async function cniBurstBench(bench: BenchLab, o: BurstOptions): Promise<B
     tables.push({
       title: 'largest resident memory (VmHWM) during all bursts, MiB',
       columns: ['part', 'MiB'],
-      rows: parts.map((part) => [part, number(peakMiB(bench.lab, part))]),
+      rows: parts.map((part) => [part, number(peakMiB(bench.podwire, part))]),
     });
     checks.push(
       ...(await nothingLeft(
@@ -152,7 +152,7 @@ async function burst(
   const parts = [...podwireParts(bench.lab.nodes), ...BACKENDS];
   const seen = watched.map(({ monitor }) => (attach ? monitor.up(LINK) : monitor.gone(LINK)));
   const said = watched.map(({ pod }) => status.says(pod.name, LINK, attach));
-  const before = cpuOf(bench.lab, parts);
+  const before = cpuOf(bench.podwire, parts);
   setWallClock();
   const startedAt = wallNow();
   const patched = watched.map(({ pod }) => setCniNetwork(bench, pod, network));
@@ -163,7 +163,7 @@ async function burst(
     watched.map(({ pod }) => pod),
   );
   const quietMs = wallNow() - startedAt;
-  const after = cpuOf(bench.lab, parts);
+  const after = cpuOf(bench.podwire, parts);
   return {
     lastMs: Math.max(...eachMs),
     eachMs,

@@ -38,8 +38,8 @@ export async function cniCyclesBench(bench: BenchLab, cycles: number): Promise<B
     await sleep(SETTLE_MS);
     return {
       cycle,
-      rssMiB: new Map(parts.map((part) => [part, usageOf(bench.lab, part).rssMiB])),
-      fds: new Map(parts.map((part) => [part, openFiles(bench.lab, part)])),
+      rssMiB: new Map(parts.map((part) => [part, usageOf(bench.podwire, part).rssMiB])),
+      fds: new Map(parts.map((part) => [part, openFiles(bench.podwire, part)])),
       files: nodeFiles(node),
       keys: await keysByKind(bench.lab),
     };

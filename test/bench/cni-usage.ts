@@ -1,10 +1,11 @@
 /** What a part of the lab uses: CPU time, memory and its peak, open files; and what podwire keeps on disk and in etcd. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { partPid, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
+import type { Lab, LabNode } from '../../deploy/lab/lab.ts';
 import { nodePart, ORCHESTRATOR_PART, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { readKeys } from '../lab/records.ts';
-import { usageOf } from './process-usage.ts';
+import type { MeasuredPodwire } from './measured-podwire.ts';
+import { pidsOf, usageOf } from './process-usage.ts';
 
 export const podwireParts = (nodes: readonly LabNode[]): string[] => [
   WATCHER_PART,
@@ -15,26 +16,29 @@ export const podwireParts = (nodes: readonly LabNode[]): string[] => [
 export const BACKENDS = ['temporal', 'podwire-etcd', 'kube-apiserver', 'etcd'];
 
 /** CPU milliseconds of each part so far, its ended children included. */
-export const cpuOf = (lab: Lab, parts: readonly string[]): ReadonlyMap<string, number> =>
+export const cpuOf = (podwire: MeasuredPodwire, parts: readonly string[]): ReadonlyMap<string, number> =>
   new Map(
     parts.map((part) => {
-      const { ownMs, childrenMs } = usageOf(lab, part);
+      const { ownMs, childrenMs } = usageOf(podwire, part);
       return [part, ownMs + childrenMs];
     }),
   );
 
 /** Makes the present memory of a part its peak (proc(5), clear_refs). */
-export function forgetPeak(lab: Lab, part: string): void {
-  writeFileSync(`/proc/${pidOf(lab, part)}/clear_refs`, '5');
+export function forgetPeak(podwire: MeasuredPodwire, part: string): void {
+  for (const pid of pidsOf(podwire, part)) writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
-/** Largest resident memory since `forgetPeak`, in MiB; without the children. */
-export function peakMiB(lab: Lab, part: string): number {
-  const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pidOf(lab, part)}/status`, 'utf8'))?.[1];
-  return Number(peak) / 1024;
+/** Largest resident memory since `forgetPeak`, in MiB, of all replicas together; without their children. */
+export function peakMiB(podwire: MeasuredPodwire, part: string): number {
+  const peaks = pidsOf(podwire, part).map(
+    (pid) => /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1],
+  );
+  return peaks.reduce((sum, peak) => sum + Number(peak) / 1024, 0);
 }
 
-export const openFiles = (lab: Lab, part: string): number => readdirSync(`/proc/${pidOf(lab, part)}/fd`).length;
+export const openFiles = (podwire: MeasuredPodwire, part: string): number =>
+  pidsOf(podwire, part).reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
 
 /** Files below the folders that podwire and the plugins keep on a node. */
 export function nodeFiles({ root, cniLibDir }: LabNode): Record<'podwire' | 'journal' | 'plugins', number> {
@@ -62,10 +66,4 @@ function filesBelow(folder: string): number {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
     throw error;
   }
-}
-
-function pidOf(lab: Lab, part: string): number {
-  const pid = partPid(lab, part);
-  if (pid === undefined) throw new Error(`${part} does not run in lab ${lab.name}`);
-  return pid;
 }

@@ -2,23 +2,25 @@
  * `npm run bench [NAME…] [-- --json] [--lab NAME] [--keep] [--cycles N] …`: podwire's figures on a real cluster, against floors of the same run.
  * Exit codes: 0 = measured, missed bars are said in the report; 1 = a check failed or a bench could not be carried out; 2 = usage.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { outliveClosedOutput } from '../../adapters/process/closed-output.ts';
-import { buildPodwire } from '../../deploy/demo/build.ts';
 import { labDown, labUp, lineProgress, openLab, type Lab, type Progress } from '../../deploy/lab/lab.ts';
 import { attachBench } from './attach.ts';
 import { makeNamespace, openBenchLab, removeNamespace, type BenchLab } from './bench-lab.ts';
+import { besideBench } from './beside.ts';
 import { burstBench } from './burst.ts';
 import { cniAttachBench } from './cni-attach.ts';
 import { cniBurstBench } from './cni-burst.ts';
 import { cniCyclesBench } from './cni-cycles.ts';
+import { installBench } from './install.ts';
 import { loadLine, machineLoad, type MachineLoad } from './load.ts';
-import { endMeasurement, startMeasuredPodwire } from './measured-podwire.ts';
+import { measuredPodwire, presentPodwire, WAYS, type Way } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
 import { reflectBench } from './reflect.ts';
 import { meshScaleBench } from './mesh-scale.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
+import type { Site } from './site.ts';
 
 /** How often and how much; each bench has its own defaults. */
 interface Counts {
@@ -34,10 +36,13 @@ const OWN_LAB = 'bench';
 const NODES = 3;
 const CYCLES = 300;
 const MANY_CYCLES = 1_000;
+const TURN_CYCLES = 60;
 const REPEATS = 5;
+const ROUNDS = 3;
 const PODS = 40;
 const REFLECTED = { pods: 20_000, services: 2_000, policies: 500, seconds: 120 };
 
+/** Of podwire as it was started for all of these. */
 const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Promise<BenchResult>>> = {
   attach: (bench, { cycles = CYCLES }) => attachBench(bench, cycles),
   mesh: (bench) => meshBench(bench),
@@ -57,24 +62,45 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
     }),
 };
 
+/** These bring podwire themselves, in the ways that they compare or time. */
+const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Promise<BenchResult>>> = {
+  install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
+  pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
+};
+const NAMES = [...Object.keys(BENCHES), ...Object.keys(OF_THEIR_OWN)];
+
+/** They give single processes other settings while they run, or start without one of them. */
+const HOST_ONLY: Readonly<Record<string, string>> = {
+  reflect: 'it stops the watcher and starts the orchestrator with settings of its own',
+};
+
 interface Flags extends Counts {
   readonly json?: boolean;
   readonly lab?: string;
   readonly keep?: boolean;
+  readonly podwire: Way;
 }
 
 const program = new Command('bench')
   .description('Measures podwire on a real cluster. Without names: all benches.')
-  .argument('[name...]', `of ${Object.keys(BENCHES).join(', ')}`)
+  .argument('[name...]', `of ${NAMES.join(', ')}`)
+  .addOption(
+    new Option(
+      '--podwire <how>',
+      "pods with the lab's Temporal and etcd, pods with those of the evaluation, or processes of this machine",
+    )
+      .choices(WAYS)
+      .default('manifests'),
+  )
   .option('--json', 'the report as JSON on standard output')
   .option('--lab <name>', 'measure in this lab, which is up; it stays')
   .option('--keep', `leave the lab '${OWN_LAB}' that was started for this, and its pods`)
   .option(
     '--cycles <n>',
-    `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES})`,
+    `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES}), each turn of pods (${TURN_CYCLES})`,
     Number,
   )
-  .option('--repeats <n>', `bursts of cni-burst (${REPEATS})`, Number)
+  .option('--repeats <n>', `bursts of cni-burst (${REPEATS}), rounds of install and pods (${ROUNDS})`, Number)
   .option(
     '--pods <n>',
     `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of reflect: ${REFLECTED.pods}`,
@@ -93,39 +119,48 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const unknown = names.filter((name) => !(name in BENCHES));
+  const unknown = names.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) {
-    process.stderr.write(`bench: no bench ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}\n`);
+    process.stderr.write(`bench: no bench ${unknown.join(', ')}; there are: ${NAMES.join(', ')}\n`);
     process.exitCode = 2;
     return;
   }
-  const chosen = names.length === 0 ? Object.keys(BENCHES) : names;
+  const impossible = names.filter((name) => flags.podwire !== 'host' && name in HOST_ONLY);
+  if (impossible.length > 0) {
+    for (const name of impossible)
+      process.stderr.write(`bench: ${name} needs --podwire host: ${HOST_ONLY[name] ?? ''}\n`);
+    process.exitCode = 2;
+    return;
+  }
   const progress = lineProgress((line) => void process.stderr.write(`${line}\n`));
-  // What an older build does is no figure of this one.
-  await progress.task('tsc and the workflow bundle', buildPodwire);
   const lab =
     flags.lab === undefined ? await labUp({ name: OWN_LAB, nodes: NODES, progress }) : await openLab(flags.lab);
+  const giveBack = presentPodwire(lab);
   try {
-    await measure(lab, chosen, flags, progress);
+    await makeNamespace(lab);
+    await measure(lab, names.length === 0 ? NAMES : names, flags, progress);
   } finally {
-    if (flags.lab !== undefined) await endMeasurement(lab);
+    if (flags.keep !== true) await removeNamespace(lab);
+    if (flags.lab !== undefined) await giveBack();
     else if (flags.keep !== true) await labDown({ name: OWN_LAB, progress });
   }
 }
 
 async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progress: Progress): Promise<void> {
-  const bench = openBenchLab(lab, (line) => progress.line(line));
   const results: BenchResult[] = [];
   const failures: string[] = [];
+  const running = new Running(lab, flags.podwire, progress);
+  const before = await machineLoad();
+  if (flags.json !== true) print(loadLine('before', before));
   try {
-    await progress.task('podwire', () => startMeasuredPodwire(lab));
-    await makeNamespace(bench);
-    const before = await machineLoad();
-    if (flags.json !== true) print(loadLine('before', before));
     for (const name of chosen) {
+      if (flags.podwire !== 'host' && name in HOST_ONLY) {
+        progress.line(`${name} is left out, it needs --podwire host: ${HOST_ONLY[name] ?? ''}`);
+        continue;
+      }
       progress.stage(`bench ${name}`);
       try {
-        const result = await (BENCHES[name] as (typeof BENCHES)[string])(bench, flags);
+        const result = await one(running, name, flags);
         results.push(result);
         if (flags.json !== true) resultLines(result).forEach(print);
       } catch (error) {
@@ -135,8 +170,46 @@ async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progre
     }
     conclude(flags, before, await machineLoad(), results, failures);
   } finally {
-    if (flags.keep !== true) await removeNamespace(bench);
-    await bench.close();
+    await running.end();
+  }
+}
+
+async function one(running: Running, name: string, counts: Counts): Promise<BenchResult> {
+  const own = OF_THEIR_OWN[name];
+  if (own === undefined) return (BENCHES[name] as (typeof BENCHES)[string])(await running.bench(), counts);
+  await running.end();
+  return own(running.site, counts);
+}
+
+/** podwire and the connections of the benches, from the first that wants them until one brings its own, or the end. */
+class Running {
+  readonly site: Site;
+  readonly #way: Way;
+  #end: (() => Promise<void>) | undefined;
+  #bench: BenchLab | undefined;
+
+  constructor(lab: Lab, way: Way, progress: Progress) {
+    this.site = { lab, progress };
+    this.#way = way;
+  }
+
+  async bench(): Promise<BenchLab> {
+    if (this.#bench !== undefined) return this.#bench;
+    const { lab, progress } = this.site;
+    const podwire = measuredPodwire(this.#way, lab, progress);
+    await progress.task(`podwire, ${this.#way}`, () => podwire.start());
+    const bench = openBenchLab(podwire, (line) => progress.line(line));
+    this.#end = async () => {
+      await bench.close();
+      await podwire.end();
+    };
+    this.#bench = bench;
+    return bench;
+  }
+
+  async end(): Promise<void> {
+    await this.#end?.();
+    [this.#end, this.#bench] = [undefined, undefined];
   }
 }
 

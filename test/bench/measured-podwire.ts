@@ -1,32 +1,45 @@
-/** podwire as it is measured: as in the lab, but the watcher tells in its log when it had each event. */
-import { inNetns, stopPart, type Lab } from '../../deploy/lab/lab.ts';
-import { startPodwire, startPodwirePart, WATCHER_PART } from '../../deploy/lab/podwire.ts';
+/** podwire as it is measured: as in the lab, but nothing of it works unless a pod changes, and the watcher tells in its log when it had each event. */
+import { installation, installPodwire, uninstallPodwire } from '../../deploy/lab/installed.ts';
+import type { Lab, Progress } from '../../deploy/lab/lab.ts';
 import { partPid } from '../../deploy/lab/parts.ts';
-import { waitFor } from '../../deploy/lab/waiting.ts';
+import { ORCHESTRATOR_PART, startPodwire, stopPodwire } from '../../deploy/lab/podwire.ts';
+import { HostPodwire } from './measured-host.ts';
+import { PodsPodwire } from './measured-pods.ts';
 
-/** A relist compares with records in etcd, among them those of members that no pod stands for (mesh). */
-const WATCHER = { logLevel: 'debug', env: { PODWIRE_RELIST_SECONDS: '86400' } };
-/** A sweep tells of records whose sandbox the container runtime does not know, and the runs it starts remove such members. */
-const NO_SWEEPS = { env: { PODWIRE_SWEEP_SECONDS: '0' } };
-const READY = 'http://127.0.0.1:9464/readyz';
+/** Pods with the lab's Temporal and etcd, pods with those of the evaluation, or processes of this machine. */
+export const WAYS = ['manifests', 'evaluation', 'host'] as const;
+export type Way = (typeof WAYS)[number];
 
-/** Starts every part and waits until it serves. */
-export async function startMeasuredPodwire(lab: Lab): Promise<void> {
-  await startPodwire(lab, NO_SWEEPS);
-  await startPodwirePart(lab, WATCHER_PART, WATCHER);
-  await waitFor(
-    'the watcher to be ready',
-    async () => {
-      if (partPid(lab, WATCHER_PART) === undefined) return undefined;
-      const { code } = await inNetns(lab.controlNetnsPath, 'busybox', ['wget', '-q', '-O', '/dev/null', READY]);
-      return code === 0 ? true : undefined;
-    },
-    { limitMs: 30_000, everyMs: 100 },
-  );
+export interface MeasuredPodwire {
+  readonly way: Way;
+  /** With the addresses of the Temporal and the etcd that this podwire uses. */
+  readonly lab: Lab;
+  /** Starts every part and waits until it serves; what runs otherwise is replaced. */
+  start(): Promise<void>;
+  /** Ends podwire's own processes and starts them anew. */
+  restart(): Promise<void>;
+  /** Whether the worker of a node tells in its log when each plugin ran. */
+  tellPlugins(node: string, told: boolean): Promise<void>;
+  /** Processes of a part as the host sees them: several where it has several replicas, none when it does not run. */
+  pids(part: string): readonly number[];
+  /** Newest lines of a part's log, which are JSON. */
+  logLines(part: string, count: number): string[];
+  /** Takes back what only the measurement needed. */
+  end(): Promise<void>;
 }
 
-/** Gives a lab that stays its usual watcher back. */
-export async function endMeasurement(lab: Lab): Promise<void> {
-  await stopPart(lab, WATCHER_PART);
-  await startPodwire(lab);
+export function measuredPodwire(way: Way, lab: Lab, progress: Progress): MeasuredPodwire {
+  return way === 'host' ? new HostPodwire(lab, progress) : new PodsPodwire(way, lab, progress);
+}
+
+/** Looks at how podwire runs in a lab. @returns what makes it so again */
+export function presentPodwire(lab: Lab): () => Promise<void> {
+  const installed = installation(lab);
+  const onHost = partPid(lab, ORCHESTRATOR_PART) !== undefined;
+  return async () => {
+    await stopPodwire(lab);
+    if (installed !== undefined) return installPodwire(lab, installed);
+    await uninstallPodwire(lab);
+    if (onHost) await startPodwire(lab);
+  };
 }

@@ -1,11 +1,10 @@
 /** memory: what podwire's processes hold when idle and after many attaches, and the CPU time that an attach costs in each part. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nodePart, ORCHESTRATOR_PART, stopPodwire, WATCHER_PART } from '../../deploy/lab/podwire.ts';
+import { nodePart, ORCHESTRATOR_PART, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import { ensurePods, quiet, type BenchLab } from './bench-lab.ts';
 import { change } from './change.ts';
 import { LinkMonitor } from './link-monitor.ts';
-import { startMeasuredPodwire } from './measured-podwire.ts';
 import { usageOf, type Usage } from './process-usage.ts';
 import { number, type BenchResult, type Table } from './report.ts';
 import { sampleOf } from './statistics.ts';
@@ -22,17 +21,16 @@ interface Cost {
 }
 
 export async function memoryBench(bench: BenchLab, cycles: number): Promise<BenchResult> {
-  const { lab } = bench;
-  const node = lab.nodes[0];
+  const { podwire } = bench;
+  const node = bench.lab.nodes[0];
   if (node === undefined) throw new Error('the lab has no node');
   const own = [WATCHER_PART, ORCHESTRATOR_PART, nodePart(node.name)];
   const parts = [...own, 'temporal', 'podwire-etcd', 'kube-apiserver', 'etcd'];
-  const look = (): Usages => new Map(parts.map((part) => [part, usageOf(lab, part)]));
+  const look = (): Usages => new Map(parts.map((part) => [part, usageOf(podwire, part)]));
 
   const [pod] = await ensurePods(bench, node, ['attach']);
   if (pod === undefined) throw new Error('no pod');
-  await stopPodwire(lab);
-  await startMeasuredPodwire(lab);
+  await podwire.restart();
   await sleep(SETTLE_MS);
   const idle = look();
   const idleSince = performance.now();

@@ -1,8 +1,9 @@
 /** Where the milliseconds of a mesh run go, and what it and its floor cost in CPU time: that is true on a busy machine, too. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { partPid, type Lab } from '../../deploy/lab/lab.ts';
 import { nodePart, ORCHESTRATOR_PART } from '../../deploy/lab/podwire.ts';
+import type { BenchLab } from './bench-lab.ts';
 import type { FdbEvent } from './fdb-monitor.ts';
+import { pidsOf } from './process-usage.ts';
 import { number, type Table } from './report.ts';
 import type { Step } from './run-history.ts';
 import { sampleOf } from './statistics.ts';
@@ -57,11 +58,14 @@ export interface CpuTimes {
   readonly here: number;
 }
 
-export function cpuTimes(lab: Lab): CpuTimes {
+export function cpuTimes({ lab, podwire }: BenchLab): CpuTimes {
   const all = processes();
   return {
-    nodes: lab.nodes.reduce((sum, { name }) => sum + treeTime(all, partPid(lab, nodePart(name))), 0),
-    orchestrator: treeTime(all, partPid(lab, ORCHESTRATOR_PART)),
+    nodes: treesTime(
+      all,
+      lab.nodes.flatMap(({ name }) => pidsOf(podwire, nodePart(name))),
+    ),
+    orchestrator: treesTime(all, pidsOf(podwire, ORCHESTRATOR_PART)),
     here: childrenTime(all, process.pid),
   };
 }
@@ -94,7 +98,10 @@ function processes(): Proc[] {
 
 const readProcDir = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 
-function treeTime(all: readonly Proc[], root: number | undefined): number {
+const treesTime = (all: readonly Proc[], roots: readonly number[]): number =>
+  roots.reduce((sum, root) => sum + treeTime(all, root), 0);
+
+function treeTime(all: readonly Proc[], root: number): number {
   const own = all.find(({ pid }) => pid === root);
   if (own === undefined) return Number.NaN;
   const children = all.filter(({ parent }) => parent === root);

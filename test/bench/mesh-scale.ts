@@ -123,12 +123,12 @@ interface Told {
 
 /** Tells the mesh that members changed, and waits until every node is done. */
 async function told(bench: BenchLab, network: StandInNetwork): Promise<Told> {
-  const before = cpuTimes(bench.lab).nodes;
+  const before = cpuTimes(bench).nodes;
   const startedAt = performance.now();
   await signalMesh(bench.temporal.client, network.ref, { v: MESSAGE_VERSION, reason: 'bench' });
   await runEnded(bench, runOfMesh(network.ref.name));
   const ms = performance.now() - startedAt;
-  const cpuMs = cpuTimes(bench.lab).nodes - before;
+  const cpuMs = cpuTimes(bench).nodes - before;
   const steps = await runSteps(bench, runOfMesh(network.ref.name), await newestRun(bench, runOfMesh(network.ref.name)));
   return { ms, cpuMs, activities: steps.filter(({ kind }) => kind === 'activity').length };
 }

@@ -117,10 +117,10 @@ async function measure(bench: BenchLab, watched: WatchedPod, members: Members): 
   const floorCpu: number[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
     await sleep(REST_MS);
-    const before = cpuTimes(bench.lab);
+    const before = cpuTimes(bench);
     floors.push(await byHand(members));
     // Written and removed again.
-    floorCpu.push((cpuTimes(bench.lab).here - before.here) / 2);
+    floorCpu.push((cpuTimes(bench).here - before.here) / 2);
     joins.push(await once(bench, watched, members, NETWORKS));
     await sleep(REST_MS);
     leaves.push(await once(bench, watched, members, undefined));
@@ -185,7 +185,7 @@ function leaveChecks(leaves: readonly Join[], others: number): Check[] {
 }
 
 async function once(bench: BenchLab, watched: WatchedPod, members: Members, networks?: string): Promise<Join> {
-  const before = cpuTimes(bench.lab);
+  const before = cpuTimes(bench);
   const marks = members.monitors.map((monitor) => monitor.events.length);
   const ownMark = members.own.events.length;
   const { sentAt } = await change(bench, watched, LINK, networks);
@@ -195,7 +195,7 @@ async function once(bench: BenchLab, watched: WatchedPod, members: Members, netw
   const events = (await eventsSince(members.monitors, marks, watched.pod)).filter(
     ({ destination }) => destination !== BY_HAND,
   );
-  const after = cpuTimes(bench.lab);
+  const after = cpuTimes(bench);
   const lastAt = Math.max(...events.map(({ at }) => at));
   const startedAt = steps.find(({ kind }) => kind === 'start')?.endedAt ?? Number.NaN;
   return {

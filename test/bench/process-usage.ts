@@ -1,6 +1,6 @@
-/** CPU time and memory of the lab's parts, from proc(5). */
+/** CPU time and memory of podwire's parts and of the lab's, from proc(5). */
 import { readFileSync } from 'node:fs';
-import { partPid, type Lab } from '../../deploy/lab/lab.ts';
+import type { MeasuredPodwire } from './measured-podwire.ts';
 
 export interface Usage {
   /** Milliseconds of user and system time of the process itself. */
@@ -13,10 +13,27 @@ export interface Usage {
 /** Clock ticks of proc/PID/stat; fixed at 100 a second on Linux for user space (USER_HZ). */
 const TICK_MS = 10;
 
+/** Of all replicas of a part together. @throws Error when none runs */
+export function usageOf(podwire: MeasuredPodwire, part: string): Usage {
+  const all = pidsOf(podwire, part).map(usageOfProcess);
+  const sum = (of: keyof Usage): number => all.reduce((total, usage) => total + usage[of], 0);
+  return { ownMs: sum('ownMs'), childrenMs: sum('childrenMs'), rssMiB: sum('rssMiB') };
+}
+
 /** @throws Error when the part does not run */
-export function usageOf(lab: Lab, part: string): Usage {
-  const pid = partPid(lab, part);
-  if (pid === undefined) throw new Error(`${part} does not run in lab ${lab.name}`);
+export function pidsOf(podwire: MeasuredPodwire, part: string): readonly number[] {
+  const pids = podwire.pids(part);
+  if (pids.length === 0) throw new Error(`${part} does not run in lab ${podwire.lab.name}`);
+  return pids;
+}
+
+/** A part's name, with the number of its replicas where it has several. */
+export function partName(podwire: MeasuredPodwire, part: string): string {
+  const replicas = podwire.pids(part).length;
+  return replicas > 1 ? `${part} (${replicas})` : part;
+}
+
+function usageOfProcess(pid: number): Usage {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // Fields 14 to 17 (utime, stime, cutime, cstime); the name before them may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -183,7 +183,7 @@ async function steadyChanges(bench: BenchLab, kube: KubeClient, counts: ReflectC
     for (let older = Number(stamp.split('-')[1]) - counts.pods; older >= 0; older -= counts.pods)
       waiting.delete(`${run}-${older}`);
   });
-  const before = new Map(PARTS.map((part) => [part, usageOf(lab, part)]));
+  const before = new Map(PARTS.map((part) => [part, usageOf(bench.podwire, part)]));
   const tasksBefore = await workflowTasks(bench);
   const startedAt = performance.now();
   const total = counts.seconds * CHANGES_A_SECOND;
@@ -199,7 +199,7 @@ async function steadyChanges(bench: BenchLab, kube: KubeClient, counts: ReflectC
     sending.add(call);
     void call.finally(() => sending.delete(call)).catch(() => undefined);
     if (i % CHANGES_A_SECOND === 0) {
-      for (const part of PARTS) peak.set(part, Math.max(peak.get(part) ?? 0, usageOf(lab, part).rssMiB));
+      for (const part of PARTS) peak.set(part, Math.max(peak.get(part) ?? 0, usageOf(bench.podwire, part).rssMiB));
     }
     const due = startedAt + ((i + 1) * 1_000) / CHANGES_A_SECOND;
     if (due > performance.now()) await sleep(due - performance.now());
@@ -216,7 +216,7 @@ async function steadyChanges(bench: BenchLab, kube: KubeClient, counts: ReflectC
   await watcher.cancel();
   client.close();
   const rows = PARTS.map((part) => {
-    const usage = usageOf(lab, part);
+    const usage = usageOf(bench.podwire, part);
     const cpuMs = usage.ownMs - (before.get(part)?.ownMs ?? 0);
     return [part, number(peak.get(part) ?? 0), number(cpuMs / (tookMs / 1_000))];
   });

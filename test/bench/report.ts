@@ -3,7 +3,7 @@ import type { Sample } from './statistics.ts';
 
 export interface Figure {
   readonly what: string;
-  readonly unit: 'ms' | 'MiB' | 'count';
+  readonly unit: 's' | 'ms' | 'MiB' | 'count';
   readonly sample: Sample;
   /** The same thing without podwire, measured in the same run. */
   readonly floor?: Sample;
