@@ -49,7 +49,11 @@ async function main(): Promise<number> {
   const groups = chosenGroups();
   const started = performance.now();
   const lab = new TestLab(options.lab, print);
-  await lab.clean();
+  const needsLab = groups.some((group) => group.needsLab);
+  if (needsLab) {
+    lab.claim();
+    await lab.clean();
+  }
   const isOtherLab = (name: string): boolean => !isTestLab(name);
   const before = await machine(isOtherLab);
   const results: GroupResult[] = [];
@@ -110,6 +114,10 @@ function report(results: readonly GroupResult[], left: readonly string[], second
       `${cells.join(' ')} ${`${took.toFixed(1)} s`.padStart(8)}${why === undefined ? '' : `  ${why.split('\n')[0]}`}`,
     );
   }
+  const slow = results.filter(({ slowest = [] }) => slowest.length > 0);
+  if (slow.length > 0) print('\nslowest, of 20 s and more:');
+  for (const { name, slowest = [] } of slow)
+    for (const each of slowest) print(`${name.padEnd(11)} ${each.seconds.toFixed(0).padStart(5)} s  ${each.name}`);
   if (left.length > 0) print(`\nleft behind on this machine:\n${left.map((thing) => `  ${thing}`).join('\n')}`);
   else print('nothing was left behind on this machine');
   print(`total ${seconds.toFixed(0)} s`);

@@ -11,6 +11,8 @@ export interface GroupResult {
   readonly tests: number;
   readonly failed: number;
   readonly why: string | undefined;
+  /** What took longest of it, longest first. */
+  readonly slowest?: readonly { readonly name: string; readonly seconds: number }[];
 }
 
 export interface GroupContext {
@@ -42,7 +44,7 @@ export async function runGroup(group: Group, context: GroupContext): Promise<Gro
   return { name: group.name, seconds: (performance.now() - started) / 1000, ...result };
 }
 
-type Outcome = Pick<GroupResult, 'ok' | 'tests' | 'failed' | 'why'>;
+type Outcome = Omit<GroupResult, 'name' | 'seconds'>;
 
 async function runChecks(group: Group, context: GroupContext): Promise<Outcome> {
   const failed: string[] = [];
@@ -81,7 +83,23 @@ async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
     signal: context.signal,
     print: context.print,
   });
-  return judged(result);
+  return { ...judged(result), slowest: slowestOf(result.lines) };
+}
+
+const SLOW_S = 20;
+const SLOWEST = 8;
+
+/** Suites, and tests that are in none, as the spec reporter prints them at their end. */
+function slowestOf(lines: readonly string[]): { name: string; seconds: number }[] {
+  const took = new Map<string, number>();
+  for (const line of lines) {
+    const [, name, ms] = /^[✔✖] (.+) \(([\d.]+)ms\)$/.exec(line) ?? [];
+    if (name !== undefined && Number(ms) >= SLOW_S * 1000) took.set(name, Number(ms) / 1000);
+  }
+  return [...took]
+    .map(([name, seconds]) => ({ name, seconds }))
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST);
 }
 
 /** The closing lines of node's own runner decide, and nothing is skipped silently. */

@@ -1,6 +1,7 @@
 /** The lab of the tests: made once for all groups that need it, taken down at the end, its logs kept when something failed. */
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { daemonPid, noteDaemon } from '../../adapters/process/daemon.ts';
 import { labDown, labUp, lineProgress, openLab, type Lab } from '../../deploy/lab/lab.ts';
 import { ROOT } from './groups.ts';
 
@@ -12,6 +13,8 @@ export const labsBeside = (name: string): readonly [string, string] => [
   `${name.slice(0, 18)}-b`,
 ];
 const TEST_LABS: readonly string[] = [TEST_LAB, ...labsBeside(TEST_LAB)];
+/** Names the process of the run that has the lab. */
+const CLAIM = '/run/podwire-test.pid';
 export const isTestLab = (name: string): boolean => TEST_LABS.includes(name);
 /** Below build/, which is nobody's source. */
 export const KEPT_LOGS = join(ROOT, 'build/test-lab-logs');
@@ -28,9 +31,25 @@ export class TestLab {
     this.#print = print;
   }
 
+  /**
+   * Keeps other runs of the tests away from the lab until this process ends.
+   *
+   * @throws Error that names a run which has it
+   */
+  claim(): void {
+    if (this.#given !== undefined) return;
+    const other = daemonPid(CLAIM);
+    if (other !== undefined)
+      throw new Error(
+        `lab ${TEST_LAB} is used by another run of the tests (process ${other}): wait for it, or give --lab`,
+      );
+    noteDaemon(CLAIM, process.pid);
+    process.on('exit', () => rmSync(CLAIM, { force: true }));
+  }
+
   /** What an earlier run left, because it was killed, goes first. */
   async clean(): Promise<void> {
-    if (this.#given !== undefined) return;
+    if (this.#given !== undefined || (daemonPid(CLAIM) ?? process.pid) !== process.pid) return;
     for (const name of TEST_LABS) await labDown({ name, progress: quiet });
   }
 
@@ -52,7 +71,7 @@ export class TestLab {
     this.#print(`logs of the lab's parts: ${KEPT_LOGS}`);
   }
 
-  /** Also where no group needed a lab: the directory that `ip netns add` makes on its first call is a lab's to remove. */
+  /** Also where no group needed the lab: the directory that `ip netns add` makes on its first call is a lab's to remove. */
   async down(): Promise<void> {
     if (!this.#touched) return this.clean();
     this.#print(`\n=== taking down lab ${TEST_LAB}`);
