@@ -6,9 +6,6 @@ import type { PodIdentity } from './pod-view.ts';
 
 export const MESSAGE_VERSION = 1;
 
-/** Newest shape of a pod's run: which commands it makes, in which order (ADR 13). */
-export const RUN_SHAPE = 3;
-
 export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
 export const CONTROL_QUEUE = 'podwire-control';
@@ -20,8 +17,6 @@ export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKe
 
 export interface PodNetworkInput extends PodIdentity {
   readonly v: number;
-  /** Newest shape that the starter knows; absent: 1. The run keeps it for life. */
-  readonly shape?: number;
   /** The pod's node as the starter saw it, if it did: where its records are looked for at once. A hint, the pod has the last word. */
   readonly node?: string;
   /** CNI networks that the pod names, as the starter saw it: read at once, beside the pod. A hint as well. */

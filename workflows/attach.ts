@@ -8,12 +8,11 @@ import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { WishedAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
-import { control, controlStep, nodeStep } from './context.ts';
+import { nodeStep } from './context.ts';
 import { detach } from './detach.ts';
 import type { LaneContext } from './lane-context.ts';
 import { attachStep } from './link-steps.ts';
 import { Refused, Stale } from './outcome.ts';
-import { hasFewSteps, takesBackEdits } from './shape.ts';
 import { takeBack } from './take-back.ts';
 
 const v = MESSAGE_VERSION;
@@ -70,14 +69,14 @@ async function keepsLink(
   sandboxId: string,
 ): Promise<boolean> {
   const { lane, observation } = context;
-  if (editedLink(lane, observation, sandboxId) === undefined || !takesBackEdits()) return false;
+  if (editedLink(lane, observation, sandboxId) === undefined) return false;
   const { node } = observation;
   return (await takeBack(context, { node, sandboxId, interfaceName, network })) !== 'nothing';
 }
 
 /** Whether an intent that could not be recorded leaves a link as it was attached. */
 const standsUntouched = ({ lane, observation }: LaneContext, sandboxId: string): boolean =>
-  editedLink(lane, observation, sandboxId)?.phase === 'attached' && takesBackEdits();
+  editedLink(lane, observation, sandboxId)?.phase === 'attached';
 
 /** @throws Interrupted, Stale, Refused */
 async function attachSteps(
@@ -118,15 +117,7 @@ async function attachSteps(
   });
 
   news.show('record-result', '', undefined, network);
-  const recorded = { ...run.pod, node, sandboxId, interfaceName, modRevision };
-  const tellsMesh = hasFewSteps(run.pod);
-  await records.recordResult({ ...recorded, result, tellsMesh });
-  // What a CNI network does between its members is its plugins' business.
-  if (kind === 'vxlan' && !hasFewSteps(run.pod)) {
-    await controlStep(run, () =>
-      control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
-    );
-  }
+  await records.recordResult({ ...run.pod, node, sandboxId, interfaceName, modRevision, result });
   // One that was only looked at again is no news to anybody.
   if (known?.unverified !== true) news.attached = { interfaceName, network };
   news.show('attached', result.addresses.join(' '), undefined, network);

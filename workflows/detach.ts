@@ -9,7 +9,6 @@ import type { LaneContext } from './lane-context.ts';
 import { detachStep } from './link-steps.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { Refused } from './outcome.ts';
-import { hasFewSteps, includes } from './shape.ts';
 
 const v = MESSAGE_VERSION;
 
@@ -35,7 +34,6 @@ export async function detach(
   // told when nobody waits for it any more, or when the removal takes long.
   let peersKnow = kind !== 'vxlan';
   const isLive = observation.presence === 'live';
-  const later = peersKnow || (isLive && includes(run.pod, 'peers-are-told-after-the-removal'));
   const tellPeers = async (): Promise<void> => {
     if (peersKnow) return;
     peersKnow = true;
@@ -43,7 +41,7 @@ export async function detach(
       control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
     );
   };
-  if (!later) await tellPeers();
+  if (!isLive) await tellPeers();
 
   const step = detachStep(kind, interfaceName, networkKey(network), node);
   news.show(step.step, `removing ${interfaceName}`, 'Detaching', network);
@@ -79,10 +77,8 @@ export async function detach(
     return error.failure;
   }
 
-  const tellsMesh = !peersKnow && hasFewSteps(run.pod);
-  if (!tellsMesh) await tellPeers();
   news.show('forget', '', 'Detaching', network);
-  await records.forget({ ...input, modRevision: token.modRevision, tellsMesh }, isLast);
+  await records.forget({ ...input, modRevision: token.modRevision, tellsMesh: !peersKnow }, isLast);
   news.detached.push({ interfaceName, network, generation: token.generation, revision: token.modRevision });
   news.show('detached', '', undefined, network);
   return undefined;

@@ -3,7 +3,7 @@
  * both of them found is acted on: on the node what is to be removed, through the pod's own run what is to be made anew. Never waits for
  * a node that is away.
  */
-import { patched, proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { SweepControlActivities } from '../activities/control/sweep-inputs.ts';
 import type { SweepLookResult, SweepNodeActivities } from '../activities/node/sweep-inputs.ts';
 import { MESSAGE_VERSION, nodeQueue } from '../domain/messages.ts';
@@ -111,7 +111,7 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
   const drift = finding.kind === 'drift';
   const taken = await attempt(() => {
     if (drift) return sweepControl.repairDrift({ v, ...pod, ...attachment, why });
-    return finding.over === true && patched(TELLS_WHAT_REMAINS)
+    return finding.over === true
       ? sweepControl.driftIsOver({ v, ...pod, ...attachment })
       : sweepControl.wakeIdlePod({ v, ...pod, reason: `sweep: ${attachment.interfaceName}: ${why}` });
   });
@@ -123,14 +123,10 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
 
 const KEPT = "kept: repaired once the pod's annotation and the network's definition are right again";
 
-/** Only runs to which it matters carry its marker: nodes that are older do not say what was made anew in vain. */
-const TELLS_WHAT_REMAINS = 'sweep-tells-what-remains';
-
 /** Of what is done with on the node, the pod's owner is told of drift that is not repaired any more. */
 async function told(row: SweepRow): Promise<SweepRow> {
   const { pod, attachment, repairs, why } = row.finding;
   if (row.outcome !== 'reported' || pod === undefined || attachment === undefined || repairs === undefined) return row;
-  if (!patched(TELLS_WHAT_REMAINS)) return row;
   const taken = await attempt(() => sweepControl.tellDriftRemains({ v, ...pod, ...attachment, why }));
   if (typeof taken !== 'boolean') return { ...row, outcome: 'failed', note: taken.failed };
   return taken ? row : { ...row, outcome: 'gone' };

@@ -53,7 +53,7 @@ async function makeAsItWas(
     });
     const recorded = await controlStep(run, () =>
       control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}, as it was` }, [
-        { ...input, modRevision, result, tellsMesh: true },
+        { ...input, modRevision, result },
       ]),
     );
     return recorded ? 'back' : undefined;

@@ -50,13 +50,14 @@ export interface PublishInput extends PodInput {
   readonly thenMark?: string;
 }
 
-/** Tells a VXLAN network's mesh run as well that its members changed. */
-interface TellsMesh {
-  readonly tellsMesh: boolean;
+export interface ResultInput extends RecordInput {
+  readonly result: LinkResult;
 }
 
-export type ResultInput = RecordInput & { readonly result: LinkResult } & TellsMesh;
-export type ForgetInput = RecordInput & TellsMesh;
+export interface ForgetInput extends RecordInput {
+  /** The network's mesh run has not been told yet that a member left. */
+  readonly tellsMesh: boolean;
+}
 
 /** The first step of the plan that follows from an observation, taken at once. */
 export type Begun =
@@ -114,7 +115,7 @@ export interface ControlSteps {
    * Writes the intent of what was attached before an edit (ADR 18); the attachment stays in its mesh. Undefined: there is nothing to go back to.
    */
   takeBackIntent(input: RecordInput): Promise<Token | undefined>;
-  /** Writes `attached`, what the kernel showed, and the membership. False: somebody else wrote the record. */
+  /** Writes `attached`, what the kernel showed, and the membership; tells the network's mesh run. False: somebody else wrote the record. */
   recordResult(input: ResultInput): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
   recordFailure(
@@ -122,8 +123,7 @@ export interface ControlSteps {
   ): Promise<void>;
   /** Moves the record to `removing` with a new generation and takes the attachment out of its mesh. Undefined: the record changed or is gone. */
   beginRemoval(input: RecordInput): Promise<Token | undefined>;
-  /** Tells the network's mesh run that its members changed. */
-  joinMesh(input: MeshInput): Promise<void>;
+  /** Tells the network's mesh run that a member left. */
   leaveMesh(input: MeshInput): Promise<void>;
   /** Removes the record after the last undo, frees what nobody uses any more. */
   forgetAttachment(input: ForgetInput): Promise<boolean>;

@@ -11,7 +11,6 @@ import {
   NETWORK_MESH,
   POD_NETWORK,
   podWorkflowId,
-  RUN_SHAPE,
   SEARCH_NAMESPACE,
   SEARCH_NETWORKS,
   SEARCH_NODE,
@@ -62,7 +61,6 @@ export async function signalPod(client: Client, pod: SignalledPod, signal: strin
   const { nodeName: node = '', definitions = [] } = pod;
   const input: PodNetworkInput = {
     v: MESSAGE_VERSION,
-    shape: RUN_SHAPE,
     namespace: pod.namespace,
     name: pod.name,
     uid: pod.uid,

@@ -70,7 +70,7 @@ describe('an activity that runs twice', () => {
     const intent = await control.recordIntent(input);
     assert.ok(intent.kind === 'recorded');
     const { modRevision } = intent;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT, tellsMesh: true }));
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
     return { ...input, modRevision };
   };
 
@@ -156,7 +156,7 @@ describe('an activity that runs twice', () => {
     const green = { ...(await intentOf(pod)), interfaceName: 'a0', selection: 0 };
     const intent = await control.recordIntent(green);
     assert.ok(intent.kind === 'recorded');
-    await control.recordResult({ ...green, modRevision: intent.modRevision, result: RESULT, tellsMesh: true });
+    await control.recordResult({ ...green, modRevision: intent.modRevision, result: RESULT });
     await control.publishStatus({ ...pod, attached: [], detached: [] });
 
     change('green@a0, blue@b0', { publishedStatus: undefined });
@@ -189,7 +189,7 @@ describe('an activity that runs twice', () => {
     const failure = { code: 'LinkConflict', message: 'somebody else has the name' };
     await control.recordRefusal({ ...pod, inputsHash: input.inputsHash, interfaceName: 'red', network, failure });
     const { modRevision } = repair;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT, tellsMesh: false }));
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
     assert.equal((await control.observePod(pod)).wished[0]?.refused, undefined);
     await control.publishStatus({ ...pod, attached: [], detached: [] });
     const status = cluster.pods.get(`${pod.namespace}/web`)?.publishedStatus ?? '[]';
@@ -213,7 +213,7 @@ describe('an activity that runs twice', () => {
     const first = { ...(await intentOf(pod)), interfaceName: 'f0', selection: 0 };
     const intent = await control.recordIntent(first);
     assert.ok(intent.kind === 'recorded');
-    await control.recordResult({ ...first, modRevision: intent.modRevision, result: RESULT, tellsMesh: false });
+    await control.recordResult({ ...first, modRevision: intent.modRevision, result: RESULT });
     await store.putNodeConfigs(NODE, undefined);
     const [stored] = (await records.pod(pod.uid, NODE)).attachments;
     assert.ok(stored?.value.kind === 'cni');
@@ -250,7 +250,7 @@ describe('an activity that runs twice', () => {
       assert.ok(intent.kind === 'recorded', JSON.stringify(intent));
       return intent;
     };
-    const attached = { ...input, result: RESULT, tellsMesh: false };
+    const attached = { ...input, result: RESULT };
     await control.recordResult({ ...attached, ...(await intend()) });
     assert.ok(await records.beginRepair(await recorded()));
     // The second edit finds an intent that was not carried out either.
@@ -273,7 +273,7 @@ describe('an activity that runs twice', () => {
 
   it('records a result once, also when its answer was lost', async () => {
     const input = await attach(await podWith());
-    assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: true }));
+    assert.ok(await control.recordResult({ ...input, result: RESULT }));
     assert.equal((await records.pod(input.uid, '')).attachments[0]?.value.phase, 'attached');
     // Nobody knows whether the first one had come that far.
     assert.deepEqual(told(input), ['a member joined', 'a member joined']);

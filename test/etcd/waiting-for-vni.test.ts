@@ -65,7 +65,7 @@ describe('a pod that waits for a VNI', () => {
   };
   const attach = async (pod: PodInput): Promise<Recorded> => {
     const input = await intended(pod);
-    assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: false }));
+    assert.ok(await control.recordResult({ ...input, result: RESULT }));
     return input;
   };
   /** Returns what a run that was told `VniTaken` does next. */
@@ -149,7 +149,7 @@ describe('a pod that waits for a VNI', () => {
     await attach(owner);
     const pod = await waiting(`blue id=${id}`);
     annotate(owner, `red id=${vni()}`);
-    const swapped = { ...(await intended(owner)), result: RESULT, tellsMesh: false };
+    const swapped = { ...(await intended(owner)), result: RESULT };
     assert.equal(wakings(pod), 0);
     await whileSignalsAreAway(() => control.recordResult(swapped));
     assert.ok(await control.recordResult(swapped));

@@ -16,7 +16,6 @@ import {
   POD_NETWORK,
   type PodNetworkInput,
   podWorkflowId,
-  RUN_SHAPE,
   SEARCH_STATE,
   VIEW_QUERY,
 } from '../../domain/messages.ts';
@@ -122,7 +121,7 @@ export class TestPod {
   /** As the server does when a run is continued that was asked to retry. */
   async continued(): Promise<void> {
     const { id, uid, namespace, name } = this;
-    const input: PodNetworkInput = { v: MESSAGE_VERSION, shape: RUN_SHAPE, uid, namespace, name, retry: true };
+    const input: PodNetworkInput = { v: MESSAGE_VERSION, uid, namespace, name, retry: true };
     await this.#world.client.workflow.start(POD_NETWORK, {
       ...{ workflowId: id, taskQueue: CONTROL_QUEUE, args: [input] },
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
