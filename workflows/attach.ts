@@ -4,7 +4,6 @@ import { awaitedOf, type Awaited } from '../domain/awaited.ts';
 import { editedLink, knownLink } from '../domain/edited-link.ts';
 import type { FailureCode } from '../domain/failures.ts';
 import { intentRequest } from '../domain/intent-request.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { WishedAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
@@ -14,8 +13,6 @@ import type { LaneContext } from './lane-context.ts';
 import { attachStep } from './link-steps.ts';
 import { Refused, Stale } from './outcome.ts';
 import { takeBack } from './take-back.ts';
-
-const v = MESSAGE_VERSION;
 
 const INTERFACE_CONFLICT: FailureCode = 'InterfaceConflict';
 
@@ -111,7 +108,7 @@ async function attachSteps(
   const result = await nodeStep(run, {
     ...step,
     node,
-    invoke: step.invoke({ v, node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
+    invoke: step.invoke({ node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
     onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
     onWait: (failure) => news.waits(step.step, network, failure),
   });

@@ -1,6 +1,5 @@
 /** Takes an attachment out of its mesh, off the host, out of the records. */
 import type { RecordInput } from '../activities/control/inputs.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { KnownAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
@@ -9,8 +8,6 @@ import type { LaneContext } from './lane-context.ts';
 import { detachStep } from './link-steps.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { Refused } from './outcome.ts';
-
-const v = MESSAGE_VERSION;
 
 /**
  * @param why an `undo` gives an adopted link back
@@ -38,7 +35,7 @@ export async function detach(
     if (peersKnow) return;
     peersKnow = true;
     await controlStep(run, () =>
-      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
+      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [network]),
     );
   };
   if (!isLive) await tellPeers();
@@ -50,7 +47,6 @@ export async function detach(
       ...step,
       node,
       invoke: step.invoke({
-        v,
         node,
         podUid: run.pod.uid,
         sandboxId,

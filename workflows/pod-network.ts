@@ -222,7 +222,7 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
         summary: `find the sandbox of ${context.pod.namespace}/${context.pod.name} on ${observation.node}`,
         invoke: (proxy, phase) =>
           proxy.lookupSandbox.executeWithOptions(phase, [
-            { v: context.pod.v, podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
+            { podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
           ]),
         onTrouble: async ({ state, failure }) => {
           if (state !== undefined) await publishLookupFailure(context, observation, failure);

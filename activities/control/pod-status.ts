@@ -12,6 +12,7 @@ import {
 } from '../../domain/network-status.ts';
 import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import { placeOf } from '../../domain/place.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
@@ -19,7 +20,7 @@ import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
 import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
-import type { ControlSteps, PodInput, PublishInput } from './inputs.ts';
+import type { ControlSteps, PublishInput } from './inputs.ts';
 
 type StatusActivities = Pick<ControlSteps, 'publishStatus' | 'recordRefusal' | 'clearRefusals' | 'writeMark'>;
 
@@ -95,7 +96,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
  */
 async function writeMark(
   deps: RecordDeps,
-  input: PodInput & { readonly inputsHash: string },
+  input: PodIdentity & { readonly inputsHash: string },
   seen?: Basis,
 ): Promise<boolean> {
   const { records } = deps;

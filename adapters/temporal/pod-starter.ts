@@ -6,7 +6,6 @@ import type { Client } from '@temporalio/client';
 import {
   CONTROL_QUEUE,
   MEMBERS_CHANGED,
-  MESSAGE_VERSION,
   meshWorkflowId,
   NETWORK_MESH,
   POD_NETWORK,
@@ -17,7 +16,6 @@ import {
   SEARCH_STATE,
   shownNetworks,
   type Hint,
-  type NetworkMeshInput,
   type PodNetworkInput,
   type ProvisioningState,
 } from '../../domain/messages.ts';
@@ -60,7 +58,6 @@ const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttrib
 export async function signalPod(client: Client, pod: SignalledPod, signal: string, hint: Hint): Promise<string> {
   const { nodeName: node = '', definitions = [] } = pod;
   const input: PodNetworkInput = {
-    v: MESSAGE_VERSION,
     namespace: pod.namespace,
     name: pod.name,
     uid: pod.uid,
@@ -98,7 +95,7 @@ function firstAttributes({ namespace, nodeName = '', networks, networksBefore }:
 
 /** Tells the network's run that members changed, or starts one. Returns and throws like `signalPod`. */
 export async function signalMesh(client: Client, network: NetworkRef, hint: Hint): Promise<string> {
-  const input: NetworkMeshInput = { v: MESSAGE_VERSION, scope: network.scope, name: network.name };
+  const input: NetworkRef = { scope: network.scope, name: network.name };
   return await signalWithStart(client, {
     type: NETWORK_MESH,
     workflowId: meshWorkflowId(network),

@@ -1,7 +1,7 @@
 /** A node's sweeps in Temporal: their schedule, and runs that a person starts. */
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import { CONTROL_QUEUE, MESSAGE_VERSION, podWorkflowId, SEARCH_NODE } from '../../domain/messages.ts';
+import { CONTROL_QUEUE, podWorkflowId, SEARCH_NODE } from '../../domain/messages.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import {
   manualSweepId,
@@ -91,7 +91,7 @@ export async function sweepNow(client: Client, input: NodeSweepInput, limitMs: n
 }
 
 function scheduleOf(node: string, intervalMs: number) {
-  const input: NodeSweepInput = { v: MESSAGE_VERSION, node, pauseSeconds: pauseSecondsFor(intervalMs) };
+  const input: NodeSweepInput = { node, pauseSeconds: pauseSecondsFor(intervalMs) };
   return {
     // Nodes do not all begin in the same second.
     spec: { intervals: [{ every: intervalMs, offset: offsetOf(node, intervalMs) }] },

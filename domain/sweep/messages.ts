@@ -1,4 +1,4 @@
-/** Names and payloads of the sweep that cross process borders. Public; changes need a version. */
+/** Names and payloads of the sweep that cross process borders. Public. */
 import type { Finding } from './finding.ts';
 
 export const NODE_SWEEP = 'nodeSweep';
@@ -13,7 +13,6 @@ export function manualSweepId({ node, dryRun, removeForeign }: NodeSweepInput): 
 }
 
 export interface NodeSweepInput {
-  readonly v: number;
   readonly node: string;
   /** Between the two looks. */
   readonly pauseSeconds: number;
@@ -42,7 +41,6 @@ export interface SweepRow {
 export type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
 
 export interface SweepReport {
-  readonly v: number;
   readonly node: string;
   readonly state: SweepState;
   readonly rows: readonly SweepRow[];

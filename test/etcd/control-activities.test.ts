@@ -1,13 +1,13 @@
 /** The orchestrator's activities on a real etcd: run twice, or twice at once, as Temporal may do, they leave one state. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput, PodInput } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput } from '../../activities/control/inputs.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import type { NetworkStatus } from '../../domain/network-status.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
@@ -26,7 +26,7 @@ describe('an activity that runs twice', () => {
   const cluster = new FakeCluster();
   const meshSignals: { scope: string; reason: string }[] = [];
   /** What the mesh of the pod's network was told; each pod has a namespace of its own. */
-  const told = ({ namespace }: PodInput): string[] =>
+  const told = ({ namespace }: PodIdentity): string[] =>
     meshSignals.filter(({ scope }) => scope === namespace).map(({ reason }) => reason);
   before(() => {
     records = createRecordStore(real.etcd);
@@ -40,9 +40,9 @@ describe('an activity that runs twice', () => {
 
   let pods = 0;
   /** A running pod that asks for network `red`, with a published sandbox. */
-  const podWith = async (): Promise<PodInput> => {
+  const podWith = async (): Promise<PodIdentity> => {
     const uid = `pod-${(pods += 1)}`;
-    const pod = { v: 1, uid, namespace: uid, name: 'web' };
+    const pod = { uid, namespace: uid, name: 'web' };
     const view: PodView = {
       ...{
         uid,
@@ -60,12 +60,12 @@ describe('an activity that runs twice', () => {
     await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
     return pod;
   };
-  const intentOf = async (pod: PodInput): Promise<IntentInput> => {
+  const intentOf = async (pod: PodIdentity): Promise<IntentInput> => {
     const { inputsHash: hash, sandboxId = '' } = await control.observePod(pod);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
     return { ...pod, node: NODE, sandboxId, interfaceName: 'red', inputsHash: hash, owner };
   };
-  const attach = async (pod: PodInput): Promise<IntentInput & { modRevision: string }> => {
+  const attach = async (pod: PodIdentity): Promise<IntentInput & { modRevision: string }> => {
     const input = await intentOf(pod);
     const intent = await control.recordIntent(input);
     assert.ok(intent.kind === 'recorded');

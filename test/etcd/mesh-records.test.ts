@@ -30,7 +30,7 @@ describe('the record of a mesh', () => {
     const store = createNodeStore(real.etcd);
     return {
       ...{ network, store },
-      ends: (...behind: string[]) => recordMesh({ v: 1, ...network, behind }),
+      ends: (...behind: string[]) => recordMesh({ ...network, behind }),
       now: async () => (await store.readMesh(network)) ?? assert.fail('no record'),
     };
   }

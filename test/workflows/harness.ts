@@ -16,7 +16,7 @@ import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { createLogger } from '../../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { createSignals } from '../../adapters/temporal/signals.ts';
-import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages.ts';
+import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/observation.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
@@ -145,7 +145,7 @@ export async function startHarness(
   let vnis = 100;
   return {
     ...{ ...world, etcd, faults, meshSignals, reflection, startNode },
-    observe: ({ uid, namespace, name }) => control.observePod({ v: MESSAGE_VERSION, uid, namespace, name }),
+    observe: ({ uid, namespace, name }) => control.observePod({ uid, namespace, name }),
     vni: () => (vnis += 1),
     pod: async (annotation, node = 'n1') => {
       const pod = new TestPod(world, `p${(pods += 1)}`);

@@ -11,7 +11,6 @@ import {
   CONTROL_QUEUE,
   DESIRED_CHANGED,
   type Hint,
-  MESSAGE_VERSION,
   POD_DELETED,
   POD_NETWORK,
   type PodNetworkInput,
@@ -115,13 +114,13 @@ export class TestPod {
     const { uid, namespace, name: podName } = this;
     const nodeName = this.#world.cluster.pods.get(`${namespace}/${podName}`)?.nodeName ?? '';
     const pod = { uid, namespace, name: podName, nodeName, ...known };
-    await signalPod(this.#world.client, pod, name, { v: MESSAGE_VERSION, reason: 'test', ...hint });
+    await signalPod(this.#world.client, pod, name, { reason: 'test', ...hint });
   }
 
   /** As the server does when a run is continued that was asked to retry. */
   async continued(): Promise<void> {
     const { id, uid, namespace, name } = this;
-    const input: PodNetworkInput = { v: MESSAGE_VERSION, uid, namespace, name, retry: true };
+    const input: PodNetworkInput = { uid, namespace, name, retry: true };
     await this.#world.client.workflow.start(POD_NETWORK, {
       ...{ workflowId: id, taskQueue: CONTROL_QUEUE, args: [input] },
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
