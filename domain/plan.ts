@@ -35,8 +35,8 @@ export type Plan =
 
 /** An attached VXLAN link whose network moved to another id, port or parent. */
 const isSwap = (record: KnownAttachment, wish: WishedAttachment): boolean =>
-  (record.kind ?? 'vxlan') === 'vxlan' &&
-  (wish.kind ?? 'vxlan') === 'vxlan' &&
+  record.kind === 'vxlan' &&
+  wish.kind === 'vxlan' &&
   record.phase !== 'removing' &&
   record.interfaceName === wish.interfaceName &&
   networkKey(record.network) === networkKey(wish.network) &&
@@ -44,12 +44,12 @@ const isSwap = (record: KnownAttachment, wish: WishedAttachment): boolean =>
 
 /** A link whose network is still asked for under its interface, in a way that was refused (ADR 18). */
 const isRefusedEdit = (record: KnownAttachment, wished: readonly WishedAttachment[]): boolean =>
-  (record.kind ?? 'vxlan') === 'vxlan' &&
+  record.kind === 'vxlan' &&
   (record.phase === 'attached' || record.hasLastGood === true) &&
   wished.some(
     (wish) =>
       wish.refused !== undefined &&
-      (wish.kind ?? 'vxlan') === 'vxlan' &&
+      wish.kind === 'vxlan' &&
       wish.interfaceName === record.interfaceName &&
       networkKey(wish.network) === networkKey(record.network),
   );

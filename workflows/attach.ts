@@ -84,9 +84,8 @@ async function attachSteps(
 ): Promise<void> {
   const { run, observation, lane, news, records } = context;
   const { node } = observation;
-  const { interfaceName, network } = wish;
+  const { kind, interfaceName, network } = wish;
   const { undo } = attempt;
-  const kind = wish.kind ?? 'vxlan';
   const { workflowId, runId } = workflowInfo();
   const known = knownLink(observation, lane.interfaceName, sandboxId);
 

@@ -21,7 +21,7 @@ export async function detach(
   why: 'wanted' | 'undo',
   isLast = false,
 ): Promise<StepFailure | undefined> {
-  const { kind = 'vxlan', node, sandboxId, interfaceName, network } = record;
+  const { kind, node, sandboxId, interfaceName, network } = record;
   const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
   news.show('begin-removal', '', 'Detaching', network);
   const token = await records.beginRemoval(input);
@@ -75,7 +75,7 @@ export async function detach(
 
   news.show('forget', '', 'Detaching', network);
   await records.forget({ ...input, modRevision: token.modRevision, tellsMesh: !peersKnow }, isLast);
-  news.detached.push({ interfaceName, network, generation: token.generation, revision: token.modRevision });
+  news.detached.push({ interfaceName, network, revision: token.modRevision });
   news.show('detached', '', undefined, network);
   return undefined;
 }

@@ -38,9 +38,8 @@ export interface PublishInput extends PodIdentity {
   readonly detached: readonly {
     readonly interfaceName: string;
     readonly network: NetworkRef;
-    readonly generation: number;
-    /** Absent in what older builds wrote. */
-    readonly revision?: string;
+    /** Of the record when its removal began: generations begin anew with a record. */
+    readonly revision: string;
   }[];
   /** Inputs to write the converged mark with afterwards, as `writeMark` does. */
   readonly thenMark?: string;

@@ -111,17 +111,14 @@ async function writeMark(
   if (reading.inputsHash !== input.inputsHash) return false;
   const { pod } = reading;
   const isSeen = seen?.desired.inputsHash === input.inputsHash;
-  const { desired, known, refusals } = isSeen ? seen : await basisOf(deps, reading);
-  const refused = desired.parsed.problems.length > 0 || refusals.length > 0;
+  const { known } = isSeen ? seen : await basisOf(deps, reading);
   await records.putMark(input.uid, {
     v: RECORD_VERSION,
     namespace: pod.namespace,
     name: pod.name,
     node: pod.nodeName,
     inputsHash: input.inputsHash,
-    outcome: refused ? 'refused' : 'converged',
     sandboxId: known[0]?.sandboxId ?? '',
-    interfaces: known.map(({ interfaceName }) => interfaceName),
   });
   return true;
 }
@@ -239,11 +236,11 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
     ...known
       .filter((record) => wasAttached(record, input))
       .flatMap((record) => [attachedEvent(record, revisionOf(record)), ...warningEvents(record, revisionOf(record))]),
-    ...input.detached.map(({ interfaceName, network, generation, revision }): PodEvent => ({
+    ...input.detached.map(({ interfaceName, network, revision }): PodEvent => ({
       type: 'Normal',
       reason: 'NetworkDetached',
       message: `detached ${interfaceName} from network ${networkKey(network)}`,
-      key: `detached/${interfaceName}/${networkKey(network)}/${revision ?? generation}/${input.uid}`,
+      key: `detached/${interfaceName}/${networkKey(network)}/${revision}/${input.uid}`,
     })),
   ];
 }

@@ -14,8 +14,8 @@ export interface CniJournalEntry {
   readonly generation: number;
   readonly bootId: string;
   readonly call: CniCall;
-  /** What the pod asked for, so that the attachment's record can be written again. Absent in entries of the first release. */
-  readonly basis?: JournalBasis;
+  /** What the pod asked for, so that the attachment's record can be written again. */
+  readonly basis: JournalBasis;
   /** ADD's result, once it succeeded. */
   readonly resultText?: string;
   /** Why ADD failed, when its DEL failed too: that cause is what people have to know. */

@@ -6,6 +6,7 @@ import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
@@ -20,6 +21,7 @@ const NODE = 'n1';
 describe('an activity that runs twice', () => {
   const real = etcdForTests();
   let records: RecordStore;
+  let nodes: NodeStore;
   let control: ControlSteps;
   /** Another orchestrator, which has observed nothing. */
   let createControl: () => ControlSteps;
@@ -30,6 +32,7 @@ describe('an activity that runs twice', () => {
     meshSignals.filter(({ scope }) => scope === namespace).map(({ reason }) => reason);
   before(() => {
     records = createRecordStore(real.etcd);
+    nodes = createNodeStore(real.etcd);
     createControl = () =>
       controlOver(records, cluster, {
         membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
@@ -57,13 +60,13 @@ describe('an activity that runs twice', () => {
       annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: `red id=${100 + pods} ip=10.1.0.1/24` },
     };
     cluster.pods.set(`${uid}/web`, view);
-    await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
+    await nodes.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
     return pod;
   };
   const intentOf = async (pod: PodIdentity): Promise<IntentInput> => {
     const { inputsHash: hash, sandboxId = '' } = await control.observePod(pod);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    return { ...pod, node: NODE, sandboxId, interfaceName: 'red', inputsHash: hash, owner };
+    return { ...pod, node: NODE, sandboxId, interfaceName: 'red', selection: 0, inputsHash: hash, owner };
   };
   const attach = async (pod: PodIdentity): Promise<IntentInput & { modRevision: string }> => {
     const input = await intentOf(pod);
@@ -208,13 +211,12 @@ describe('an activity that runs twice', () => {
     const annotations = { [NPWG_NETWORKS_ANNOTATION]: 'filed@f0, filed@f1' };
     cluster.pods.set(`${pod.namespace}/web`, { ...view, annotations });
     const text = JSON.stringify({ cniVersion: '1.0.0', name: 'filed', type: 'bridge' });
-    const store = createNodeStore(real.etcd);
-    await store.putNodeConfigs(NODE, { v: 1, configs: [{ file: '10.conf', name: 'filed', text }] });
+    await nodes.putNodeConfigs(NODE, { v: 1, configs: [{ file: '10.conf', name: 'filed', text }] });
     const first = { ...(await intentOf(pod)), interfaceName: 'f0', selection: 0 };
     const intent = await control.recordIntent(first);
     assert.ok(intent.kind === 'recorded');
     await control.recordResult({ ...first, modRevision: intent.modRevision, result: RESULT });
-    await store.putNodeConfigs(NODE, undefined);
+    await nodes.putNodeConfigs(NODE, undefined);
     const [stored] = (await records.pod(pod.uid, NODE)).attachments;
     assert.ok(stored?.value.kind === 'cni');
     assert.equal(stored.value.configText, text);
@@ -341,11 +343,11 @@ describe('an activity that runs twice', () => {
       ]),
       [true, true],
     );
-    assert.equal((await records.mark(pod.uid))?.outcome, 'converged');
+    assert.equal((await nodes.readMark(pod.uid))?.inputsHash, hash);
     await control.observePod(pod);
-    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await nodes.readMark(pod.uid), undefined);
     assert.equal(await control.writeMark({ ...pod, inputsHash: 'older' }), false);
-    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await nodes.readMark(pod.uid), undefined);
   });
 
   it('writes the mark behind the status when told to, and says when the inputs are others by now', async () => {
@@ -353,9 +355,9 @@ describe('an activity that runs twice', () => {
     const { inputsHash: thenMark } = await attach(pod);
     const status = { ...pod, attached: [], detached: [] };
     assert.equal(await control.publishStatus({ ...status, thenMark: 'older' }), false);
-    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await nodes.readMark(pod.uid), undefined);
     assert.equal(await control.publishStatus({ ...status, thenMark }), true);
-    assert.equal((await records.mark(pod.uid))?.inputsHash, thenMark);
+    assert.equal((await nodes.readMark(pod.uid))?.inputsHash, thenMark);
     assert.match(cluster.pods.get(`${pod.uid}/web`)?.publishedStatus ?? '', /"state":"Attached"/);
   });
 });

@@ -12,6 +12,7 @@ import { definitionKey } from '../../domain/cni/network-definition.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { NodeConfigsPublisher } from '../../workers/node-configs.ts';
@@ -36,10 +37,12 @@ describe('a pod that waits for a file of its node', () => {
     },
   };
   let records: RecordStore;
+  let nodes: NodeStore;
   let control: ControlSteps;
   let dir = '';
   before(() => {
     records = createRecordStore(real.etcd);
+    nodes = createNodeStore(real.etcd);
     control = controlOver(records, cluster, signals);
     dir = mkdtempSync(join(tmpdir(), 'podwire-waiting-'));
   });
@@ -49,13 +52,13 @@ describe('a pod that waits for a file of its node', () => {
   let node = '';
   let publisher: NodeConfigsPublisher;
   const startWorker = (): NodeConfigsPublisher =>
-    new NodeConfigsPublisher({ store: createNodeStore(real.etcd), signals, node, dir, log: LOG });
+    new NodeConfigsPublisher({ store: nodes, signals, node, dir, log: LOG });
   beforeEach(async () => {
     node = `node-${(numbers += 1)}`;
     woken.length = 0;
     rmSync(join(dir, '10-filed.conf'), { force: true });
     publisher = startWorker();
-    await createNodeStore(real.etcd).putRestored(node);
+    await nodes.putRestored(node);
     await publisher.publish();
   });
 
@@ -78,7 +81,7 @@ describe('a pod that waits for a file of its node', () => {
       ...{ podIPs: ['10.0.0.9'], labels: {}, publishedStatus: undefined },
       annotations: { [NPWG_NETWORKS_ANNOTATION]: 'filed@f0' },
     });
-    await records.putSandbox(node, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
+    await nodes.putSandbox(node, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
     return { uid, namespace: uid, name: 'web' };
   };
   /** What a run does first: a look, and the intent if nothing is in the way. */
@@ -86,7 +89,7 @@ describe('a pod that waits for a file of its node', () => {
     const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
     assert.equal(wished[0]?.refused, undefined);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    const input = { ...pod, node, sandboxId, interfaceName: 'f0', inputsHash: hash, owner };
+    const input = { ...pod, node, sandboxId, interfaceName: 'f0', selection: 0, inputsHash: hash, owner };
     return { input, intent: await control.recordIntent(input) };
   };
   const refusalOf = async (pod: PodIdentity): Promise<RefusalInput> => {

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/inputs.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
@@ -19,12 +21,14 @@ type Recorded = IntentInput & { readonly modRevision: string };
 describe('a pod that waits for a VNI', () => {
   const real = etcdForTests();
   let records: RecordStore;
+  let nodes: NodeStore;
   let control: ControlSteps;
   const cluster = new FakeCluster();
   const woken: string[] = [];
   let signalsAway = false;
   before(() => {
     records = createRecordStore(real.etcd);
+    nodes = createNodeStore(real.etcd);
     control = controlOver(records, cluster, {
       membersChanged: async () => undefined,
       podChanged: async ({ uid }) => {
@@ -41,7 +45,7 @@ describe('a pod that waits for a VNI', () => {
     const uid = `waiting-${(numbers += 1)}`;
     const pod = { uid, namespace: namespace ?? uid, name: uid };
     annotate(pod, network);
-    await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: pod.namespace, name: uid }, `${uid}-sandbox`));
+    await nodes.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: pod.namespace, name: uid }, `${uid}-sandbox`));
     return pod;
   };
   const annotate = ({ uid, namespace, name }: PodIdentity, network: string): void => {
@@ -56,7 +60,7 @@ describe('a pod that waits for a VNI', () => {
     const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
     const interfaceName = wished[0]?.interfaceName ?? '';
-    const input = { ...pod, node: NODE, sandboxId, interfaceName, inputsHash: hash, owner };
+    const input = { ...pod, node: NODE, sandboxId, interfaceName, selection: 0, inputsHash: hash, owner };
     return { input, intent: wished[0]?.refused ? 'refused before' : await control.recordIntent(input) };
   };
   const intended = async (pod: PodIdentity): Promise<Recorded> => {

@@ -18,6 +18,7 @@ import {
   SEARCH_STATE,
   VIEW_QUERY,
 } from '../../domain/messages.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodView } from '../../domain/pod-view.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
@@ -35,6 +36,7 @@ export interface PodWorld {
   readonly client: Client;
   readonly cluster: FakeCluster;
   readonly records: RecordStore;
+  readonly store: NodeStore;
   readonly nodes: ScriptedNodes;
 }
 
@@ -81,7 +83,7 @@ export class TestPod {
   async publishSandbox(sandboxId: string): Promise<void> {
     const { uid, namespace, name } = this;
     const node = this.#world.cluster.pods.get(`${namespace}/${name}`)?.nodeName ?? '';
-    await this.#world.records.putSandbox(node, sandboxOf({ podUid: uid, namespace, name }, sandboxId));
+    await this.#world.store.putSandbox(node, sandboxOf({ podUid: uid, namespace, name }, sandboxId));
   }
 
   /** Edits the annotation and says so. */
@@ -174,9 +176,10 @@ export class TestPod {
     return (await this.#world.records.pod(this.uid, '')).attachments.map(({ value }) => value);
   }
 
-  /** The converged mark's outcome, if there is a mark. */
+  /** How the run ended, `converged` or `refused`, if it left a converged mark. */
   async mark(): Promise<string | undefined> {
-    return (await this.#world.records.mark(this.uid))?.outcome;
+    const mark = await this.#world.store.readMark(this.uid);
+    return mark === undefined ? undefined : (await this.state()).toLowerCase();
   }
 
   get links(): string[] {
