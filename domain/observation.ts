@@ -50,7 +50,7 @@ export interface KnownAttachment {
  */
 export type PodPresence = 'absent' | 'waiting' | 'live' | 'ended' | 'host-network';
 
-export interface ShutGate {
+interface ShutGate {
   /** Instance of the agent init container. */
   readonly containerId: string;
   /** Whether a refused network lets the pod start. */

@@ -91,7 +91,7 @@ export async function untilNews<T>(context: RunContext, work: () => Promise<T>):
   }
 }
 
-export type NodeProxy = ActivityInterfaceFor<NodeActivities>;
+type NodeProxy = ActivityInterfaceFor<NodeActivities>;
 
 export interface NodeStep<Output> {
   readonly node: string;

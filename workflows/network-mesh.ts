@@ -20,7 +20,7 @@ import * as options from './activity-options.ts';
 import { control } from './context.ts';
 import { classify } from './outcome.ts';
 
-export const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
+const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
 
 const networksKey = defineSearchAttributeKey(SEARCH_NETWORKS, 'KEYWORD_LIST');
 

@@ -41,10 +41,10 @@ import { recordFailure } from './record-failure.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
 import { Wake } from './wake.ts';
 
-export const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
-export const podDeleted = defineSignal<[Hint]>(POD_DELETED);
-export const retryNow = defineSignal<[Hint?]>(RETRY_NOW);
-export const view = defineQuery<PodNetworkView>(VIEW_QUERY);
+const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
+const podDeleted = defineSignal<[Hint]>(POD_DELETED);
+const retryNow = defineSignal<[Hint?]>(RETRY_NOW);
+const view = defineQuery<PodNetworkView>(VIEW_QUERY);
 
 type Round = 'converged' | 'refused' | 'again' | 'stale';
 

@@ -33,10 +33,10 @@ import { classify } from './outcome.ts';
 import { ReflectProgress, type ReflectWork } from './reflect-progress.ts';
 import { shortSummary } from './short-summary.ts';
 
-export const reflectDirty = defineSignal<[DirtyHint]>(REFLECT_DIRTY);
-export const reflectResync = defineSignal<[ResyncHint]>(REFLECT_RESYNC);
-export const reflectRetryNow = defineSignal<[Hint]>(RETRY_NOW);
-export const reflectView = defineQuery<ReflectView>(REFLECT_VIEW);
+const reflectDirty = defineSignal<[DirtyHint]>(REFLECT_DIRTY);
+const reflectResync = defineSignal<[ResyncHint]>(REFLECT_RESYNC);
+const reflectRetryNow = defineSignal<[Hint]>(RETRY_NOW);
+const reflectView = defineQuery<ReflectView>(REFLECT_VIEW);
 
 const local = proxyLocalActivities<ReflectLocalActivities>(options.REFLECT_NAMES);
 const activities = proxyActivities<ReflectActivities>(options.REFLECT_RESYNC_PASS);

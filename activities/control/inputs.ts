@@ -81,7 +81,7 @@ export interface Beginning {
 export type LastStep =
   { readonly kind: 'result'; readonly input: ResultInput } | { readonly kind: 'forget'; readonly input: ForgetInput };
 
-export type Settled =
+type Settled =
   /** Somebody else wrote the record; no status was published. */
   | { readonly outcome: 'stale' }
   /** The step is done, the status could not be written. */

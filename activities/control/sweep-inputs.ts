@@ -13,7 +13,7 @@ export interface DriftRemainsInput extends RecordInput {
   readonly why: string;
 }
 
-export interface StrangersInput extends RecordInput {
+interface StrangersInput extends RecordInput {
   readonly generation: number;
   readonly addresses: readonly string[];
 }

@@ -36,7 +36,7 @@ export interface LinkInput {
  * `removed`: our link is gone now. `released`: an adopted link stays, without our alias. `absent`: there was none.
  * `foreign`: the link of that name is not ours and was not touched. `sandbox-gone`: the netns is gone, and the link with it.
  */
-export type DeleteOutcome = 'removed' | 'released' | 'absent' | 'foreign' | 'sandbox-gone';
+type DeleteOutcome = 'removed' | 'released' | 'absent' | 'foreign' | 'sandbox-gone';
 
 export interface DeleteLinkInput extends LinkInput {
   /** Undo of a failed attach: an adopted link is given back instead of removed (decision 4). */

@@ -1,7 +1,7 @@
 /** Contract of the reflection's activities. Types only, so that workflows can import it. */
 import type { ReflectCounts, ReflectSource } from '../../domain/reflection/messages.ts';
 
-export interface ReflectNamesInput {
+interface ReflectNamesInput {
   readonly source: ReflectSource;
   /** `namespace/name`, or `name` where there are no namespaces. */
   readonly names: readonly string[];

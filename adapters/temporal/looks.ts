@@ -16,7 +16,7 @@ import type { LookInput } from '../../domain/ports/pod-look.ts';
 import { temporalUnavailable } from './connection.ts';
 
 /** Nobody there answers, or not as it should; the message says who. */
-export class PlaceSilent extends Error {
+class PlaceSilent extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'PlaceSilent';

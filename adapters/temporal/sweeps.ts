@@ -22,7 +22,7 @@ const RUN_LIMIT = '15m' as const;
 const nodeAttribute = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
 
 /** Between the two looks of a sweep that runs this often. */
-export const pauseSecondsFor = (intervalMs: number): number =>
+const pauseSecondsFor = (intervalMs: number): number =>
   Math.max(1, Math.min(MAX_PAUSE_SECONDS, Math.floor(intervalMs / 2_000)));
 
 /**

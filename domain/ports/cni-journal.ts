@@ -6,7 +6,7 @@ import type { CniAttachmentRecord } from '../records.ts';
 import type { CniCall } from './cni-plugins.ts';
 
 /** Of an attachment's record, what does not follow from the call. */
-export type JournalBasis = Pick<CniAttachmentRecord, 'network' | 'dialect' | 'cni' | 'definitionUid'>;
+type JournalBasis = Pick<CniAttachmentRecord, 'network' | 'dialect' | 'cni' | 'definitionUid'>;
 
 export interface CniJournalEntry {
   readonly v: number;

@@ -38,7 +38,7 @@ export interface SweepRow {
 }
 
 /** `node-away`: its worker does not answer. `node-gone`: so is its Node object, and the schedule was removed. */
-export type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
+type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
 
 export interface SweepReport {
   readonly node: string;

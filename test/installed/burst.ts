@@ -17,7 +17,7 @@ export interface Network {
 }
 
 /** Interface of the CNI network. */
-export const WIRED = 'wired0';
+const WIRED = 'wired0';
 
 interface Member extends PodRef {
   readonly node: string;

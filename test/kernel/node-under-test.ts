@@ -50,7 +50,7 @@ export interface NodeUnderTest {
   close(): Promise<void>;
 }
 
-export function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInput {
+function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInput {
   const { node, podUid, sandboxId, generation, interfaceName } = value;
   return { node, podUid, sandboxId, interfaceName, generation, modRevision };
 }
@@ -130,7 +130,7 @@ function podIn(netns: TestNetns, store: FakeStore, runtime: FakeRuntime): Pod {
   };
 }
 
-export const GREEN: VxlanLinkSpec = {
+const GREEN: VxlanLinkSpec = {
   kind: 'vxlan',
   interfaceName: 'green',
   vni: 4711,

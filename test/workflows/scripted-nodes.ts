@@ -21,7 +21,7 @@ import {
 
 export type StepName = keyof NodeSteps;
 /** `ok`, `hang` until cancelled, or the code to fail with; or what is done after so many milliseconds. */
-export type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails?: FailureCode };
+type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails?: FailureCode };
 /** What the n-th call (from 1) of a step does. */
 export type Script = (call: number) => Behaviour;
 
