@@ -61,13 +61,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.ended();
     return pod.id;
   },
-  'detach-with-peers-told-later': async (lab) => {
-    const pod = await red(lab);
-    await pod.converge();
-    await pod.annotate('');
-    await pod.ended();
-    return pod.id;
-  },
   'replaced-link': async (lab) => {
     const pod = await red(lab);
     await pod.converge();
