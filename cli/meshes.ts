@@ -35,7 +35,7 @@ export function meshText(meshes: readonly MeshView[], now: number): string {
   const rows = meshes.map(({ network, underWay, record }) => [
     networkKey(network),
     completeness(underWay, record),
-    (record?.behind ?? []).map((node) => behindText(node, record?.since?.[node], now)).join(', '),
+    (record?.behind ?? []).map((node) => behindText(node, record?.since[node], now)).join(', '),
   ]);
   return `\nmeshes\n${textTable(['network', 'complete', 'nodes behind'], rows)}`;
 }

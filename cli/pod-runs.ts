@@ -4,7 +4,6 @@ import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { temporalUnavailable } from '../adapters/temporal/connection.ts';
 import {
-  MESSAGE_VERSION,
   POD_NETWORK,
   RETRY_NOW,
   SEARCH_NAMESPACE,
@@ -39,7 +38,7 @@ const LIST_DEADLINE_MS = 30_000;
 const CALL_DEADLINE_MS = 5_000;
 
 /** What `podwire retry` says to a run. */
-export const RETRY_HINT: Hint = { v: MESSAGE_VERSION, reason: 'podwire retry' };
+export const RETRY_HINT: Hint = { reason: 'podwire retry' };
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, SearchAttributeType.KEYWORD);
 const nodeKey = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);

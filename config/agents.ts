@@ -7,9 +7,7 @@ import type { SettingsTable, Values } from './cli-flags.ts';
 const DEFAULTS = DEFAULT_DIALECT_SETTINGS.agents;
 
 /** Name of a container: a DNS label. */
-export const containerName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be the name of a container');
+const containerName = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be the name of a container');
 
 const NAMESPACED = /^([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)=(node|exec)$/;
 

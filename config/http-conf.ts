@@ -9,7 +9,7 @@ export type HttpConf = Pick<WebServerOptions, 'bindAddress' | 'limits' | 'tls' |
   readonly disabled: boolean;
 };
 
-export const DEFAULT_ENDPOINT = '0.0.0.0:9191';
+const DEFAULT_ENDPOINT = '0.0.0.0:9191';
 
 /** `user:password`; the password may hold colons, which KSR refused. */
 const basicAuth = z

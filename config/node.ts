@@ -13,7 +13,6 @@ import { temporalOf, temporalSettings } from './temporal.ts';
 export interface NodeConfig {
   readonly node: string;
   /** UID of the Node object; empty when not told. */
-  readonly nodeUid: string;
   readonly temporal: TemporalOptions;
   readonly etcd: EtcdOptions;
   readonly criSocket: string;
@@ -43,12 +42,6 @@ export const nodeSettings = {
     env: 'PODWIRE_NODE_NAME',
     schema: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of the Node object'),
     help: 'name of the node that this worker serves',
-  },
-  nodeUid: {
-    flag: 'node-uid',
-    env: 'PODWIRE_NODE_UID',
-    schema: z.string().default(''),
-    help: 'UID of the Node object, for people who read the records',
   },
   ...temporalSettings,
   ...etcdSettings,
@@ -135,7 +128,7 @@ export function readNodeConfig(
   file?: SettingsFile,
 ): NodeConfig {
   const values = readSettings(nodeSettings, argv, env, file);
-  const { node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, ...others } = values;
+  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, ...others } = values;
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
@@ -146,7 +139,7 @@ export function readNodeConfig(
     ...rest
   } = others;
   return {
-    ...{ node, nodeUid, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
+    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
     ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),

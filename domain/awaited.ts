@@ -10,7 +10,7 @@ export interface Awaited {
 }
 
 /** A configuration in the files of a node. */
-export interface AwaitedConfig {
+interface AwaitedConfig {
   readonly node: string;
   /** Of the network. */
   readonly name: string;

@@ -18,5 +18,5 @@ export function editedLink(
 ): KnownAttachment | undefined {
   const known = knownLink(observation, interfaceName, sandboxId);
   if (known === undefined || remove.includes(known)) return undefined;
-  return (attach?.wish.kind ?? 'vxlan') === 'vxlan' && known.completed ? known : undefined;
+  return attach?.wish.kind !== 'cni' && known.completed ? known : undefined;
 }

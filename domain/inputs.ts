@@ -18,7 +18,7 @@ import type { IpCodec } from './ports/ip-codec.ts';
 import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from './settings.ts';
 
 /** To be raised when the same annotation comes to mean something else, so that converged marks of older versions do not match. */
-export const INPUTS_VERSION = 4;
+const INPUTS_VERSION = 1;
 
 /** What a pod's annotations refer to, as it is now. */
 export interface Surroundings {
@@ -92,8 +92,7 @@ export function desiredInputs(
     warnings: parsed.warnings.map(({ code, message }) => ({ code, message })),
     keep: parsed.keep,
     foreign: (parsed.foreign ?? []).map(({ interfaceName, network }) => ({ interfaceName, network })),
-    // Only where there are any, so that the converged marks of all other pods stay what they were.
-    ...(parsed.reserved === undefined || parsed.reserved.length === 0 ? {} : { reserved: parsed.reserved }),
+    reserved: parsed.reserved ?? [],
   };
   const canonical = canonicalJson({
     ...asked,

@@ -6,8 +6,8 @@ export interface IntentRequest {
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;
-  /** Place of the wish among the pod's selections; absent: found by its interface. */
-  readonly selection?: number;
+  /** Place of the wish among the pod's selections. */
+  readonly selection: number;
   /** The inputs the plan was made from; others by now: `stale`. */
   readonly inputsHash: string;
   readonly owner: AttachmentOwner;
@@ -20,5 +20,5 @@ export function intentRequest(
   sandboxId: string,
   owner: AttachmentOwner,
 ): IntentRequest {
-  return { node, sandboxId, interfaceName, inputsHash, owner, ...(selection === undefined ? {} : { selection }) };
+  return { node, sandboxId, interfaceName, selection, inputsHash, owner };
 }

@@ -1,7 +1,7 @@
 /** What a network namespace holds, as far as podwire reads it from the kernel. */
 import type { PortRange } from './vxlan.ts';
 
-export interface AddressView {
+interface AddressView {
   /** `address/prefix` as the kernel prints it, which is the canonical form. */
   readonly cidr: string;
   readonly family: 4 | 6;

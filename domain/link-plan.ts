@@ -18,7 +18,7 @@ export interface LinkWish {
   readonly temporaryName: string;
 }
 
-export type ConflictCode = 'LinkConflict' | 'VniInUse' | 'ParentMissing' | 'KernelBusy' | 'InvalidLink';
+type ConflictCode = 'LinkConflict' | 'VniInUse' | 'ParentMissing' | 'KernelBusy' | 'InvalidLink';
 
 export type LinkPlan =
   | { readonly kind: 'same' }
@@ -257,7 +257,7 @@ const conflict = (code: ConflictCode, reason: string): LinkPlan => ({ kind: 'con
 const names = (view: NetnsView): string => view.links.map((link) => link.name).join(', ');
 
 /** One line for people: what is there. */
-export function describe(link: LinkView): string {
+function describe(link: LinkView): string {
   if (link.vxlan === undefined) return `${link.name} (${link.kind ?? 'physical'})`;
   const { vni, dstPort, parent } = link.vxlan;
   return `${link.name} (vxlan, VNI ${vni}, port ${dstPort}, over ${parent ?? 'nothing'})`;

@@ -4,13 +4,10 @@ import type { LookInput } from './ports/pod-look.ts';
 
 export const POD_LOOK = 'podLook';
 
-export type PodQuestions = Omit<LookInput, 'v'>;
-
 export interface LookBatchInput {
-  readonly v: number;
   /** Whose queue: a node, or the exec backend's stand-in for it. */
   readonly place: string;
-  readonly pods: readonly PodQuestions[];
+  readonly pods: readonly LookInput[];
 }
 
 /** Asked of one activity at most; the rest is asked next. */

@@ -1,13 +1,8 @@
-/** Names and payloads that cross process borders: workflow ids, task queues, signals, queries. Public; changes need a version. */
+/** Names and payloads that cross process borders: workflow ids, task queues, signals, queries. Public. */
 import type { DefinitionRef } from './cni/network-definition.ts';
 import { networkKey, type NetworkRef } from './network-selection.ts';
 import { EXEC_QUEUE, isExecPlace } from './place.ts';
 import type { PodIdentity } from './pod-view.ts';
-
-export const MESSAGE_VERSION = 1;
-
-/** Newest shape of a pod's run: which commands it makes, in which order (ADR 13). */
-export const RUN_SHAPE = 3;
 
 export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
@@ -19,21 +14,12 @@ export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}
 export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKey(network)}`;
 
 export interface PodNetworkInput extends PodIdentity {
-  readonly v: number;
-  /** Newest shape that the starter knows; absent: 1. The run keeps it for life. */
-  readonly shape?: number;
   /** The pod's node as the starter saw it, if it did: where its records are looked for at once. A hint, the pod has the last word. */
   readonly node?: string;
   /** CNI networks that the pod names, as the starter saw it: read at once, beside the pod. A hint as well. */
   readonly definitions?: readonly DefinitionRef[];
   /** Somebody wanted the next attempt at once when the run before was continued by this one. */
   readonly retry?: true;
-}
-
-export interface NetworkMeshInput extends NetworkRef {
-  readonly v: number;
-  /** Nodes still to be told, carried over by continue-as-new. */
-  readonly pending?: readonly string[];
 }
 
 /** Something about the pod changed; a hint, the desired state is read anew. */
@@ -46,7 +32,6 @@ export const RETRY_NOW = 'retryNow';
 export const MEMBERS_CHANGED = 'membersChanged';
 
 export interface Hint {
-  readonly v: number;
   readonly reason: string;
   /**
    * Set by a relist: the inputs it saw. A run that already works on these very inputs goes on undisturbed (decision 15).

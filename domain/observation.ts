@@ -7,10 +7,9 @@ export type AttachmentKind = AttachmentRecord['kind'];
 
 /** A wished attachment, by name and by a fingerprint of everything that decides how its link looks. */
 export interface WishedAttachment {
-  /** Absent in histories of the first release: `vxlan`. */
-  readonly kind?: AttachmentKind;
+  readonly kind: AttachmentKind;
   /** Place among the pod's selections: under the same inputs it names the same one again. */
-  readonly selection?: number;
+  readonly selection: number;
   readonly interfaceName: string;
   readonly network: NetworkRef;
   /** Fingerprint of the whole link and of the pod's own address. */
@@ -19,16 +18,15 @@ export interface WishedAttachment {
   readonly tunnelHash: string;
   /** Set when these very inputs were refused before. */
   readonly refused?: StepFailure;
-  /** Nobody asked for this interface name: should it be somebody else's, another one is tried. Absent in histories of before. */
+  /** Nobody asked for this interface name: should it be somebody else's, another one is tried. */
   readonly mayBeRenamed?: true;
 }
 
 /** An attachment record as etcd has it. */
 export interface KnownAttachment {
-  /** Absent in histories of the first release: `vxlan`. */
-  readonly kind?: AttachmentKind;
-  /** How `Observation.keep` names its network; absent: by the network's name. */
-  readonly keepName?: string;
+  readonly kind: AttachmentKind;
+  /** How `Observation.keep` names its network. */
+  readonly keepName: string;
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;
@@ -52,7 +50,7 @@ export interface KnownAttachment {
  */
 export type PodPresence = 'absent' | 'waiting' | 'live' | 'ended' | 'host-network';
 
-export interface ShutGate {
+interface ShutGate {
   /** Instance of the agent init container. */
   readonly containerId: string;
   /** Whether a refused network lets the pod start. */
@@ -85,7 +83,7 @@ export const keepName = (record: AttachmentRecord): string =>
 
 /** Whether an attachment stays as it is whatever is wished; a dialect's `*` stands for all of its networks. */
 export function isKept(record: KnownAttachment, { keep, keepAll }: Pick<Observation, 'keep' | 'keepAll'>): boolean {
-  const { kind = 'vxlan', keepName: name = record.network.name } = record;
+  const { kind, keepName: name } = record;
   if (keep.includes(name)) return true;
   return kind === 'vxlan' ? keepAll : keep.includes(`${name.slice(0, name.indexOf(':'))}:*`);
 }

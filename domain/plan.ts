@@ -33,62 +33,44 @@ export type Plan =
       readonly held: readonly { readonly wish: WishedAttachment; readonly by: NetworkRef }[];
     };
 
-/** Whether some wish is for another tunnel under the interface that its network has already. */
-export const wantsSwap = ({ wished, known }: Observation): boolean =>
-  known.some((record) => wished.some((wish) => isSwap(record, wish)));
-
 /** An attached VXLAN link whose network moved to another id, port or parent. */
 const isSwap = (record: KnownAttachment, wish: WishedAttachment): boolean =>
-  (record.kind ?? 'vxlan') === 'vxlan' &&
-  (wish.kind ?? 'vxlan') === 'vxlan' &&
+  record.kind === 'vxlan' &&
+  wish.kind === 'vxlan' &&
   record.phase !== 'removing' &&
   record.interfaceName === wish.interfaceName &&
   networkKey(record.network) === networkKey(wish.network) &&
   record.tunnelHash !== wish.tunnelHash;
 
-/** Whether it matters that a refused edit leaves the link that there was (ADR 18). */
-export const keepsLastGood = ({ known, wished }: Observation): boolean =>
-  known.some((record) => record.hasLastGood === true || isRefusedEdit(record, wished));
-
-/** A link whose network is still asked for under its interface, in a way that was refused. */
+/** A link whose network is still asked for under its interface, in a way that was refused (ADR 18). */
 const isRefusedEdit = (record: KnownAttachment, wished: readonly WishedAttachment[]): boolean =>
-  (record.kind ?? 'vxlan') === 'vxlan' &&
+  record.kind === 'vxlan' &&
   (record.phase === 'attached' || record.hasLastGood === true) &&
   wished.some(
     (wish) =>
       wish.refused !== undefined &&
-      (wish.kind ?? 'vxlan') === 'vxlan' &&
+      wish.kind === 'vxlan' &&
       wish.interfaceName === record.interfaceName &&
       networkKey(wish.network) === networkKey(record.network),
   );
 
-export interface PlanRules {
-  /** False: as the first release did it, the old tunnel goes first. */
-  readonly swap: boolean;
-  /** False: as before ADR 18, a link goes when an edit of it is refused. */
-  readonly keepLastGood: boolean;
-}
-
-const RULES: PlanRules = { swap: true, keepLastGood: true };
-
-/** Decides what to do; the result depends on nothing but the observation and the rules of the run. */
-export function plan(observation: Observation, rules = RULES): Plan {
-  const { swap } = rules;
+/** Decides what to do; the result depends on nothing but the observation. */
+export function plan(observation: Observation): Plan {
   const live = observation.presence === 'live';
   const wished = live ? observation.wished : [];
   const known = observation.known;
   const missing = wished.filter((wish) => wish.refused === undefined && !isAttached(wish, observation));
   const held = missing.flatMap((wish) => {
-    const by = holderOf(wish, wished, observation, rules);
+    const by = holderOf(wish, wished, observation);
     return by === undefined ? [] : [{ wish, by: by.network }];
   });
   const free = missing.filter((wish) => !held.some((other) => other.wish === wish));
   if (free.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
   // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
   const removable =
-    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation, rules));
+    observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation));
   const attachable = free.filter((wish) => !isMoving(wish, removable));
-  const left = rules.keepLastGood && live ? known.filter((record) => isHalfDone(record, observation)) : [];
+  const left = live ? known.filter((record) => isHalfDone(record, observation)) : [];
   const takenBack = left.filter(
     (record) => !removable.includes(record) && !attachable.some((wish) => wish.interfaceName === record.interfaceName),
   );
@@ -111,7 +93,7 @@ export function plan(observation: Observation, rules = RULES): Plan {
     attach: {
       wish,
       sandboxId: observation.sandboxId ?? '',
-      ...(swap && known.some((record) => staysForSwap(record, wish, observation)) ? { swaps: true as const } : {}),
+      ...(known.some((record) => staysForSwap(record, wish, observation)) ? { swaps: true as const } : {}),
     },
   }));
   return { kind: 'lanes', lanes: [...detaches, ...attaches], more: attachable.length < free.length, held };
@@ -123,7 +105,7 @@ export function plan(observation: Observation, rules = RULES): Plan {
  */
 export function isOnlyKept(record: KnownAttachment, observation: Observation): boolean {
   const { wished } = observation;
-  if (mustGo(record, wished, observation, RULES)) return false;
+  if (mustGo(record, wished, observation)) return false;
   // It is made anew as it was.
   if (isRefusedEdit(record, wished)) return false;
   return !wished.some(
@@ -165,14 +147,13 @@ function holderOf(
   wish: WishedAttachment,
   wished: readonly WishedAttachment[],
   observation: Observation,
-  rules: PlanRules,
 ): KnownAttachment | undefined {
   return observation.known.find(
     (record) =>
       record.interfaceName === wish.interfaceName &&
       !isSameTunnel(record, wish) &&
-      !(rules.swap && staysForSwap(record, wish, observation)) &&
-      !mustGo(record, wished, observation, rules),
+      !staysForSwap(record, wish, observation) &&
+      !mustGo(record, wished, observation),
   );
 }
 
@@ -188,39 +169,27 @@ const staysForSwap = (record: KnownAttachment, wish: WishedAttachment, { node, s
 const isHalfDone = (record: KnownAttachment, { node, sandboxId }: Observation): boolean =>
   record.phase === 'intent' && record.hasLastGood === true && record.node === node && record.sandboxId === sandboxId;
 
-function mustGo(
-  record: KnownAttachment,
-  wished: readonly WishedAttachment[],
-  observation: Observation,
-  rules: PlanRules,
-): boolean {
+function mustGo(record: KnownAttachment, wished: readonly WishedAttachment[], observation: Observation): boolean {
   if (observation.presence !== 'live') return true;
   if (record.node !== observation.node) return true;
   if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
   if (record.phase === 'removing') return true;
   if (isKept(record, observation)) return false;
   const wishes = wished.filter((candidate) => candidate.interfaceName === record.interfaceName);
-  return givesWay(record, wishes, observation, rules);
+  return givesWay(record, wishes, observation);
 }
 
 /** Whether an attachment goes because of what is wished for its interface. */
-function givesWay(
-  record: KnownAttachment,
-  wishes: readonly WishedAttachment[],
-  observation: Observation,
-  rules: PlanRules,
-): boolean {
+function givesWay(record: KnownAttachment, wishes: readonly WishedAttachment[], observation: Observation): boolean {
   // Two dialects may want one interface: who was refused for it says nothing about the one who has it.
   const wish = wishes.find(({ refused }) => refused === undefined) ?? wishes[0];
   if (wish === undefined) return true;
   // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;
-  const stays = rules.swap && staysForSwap(record, wish, observation);
   // The same tunnel with other addresses is changed in place; another one takes its place later.
-  if (wish.refused === undefined) return !stays && !isSameTunnel(record, wish);
+  if (wish.refused === undefined) return !staysForSwap(record, wish, observation) && !isSameTunnel(record, wish);
   // A network whose edit is refused keeps what it has.
-  if (rules.keepLastGood) return !isRefusedEdit(record, wishes);
-  return !(stays && record.phase === 'attached');
+  return !isRefusedEdit(record, wishes);
 }
 
 /** The ConfigMap entry vanished while the pod names the same id itself: what is attached stays in the cluster's network (decision 10). */

@@ -1,4 +1,4 @@
-/** What podwire writes to its etcd. Every record carries `v`; readers accept the last two versions (decision 12). */
+/** What podwire writes to its etcd. Every record carries `v`, and readers refuse one that is not theirs (ADR 28). */
 import type { AgentIdentity } from './agents.ts';
 import type { Awaited } from './awaited.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
@@ -163,9 +163,7 @@ export interface ConvergedMark {
   readonly name: string;
   readonly node: string;
   readonly inputsHash: string;
-  readonly outcome: 'converged' | 'refused';
   readonly sandboxId: string;
-  readonly interfaces: readonly string[];
 }
 
 /** Membership (decision 9). */
@@ -189,10 +187,10 @@ export interface MeshRecord {
   readonly v: number;
   /** Nodes that have not applied the members as the last mesh run saw them, nor been heard of since. */
   readonly behind: readonly string[];
-  /** Of those, since when: ISO 8601. Absent in records of the first releases, as are the fields below. */
-  readonly since?: Readonly<Record<string, string>>;
+  /** Of those, since when: ISO 8601. */
+  readonly since: Readonly<Record<string, string>>;
   /** When the mesh run wrote it, which nodes that take themselves out of it leave as it is. */
-  readonly recordedAt?: string;
+  readonly recordedAt: string;
 }
 
 /** Why an attachment was refused although the annotation is right (a taken VNI, for example). */
@@ -211,11 +209,4 @@ export interface RefusalRecord extends Awaited {
 export interface RecordedRefusal extends RefusalRecord {
   /** Decimal text of etcd's mod_revision. */
   readonly modRevision: string;
-}
-
-/** A node worker's presence: who it is and which boot it serves. */
-export interface NodeRecord {
-  readonly v: number;
-  readonly nodeUid: string;
-  readonly bootId: string;
 }

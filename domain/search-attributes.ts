@@ -2,9 +2,9 @@
 import { SEARCH_ATTRIBUTES } from './messages.ts';
 
 /** Types as Temporal's command line and its documentation write them. */
-export type SearchAttributeType = (typeof SEARCH_ATTRIBUTES)[keyof typeof SEARCH_ATTRIBUTES];
+type SearchAttributeType = (typeof SEARCH_ATTRIBUTES)[keyof typeof SEARCH_ATTRIBUTES];
 
-export interface WrongAttribute {
+interface WrongAttribute {
   readonly name: string;
   readonly found: string;
   readonly wanted: SearchAttributeType;

@@ -33,7 +33,7 @@ export interface AgentSettings {
 }
 
 /** The de-facto standard of the Network Plumbing Working Group, version 1.3. */
-export interface NpwgSettings {
+interface NpwgSettings {
   readonly enabled: boolean;
   /** A pod may only name networks of its own namespace and of the shared ones. */
   readonly namespaceIsolation: boolean;
@@ -41,7 +41,7 @@ export interface NpwgSettings {
 }
 
 /** Off by default: its annotation key is the bare word `networks` (decision 34). */
-export interface KaloomSettings {
+interface KaloomSettings {
   readonly enabled: boolean;
   /** Where `Network` objects live; kactus reads them from `default` only. */
   readonly namespace: string;

@@ -13,7 +13,7 @@ export interface JsonLimits {
   readonly maxDepth?: number;
 }
 
-export type JsonFault = 'TooLong' | 'NotJson' | 'TooDeep' | 'DuplicateKey' | 'ForbiddenKey' | 'NumberTooLarge';
+type JsonFault = 'TooLong' | 'NotJson' | 'TooDeep' | 'DuplicateKey' | 'ForbiddenKey' | 'NumberTooLarge';
 
 export type StrictJson =
   | { readonly ok: true; readonly value: JsonValue }

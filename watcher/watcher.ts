@@ -15,7 +15,6 @@ import { requireSearchAttributes } from '../adapters/temporal/search-attributes.
 import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import type { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod-view.ts';
 import { claimedTunnels, claimsNetworks } from '../domain/published-claims.ts';
 import { Definitions } from './definitions.ts';
@@ -67,7 +66,7 @@ export async function startWatcher(
 
   const signals = new PodSignals({
     send: async (pod, signal, reason, unlessInputs) => {
-      const hint = { v: MESSAGE_VERSION, reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
+      const hint = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
       await signalPod(temporal.client, pod, signal, hint);
     },
     onSent: (signal, lagMs, pod) => {

@@ -19,7 +19,7 @@ export const LOGGER_OF: Readonly<Record<RecordKind, KsrLoggerName>> = {
   stats: 'ksr-metrics',
 };
 
-export interface Watch {
+interface Watch {
   readonly synced: boolean;
   readonly problem: string | undefined;
 }

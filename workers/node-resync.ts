@@ -2,7 +2,6 @@
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import type { NodeDeps } from '../activities/node/deps.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import { writeOf } from '../domain/mesh-record.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { NodeStore } from '../domain/ports/node-store.ts';
 
@@ -39,5 +38,6 @@ async function resync(
   if (written + removed > 0)
     log.info({ network: networkKey(network), written, removed }, 'forwarding entries repaired');
   // A comparison that was aborted has ended early.
-  if (!signal.aborted && mesh?.value.behind.includes(node) === true) await store.caughtUp(network, node, writeOf(mesh));
+  if (!signal.aborted && mesh?.value.behind.includes(node) === true)
+    await store.caughtUp(network, node, mesh.value.recordedAt);
 }

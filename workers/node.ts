@@ -42,7 +42,6 @@ import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
-import { RECORD_VERSION } from '../domain/records.ts';
 import type { WorkerConnection } from './native-connection.ts';
 import { etcdSource, nodeHostSource, temporalSource } from './check-sources.ts';
 import { everyInterval } from './node-loops.ts';
@@ -132,10 +131,8 @@ async function serve(config: NodeConfig): Promise<void> {
   checks.start();
   log.info({ health: health.address }, 'starting');
   const connecting = startUp.temporal(config.temporal, temporal, { makeSearchAttributes: false, credentials });
-  const putNodeRecord = (): Promise<void> =>
-    deps.store.putNodeRecord(config.node, { v: RECORD_VERSION, nodeUid: config.nodeUid, bootId: deps.bootId });
   const ready = await startUp.until("this node's records in etcd", async () => {
-    await putNodeRecord();
+    await deps.store.putNode(config.node);
     await clearTombstones(deps, log, signal);
   });
   const configs = new NodeConfigsPublisher({
@@ -149,7 +146,7 @@ async function serve(config: NodeConfig): Promise<void> {
     ...{ deps, log },
     state: () => readStoreState(etcd),
     publish: async () => {
-      await putNodeRecord();
+      await deps.store.putNode(config.node);
       watch.reload();
       configs.forget();
     },

@@ -4,19 +4,15 @@ import { awaitedOf, type Awaited } from '../domain/awaited.ts';
 import { editedLink, knownLink } from '../domain/edited-link.ts';
 import type { FailureCode } from '../domain/failures.ts';
 import { intentRequest } from '../domain/intent-request.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { WishedAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
-import { control, controlStep, nodeStep } from './context.ts';
+import { nodeStep } from './context.ts';
 import { detach } from './detach.ts';
 import type { LaneContext } from './lane-context.ts';
 import { attachStep } from './link-steps.ts';
 import { Refused, Stale } from './outcome.ts';
-import { hasFewSteps, takesBackEdits } from './shape.ts';
 import { takeBack } from './take-back.ts';
-
-const v = MESSAGE_VERSION;
 
 const INTERFACE_CONFLICT: FailureCode = 'InterfaceConflict';
 
@@ -70,14 +66,14 @@ async function keepsLink(
   sandboxId: string,
 ): Promise<boolean> {
   const { lane, observation } = context;
-  if (editedLink(lane, observation, sandboxId) === undefined || !takesBackEdits()) return false;
+  if (editedLink(lane, observation, sandboxId) === undefined) return false;
   const { node } = observation;
   return (await takeBack(context, { node, sandboxId, interfaceName, network })) !== 'nothing';
 }
 
 /** Whether an intent that could not be recorded leaves a link as it was attached. */
 const standsUntouched = ({ lane, observation }: LaneContext, sandboxId: string): boolean =>
-  editedLink(lane, observation, sandboxId)?.phase === 'attached' && takesBackEdits();
+  editedLink(lane, observation, sandboxId)?.phase === 'attached';
 
 /** @throws Interrupted, Stale, Refused */
 async function attachSteps(
@@ -88,9 +84,8 @@ async function attachSteps(
 ): Promise<void> {
   const { run, observation, lane, news, records } = context;
   const { node } = observation;
-  const { interfaceName, network } = wish;
+  const { kind, interfaceName, network } = wish;
   const { undo } = attempt;
-  const kind = wish.kind ?? 'vxlan';
   const { workflowId, runId } = workflowInfo();
   const known = knownLink(observation, lane.interfaceName, sandboxId);
 
@@ -112,21 +107,13 @@ async function attachSteps(
   const result = await nodeStep(run, {
     ...step,
     node,
-    invoke: step.invoke({ v, node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
+    invoke: step.invoke({ node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
     onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
     onWait: (failure) => news.waits(step.step, network, failure),
   });
 
   news.show('record-result', '', undefined, network);
-  const recorded = { ...run.pod, node, sandboxId, interfaceName, modRevision };
-  const tellsMesh = hasFewSteps(run.pod);
-  await records.recordResult({ ...recorded, result, tellsMesh });
-  // What a CNI network does between its members is its plugins' business.
-  if (kind === 'vxlan' && !hasFewSteps(run.pod)) {
-    await controlStep(run, () =>
-      control.joinMesh.executeWithOptions({ summary: `join mesh ${networkKey(network)}` }, [{ v, ...network }]),
-    );
-  }
+  await records.recordResult({ ...run.pod, node, sandboxId, interfaceName, modRevision, result });
   // One that was only looked at again is no news to anybody.
   if (known?.unverified !== true) news.attached = { interfaceName, network };
   news.show('attached', result.addresses.join(' '), undefined, network);

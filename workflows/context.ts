@@ -2,7 +2,6 @@
 import {
   CancellationScope,
   condition,
-  patched,
   proxyActivities,
   proxyLocalActivities,
   type ActivityInterfaceFor,
@@ -14,7 +13,7 @@ import { nodeQueue, type PodNetworkInput } from '../domain/messages.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { controlState } from './control-state.ts';
-import { roundIsTooLong } from './fresh-history.ts';
+import { needsFreshHistory } from './fresh-history.ts';
 import type { OneByOne } from './one-by-one.ts';
 import { classify, Interrupted, isBusy, Refused, Stale, type Classified } from './outcome.ts';
 import type { Progress } from './progress.ts';
@@ -31,10 +30,6 @@ export interface RunContext {
   /** Absent: what is being done has to end in this run. */
   readonly mayContinueAsNew?: true;
 }
-
-/** Only runs to which they matter carry their markers. */
-const BUSY_IS_WAITED_FOR = 'busy-sandbox-is-waited-for';
-const TOLD_ONCE = 'the-same-trouble-is-told-once';
 
 export const control = proxyLocalActivities<ControlActivities>(options.CONTROL);
 
@@ -68,9 +63,13 @@ async function waitForNews(context: RunContext, seconds: number): Promise<void> 
   if (news) throw new Interrupted();
 }
 
-/** As if news had come in: all that waits gives way, and the next round begins with a fresh history. @throws Interrupted */
+/**
+ * Whenever a round has failed at something and is about to try that again: one that is stuck for weeks has to end, or nobody ever looks
+ * between rounds. As if news had come in: all that waits gives way, and the next round begins with a fresh history.
+ * @throws Interrupted
+ */
 function endLongRound({ mayContinueAsNew, wake }: RunContext): void {
-  if (mayContinueAsNew !== true || !roundIsTooLong()) return;
+  if (mayContinueAsNew !== true || !needsFreshHistory()) return;
   wake.change();
   throw new Interrupted();
 }
@@ -92,7 +91,7 @@ export async function untilNews<T>(context: RunContext, work: () => Promise<T>):
   }
 }
 
-export type NodeProxy = ActivityInterfaceFor<NodeActivities>;
+type NodeProxy = ActivityInterfaceFor<NodeActivities>;
 
 export interface NodeStep<Output> {
   readonly node: string;
@@ -134,7 +133,7 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
       return await step.invoke(node, { ...phases.options, ...limit, activityId, summary });
     } catch (error) {
       const outcome = classify(error);
-      if (isBusy(outcome) && patched(BUSY_IS_WAITED_FOR)) {
+      if (isBusy(outcome)) {
         if (phases.busy()) {
           summary = shortSummary(`waits for its turn: ${step.summary}`);
           step.onWait?.(outcome.failure);
@@ -142,7 +141,7 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
         }
       } else {
         const trouble = troubleOf(outcome, step.node, phases);
-        if (!isSame(trouble, told) || !patched(TOLD_ONCE)) await step.onTrouble(trouble);
+        if (!isSame(trouble, told)) await step.onTrouble(trouble);
         told = trouble;
         if (trouble.state === undefined) await pauseInScope(context);
         summary = shortSummary(

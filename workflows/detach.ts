@@ -1,6 +1,5 @@
 /** Takes an attachment out of its mesh, off the host, out of the records. */
 import type { RecordInput } from '../activities/control/inputs.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { KnownAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
@@ -9,9 +8,6 @@ import type { LaneContext } from './lane-context.ts';
 import { detachStep } from './link-steps.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { Refused } from './outcome.ts';
-import { hasFewSteps, includes } from './shape.ts';
-
-const v = MESSAGE_VERSION;
 
 /**
  * @param why an `undo` gives an adopted link back
@@ -25,7 +21,7 @@ export async function detach(
   why: 'wanted' | 'undo',
   isLast = false,
 ): Promise<StepFailure | undefined> {
-  const { kind = 'vxlan', node, sandboxId, interfaceName, network } = record;
+  const { kind, node, sandboxId, interfaceName, network } = record;
   const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
   news.show('begin-removal', '', 'Detaching', network);
   const token = await records.beginRemoval(input);
@@ -35,15 +31,14 @@ export async function detach(
   // told when nobody waits for it any more, or when the removal takes long.
   let peersKnow = kind !== 'vxlan';
   const isLive = observation.presence === 'live';
-  const later = peersKnow || (isLive && includes(run.pod, 'peers-are-told-after-the-removal'));
   const tellPeers = async (): Promise<void> => {
     if (peersKnow) return;
     peersKnow = true;
     await controlStep(run, () =>
-      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [{ v, ...network }]),
+      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [network]),
     );
   };
-  if (!later) await tellPeers();
+  if (!isLive) await tellPeers();
 
   const step = detachStep(kind, interfaceName, networkKey(network), node);
   news.show(step.step, `removing ${interfaceName}`, 'Detaching', network);
@@ -52,7 +47,6 @@ export async function detach(
       ...step,
       node,
       invoke: step.invoke({
-        v,
         node,
         podUid: run.pod.uid,
         sandboxId,
@@ -79,11 +73,9 @@ export async function detach(
     return error.failure;
   }
 
-  const tellsMesh = !peersKnow && hasFewSteps(run.pod);
-  if (!tellsMesh) await tellPeers();
   news.show('forget', '', 'Detaching', network);
-  await records.forget({ ...input, modRevision: token.modRevision, tellsMesh }, isLast);
-  news.detached.push({ interfaceName, network, generation: token.generation, revision: token.modRevision });
+  await records.forget({ ...input, modRevision: token.modRevision, tellsMesh: !peersKnow }, isLast);
+  news.detached.push({ interfaceName, network, revision: token.modRevision });
   news.show('detached', '', undefined, network);
   return undefined;
 }

@@ -1,5 +1,4 @@
 /** Lets a pod start that waits in kube-vxlan-controller's agent init container, once its networks are there. */
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import type { Observation } from '../domain/observation.ts';
 import { nodeStep, type RunContext } from './context.ts';
 import { Refused } from './outcome.ts';
@@ -33,9 +32,7 @@ export class GateKeeper {
         activityId: 'open-gate',
         summary: `let ${namespace}/${name} start`,
         invoke: (proxy, options) =>
-          proxy.openGate.executeWithOptions(options, [
-            { v: MESSAGE_VERSION, node, podUid: uid, namespace, name, containerId },
-          ]),
+          proxy.openGate.executeWithOptions(options, [{ node, podUid: uid, namespace, name, containerId }]),
         onTrouble: async ({ state, failure }) => {
           this.#opened = false;
           this.#context.progress.control(state, `open-gate: ${failure.code}: ${failure.message}`);

@@ -8,14 +8,7 @@ import { control, controlStep, type RunContext, type Trouble } from './context.t
 import { recordFailure } from './record-failure.ts';
 
 type Attached = PublishInput['attached'][number];
-
-interface Detached {
-  readonly interfaceName: string;
-  readonly network: NetworkRef;
-  readonly generation: number;
-  /** Of the record when its removal began: generations begin anew with a record. */
-  readonly revision: string;
-}
+type Detached = PublishInput['detached'][number];
 
 export class LaneNews {
   readonly detached: Detached[] = [];

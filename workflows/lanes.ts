@@ -7,7 +7,6 @@ import { control, controlStep, type RunContext } from './context.ts';
 import type { GateKeeper } from './gate.ts';
 import { LaneRun, type LaneEnd } from './lane.ts';
 import { Interrupted } from './outcome.ts';
-import { joinsSteps } from './shape.ts';
 
 export interface LanesOver {
   readonly ends: readonly LaneEnd[];
@@ -47,7 +46,7 @@ export async function runLanes(
     gateOpening.push(scope.run(() => gate.open(true)).catch(() => undefined));
   };
   // With others beside it a lane says at once what it has done.
-  const settlesAtEnd = lanes.length === 1 && joinsSteps(context.pod);
+  const settlesAtEnd = lanes.length === 1;
   const runs = lanes.map(
     (lane, index) =>
       new LaneRun(context, observation, lane, {
@@ -100,7 +99,7 @@ export async function runLanes(
   const written = await (
     last === undefined ? publish(context, runs, inputs) : settle(context, runs, last, inputs)
   ).catch(ignoreInterruption);
-  if (unexpected !== undefined && joinsSteps(context.pod)) throw unexpected;
+  if (unexpected !== undefined) throw unexpected;
   const ends: LaneEnd[] = settled.map((end) => {
     if (end.status === 'rejected') throw end.reason;
     return end.value;

@@ -13,24 +13,16 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { NodeActivities } from '../activities/node/inputs.ts';
-import {
-  MEMBERS_CHANGED,
-  MESSAGE_VERSION,
-  nodeQueue,
-  SEARCH_NETWORKS,
-  type Hint,
-  type NetworkMeshInput,
-} from '../domain/messages.ts';
+import { MEMBERS_CHANGED, nodeQueue, SEARCH_NETWORKS, type Hint } from '../domain/messages.ts';
 import { isExecPlace } from '../domain/place.ts';
-import { networkKey } from '../domain/network-selection.ts';
+import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import * as options from './activity-options.ts';
 import { control } from './context.ts';
 import { classify } from './outcome.ts';
 
-export const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
+const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
 
 const networksKey = defineSearchAttributeKey(SEARCH_NETWORKS, 'KEYWORD_LIST');
-const v = MESSAGE_VERSION;
 
 /** What the run knows of one node: is it being told, and must it be told again? */
 interface NodeState {
@@ -38,8 +30,8 @@ interface NodeState {
   dirty: boolean;
 }
 
-export async function networkMesh(input: NetworkMeshInput): Promise<void> {
-  const network = { v, scope: input.scope, name: input.name };
+export async function networkMesh(input: NetworkRef): Promise<void> {
+  const network = { scope: input.scope, name: input.name };
   const nodes = new Map<string, NodeState>();
   const behind = new Set<string>();
   let changed = true;
@@ -82,7 +74,7 @@ export async function networkMesh(input: NetworkMeshInput): Promise<void> {
 }
 
 /** True when the node has applied the members; false when it is away or keeps failing: its own resync takes over. */
-async function syncNode(network: NetworkMeshInput, node: string): Promise<boolean> {
+async function syncNode(network: NetworkRef, node: string): Promise<boolean> {
   const { syncFdb } = proxyActivities<NodeActivities>({ ...options.MESH_SYNC, taskQueue: nodeQueue(node) });
   try {
     await syncFdb.executeWithOptions(
@@ -96,7 +88,7 @@ async function syncNode(network: NetworkMeshInput, node: string): Promise<boolea
   }
 }
 
-async function listNodes(network: NetworkMeshInput): Promise<readonly string[]> {
+async function listNodes(network: NetworkRef): Promise<readonly string[]> {
   let nodes: readonly string[] = [];
   await tryControl(async () => {
     nodes = await control.listMeshNodes.executeWithOptions({ summary: 'which nodes have members?' }, [network]);

@@ -4,7 +4,6 @@
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { RecordInput } from '../activities/control/inputs.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { control, controlStep, type RunContext } from './context.ts';
 import { Interrupted } from './outcome.ts';
 
@@ -80,9 +79,7 @@ async function lookAt(
 ): Promise<{ exists: boolean; lookAgainAfterSeconds: number } | undefined> {
   try {
     return await controlStep(context, () =>
-      control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [
-        { v: MESSAGE_VERSION, node },
-      ]),
+      control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [{ node }]),
     );
   } catch (error) {
     if (error instanceof Interrupted) return undefined;

@@ -3,17 +3,16 @@
  * both of them found is acted on: on the node what is to be removed, through the pod's own run what is to be made anew. Never waits for
  * a node that is away.
  */
-import { patched, proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { SweepControlActivities } from '../activities/control/sweep-inputs.ts';
 import type { SweepLookResult, SweepNodeActivities } from '../activities/node/sweep-inputs.ts';
-import { MESSAGE_VERSION, nodeQueue } from '../domain/messages.ts';
+import { nodeQueue } from '../domain/messages.ts';
 import type { Finding } from '../domain/sweep/finding.ts';
 import type { NodeSweepInput, SweepOutcome, SweepReport, SweepRow } from '../domain/sweep/messages.ts';
 import * as options from './activity-options.ts';
 import { control } from './context.ts';
 import { classify } from './outcome.ts';
 
-const v = MESSAGE_VERSION;
 const sweepControl = proxyLocalActivities<SweepControlActivities>(options.CONTROL);
 
 export async function nodeSweep(input: NodeSweepInput): Promise<SweepReport> {
@@ -49,7 +48,7 @@ async function sweep(input: NodeSweepInput): Promise<SweepReport> {
   return done(input, rows, more);
 }
 
-const at = ({ node }: NodeSweepInput): { v: number; node: string } => ({ v, node });
+const at = ({ node }: NodeSweepInput): { node: string } => ({ node });
 
 /** A living pod's run may want back what no record owns, after podwire's etcd was lost for example: it gets the time of the pause. */
 async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepInput): Promise<void> {
@@ -57,7 +56,7 @@ async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepIn
   const orphans = findings.filter(({ kind }) => kind === 'journal' || kind === 'link');
   const pods = new Map(orphans.flatMap(({ pod }) => (pod === undefined ? [] : [[pod.uid, pod] as const])));
   for (const pod of pods.values()) {
-    await attempt(() => sweepControl.wakeIdlePod({ v, ...pod, reason: 'sweep: something of the pod has no record' }));
+    await attempt(() => sweepControl.wakeIdlePod({ ...pod, reason: 'sweep: something of the pod has no record' }));
   }
 }
 
@@ -71,7 +70,7 @@ async function livingAddresses(findings: readonly Looked[]): Promise<readonly st
   try {
     const living: string[] = [];
     for (let at = 0; at < asked.length; at += ADDRESSES_AT_ONCE) {
-      living.push(...(await sweepControl.livingAddresses({ v, addresses: asked.slice(at, at + ADDRESSES_AT_ONCE) })));
+      living.push(...(await sweepControl.livingAddresses({ addresses: asked.slice(at, at + ADDRESSES_AT_ONCE) })));
     }
     return living;
   } catch (error) {
@@ -110,10 +109,10 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
   if (finding.kind === 'stranger') return tellOwner(row, finding);
   const drift = finding.kind === 'drift';
   const taken = await attempt(() => {
-    if (drift) return sweepControl.repairDrift({ v, ...pod, ...attachment, why });
-    return finding.over === true && patched(TELLS_WHAT_REMAINS)
-      ? sweepControl.driftIsOver({ v, ...pod, ...attachment })
-      : sweepControl.wakeIdlePod({ v, ...pod, reason: `sweep: ${attachment.interfaceName}: ${why}` });
+    if (drift) return sweepControl.repairDrift({ ...pod, ...attachment, why });
+    return finding.over === true
+      ? sweepControl.driftIsOver({ ...pod, ...attachment })
+      : sweepControl.wakeIdlePod({ ...pod, reason: `sweep: ${attachment.interfaceName}: ${why}` });
   });
   if (taken === 'kept') return { ...row, outcome: 'reported', finding: { ...finding, why: `${why} (${KEPT})` } };
   if (typeof taken !== 'boolean') return { ...row, outcome: 'failed', note: taken.failed };
@@ -123,22 +122,18 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
 
 const KEPT = "kept: repaired once the pod's annotation and the network's definition are right again";
 
-/** Only runs to which it matters carry its marker: nodes that are older do not say what was made anew in vain. */
-const TELLS_WHAT_REMAINS = 'sweep-tells-what-remains';
-
 /** Of what is done with on the node, the pod's owner is told of drift that is not repaired any more. */
 async function told(row: SweepRow): Promise<SweepRow> {
   const { pod, attachment, repairs, why } = row.finding;
   if (row.outcome !== 'reported' || pod === undefined || attachment === undefined || repairs === undefined) return row;
-  if (!patched(TELLS_WHAT_REMAINS)) return row;
-  const taken = await attempt(() => sweepControl.tellDriftRemains({ v, ...pod, ...attachment, why }));
+  const taken = await attempt(() => sweepControl.tellDriftRemains({ ...pod, ...attachment, why }));
   if (typeof taken !== 'boolean') return { ...row, outcome: 'failed', note: taken.failed };
   return taken ? row : { ...row, outcome: 'gone' };
 }
 
 async function tellOwner(row: SweepRow, { pod, attachment, addresses = [] }: Finding): Promise<SweepRow> {
   if (pod === undefined || attachment === undefined) return row;
-  const taken = await attempt(() => sweepControl.tellStrangers({ v, ...pod, ...attachment, addresses }));
+  const taken = await attempt(() => sweepControl.tellStrangers({ ...pod, ...attachment, addresses }));
   return typeof taken === 'boolean'
     ? { ...row, outcome: 'reported' }
     : { ...row, outcome: 'failed', note: taken.failed };
@@ -184,7 +179,7 @@ async function nodeAway(input: NodeSweepInput): Promise<SweepReport> {
   await sleep(`${once.lookAgainAfterSeconds}s`);
   if ((await nodeExists(input.node))?.exists !== false) return away;
   await attempt(async () => {
-    await sweepControl.removeSweepSchedule({ v, node: input.node });
+    await sweepControl.removeSweepSchedule({ node: input.node });
     return true;
   });
   return { ...away, state: 'node-gone' };
@@ -193,7 +188,7 @@ async function nodeAway(input: NodeSweepInput): Promise<SweepReport> {
 /** Undefined when nobody can say. */
 async function nodeExists(node: string): Promise<{ exists: boolean; lookAgainAfterSeconds: number } | undefined> {
   try {
-    return await control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [{ v, node }]);
+    return await control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [{ node }]);
   } catch (error) {
     if (classify(error).kind === 'cancelled') throw error;
     return undefined;
@@ -201,7 +196,10 @@ async function nodeExists(node: string): Promise<{ exists: boolean; lookAgainAft
 }
 
 const done = ({ node }: NodeSweepInput, rows: readonly SweepRow[], more: number): SweepReport => ({
-  ...{ v, node, state: 'done', rows, more },
+  node,
+  state: 'done',
+  rows,
+  more,
 });
 
 function details({ state, node, rows, more, note }: SweepReport): string {

@@ -12,7 +12,6 @@ import {
   ContinueAsNew,
   defineQuery,
   defineSignal,
-  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -28,7 +27,7 @@ import {
 import type { Observation } from '../domain/observation.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { firstStep } from '../domain/first-step.ts';
-import { keepsLastGood, plan, wantsSwap, type Lane, type Plan } from '../domain/plan.ts';
+import { plan, type Lane, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
@@ -40,23 +39,18 @@ import { Interrupted, Refused, Stale } from './outcome.ts';
 import { OneByOne } from './one-by-one.ts';
 import { recordFailure } from './record-failure.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
-import { hasFewSteps, includes, joinsSteps, refuseUnknownShape, takesBackEdits } from './shape.ts';
 import { Wake } from './wake.ts';
 
-export const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
-export const podDeleted = defineSignal<[Hint]>(POD_DELETED);
-export const retryNow = defineSignal<[Hint?]>(RETRY_NOW);
-export const view = defineQuery<PodNetworkView>(VIEW_QUERY);
-
-/** Only runs to which it matters carry its marker. */
-const RETRY_IS_KEPT = 'retry-is-kept';
+const desiredChanged = defineSignal<[Hint]>(DESIRED_CHANGED);
+const podDeleted = defineSignal<[Hint]>(POD_DELETED);
+const retryNow = defineSignal<[Hint?]>(RETRY_NOW);
+const view = defineQuery<PodNetworkView>(VIEW_QUERY);
 
 type Round = 'converged' | 'refused' | 'again' | 'stale';
 
 export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<void> {
-  refuseUnknownShape(pod);
   const wake = new Wake();
-  if (retry && patched(RETRY_IS_KEPT)) wake.retry();
+  if (retry) wake.retry();
   const progress = new Progress(pod);
   // A person may signal without a hint.
   setHandler(desiredChanged, (hint?: Hint | null) => {
@@ -99,7 +93,7 @@ async function cleanUpAfterCancel(context: RunContext): Promise<void> {
   const lives = observation.presence === 'live';
   const lanes = unfinished.map((record): Lane => {
     const { interfaceName } = record;
-    const isEdit = lives && record.phase === 'intent' && record.hasLastGood === true && takesBackEdits();
+    const isEdit = lives && record.phase === 'intent' && record.hasLastGood === true;
     return isEdit ? { interfaceName, remove: [], takeBack: record } : { interfaceName, remove: [record] };
   });
   await runLanes(quiet, observation, lanes);
@@ -127,7 +121,7 @@ async function clearRefusals(context: RunContext): Promise<void> {
   try {
     await controlStep(context, () => control.clearRefusals(context.pod));
   } catch (error) {
-    if (error instanceof Interrupted && patched(RETRY_IS_KEPT)) context.wake.retry();
+    if (error instanceof Interrupted) context.wake.retry();
     throw error;
   }
 }
@@ -135,10 +129,7 @@ async function clearRefusals(context: RunContext): Promise<void> {
 async function observeAndAct(context: RunContext): Promise<Round> {
   const { observation, begun } = await observe(context);
   context.progress.observed(observation);
-  const decided = plan(observation, {
-    swap: wantsSwap(observation) && includes(context.pod, 'swap-in-place'),
-    keepLastGood: keepsLastGood(observation) && takesBackEdits(),
-  });
+  const decided = plan(observation);
   if (begun !== undefined && !isFirstStep(begun, decided)) return 'stale';
   if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
 
@@ -150,7 +141,7 @@ async function observeAndAct(context: RunContext): Promise<Round> {
     begun,
     gate,
     thenMark: (all) =>
-      marksAtOnce(context, observation) && unsettledBy(all) === undefined ? observation.inputsHash : undefined,
+      marksAtOnce(observation) && unsettledBy(all) === undefined ? observation.inputsHash : undefined,
   });
   const unsettled = unsettledBy(ends);
   if (unsettled !== undefined) return unsettled;
@@ -163,24 +154,17 @@ async function observeAndAct(context: RunContext): Promise<Round> {
 }
 
 /** With the last status: not where a gate is opened in between. */
-const marksAtOnce = ({ pod }: RunContext, { gate, presence }: Observation): boolean =>
-  hasFewSteps(pod) && gate === undefined && presence !== 'waiting';
+const marksAtOnce = ({ gate, presence }: Observation): boolean => gate === undefined && presence !== 'waiting';
 
 const isRefused = ({ problems, wished }: Observation, ends: readonly LaneEnd[]): boolean =>
   problems > 0 || ends.includes('refused') || wished.some((wish) => wish.refused !== undefined);
 
-async function observe(context: RunContext): Promise<Beginning> {
-  const { pod } = context;
-  if (joinsSteps(pod)) {
-    const { workflowId, runId } = workflowInfo();
-    const summary = 'observe pod, wishes and records; record the first change';
-    return controlStep(context, () =>
-      control.observeAndBegin.executeWithOptions({ summary }, [{ ...pod, owner: { workflowId, runId } }]),
-    );
-  }
-  const summary = 'observe pod, wishes and records';
-  const observation = await controlStep(context, () => control.observePod.executeWithOptions({ summary }, [pod]));
-  return { observation };
+function observe(context: RunContext): Promise<Beginning> {
+  const { workflowId, runId } = workflowInfo();
+  const summary = 'observe pod, wishes and records; record the first change';
+  return controlStep(context, () =>
+    control.observeAndBegin.executeWithOptions({ summary }, [{ ...context.pod, owner: { workflowId, runId } }]),
+  );
 }
 
 /** Another build of the orchestrator may have planned otherwise than this one: what it began is seen by the next look. */
@@ -210,7 +194,7 @@ async function refuseHeld(
   observation: Observation,
   held: Extract<Plan, { kind: 'lanes' }>['held'],
 ): Promise<boolean> {
-  if (held.length === 0 || !includes(context.pod, 'held-wish-is-refused')) return false;
+  if (held.length === 0) return false;
   for (const { wish, by } of held) {
     const message = `interface ${wish.interfaceName} is kept by network ${networkKey(by)}, which stays attached until its declaration is right again; choose another interface name or correct that network`;
     await controlStep(context, () =>
@@ -238,12 +222,10 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
         summary: `find the sandbox of ${context.pod.namespace}/${context.pod.name} on ${observation.node}`,
         invoke: (proxy, phase) =>
           proxy.lookupSandbox.executeWithOptions(phase, [
-            { v: context.pod.v, podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
+            { podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
           ]),
         onTrouble: async ({ state, failure }) => {
-          if (state !== undefined && includes(context.pod, 'lookup-trouble-is-published')) {
-            await publishLookupFailure(context, observation, failure);
-          }
+          if (state !== undefined) await publishLookupFailure(context, observation, failure);
           context.progress.control(state, `lookup-sandbox: ${failure.code}: ${failure.message}`);
         },
       }),
@@ -253,8 +235,7 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
     return 'stale';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (includes(context.pod, 'lookup-trouble-is-published'))
-      await publishLookupFailure(context, observation, error.failure);
+    await publishLookupFailure(context, observation, error.failure);
     context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';

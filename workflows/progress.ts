@@ -13,7 +13,6 @@ import {
 import { networkKey } from '../domain/network-selection.ts';
 import { nodeOfPlace } from '../domain/place.ts';
 import type { Observation } from '../domain/observation.ts';
-import { hasFewSteps, joinsSteps } from './shape.ts';
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
 const nodeKey = defineSearchAttributeKey(SEARCH_NODE, 'KEYWORD');
@@ -48,9 +47,7 @@ const BY_WEIGHT: readonly ProvisioningState[] = [
 export class Progress {
   readonly #pod: PodNetworkInput;
   readonly #lanes = new Map<string, LaneView>();
-  #published: ProvisioningState | undefined;
   #networks: readonly string[] = [];
-  #publishedNetworks = '';
   #node = '';
   #control: ProvisioningState | undefined;
   #note = '';
@@ -71,7 +68,6 @@ export class Progress {
     this.#lanes.clear();
     const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
     this.#networks = [...new Set(names)].sort();
-    if (!hasFewSteps(this.#pod)) this.#publish(this.#newNetworks());
     this.#show();
   }
 
@@ -92,8 +88,8 @@ export class Progress {
 
   /** Writes what changed since the last time; to be called before the run waits for something other than its own steps. */
   flush(): void {
-    if (joinsSteps(this.#pod)) this.#publish(this.#attributes().filter(isNew));
-    else if (hasFewSteps(this.#pod)) this.#publish([...this.#newNetworks(), ...this.#newState()]);
+    const changed = this.#attributes().filter(isNew);
+    if (changed.length > 0) upsertSearchAttributes(changed);
   }
 
   /** The run's last word. */
@@ -128,29 +124,7 @@ export class Progress {
     ];
   }
 
-  #newNetworks(): SearchAttributeUpdatePair[] {
-    if (this.#networks.join() === this.#publishedNetworks) return [];
-    this.#publishedNetworks = this.#networks.join();
-    return [
-      { key: networksKey, value: [...this.#networks] },
-      { key: nodeKey, value: this.#node === '' ? null : this.#node },
-      { key: namespaceKey, value: this.#pod.namespace },
-    ];
-  }
-
-  #newState(): SearchAttributeUpdatePair[] {
-    const value = this.#state();
-    if (value === this.#published) return [];
-    this.#published = value;
-    return [{ key: stateKey, value }];
-  }
-
-  #publish(attributes: SearchAttributeUpdatePair[]): void {
-    if (attributes.length > 0) upsertSearchAttributes(attributes);
-  }
-
   #show(): void {
-    if (!hasFewSteps(this.#pod)) this.#publish(this.#newState());
     setCurrentDetails(details(this.view(), this.#pod));
   }
 }

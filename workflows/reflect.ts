@@ -15,7 +15,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ReflectActivities, ReflectLocalActivities } from '../activities/reflect/inputs.ts';
-import { MESSAGE_VERSION, RETRY_NOW, type Hint } from '../domain/messages.ts';
+import { RETRY_NOW, type Hint } from '../domain/messages.ts';
 import {
   MAX_DIRTY_QUEUE,
   REFLECT_DIRTY,
@@ -33,12 +33,11 @@ import { classify } from './outcome.ts';
 import { ReflectProgress, type ReflectWork } from './reflect-progress.ts';
 import { shortSummary } from './short-summary.ts';
 
-export const reflectDirty = defineSignal<[DirtyHint]>(REFLECT_DIRTY);
-export const reflectResync = defineSignal<[ResyncHint]>(REFLECT_RESYNC);
-export const reflectRetryNow = defineSignal<[Hint]>(RETRY_NOW);
-export const reflectView = defineQuery<ReflectView>(REFLECT_VIEW);
+const reflectDirty = defineSignal<[DirtyHint]>(REFLECT_DIRTY);
+const reflectResync = defineSignal<[ResyncHint]>(REFLECT_RESYNC);
+const reflectRetryNow = defineSignal<[Hint]>(RETRY_NOW);
+const reflectView = defineQuery<ReflectView>(REFLECT_VIEW);
 
-const v = MESSAGE_VERSION;
 const local = proxyLocalActivities<ReflectLocalActivities>(options.REFLECT_NAMES);
 const activities = proxyActivities<ReflectActivities>(options.REFLECT_RESYNC_PASS);
 
@@ -110,7 +109,7 @@ class ReflectRun {
     await lanes;
     if (this.#isIdle) return undefined;
     return {
-      ...{ v, source: this.#input.source, dirty: this.#dirty.all(), nodesGone: this.#nodesGone },
+      ...{ source: this.#input.source, dirty: this.#dirty.all(), nodesGone: this.#nodesGone },
       ...(this.#wanted === undefined ? {} : { resync: this.#wanted }),
     };
   }
@@ -147,7 +146,7 @@ class ReflectRun {
       const summary = names.length === 1 ? (names[0] ?? '') : `${names.length} objects`;
       const failure = await this.#attempt('names', async () => {
         const counts = await local.reflectNames.executeWithOptions({ summary: shortSummary(summary) }, [
-          { v, source: this.#input.source, names },
+          { source: this.#input.source, names },
         ]);
         this.#progress.count(counts);
         // KSR cleans up on a live delete event; what went unseen is found by the next resync.
@@ -180,7 +179,7 @@ class ReflectRun {
       const failure = await this.#attempt('resync', async () => {
         const { source } = this.#input;
         const how = { activityId: `resync-${source}`, summary: shortSummary(`resync: ${reason}`) };
-        this.#progress.count(await activities.reflectResync.executeWithOptions(how, [{ v, source, reason }]));
+        this.#progress.count(await activities.reflectResync.executeWithOptions(how, [{ source, reason }]));
         if (source === 'node') this.#nodesGone = true;
       });
       this.#resyncing = undefined;
@@ -205,13 +204,11 @@ class ReflectRun {
       this.#cleaning = true;
       await this.#attempt('nodes', async () => {
         const how = { activityId: 'find-gone-nodes', summary: 'which nodes with an ID are gone?' };
-        const { nodes, lookAgainAfterSeconds } = await activities.findGoneNodes.executeWithOptions(how, [{ v }]);
+        const { nodes, lookAgainAfterSeconds } = await activities.findGoneNodes.executeWithOptions(how, []);
         if (nodes.length === 0) return;
         await sleep(`${lookAgainAfterSeconds}s`);
         const summary = shortSummary(`look again at ${nodes.map(({ node }) => node).join(', ')}`);
-        await activities.removeGoneNodes.executeWithOptions({ activityId: 'remove-gone-nodes', summary }, [
-          { v, nodes },
-        ]);
+        await activities.removeGoneNodes.executeWithOptions({ activityId: 'remove-gone-nodes', summary }, [{ nodes }]);
       });
       this.#cleaning = false;
     }

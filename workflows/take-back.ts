@@ -1,6 +1,5 @@
 /** An edit of an attached link that was refused or given up: the link becomes again what it was (ADR 18). */
 import type { RecordInput } from '../activities/control/inputs.ts';
-import { MESSAGE_VERSION } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { KnownAttachment } from '../domain/observation.ts';
 import { control, controlStep, nodeStep } from './context.ts';
@@ -42,7 +41,7 @@ async function makeAsItWas(
   if (token === undefined) return 'nothing';
   const { generation, modRevision } = token;
   const step = attachStep('vxlan', interfaceName, networkKey(network), node);
-  const task = { v: MESSAGE_VERSION, node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision };
+  const task = { node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision };
   try {
     const result = await nodeStep(run, {
       ...step,
@@ -53,7 +52,7 @@ async function makeAsItWas(
     });
     const recorded = await controlStep(run, () =>
       control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}, as it was` }, [
-        { ...input, modRevision, result, tellsMesh: true },
+        { ...input, modRevision, result },
       ]),
     );
     return recorded ? 'back' : undefined;

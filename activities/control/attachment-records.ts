@@ -58,7 +58,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
         if (stored.value.kind === 'vxlan')
           await wakeAfterLeaving(deps, stored.value.network, stored.value.replaces ?? []);
       }
-      if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member joined');
+      await tellMesh(deps, stored.value, 'a member joined');
       return true;
     },
 

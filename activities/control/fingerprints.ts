@@ -30,8 +30,7 @@ export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
 /** VNI, port and parent of a VXLAN device cannot be changed in place (measured). */
 function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
   const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood } = link;
-  // Only where it is set, so that fingerprints of older records stay what they were.
-  const ports = srcPorts === undefined ? [] : [`${srcPorts.first}-${srcPorts.last}`];
+  const ports = srcPorts === undefined ? null : `${srcPorts.first}-${srcPorts.last}`;
   const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
   return {
     linkHash: short(hash, [
@@ -46,11 +45,10 @@ function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
       routeTexts,
       peers,
       vtep,
-      ...ports,
-      // Records from before there was a choice keep their hash.
-      ...(flood === false ? ['no-flood'] : []),
+      ports,
+      flood !== false,
     ]),
-    tunnelHash: short(hash, [kind, vni, dstPort, parent, vtep, ...ports]),
+    tunnelHash: short(hash, [kind, vni, dstPort, parent, vtep, ports]),
   };
 }
 

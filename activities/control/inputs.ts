@@ -7,19 +7,15 @@ import type { Observation } from '../../domain/observation.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { AttachmentOwner, LinkResult, StepFailure } from '../../domain/records.ts';
 
-export interface PodInput extends PodIdentity {
-  readonly v: number;
-}
-
 /** Names one attachment record and the write of it that the caller saw. */
-export interface RecordInput extends PodInput {
+export interface RecordInput extends PodIdentity {
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;
   readonly modRevision: string;
 }
 
-export interface IntentInput extends PodInput, IntentRequest {}
+export interface IntentInput extends PodIdentity, IntentRequest {}
 
 export type IntentResult =
   | ({
@@ -36,27 +32,27 @@ export interface Token {
   readonly modRevision: string;
 }
 
-export interface PublishInput extends PodInput {
+export interface PublishInput extends PodIdentity {
   /** Interfaces that this run attached, for the events. */
   readonly attached: readonly { readonly interfaceName: string; readonly network: NetworkRef }[];
   readonly detached: readonly {
     readonly interfaceName: string;
     readonly network: NetworkRef;
-    readonly generation: number;
-    /** Absent in what older builds wrote. */
-    readonly revision?: string;
+    /** Of the record when its removal began: generations begin anew with a record. */
+    readonly revision: string;
   }[];
   /** Inputs to write the converged mark with afterwards, as `writeMark` does. */
   readonly thenMark?: string;
 }
 
-/** Tells a VXLAN network's mesh run as well that its members changed. */
-interface TellsMesh {
-  readonly tellsMesh: boolean;
+export interface ResultInput extends RecordInput {
+  readonly result: LinkResult;
 }
 
-export type ResultInput = RecordInput & { readonly result: LinkResult } & TellsMesh;
-export type ForgetInput = RecordInput & TellsMesh;
+export interface ForgetInput extends RecordInput {
+  /** The network's mesh run has not been told yet that a member left. */
+  readonly tellsMesh: boolean;
+}
 
 /** The first step of the plan that follows from an observation, taken at once. */
 export type Begun =
@@ -85,7 +81,7 @@ export interface Beginning {
 export type LastStep =
   { readonly kind: 'result'; readonly input: ResultInput } | { readonly kind: 'forget'; readonly input: ForgetInput };
 
-export type Settled =
+type Settled =
   /** Somebody else wrote the record; no status was published. */
   | { readonly outcome: 'stale' }
   /** The step is done, the status could not be written. */
@@ -93,15 +89,11 @@ export type Settled =
   /** `marked` as `publishStatus` answers. */
   | { readonly outcome: 'published'; readonly marked: boolean };
 
-export interface RefusalInput extends PodInput, Awaited {
+export interface RefusalInput extends PodIdentity, Awaited {
   readonly inputsHash: string;
   readonly interfaceName: string;
   readonly network: NetworkRef;
   readonly failure: StepFailure;
-}
-
-export interface MeshInput extends NetworkRef {
-  readonly v: number;
 }
 
 /** Each does one thing. */
@@ -114,36 +106,32 @@ export interface ControlSteps {
    * Writes the intent of what was attached before an edit (ADR 18); the attachment stays in its mesh. Undefined: there is nothing to go back to.
    */
   takeBackIntent(input: RecordInput): Promise<Token | undefined>;
-  /** Writes `attached`, what the kernel showed, and the membership. False: somebody else wrote the record. */
+  /** Writes `attached`, what the kernel showed, and the membership; tells the network's mesh run. False: somebody else wrote the record. */
   recordResult(input: ResultInput): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
   recordFailure(
-    input: PodInput & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
+    input: PodIdentity & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
   ): Promise<void>;
   /** Moves the record to `removing` with a new generation and takes the attachment out of its mesh. Undefined: the record changed or is gone. */
   beginRemoval(input: RecordInput): Promise<Token | undefined>;
-  /** Tells the network's mesh run that its members changed. */
-  joinMesh(input: MeshInput): Promise<void>;
-  leaveMesh(input: MeshInput): Promise<void>;
+  /** Tells the network's mesh run that a member left. */
+  leaveMesh(network: NetworkRef): Promise<void>;
   /** Removes the record after the last undo, frees what nobody uses any more. */
   forgetAttachment(input: ForgetInput): Promise<boolean>;
   recordRefusal(input: RefusalInput): Promise<void>;
   /** Forgets earlier refusals, because a person asked to try again. */
-  clearRefusals(input: PodInput): Promise<void>;
+  clearRefusals(input: PodIdentity): Promise<void>;
   /** Writes status annotation and events from what is recorded now. False: the mark was asked for, and the inputs are others by now. */
   publishStatus(input: PublishInput): Promise<boolean>;
   /** Writes the converged mark, unless the inputs are others by now. False: they are. */
-  writeMark(input: PodInput & { readonly inputsHash: string }): Promise<boolean>;
+  writeMark(input: PodIdentity & { readonly inputsHash: string }): Promise<boolean>;
   /** Whether the Node object exists, and after how long a second look is due (decision 8). */
-  readNode(input: {
-    readonly v: number;
-    readonly node: string;
-  }): Promise<{ exists: boolean; lookAgainAfterSeconds: number }>;
+  readNode(input: { readonly node: string }): Promise<{ exists: boolean; lookAgainAfterSeconds: number }>;
   /** Sets aside what a node that is surely gone still owned. */
   entombAttachment(input: RecordInput): Promise<boolean>;
   /** Nodes with members of a network. */
-  listMeshNodes(input: MeshInput): Promise<readonly string[]>;
-  recordMesh(input: MeshInput & { readonly behind: readonly string[] }): Promise<void>;
+  listMeshNodes(network: NetworkRef): Promise<readonly string[]>;
+  recordMesh(input: NetworkRef & { readonly behind: readonly string[] }): Promise<void>;
 }
 
 /** Two steps that follow one another, as one local activity: an activity costs a run more than most of the steps do (ADR 16). */

@@ -142,7 +142,6 @@ async function withNodeConfig(
 
 /** The selection behind a wish; under equal inputs its place is the same. */
 function selectionOf({ parsed }: Desired, { interfaceName, selection }: IntentInput): NetworkSelection | undefined {
-  if (selection === undefined) return parsed.selections.find((candidate) => nameIn(candidate) === interfaceName);
   const found = parsed.selections[selection];
   return found !== undefined && ['', interfaceName].includes(nameIn(found)) ? found : undefined;
 }

@@ -4,8 +4,9 @@ import { firstStep } from '../../domain/first-step.ts';
 import { intentRequest } from '../../domain/intent-request.ts';
 import type { Observation } from '../../domain/observation.ts';
 import { plan } from '../../domain/plan.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { AttachmentOwner } from '../../domain/records.ts';
-import type { Begun, ControlSteps, JoinedSteps, PodInput, RecordInput } from './inputs.ts';
+import type { Begun, ControlSteps, JoinedSteps, RecordInput } from './inputs.ts';
 
 /**
  * Of the two seconds that a local activity has. One that timed out goes on all the same, and what it began then would come as news to a run
@@ -41,13 +42,13 @@ export function joinSteps(steps: ControlSteps, beginsWithinMs = BEGINS_WITHIN_MS
 
 async function begin(
   steps: ControlSteps,
-  { v, uid, namespace, name }: PodInput,
+  { uid, namespace, name }: PodIdentity,
   owner: AttachmentOwner,
   observation: Observation,
 ): Promise<Begun | undefined> {
   const step = firstStep(plan(observation));
   if (step === undefined) return undefined;
-  const pod = { v, uid, namespace, name };
+  const pod = { uid, namespace, name };
   if (step.kind === 'removal') {
     const { node, sandboxId, interfaceName } = step.record;
     const input: RecordInput = { ...pod, node, sandboxId, interfaceName, modRevision: '' };

@@ -4,11 +4,10 @@ import { nodeOfPlace } from '../../domain/place.ts';
 import type { ControlSteps } from './inputs.ts';
 import type { RecordDeps } from './attachment-records.ts';
 
-type MeshActivities = Pick<ControlSteps, 'joinMesh' | 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNode'>;
+type MeshActivities = Pick<ControlSteps, 'leaveMesh' | 'listMeshNodes' | 'recordMesh' | 'readNode'>;
 
 export function createMeshActivities({ records, signals, cluster, nodeGoneSeconds }: RecordDeps): MeshActivities {
   return {
-    joinMesh: (network) => signals.membersChanged(network, 'a member joined'),
     leaveMesh: (network) => signals.membersChanged(network, 'a member left'),
     listMeshNodes: async (network) =>
       [...new Set((await records.members(network)).map((member) => member.node))].sort(),

@@ -12,6 +12,7 @@ import {
 } from '../../domain/network-status.ts';
 import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
 import { placeOf } from '../../domain/place.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
@@ -19,7 +20,7 @@ import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
 import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
-import type { ControlSteps, PodInput, PublishInput } from './inputs.ts';
+import type { ControlSteps, PublishInput } from './inputs.ts';
 
 type StatusActivities = Pick<ControlSteps, 'publishStatus' | 'recordRefusal' | 'clearRefusals' | 'writeMark'>;
 
@@ -95,7 +96,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
  */
 async function writeMark(
   deps: RecordDeps,
-  input: PodInput & { readonly inputsHash: string },
+  input: PodIdentity & { readonly inputsHash: string },
   seen?: Basis,
 ): Promise<boolean> {
   const { records } = deps;
@@ -110,17 +111,14 @@ async function writeMark(
   if (reading.inputsHash !== input.inputsHash) return false;
   const { pod } = reading;
   const isSeen = seen?.desired.inputsHash === input.inputsHash;
-  const { desired, known, refusals } = isSeen ? seen : await basisOf(deps, reading);
-  const refused = desired.parsed.problems.length > 0 || refusals.length > 0;
+  const { known } = isSeen ? seen : await basisOf(deps, reading);
   await records.putMark(input.uid, {
     v: RECORD_VERSION,
     namespace: pod.namespace,
     name: pod.name,
     node: pod.nodeName,
     inputsHash: input.inputsHash,
-    outcome: refused ? 'refused' : 'converged',
     sandboxId: known[0]?.sandboxId ?? '',
-    interfaces: known.map(({ interfaceName }) => interfaceName),
   });
   return true;
 }
@@ -238,11 +236,11 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
     ...known
       .filter((record) => wasAttached(record, input))
       .flatMap((record) => [attachedEvent(record, revisionOf(record)), ...warningEvents(record, revisionOf(record))]),
-    ...input.detached.map(({ interfaceName, network, generation, revision }): PodEvent => ({
+    ...input.detached.map(({ interfaceName, network, revision }): PodEvent => ({
       type: 'Normal',
       reason: 'NetworkDetached',
       message: `detached ${interfaceName} from network ${networkKey(network)}`,
-      key: `detached/${interfaceName}/${networkKey(network)}/${revision ?? generation}/${input.uid}`,
+      key: `detached/${interfaceName}/${networkKey(network)}/${revision}/${input.uid}`,
     })),
   ];
 }

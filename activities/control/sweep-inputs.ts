@@ -1,5 +1,6 @@
 /** Contract of the sweep's local activities. Types only. */
-import type { PodInput, RecordInput } from './inputs.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { RecordInput } from './inputs.ts';
 
 export interface RepairDriftInput extends RecordInput {
   readonly generation: number;
@@ -12,7 +13,7 @@ export interface DriftRemainsInput extends RecordInput {
   readonly why: string;
 }
 
-export interface StrangersInput extends RecordInput {
+interface StrangersInput extends RecordInput {
   readonly generation: number;
   readonly addresses: readonly string[];
 }
@@ -29,11 +30,11 @@ export interface SweepControlActivities {
   /** Takes back what `tellDriftRemains` put into the status. Always true. */
   driftIsOver(input: RecordInput): Promise<boolean>;
   /** Starts the pod's run unless one is open, which works on it already. True: started. */
-  wakeIdlePod(input: PodInput & { readonly reason: string }): Promise<boolean>;
+  wakeIdlePod(input: PodIdentity & { readonly reason: string }): Promise<boolean>;
   /** Tells the pod's owner of forwarding entries that the next sweep removes. Always true. */
   tellStrangers(input: StrangersInput): Promise<boolean>;
   /** Those of the addresses that pods have which the label selects and which have not ended. */
-  livingAddresses(input: { readonly v: number; readonly addresses: readonly string[] }): Promise<readonly string[]>;
+  livingAddresses(input: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
   /** Ends the sweeps of a node that is gone for good. */
-  removeSweepSchedule(input: { readonly v: number; readonly node: string }): Promise<void>;
+  removeSweepSchedule(input: { readonly node: string }): Promise<void>;
 }

@@ -115,7 +115,7 @@ async function staysAsItIs(
 }
 
 async function tellDriftRemains(deps: SweepControlDeps, input: DriftRemainsInput): Promise<boolean> {
-  const { v, uid, namespace, name, sandboxId, interfaceName, modRevision, why } = input;
+  const { uid, namespace, name, sandboxId, interfaceName, modRevision, why } = input;
   const pod = { uid, namespace, name };
   const stored = await deps.records.attachment(keyOf(input));
   if (stored?.modRevision !== modRevision || stored.value.phase !== 'attached') return false;
@@ -124,7 +124,7 @@ async function tellDriftRemains(deps: SweepControlDeps, input: DriftRemainsInput
     'find out what changes it (a program in the pod, or its plugins) and stop that, then set the interface right by hand or make the pod anew';
   const failure = { code: DRIFT_REMAINS, message: `${why}; ${cure}` };
   await deps.records.putFailure(uid, { v: RECORD_VERSION, interfaceName, generation, ...failure });
-  await deps.publishStatus({ v, ...pod, attached: [], detached: [] });
+  await deps.publishStatus({ ...pod, attached: [], detached: [] });
   await deps.cluster.createEvent(pod, {
     type: 'Warning',
     reason: 'NetworkDriftRemains',

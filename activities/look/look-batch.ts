@@ -2,7 +2,7 @@
 import { gzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import { PodwireError } from '../../domain/failures.ts';
-import type { LookBatchInput, LookBatchResult, PodAnswers, PodQuestions } from '../../domain/look-batch.ts';
+import type { LookBatchInput, LookBatchResult, PodAnswers } from '../../domain/look-batch.ts';
 import type { LookInput, LookResult } from '../../domain/ports/pod-look.ts';
 import { eachWithLimit } from '../node/each-with-limit.ts';
 import type { Step } from '../node/with-heartbeat.ts';
@@ -20,13 +20,13 @@ export function createLookBatch(
   lookOne: Step<LookInput, LookResult>,
   atOnce: number,
 ): Step<LookBatchInput, LookBatchResult> {
-  return async ({ v, pods }, signal) => {
+  return async ({ pods }, signal) => {
     const answered: PodAnswers[] = [];
     let size = 0;
     // In portions, so that what would not fit is not asked for.
     while (answered.length < pods.length && size < MAX_TEXT) {
       const portion = pods.slice(answered.length, answered.length + atOnce * 4);
-      const outcomes = await eachWithLimit(portion, atOnce, (pod) => answersOf(lookOne, v, pod, signal));
+      const outcomes = await eachWithLimit(portion, atOnce, (pod) => answersOf(lookOne, pod, signal));
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') throw outcome.reason;
         answered.push(outcome.value);
@@ -40,12 +40,11 @@ export function createLookBatch(
 
 async function answersOf(
   lookOne: Step<LookInput, LookResult>,
-  v: number,
-  pod: PodQuestions,
+  pod: LookInput,
   signal: AbortSignal,
 ): Promise<PodAnswers> {
   try {
-    const { answers } = await lookOne({ v, ...pod }, signal);
+    const { answers } = await lookOne(pod, signal);
     return { answers: answers.map((answer) => answer ?? null) };
   } catch (error) {
     if (signal.aborted || !(error instanceof PodwireError)) throw error;

@@ -7,7 +7,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { OpenGateInput, OpenGateResult } from './inputs.ts';
 
 /** What one command inside the container came to; `code` undefined: the container ended before it could be told. */
-export interface GateCommand {
+interface GateCommand {
   readonly code: number | undefined;
   readonly stderr: string;
 }

@@ -1,5 +1,5 @@
 /**
- * The node worker's contract: inputs and results of its activities. Public (decision 12): every input carries `v`.
+ * The node worker's contract: inputs and results of its activities. Public.
  *
  * An input is identity plus expected generation. Everything else (paths, addresses, VNIs, peers) the node reads itself, from
  * the CRI and from etcd. This file has types only, so that workflows can import it.
@@ -8,7 +8,6 @@ import type { LookActivities } from '../../domain/ports/pod-look.ts';
 import type { LinkResult, NetnsIdentity } from '../../domain/records.ts';
 
 export interface LookupSandboxInput {
-  readonly v: number;
   readonly podUid: string;
   readonly namespace: string;
   readonly name: string;
@@ -24,7 +23,6 @@ export interface LookupSandboxResult {
 
 /** Names one attachment record, and which write of it the caller saw. */
 export interface LinkInput {
-  readonly v: number;
   readonly node: string;
   readonly podUid: string;
   readonly sandboxId: string;
@@ -38,7 +36,7 @@ export interface LinkInput {
  * `removed`: our link is gone now. `released`: an adopted link stays, without our alias. `absent`: there was none.
  * `foreign`: the link of that name is not ours and was not touched. `sandbox-gone`: the netns is gone, and the link with it.
  */
-export type DeleteOutcome = 'removed' | 'released' | 'absent' | 'foreign' | 'sandbox-gone';
+type DeleteOutcome = 'removed' | 'released' | 'absent' | 'foreign' | 'sandbox-gone';
 
 export interface DeleteLinkInput extends LinkInput {
   /** Undo of a failed attach: an adopted link is given back instead of removed (decision 4). */
@@ -50,7 +48,6 @@ export interface DeleteLinkResult {
 }
 
 export interface SyncFdbInput {
-  readonly v: number;
   readonly scope: string;
   readonly name: string;
   /** For the exec backend, which serves them all: whose members (domain/place.ts). */
@@ -67,7 +64,6 @@ export interface SyncFdbResult {
 }
 
 export interface OpenGateInput {
-  readonly v: number;
   readonly node: string;
   readonly podUid: string;
   readonly namespace: string;

@@ -4,7 +4,7 @@
  */
 import { PodwireError } from '../../domain/failures.ts';
 import { podWorkflowId } from '../../domain/messages.ts';
-import type { CniJournalEntry, JournalBasis } from '../../domain/ports/cni-journal.ts';
+import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult, type SandboxRecord } from '../../domain/records.ts';
 import { madeLink } from './cni-attachment.ts';
@@ -23,9 +23,8 @@ export interface Restored {
 
 const AT_ONCE = 8;
 
-/** A finished ADD with all that its record needs. */
+/** A finished ADD. */
 interface Done extends CniJournalEntry {
-  readonly basis: JournalBasis;
   readonly resultText: string;
 }
 
@@ -45,7 +44,7 @@ export async function restoreJournal(deps: RestoreDeps, signal: AbortSignal): Pr
   return { written, left: entries.length - written };
 }
 
-const isDone = ({ basis, resultText }: CniJournalEntry): boolean => basis !== undefined && resultText !== undefined;
+const isDone = ({ resultText }: CniJournalEntry): boolean => resultText !== undefined;
 
 const GONE = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused']);
 

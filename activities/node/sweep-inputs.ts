@@ -3,7 +3,6 @@ import type { Finding } from '../../domain/sweep/finding.ts';
 import type { SweepRow } from '../../domain/sweep/messages.ts';
 
 export interface SweepLookInput {
-  readonly v: number;
   readonly node: string;
 }
 

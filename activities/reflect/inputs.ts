@@ -1,15 +1,13 @@
 /** Contract of the reflection's activities. Types only, so that workflows can import it. */
 import type { ReflectCounts, ReflectSource } from '../../domain/reflection/messages.ts';
 
-export interface ReflectNamesInput {
-  readonly v: number;
+interface ReflectNamesInput {
   readonly source: ReflectSource;
   /** `namespace/name`, or `name` where there are no namespaces. */
   readonly names: readonly string[];
 }
 
 export interface ReflectResyncInput {
-  readonly v: number;
   readonly source: ReflectSource;
   /** For people. */
   readonly reason: string;
@@ -38,7 +36,7 @@ export interface ReflectActivities {
   /** Mark and sweep of one source, with its progress as heartbeat. */
   reflectResync(input: ReflectResyncInput): Promise<ReflectCounts>;
   /** Nodes that have an ID and are gone, as seen once. Changes nothing. */
-  findGoneNodes(input: { readonly v: number }): Promise<GoneNodes>;
+  findGoneNodes(): Promise<GoneNodes>;
   /** Looks again at these and removes what is left of those that are still gone. Returns their names. */
-  removeGoneNodes(input: { readonly v: number; readonly nodes: readonly GoneNode[] }): Promise<readonly string[]>;
+  removeGoneNodes(input: { readonly nodes: readonly GoneNode[] }): Promise<readonly string[]>;
 }

@@ -35,14 +35,12 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     args: z.array(z.tuple([z.string(), z.string()])),
     configArgs: jsonObjectSchema.exactOptional(),
   }),
-  basis: z
-    .object({
-      network: z.object({ scope: z.string(), name: z.string() }),
-      dialect: z.enum(['npwg', 'kaloom']),
-      cni: cniSpecSchema,
-      definitionUid: z.string(),
-    })
-    .exactOptional(),
+  basis: z.object({
+    network: z.object({ scope: z.string(), name: z.string() }),
+    dialect: z.enum(['npwg', 'kaloom']),
+    cni: cniSpecSchema,
+    definitionUid: z.string(),
+  }),
   resultText: z.string().exactOptional(),
   failure: z.string().exactOptional(),
 });

@@ -16,7 +16,7 @@ export interface LeftoverPlaces {
   readonly resultsDir: string;
 }
 
-export const DEFAULT_PLACES: LeftoverPlaces = {
+const DEFAULT_PLACES: LeftoverPlaces = {
   networksDir: '/var/lib/cni/networks',
   resultsDir: '/var/lib/cni/results',
 };

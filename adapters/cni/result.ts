@@ -11,7 +11,7 @@ import { ipCodec } from '../ip/ip-codec.ts';
 import { printable } from './printable.ts';
 
 /** Bytes of UTF-8. */
-export const MAX_RESULT_BYTES = 256 * 1024;
+const MAX_RESULT_BYTES = 256 * 1024;
 const VERSIONS = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 
 /** Plugins in Go write empty lists as null. */

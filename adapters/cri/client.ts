@@ -15,7 +15,7 @@ export interface CriClient {
   close(): void;
 }
 
-export type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus' | 'ListContainers' | 'ExecSync';
+type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus' | 'ListContainers' | 'ExecSync';
 
 const DEADLINE_MS = 2_000;
 /** An answer holds all sandboxes of a node, or one with its whole runtime specification. */

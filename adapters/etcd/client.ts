@@ -48,7 +48,7 @@ export interface Etcd {
 }
 
 /** Largest transaction podwire sends; etcd refuses more than 128 operations. */
-export const MAX_OPERATIONS = 128;
+const MAX_OPERATIONS = 128;
 
 /**
  * Opens a client; connections are made on first use. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer.

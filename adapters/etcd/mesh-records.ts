@@ -1,6 +1,6 @@
 /** What is recorded of meshes, for those who bring them in line and for those who look. */
 import { meshStateKey } from '../../domain/keys.ts';
-import { withoutNode, writeOf } from '../../domain/mesh-record.ts';
+import { withoutNode } from '../../domain/mesh-record.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { MeshRecord, Stored } from '../../domain/records.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -27,7 +27,7 @@ export async function readMesh(etcd: Etcd, network: NetworkRef): Promise<Stored<
 export async function caughtUp(etcd: Etcd, network: NetworkRef, node: string, write: string): Promise<void> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     const stored = await readMesh(etcd, network);
-    if (stored === undefined || writeOf(stored) !== write || !stored.value.behind.includes(node)) return;
+    if (stored === undefined || stored.value.recordedAt !== write || !stored.value.behind.includes(node)) return;
     const { applied } = await etcd.transact(
       [unchanged(stored)],
       [putOperation(stored.key, withoutNode(stored.value, node))],

@@ -5,15 +5,7 @@ import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type Stored 
 import type { Entry, Etcd } from './client.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
 import { podNodeKeyOf, podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
-import {
-  cniResultSchema,
-  failureSchema,
-  markSchema,
-  memberSchema,
-  nodeSchema,
-  parseEntry,
-  sandboxSchema,
-} from './schemas.ts';
+import { cniResultSchema, failureSchema, markSchema, memberSchema, parseEntry, sandboxSchema } from './schemas.ts';
 import { listOutdatedRefusals } from './waiting-refusals.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
@@ -64,8 +56,7 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     removeSandbox: async (node, podUid) => {
       await etcd.transact([], [{ remove: keys.sandboxKey(node, podUid) }]);
     },
-    readNodeRecord: (node) => read(keys.nodeKey(node), (entry) => parseEntry(nodeSchema, entry)),
-    putNodeRecord: (node, record) => put(keys.nodeKey(node), record),
+    putNode: (node) => put(keys.nodeKey(node), { v: RECORD_VERSION }),
     putNodeConfigs: async (node, record) => {
       const key = keys.nodeConfigsKey(node);
       if (record !== undefined) await put(key, record);

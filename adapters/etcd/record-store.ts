@@ -29,14 +29,12 @@ import {
   unchanged,
 } from './record-entries.ts';
 import { entomb, forget } from './record-removal.ts';
-import { failureSchema, markSchema, memberSchema, nodeConfigsSchema, parseEntry, sandboxSchema } from './schemas.ts';
+import { failureSchema, memberSchema, nodeConfigsSchema, parseEntry, sandboxSchema } from './schemas.ts';
 import { leaveReplaced, replacedKeys } from './vni-reservation.ts';
 import { listOutdatedRefusals } from './waiting-refusals.ts';
 
 export function createRecordStore(etcd: Etcd): RecordStore {
   return {
-    mark: async (podUid) =>
-      parseOptional(await etcd.get(keys.markKey(podUid)), (entry) => parseEntry(markSchema, entry)),
     putMark: async (podUid, mark) => put(etcd, keys.markKey(podUid), mark),
     pod: (podUid, node) => readPod(etcd, podUid, node),
     podUnmarked: (podUid, node) => readPodUnmarked(etcd, podUid, node),
@@ -45,7 +43,6 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       parseOptional(await etcd.get(keys.sandboxKey(node, podUid)), (entry) => parseEntry(sandboxSchema, entry)),
     nodeConfigs: async (node) =>
       parseOptional(await etcd.get(keys.nodeConfigsKey(node)), (entry) => parseEntry(nodeConfigsSchema, entry)),
-    putSandbox: (node, record) => put(etcd, keys.sandboxKey(node, record.podUid), record),
 
     putRefusal: (podUid, refusal) => put(etcd, keys.refusalKey(podUid, refusal.interfaceName), refusal),
     deleteRefusals: (podUid) => removeAll(etcd, keys.podRefusalsPrefix(podUid)),
@@ -66,7 +63,6 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     deleteRemainingDrift: (podUid, interfaceName) => deleteRemainingDrift(etcd, keys.failureKey(podUid, interfaceName)),
     deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
-    vniIsFree: async (dstPort, vni) => (await etcd.get(keys.vniKey(dstPort, vni))) === undefined,
     tunnelOwner: async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value,
     outdatedRefusals: (tunnels) =>
       listOutdatedRefusals(

@@ -2,22 +2,22 @@
 import { z } from 'zod';
 import type { NodeConfigsRecord } from '../../domain/cni/node-configs.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import type {
-  AttachmentRecord,
-  CniResultRecord,
-  ConvergedMark,
-  FailureRecord,
-  MemberRecord,
-  MeshRecord,
-  NodeRecord,
-  RefusalRecord,
-  SandboxRecord,
+import {
+  RECORD_VERSION,
+  type AttachmentRecord,
+  type CniResultRecord,
+  type ConvergedMark,
+  type FailureRecord,
+  type MemberRecord,
+  type MeshRecord,
+  type RefusalRecord,
+  type SandboxRecord,
 } from '../../domain/records.ts';
 import { cniSpecSchema } from '../cni/attachment-schemas.ts';
 import type { Entry } from './client.ts';
 
-/** Readers accept the last two record versions; there has been one so far. */
-const version = z.literal(1);
+/** A newer build may mean something else by the same fields. */
+const version = z.literal(RECORD_VERSION);
 const network = z.object({ scope: z.string(), name: z.string() });
 const netns = z.object({ path: z.string(), inode: z.string(), ctimeNs: z.string() });
 
@@ -64,6 +64,7 @@ const attachmentBase = {
   bootId: z.string(),
   netns,
   network,
+  interfaceName: z.string(),
   owner: z.object({ workflowId: z.string(), runId: z.string() }),
   generation: z.number().int(),
   phase: z.enum(['intent', 'attached', 'removing']),
@@ -71,16 +72,14 @@ const attachmentBase = {
   agent: z.object({ container: z.string(), containerId: z.string() }).exactOptional(),
 };
 
-const vxlanAttachment = z
-  .object({
-    ...attachmentBase,
-    kind: z.literal('vxlan'),
-    link,
-    lastGood: z.object({ link, vtep: z.string() }).exactOptional(),
-    replaces: z.array(z.string()).exactOptional(),
-    vtep: z.string(),
-  })
-  .transform((record) => ({ ...record, interfaceName: record.link.interfaceName }));
+const vxlanAttachment = z.object({
+  ...attachmentBase,
+  kind: z.literal('vxlan'),
+  link,
+  lastGood: z.object({ link, vtep: z.string() }).exactOptional(),
+  replaces: z.array(z.string()).exactOptional(),
+  vtep: z.string(),
+});
 
 const cniBasis = {
   network,
@@ -93,19 +92,14 @@ const cniAttachment = z.object({
   ...attachmentBase,
   ...cniBasis,
   kind: z.literal('cni'),
-  interfaceName: z.string(),
   definitionUid: z.string(),
   madeWith: z.object(cniBasis).exactOptional(),
 });
 
-/** Records of the first release have neither kind nor interface name at their top. */
-const withKind = (json: unknown): unknown =>
-  typeof json === 'object' && json !== null && !('kind' in json) ? { ...json, kind: 'vxlan' } : json;
-
-export const attachmentSchema: z.ZodType<AttachmentRecord> = z.preprocess(
-  withKind,
-  z.discriminatedUnion('kind', [cniAttachment, vxlanAttachment]),
-);
+export const attachmentSchema: z.ZodType<AttachmentRecord> = z.discriminatedUnion('kind', [
+  cniAttachment,
+  vxlanAttachment,
+]);
 
 export const cniResultSchema: z.ZodType<CniResultRecord> = z.object({
   v: version,
@@ -129,9 +123,7 @@ export const markSchema: z.ZodType<ConvergedMark> = z.object({
   name: z.string(),
   node: z.string(),
   inputsHash: z.string(),
-  outcome: z.enum(['converged', 'refused']),
   sandboxId: z.string(),
-  interfaces: z.array(z.string()),
 });
 
 export const memberSchema: z.ZodType<MemberRecord> = z.object({
@@ -148,8 +140,8 @@ export const memberSchema: z.ZodType<MemberRecord> = z.object({
 export const meshSchema: z.ZodType<MeshRecord> = z.object({
   v: version,
   behind: z.array(z.string()),
-  since: z.record(z.string(), z.string()).exactOptional(),
-  recordedAt: z.string().exactOptional(),
+  since: z.record(z.string(), z.string()),
+  recordedAt: z.string(),
 });
 
 export const refusalSchema: z.ZodType<RefusalRecord> = z.object({
@@ -173,8 +165,6 @@ export const failureSchema: z.ZodType<FailureRecord> = z.object({
   message: z.string(),
 });
 
-export const nodeSchema: z.ZodType<NodeRecord> = z.object({ v: version, nodeUid: z.string(), bootId: z.string() });
-
 export const nodeConfigsSchema: z.ZodType<NodeConfigsRecord> = z.object({
   v: version,
   configs: z.array(z.object({ file: z.string(), name: z.string(), text: z.string() })),
@@ -190,6 +180,12 @@ export function parseEntry<T>(schema: z.ZodType<T>, entry: Entry): T {
   }
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
+  const { v } = Object(json) as { readonly v?: unknown };
+  if (typeof v === 'number' && v > RECORD_VERSION)
+    throw new PodwireError(
+      'RecordInvalid',
+      `etcd record ${entry.key}: version ${v} is that of a newer podwire; this one reads version ${RECORD_VERSION}: update it`,
+    );
   const issue = parsed.error.issues[0];
   throw new PodwireError(
     'RecordInvalid',

@@ -26,7 +26,7 @@ export interface WebServerOptions {
   readonly handle: (request: IncomingMessage) => Promise<Answer>;
 }
 
-export interface User {
+interface User {
   readonly name: string;
   readonly password: string;
 }

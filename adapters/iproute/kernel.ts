@@ -26,7 +26,7 @@ export interface InsideCall {
  */
 export type RunInMany = (call: ManyCall) => Promise<RunResult>;
 
-export interface ManyCall {
+interface ManyCall {
   readonly program: 'ip' | 'bridge';
   readonly batches: readonly { readonly netns: OpenNetns; readonly lines: readonly string[] }[];
   readonly timeoutMs: number;

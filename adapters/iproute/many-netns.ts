@@ -17,7 +17,7 @@ const AT_ONCE = 8;
 /** Descriptors of one call; more namespaces are done by several calls. */
 export const NETNS_PER_CALL = 128;
 
-export interface NetnsBatch {
+interface NetnsBatch {
   /** Open descriptor of the namespace. */
   readonly fd: number;
   readonly lines: readonly string[];

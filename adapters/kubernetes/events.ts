@@ -19,7 +19,7 @@ const MAX_MESSAGE_BYTES = 1_024;
 const MAX_POD_NAME = 253 - 17;
 
 /** Deterministic, so that a step that runs again does not say it again. */
-export function eventName(event: Pick<PodEvent, 'pod' | 'reason' | 'key'>): string {
+function eventName(event: Pick<PodEvent, 'pod' | 'reason' | 'key'>): string {
   const digest = createHash('sha256').update(`${event.pod.uid}\n${event.reason}\n${event.key}`).digest('hex');
   return `${event.pod.name.slice(0, MAX_POD_NAME).replace(/[-.]+$/, '')}.${digest.slice(0, 16)}`;
 }

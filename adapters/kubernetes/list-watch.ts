@@ -23,7 +23,7 @@ export interface ListWatchTimings {
   readonly secondLookMs: number;
 }
 
-export const DEFAULT_TIMINGS: ListWatchTimings = {
+const DEFAULT_TIMINGS: ListWatchTimings = {
   relistMs: 600_000,
   stallMs: 60_000,
   backOff: { minMs: 200, maxMs: 10_000 },

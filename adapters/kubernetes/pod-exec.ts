@@ -11,7 +11,7 @@ import { notStarted, type RunResult } from '../process/child.ts';
 import { apiPath } from './client.ts';
 import { loadConfig } from './kube-config.ts';
 
-export interface ExecTarget {
+interface ExecTarget {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;

@@ -12,7 +12,7 @@ interface Resource {
   readonly namespaced: boolean;
 }
 
-export const REFLECT_RESOURCES: Readonly<Record<ReflectSource, Resource>> = {
+const REFLECT_RESOURCES: Readonly<Record<ReflectSource, Resource>> = {
   namespace: { base: '/api/v1', plural: 'namespaces', namespaced: false },
   pod: { base: '/api/v1', plural: 'pods', namespaced: true },
   policy: { base: '/apis/networking.k8s.io/v1', plural: 'networkpolicies', namespaced: true },
@@ -22,7 +22,7 @@ export const REFLECT_RESOURCES: Readonly<Record<ReflectSource, Resource>> = {
 };
 
 /** EndpointSlices belong to the service that this label names (discovery/v1). */
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 export const SLICES_PATH = '/apis/discovery.k8s.io/v1/endpointslices';
 
 export const collectionPath = (source: ReflectSource): string => {

@@ -8,7 +8,7 @@ import type { JsonObject } from './canonical.ts';
 import { goJson } from './go-json.ts';
 import type { FieldShape, MessageShape } from './schema.ts';
 
-export const ADDITIONS_LABEL = 'podwire.io/additions';
+const ADDITIONS_LABEL = 'podwire.io/additions';
 
 interface Entry {
   readonly path: string;

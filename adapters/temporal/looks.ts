@@ -10,13 +10,13 @@ import {
   type LookBatchInput,
   type LookBatchResult,
   type PodAnswers,
-  type PodQuestions,
 } from '../../domain/look-batch.ts';
-import { CONTROL_QUEUE, MESSAGE_VERSION } from '../../domain/messages.ts';
+import { CONTROL_QUEUE } from '../../domain/messages.ts';
+import type { LookInput } from '../../domain/ports/pod-look.ts';
 import { temporalUnavailable } from './connection.ts';
 
 /** Nobody there answers, or not as it should; the message says who. */
-export class PlaceSilent extends Error {
+class PlaceSilent extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'PlaceSilent';
@@ -32,11 +32,11 @@ const DEADLINE_MS = 90_000;
  * What the pods of one place answer, in their order.
  * @throws PlaceSilent; PodwireError `TemporalUnavailable`
  */
-export async function lookAt(client: Client, place: string, pods: readonly PodQuestions[]): Promise<PodAnswers[]> {
+export async function lookAt(client: Client, place: string, pods: readonly LookInput[]): Promise<PodAnswers[]> {
   const answers: PodAnswers[] = [];
   while (answers.length < pods.length) {
     const portion = pods.slice(answers.length, answers.length + MAX_PODS_PER_LOOK);
-    const { packed, answered } = await runLook(client, { v: MESSAGE_VERSION, place, pods: portion });
+    const { packed, answered } = await runLook(client, { place, pods: portion });
     if (answered === 0) throw new PlaceSilent(`${place} gives no answers; is its podwire worker of this version?`);
     answers.push(...(await unpackAnswers(packed)));
   }

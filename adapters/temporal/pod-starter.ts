@@ -6,19 +6,16 @@ import type { Client } from '@temporalio/client';
 import {
   CONTROL_QUEUE,
   MEMBERS_CHANGED,
-  MESSAGE_VERSION,
   meshWorkflowId,
   NETWORK_MESH,
   POD_NETWORK,
   podWorkflowId,
-  RUN_SHAPE,
   SEARCH_NAMESPACE,
   SEARCH_NETWORKS,
   SEARCH_NODE,
   SEARCH_STATE,
   shownNetworks,
   type Hint,
-  type NetworkMeshInput,
   type PodNetworkInput,
   type ProvisioningState,
 } from '../../domain/messages.ts';
@@ -61,8 +58,6 @@ const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttrib
 export async function signalPod(client: Client, pod: SignalledPod, signal: string, hint: Hint): Promise<string> {
   const { nodeName: node = '', definitions = [] } = pod;
   const input: PodNetworkInput = {
-    v: MESSAGE_VERSION,
-    shape: RUN_SHAPE,
     namespace: pod.namespace,
     name: pod.name,
     uid: pod.uid,
@@ -100,7 +95,7 @@ function firstAttributes({ namespace, nodeName = '', networks, networksBefore }:
 
 /** Tells the network's run that members changed, or starts one. Returns and throws like `signalPod`. */
 export async function signalMesh(client: Client, network: NetworkRef, hint: Hint): Promise<string> {
-  const input: NetworkMeshInput = { v: MESSAGE_VERSION, scope: network.scope, name: network.name };
+  const input: NetworkRef = { scope: network.scope, name: network.name };
   return await signalWithStart(client, {
     type: NETWORK_MESH,
     workflowId: meshWorkflowId(network),

@@ -1,6 +1,5 @@
 /** Starts and signals the reflection's runs, and looks at them for people. */
 import type { Client } from '@temporalio/client';
-import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import {
   REFLECT,
   REFLECT_DIRTY,
@@ -29,7 +28,7 @@ export async function signalDirty(
   names: readonly string[],
   taskQueue?: string,
 ): Promise<string> {
-  const hint: DirtyHint = { v: MESSAGE_VERSION, names };
+  const hint: DirtyHint = { names };
   return signal(client, source, { name: REFLECT_DIRTY, hint, taskQueue });
 }
 
@@ -43,7 +42,7 @@ export async function signalResync(
   reason: string,
   taskQueue?: string,
 ): Promise<string> {
-  const hint: ResyncHint = { v: MESSAGE_VERSION, reason };
+  const hint: ResyncHint = { reason };
   return signal(client, source, { name: REFLECT_RESYNC, hint, taskQueue });
 }
 
@@ -54,7 +53,7 @@ interface ReflectSignal {
 }
 
 function signal(client: Client, source: ReflectSource, { name, hint, taskQueue }: ReflectSignal): Promise<string> {
-  const input: ReflectInput = { v: MESSAGE_VERSION, source };
+  const input: ReflectInput = { source };
   return signalWithStart(client, {
     ...{ type: REFLECT, workflowId: reflectWorkflowId(source), input, signal: name, hint },
     ...{ attributes: [], summary: `${source} objects to etcd` },

@@ -1,6 +1,6 @@
 /** `Signals` with a Temporal client: how activities reach other workflows (there is no signalWithStart inside a workflow). */
 import type { Client } from '@temporalio/client';
-import { DESIRED_CHANGED, MESSAGE_VERSION } from '../../domain/messages.ts';
+import { DESIRED_CHANGED } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import { Joined } from '../joined.ts';
@@ -11,10 +11,10 @@ export function createSignals(client: Client): Signals {
   return {
     membersChanged: (network, reason) =>
       joined.run(networkKey(network), async () => {
-        await signalMesh(client, network, { v: MESSAGE_VERSION, reason });
+        await signalMesh(client, network, { reason });
       }),
     podChanged: async (pod, reason) => {
-      await signalPod(client, pod, DESIRED_CHANGED, { v: MESSAGE_VERSION, reason });
+      await signalPod(client, pod, DESIRED_CHANGED, { reason });
     },
   };
 }

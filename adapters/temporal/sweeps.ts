@@ -1,7 +1,7 @@
 /** A node's sweeps in Temporal: their schedule, and runs that a person starts. */
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import { CONTROL_QUEUE, MESSAGE_VERSION, podWorkflowId, SEARCH_NODE } from '../../domain/messages.ts';
+import { CONTROL_QUEUE, podWorkflowId, SEARCH_NODE } from '../../domain/messages.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import {
   manualSweepId,
@@ -22,7 +22,7 @@ const RUN_LIMIT = '15m' as const;
 const nodeAttribute = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
 
 /** Between the two looks of a sweep that runs this often. */
-export const pauseSecondsFor = (intervalMs: number): number =>
+const pauseSecondsFor = (intervalMs: number): number =>
   Math.max(1, Math.min(MAX_PAUSE_SECONDS, Math.floor(intervalMs / 2_000)));
 
 /**
@@ -91,7 +91,7 @@ export async function sweepNow(client: Client, input: NodeSweepInput, limitMs: n
 }
 
 function scheduleOf(node: string, intervalMs: number) {
-  const input: NodeSweepInput = { v: MESSAGE_VERSION, node, pauseSeconds: pauseSecondsFor(intervalMs) };
+  const input: NodeSweepInput = { node, pauseSeconds: pauseSecondsFor(intervalMs) };
   return {
     // Nodes do not all begin in the same second.
     spec: { intervals: [{ every: intervalMs, offset: offsetOf(node, intervalMs) }] },

@@ -12,7 +12,7 @@ import type { Values } from '../../config/cli-flags.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
+import { tunnelOf, type AttachmentRecord, type Stored, type VxlanAttachmentRecord } from '../../domain/records.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { livePod } from '../live-pod.ts';
 import { attachmentsOf } from '../pod-attachments.ts';
@@ -132,7 +132,8 @@ async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRec
 
 async function freeVni(deps: Deps, record: VxlanAttachmentRecord, say: (line: string) => void): Promise<void> {
   const { network, link } = record;
-  if (await deps.records.vniIsFree(link.dstPort, link.vni)) say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
+  if ((await deps.records.tunnelOwner(tunnelOf(record))) === undefined)
+    say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
   for (const pod of await wakeAfterLeaving(deps, network, tunnelsOf(record)))
     say(`desiredChanged → ${podText(pod)}, which waited for it`);
   await deps.signals.membersChanged(network, 'podwire forget');

@@ -4,7 +4,6 @@ import type { Client } from '@temporalio/client';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { nodeKey } from '../../domain/keys.ts';
-import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import type { NodeSweepInput, SweepReport, SweepRow } from '../../domain/sweep/messages.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { ageText, textTable } from '../text-table.ts';
@@ -60,7 +59,8 @@ async function sweep(named: string[], options: SweepOptions, command: Command): 
   const nodes =
     named.length > 0 ? named : await withEtcd(settings, async (etcd) => nodesOf(await etcd.keys(nodeKey(''))));
   const inputs = nodes.map((node): NodeSweepInput => ({
-    ...{ v: MESSAGE_VERSION, node, pauseSeconds: PAUSE_SECONDS },
+    node,
+    pauseSeconds: PAUSE_SECONDS,
     ...(dryRun ? { dryRun } : {}),
     ...(removeForeign ? { removeForeign } : {}),
   }));

@@ -4,7 +4,7 @@
  */
 
 /** What a block of `inspect nets` may show, in the order of `--fields=all`. */
-export const FIELDS = ['pod', 'net', 'fdb', 'dev', 'route'] as const;
+const FIELDS = ['pod', 'net', 'fdb', 'dev', 'route'] as const;
 export type Field = (typeof FIELDS)[number];
 
 /** One member of a network, with the kernel's words where the fields need them. */

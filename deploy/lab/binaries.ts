@@ -9,7 +9,7 @@ export const KUBERNETES_VERSION = 'v1.34.4';
 export const TEMPORAL_VERSION = 'v1.5.1';
 export const COREDNS_VERSION = 'v1.13.1';
 /** For clusters that run etcd as pods; the lab's own etcds are Debian's. */
-export const ETCD_VERSION = 'v3.6.4';
+const ETCD_VERSION = 'v3.6.4';
 
 const [, KUBERNETES_MAJOR, KUBERNETES_MINOR] = /^v(\d+)\.(\d+)\./.exec(KUBERNETES_VERSION) as unknown as [
   string,
@@ -47,7 +47,7 @@ export function findGo(): string | undefined {
 }
 
 /** Version of a program that the lab builds. */
-export function binaryVersion(name: BinaryName): string {
+function binaryVersion(name: BinaryName): string {
   if (name === 'temporal') return TEMPORAL_VERSION;
   if (name === 'coredns') return COREDNS_VERSION;
   return name === 'etcd' ? ETCD_VERSION : KUBERNETES_VERSION;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { binaryCache, findGo, goCommand } from './binaries.ts';
 
-export const HELM_VERSION = 'v3.19.4';
+const HELM_VERSION = 'v3.19.4';
 
 /** Path of helm; builds it when the cache has none (two minutes on two cores). @throws Error with the compiler's words */
 export async function ensureHelm(): Promise<string> {

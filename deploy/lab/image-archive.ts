@@ -15,7 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { must } from './commands.ts';
 import type { ImageStore } from './image-store.ts';
 
-export interface ArchivedImage {
+interface ArchivedImage {
   /** As containerd lists it: registry/repository:tag. */
   readonly name: string;
   /** Of its manifest: `sha256:…`; what containerd lists as the image's digest. */

@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts';
 const VERSION = '0.1.0';
 export const CONTROL_PLANE_IMAGE = `docker.io/podwire/control-plane:${VERSION}`;
 export const NODE_IMAGE = `docker.io/podwire/node:${VERSION}`;
-export const PODWIRE_AGENT_IMAGE = `docker.io/podwire/agent:${VERSION}`;
+const PODWIRE_AGENT_IMAGE = `docker.io/podwire/agent:${VERSION}`;
 
 export interface PodwireImages {
   /** For `importPodwireImages`. */

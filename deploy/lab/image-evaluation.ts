@@ -16,8 +16,8 @@ import { dropOldArchives, presentArchive, writeArchive, type ImageArchive } from
 import { imageCache, ImageStore } from './image-store.ts';
 import type { Progress } from './progress.ts';
 
-export const TEMPORAL_IMAGE = 'docker.io/temporalio/temporal:1.5.1';
-export const ETCD_IMAGE = 'quay.io/coreos/etcd:v3.6.4';
+const TEMPORAL_IMAGE = 'docker.io/temporalio/temporal:1.5.1';
+const ETCD_IMAGE = 'quay.io/coreos/etcd:v3.6.4';
 
 export interface EvaluationBinaries {
   readonly temporal: string;

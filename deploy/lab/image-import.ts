@@ -20,7 +20,7 @@ export async function importPodwireImages(criSocket: string, archives: readonly 
 }
 
 /** Digests by name, from `ctr images ls`: a heading, then REF TYPE DIGEST SIZE … in columns. */
-export function parseImages(listed: string): Map<string, string> {
+function parseImages(listed: string): Map<string, string> {
   const rows = listed
     .split('\n')
     .slice(1)

@@ -15,7 +15,7 @@ import { removeRunRoot, tearDown } from './teardown.ts';
 import type { Progress } from './progress.ts';
 import { bringUp } from './bring-up.ts';
 
-export { partNames, partPid, restartPart, startPart, stopPart } from './parts.ts';
+export { partPid, restartPart, startPart, stopPart } from './parts.ts';
 export type { PartSpec } from './parts.ts';
 export { lineProgress, silentProgress } from './progress.ts';
 export type { Progress } from './progress.ts';

@@ -27,7 +27,7 @@ const APT_TIMEOUT_MS = 10 * 60_000;
 type Needed = readonly (readonly [string, string])[];
 
 /** Names of the packages that bring what is absent. */
-export function missingPackages(needed: Needed = NEEDED): string[] {
+function missingPackages(needed: Needed = NEEDED): string[] {
   const missing = needed.filter(([what]) =>
     what.startsWith('/') ? !existsSync(what) : findProgram(what) === undefined,
   );

@@ -48,7 +48,7 @@ export function bootId(): string {
 }
 
 /** Names of the labs that left a state directory on this machine. */
-export function knownLabs(): string[] {
+function knownLabs(): string[] {
   return existsSync(STATE_ROOT) ? readdirSync(STATE_ROOT) : [];
 }
 

@@ -7,8 +7,8 @@ export type CniArgs = readonly (readonly [key: string, value: string])[];
 const KEY = /^[A-Za-z0-9_]{1,64}$/;
 const VALUE = /^[A-Za-z0-9_.:-]{0,256}$/;
 
-export const isCniArgsKey = (key: string): boolean => KEY.test(key);
-export const isCniArgsValue = (value: string): boolean => VALUE.test(value);
+const isCniArgsKey = (key: string): boolean => KEY.test(key);
+const isCniArgsValue = (value: string): boolean => VALUE.test(value);
 
 /**
  * The pairs of one attachment, in podagent's order: `IgnoreUnknown`, the pod's identity, then the selection's own.

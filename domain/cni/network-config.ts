@@ -37,10 +37,10 @@ export type ParsedNetworkConfig =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 export const MAX_CONFIG_BYTES = 64 * 1024;
-export const MAX_PLUGINS = 16;
+const MAX_PLUGINS = 16;
 
 /** Ascending. */
-export const CNI_VERSIONS = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+const CNI_VERSIONS = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const MAX_NAME = 253;

@@ -26,8 +26,7 @@ export interface KaloomInput {
 }
 
 /** `net` and the first 12 hex digits of the name's MD5, as podagent since v0.1.3. */
-export const kaloomInterfaceName = (name: string, md5: (text: string) => string): string =>
-  `net${md5(name).slice(0, 12)}`;
+const kaloomInterfaceName = (name: string, md5: (text: string) => string): string => `net${md5(name).slice(0, 12)}`;
 
 /** Judges the networks of one pod; where the dialect is off, or without the annotation, it asks for nothing. */
 export function parseKaloomSelections(input: KaloomInput): ParsedSelections {

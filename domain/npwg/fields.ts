@@ -16,7 +16,7 @@ import { NPWG_KEYS, type NpwgKey } from './keys.ts';
 import { BANDWIDTH_RULE, PORT_MAPPINGS_RULE, readBandwidth, readPortMappings } from './traffic.ts';
 
 /** Key of `args.cni` under which plugins find the name of the IPAMClaim. */
-export const IPAM_CLAIM_ARG = 'ipam-claim-reference';
+const IPAM_CLAIM_ARG = 'ipam-claim-reference';
 
 export interface JudgedFields {
   readonly spec: CniAttachmentSpec;

@@ -14,7 +14,7 @@ import { tokensOf, type Token, type Word } from './tokens.ts';
 import { utf8Length } from '../utf8-length.ts';
 
 export const MAX_ANNOTATION_BYTES = 8192;
-export const MAX_NETWORKS = 16;
+const MAX_NETWORKS = 16;
 
 export interface AnnotatedNetwork {
   readonly name: string;

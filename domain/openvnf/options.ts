@@ -48,7 +48,7 @@ export interface OptionSource {
   readonly compatibility: Compatibility;
 }
 
-export const MAX_VNI = 2 ** 24 - 1;
+const MAX_VNI = 2 ** 24 - 1;
 const MIN_MTU = 576;
 const MAX_PORT = 65535;
 const MAX_MTU = 65535;

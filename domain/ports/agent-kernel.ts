@@ -11,7 +11,7 @@ export interface AgentPlace {
   readonly signal: AbortSignal;
 }
 
-export interface AgentCommandResult {
+interface AgentCommandResult {
   /** undefined: the container ended, or the connection did, before it could be told. */
   readonly code: number | undefined;
   readonly stderr: string;

@@ -6,7 +6,7 @@ import type { CniAttachmentRecord } from '../records.ts';
 import type { CniCall } from './cni-plugins.ts';
 
 /** Of an attachment's record, what does not follow from the call. */
-export type JournalBasis = Pick<CniAttachmentRecord, 'network' | 'dialect' | 'cni' | 'definitionUid'>;
+type JournalBasis = Pick<CniAttachmentRecord, 'network' | 'dialect' | 'cni' | 'definitionUid'>;
 
 export interface CniJournalEntry {
   readonly v: number;
@@ -14,8 +14,8 @@ export interface CniJournalEntry {
   readonly generation: number;
   readonly bootId: string;
   readonly call: CniCall;
-  /** What the pod asked for, so that the attachment's record can be written again. Absent in entries of the first release. */
-  readonly basis?: JournalBasis;
+  /** What the pod asked for, so that the attachment's record can be written again. */
+  readonly basis: JournalBasis;
   /** ADD's result, once it succeeded. */
   readonly resultText?: string;
   /** Why ADD failed, when its DEL failed too: that cause is what people have to know. */

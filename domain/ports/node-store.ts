@@ -9,7 +9,6 @@ import type {
   FailureRecord,
   Member,
   MeshRecord,
-  NodeRecord,
   SandboxRecord,
   Stored,
 } from '../records.ts';
@@ -50,15 +49,15 @@ export interface NodeStore {
   readMesh(network: NetworkRef): Promise<Stored<MeshRecord> | undefined>;
   /**
    * Takes a node that has caught up out of those that are behind.
-   * @param write `writeOf` the record as it was before the node read the members; one that a mesh run wrote since stays as it is
+   * @param write `recordedAt` of the record as it was before the node read the members; one that a mesh run wrote since stays as it is
    */
   caughtUp(network: NetworkRef, node: string, write: string): Promise<void>;
   readMark(podUid: string): Promise<ConvergedMark | undefined>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
   removeSandbox(node: string, podUid: string): Promise<void>;
-  readNodeRecord(node: string): Promise<NodeRecord | undefined>;
-  putNodeRecord(node: string, record: NodeRecord): Promise<void>;
+  /** Says that the node has a worker: who asks for all nodes gets it. */
+  putNode(node: string): Promise<void>;
   /** Undefined: this node offers no configurations. */
   putNodeConfigs(node: string, record: NodeConfigsRecord | undefined): Promise<void>;
   /** Pods that were refused for a file of this node that is there now, or another one now; until they are tried again. */

@@ -12,7 +12,6 @@ export interface LookQuestion {
 }
 
 export interface LookInput {
-  readonly v: number;
   readonly podUid: string;
   readonly namespace: string;
   readonly name: string;

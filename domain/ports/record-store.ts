@@ -43,7 +43,6 @@ export interface WaitingPod extends PodIdentity {
 }
 
 export interface RecordStore {
-  readonly mark: (podUid: string) => Promise<ConvergedMark | undefined>;
   readonly putMark: (podUid: string, mark: ConvergedMark) => Promise<void>;
 
   /** What is recorded of a pod, by one call when all of it is where it is expected. @param node where; empty: unknown */
@@ -54,7 +53,6 @@ export interface RecordStore {
   readonly sandbox: (node: string, podUid: string) => Promise<SandboxRecord | undefined>;
   /** Configurations in files of a node; undefined: it offers none. */
   readonly nodeConfigs: (node: string) => Promise<NodeConfigsRecord | undefined>;
-  readonly putSandbox: (node: string, record: SandboxRecord) => Promise<void>;
 
   readonly putRefusal: (podUid: string, refusal: RefusalRecord) => Promise<void>;
   readonly deleteRefusals: (podUid: string) => Promise<void>;
@@ -95,8 +93,6 @@ export interface RecordStore {
    * False: the record was changed by somebody else.
    */
   readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
-  /** Whether no network has this VNI. */
-  readonly vniIsFree: (dstPort: number, vni: number) => Promise<boolean>;
   /** Key of the network that has a tunnel (`port/id`); undefined: it is free. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
   /**

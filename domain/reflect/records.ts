@@ -196,7 +196,7 @@ export interface StatsRecord {
 }
 
 /** An entry of `allocatedIDs/`, as far as podwire reads it. */
-export interface NodeIdRecord {
+interface NodeIdRecord {
   readonly id?: number;
   readonly name?: string;
 }

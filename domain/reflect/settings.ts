@@ -2,7 +2,7 @@
 
 export const REFLECT_LAYOUTS = ['v1', 'readme'] as const;
 /** `v1`: every tagged release of KSR. `readme`: what its README says, true of its first months only. */
-export type ReflectLayout = (typeof REFLECT_LAYOUTS)[number];
+type ReflectLayout = (typeof REFLECT_LAYOUTS)[number];
 
 export const REFLECT_ENCODINGS = ['json', 'jsonpb', 'protobuf'] as const;
 /** `json`: KSR up to 2.0.4 (enums are numbers). `jsonpb`: KSR from 2.1.0 on (enums are words). `protobuf`: binary. */

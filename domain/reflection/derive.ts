@@ -38,10 +38,9 @@ export const kindsOf = (source: ReflectSource): readonly RecordKind[] =>
   source === 'pod' ? [...KINDS.pod, 'podNetworks'] : KINDS[source];
 
 /** `namespace/name`, or `name`. */
-export const nameOfId = ({ namespace, name }: ObjectId): string =>
-  namespace === undefined ? name : `${namespace}/${name}`;
+const nameOfId = ({ namespace, name }: ObjectId): string => (namespace === undefined ? name : `${namespace}/${name}`);
 
-export function idOfName(name: string): ObjectId {
+function idOfName(name: string): ObjectId {
   const [first = '', second] = name.split('/');
   return second === undefined ? { name: first } : { namespace: first, name: second };
 }

@@ -1,4 +1,4 @@
-/** Names and payloads of the reflection that cross process borders: workflow ids, signals, queries. Public; changes need a version. */
+/** Names and payloads of the reflection that cross process borders: workflow ids, signals, queries. Public. */
 import type { ProvisioningState } from '../messages.ts';
 
 /** What of the Kubernetes API is read; one run of the `reflect` workflow for each. One object can give several keys in etcd. */
@@ -23,7 +23,6 @@ export const MAX_DIRTY_NAMES = 500;
 export const MAX_DIRTY_QUEUE = 2_000;
 
 export interface ReflectInput {
-  readonly v: number;
   readonly source: ReflectSource;
   /** Carried over by continue-as-new. */
   readonly dirty?: readonly string[];
@@ -32,13 +31,11 @@ export interface ReflectInput {
 }
 
 export interface DirtyHint {
-  readonly v: number;
   /** `namespace/name`, or `name` where there are no namespaces; at most `MAX_DIRTY_NAMES`. */
   readonly names: readonly string[];
 }
 
 export interface ResyncHint {
-  readonly v: number;
   /** For people. */
   readonly reason: string;
 }

@@ -10,7 +10,7 @@ export interface InstallationFacts {
   readonly parts: readonly PartReport[];
 }
 
-export const NODE_PART = 'podwire-node';
+const NODE_PART = 'podwire-node';
 const NEEDED = ['podwire-watcher', 'podwire-orchestrator'];
 /** `frontend.namespaceCount`: long polls of a namespace at one frontend of Temporal, its default. */
 const DEFAULT_POLLS = 1_200;

@@ -11,10 +11,10 @@ export type FindingKind =
   'drift' | 'journal' | 'link' | 'record' | 'reservation' | 'cache-file' | 'unreadable' | 'stranger';
 
 /** `repair`: made anew. `remove`: undone on the node. `tell`: the pod's run is started. `report`: only shown. */
-export type SweepAction = 'repair' | 'remove' | 'tell' | 'report';
+type SweepAction = 'repair' | 'remove' | 'tell' | 'report';
 
 /** The write of an attachment record that was looked at. */
-export interface SweptAttachment {
+interface SweptAttachment {
   readonly node: string;
   readonly sandboxId: string;
   readonly interfaceName: string;

@@ -1,4 +1,4 @@
-/** Names and payloads of the sweep that cross process borders. Public; changes need a version. */
+/** Names and payloads of the sweep that cross process borders. Public. */
 import type { Finding } from './finding.ts';
 
 export const NODE_SWEEP = 'nodeSweep';
@@ -13,7 +13,6 @@ export function manualSweepId({ node, dryRun, removeForeign }: NodeSweepInput): 
 }
 
 export interface NodeSweepInput {
-  readonly v: number;
   readonly node: string;
   /** Between the two looks. */
   readonly pauseSeconds: number;
@@ -39,10 +38,9 @@ export interface SweepRow {
 }
 
 /** `node-away`: its worker does not answer. `node-gone`: so is its Node object, and the schedule was removed. */
-export type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
+type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
 
 export interface SweepReport {
-  readonly v: number;
   readonly node: string;
   readonly state: SweepState;
   readonly rows: readonly SweepRow[];

@@ -95,7 +95,7 @@ export class LinkMonitor {
 }
 
 /** Milliseconds of a stamp with microseconds, which `Date.parse` cuts off. */
-export function stampMs(stamp: string): number {
+function stampMs(stamp: string): number {
   const [seconds, fraction = '0'] = stamp.split('.');
   return Date.parse(`${seconds}Z`) + Number(`0.${fraction}`) * 1000;
 }

@@ -4,7 +4,6 @@ import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { whyFailed } from '../../deploy/lab/commands.ts';
 import { inNetns } from '../../deploy/lab/lab.ts';
-import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import { NAMESPACE, runEnded, runOfMesh, type BenchLab } from './bench-lab.ts';
 import { calmMachine } from './load.ts';
 import { cpuTimes } from './mesh-breakdown.ts';
@@ -125,7 +124,7 @@ interface Told {
 async function told(bench: BenchLab, network: StandInNetwork): Promise<Told> {
   const before = cpuTimes(bench).nodes;
   const startedAt = performance.now();
-  await signalMesh(bench.temporal.client, network.ref, { v: MESSAGE_VERSION, reason: 'bench' });
+  await signalMesh(bench.temporal.client, network.ref, { reason: 'bench' });
   await runEnded(bench, runOfMesh(network.ref.name));
   const ms = performance.now() - startedAt;
   const cpuMs = cpuTimes(bench).nodes - before;

@@ -10,7 +10,6 @@ import { floodTargets } from '../../deploy/demo/kernel-look.ts';
 import type { RunResult } from '../../adapters/process/child.ts';
 import { attempt, whyFailed } from '../../deploy/lab/commands.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
-import { MESSAGE_VERSION } from '../../domain/messages.ts';
 import {
   ensurePods,
   NAMESPACE,
@@ -82,7 +81,7 @@ async function makeMembers(bench: BenchLab, etcd: Etcd, standIns: StandIn[]): Pr
   const failed = made.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   await recordStandIns(etcd, NETWORK, standIns);
-  await signalMesh(bench.temporal.client, NETWORK.ref, { v: MESSAGE_VERSION, reason: 'bench' });
+  await signalMesh(bench.temporal.client, NETWORK.ref, { reason: 'bench' });
   await runEnded(bench, runOfMesh(LINK));
   const targets = await floodTargets(standIns[0]?.netnsPath ?? '', LINK);
   if (targets.length !== MEMBERS - 2) throw new Error(`a member has ${targets.length} entries, not ${MEMBERS - 2}`);

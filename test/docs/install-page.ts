@@ -5,9 +5,9 @@ import { ROOT } from '../runner/groups.ts';
 import { readPage, type Page, type PageStep } from './page-commands.ts';
 
 /** Why a block may be left out; each is about what a machine without a way out cannot have. */
-export const REASONS: readonly string[] = ['needs a registry of images'];
+const REASONS: readonly string[] = ['needs a registry of images'];
 
-export const PROGRAMS: readonly string[] = ['kubectl', 'helm', 'temporal', 'etcdctl', 'podwire', 'buildah', 'openssl'];
+const PROGRAMS: readonly string[] = ['kubectl', 'helm', 'temporal', 'etcdctl', 'podwire', 'buildah', 'openssl'];
 
 export const installPage = (): Page =>
   readPage(readFileSync(join(ROOT, 'docs/install.md'), 'utf8'), { reasons: REASONS, programs: PROGRAMS });

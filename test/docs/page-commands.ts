@@ -20,13 +20,13 @@ export interface PageCommand {
 }
 
 /** From there on for all commands of the group. */
-export interface PageExport {
+interface PageExport {
   readonly kind: 'export';
   readonly line: number;
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface PageFile {
+interface PageFile {
   readonly kind: 'file';
   readonly line: number;
   /** Relative, without `..`. */

@@ -97,31 +97,14 @@ describe('records', () => {
     assert.deepEqual(await etcd.keys('/podwire'), before);
   });
 
-  it('of the first release, which say neither kind nor interface at their top, are read, changed and forgotten', async () => {
-    const { uid, vni } = unique();
-    const before = await etcd.keys('/podwire');
-    const record = intent(uid, vni);
-    const { key } = await attached(record);
-    const expected = { ...record, phase: 'attached', result: RESULT };
-    const first = JSON.stringify({ ...expected, kind: undefined, interfaceName: undefined });
-    await etcd.transact([], [{ put: key, value: first }]);
-    assert.deepEqual((await store.attachment(key))?.value, expected);
-    assert.deepEqual(
-      (await createNodeStore(etcd).listNodeAttachments('n1')).find((stored) => stored.key === key)?.value,
-      expected,
-    );
-    const [found] = (await store.pod(uid, '')).attachments;
-    assert.ok(found !== undefined);
-    const removing = await store.beginRemoval(found);
-    assert.ok(removing !== undefined && (await store.forget(removing)));
-    assert.deepEqual(await etcd.keys('/podwire'), before);
-  });
-
   it('of attachments that are not understood are named, with the field, whatever their kind', async () => {
     const { uid, vni } = unique();
     const broken = [
       [{ ...intent(uid, vni), vtep: 7 }, 'field vtep:'],
-      [{ ...intent(uid, vni), kind: undefined, link: {} }, 'field link.'],
+      [{ ...intent(uid, vni), link: {} }, 'field link.'],
+      [{ ...intent(uid, vni), interfaceName: undefined }, 'field interfaceName:'],
+      [{ ...intent(uid, vni), v: 2 }, 'version 2 is that of a newer podwire'],
+      [{ ...intent(uid, vni), v: undefined }, 'field v:'],
       [{ ...cniIntent(uid), configText: undefined }, 'field configText:'],
       [{ ...cniIntent(uid), kind: 'other' }, 'field kind:'],
       ['text', 'field'],

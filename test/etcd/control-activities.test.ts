@@ -1,13 +1,14 @@
 /** The orchestrator's activities on a real etcd: run twice, or twice at once, as Temporal may do, they leave one state. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput, PodInput } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput } from '../../activities/control/inputs.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
@@ -20,16 +21,18 @@ const NODE = 'n1';
 describe('an activity that runs twice', () => {
   const real = etcdForTests();
   let records: RecordStore;
+  let nodes: NodeStore;
   let control: ControlSteps;
   /** Another orchestrator, which has observed nothing. */
   let createControl: () => ControlSteps;
   const cluster = new FakeCluster();
   const meshSignals: { scope: string; reason: string }[] = [];
   /** What the mesh of the pod's network was told; each pod has a namespace of its own. */
-  const told = ({ namespace }: PodInput): string[] =>
+  const told = ({ namespace }: PodIdentity): string[] =>
     meshSignals.filter(({ scope }) => scope === namespace).map(({ reason }) => reason);
   before(() => {
     records = createRecordStore(real.etcd);
+    nodes = createNodeStore(real.etcd);
     createControl = () =>
       controlOver(records, cluster, {
         membersChanged: async ({ scope }, reason) => void meshSignals.push({ scope, reason }),
@@ -40,9 +43,9 @@ describe('an activity that runs twice', () => {
 
   let pods = 0;
   /** A running pod that asks for network `red`, with a published sandbox. */
-  const podWith = async (): Promise<PodInput> => {
+  const podWith = async (): Promise<PodIdentity> => {
     const uid = `pod-${(pods += 1)}`;
-    const pod = { v: 1, uid, namespace: uid, name: 'web' };
+    const pod = { uid, namespace: uid, name: 'web' };
     const view: PodView = {
       ...{
         uid,
@@ -57,20 +60,20 @@ describe('an activity that runs twice', () => {
       annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: `red id=${100 + pods} ip=10.1.0.1/24` },
     };
     cluster.pods.set(`${uid}/web`, view);
-    await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
+    await nodes.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
     return pod;
   };
-  const intentOf = async (pod: PodInput): Promise<IntentInput> => {
+  const intentOf = async (pod: PodIdentity): Promise<IntentInput> => {
     const { inputsHash: hash, sandboxId = '' } = await control.observePod(pod);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    return { ...pod, node: NODE, sandboxId, interfaceName: 'red', inputsHash: hash, owner };
+    return { ...pod, node: NODE, sandboxId, interfaceName: 'red', selection: 0, inputsHash: hash, owner };
   };
-  const attach = async (pod: PodInput): Promise<IntentInput & { modRevision: string }> => {
+  const attach = async (pod: PodIdentity): Promise<IntentInput & { modRevision: string }> => {
     const input = await intentOf(pod);
     const intent = await control.recordIntent(input);
     assert.ok(intent.kind === 'recorded');
     const { modRevision } = intent;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT, tellsMesh: true }));
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
     return { ...input, modRevision };
   };
 
@@ -156,7 +159,7 @@ describe('an activity that runs twice', () => {
     const green = { ...(await intentOf(pod)), interfaceName: 'a0', selection: 0 };
     const intent = await control.recordIntent(green);
     assert.ok(intent.kind === 'recorded');
-    await control.recordResult({ ...green, modRevision: intent.modRevision, result: RESULT, tellsMesh: true });
+    await control.recordResult({ ...green, modRevision: intent.modRevision, result: RESULT });
     await control.publishStatus({ ...pod, attached: [], detached: [] });
 
     change('green@a0, blue@b0', { publishedStatus: undefined });
@@ -189,7 +192,7 @@ describe('an activity that runs twice', () => {
     const failure = { code: 'LinkConflict', message: 'somebody else has the name' };
     await control.recordRefusal({ ...pod, inputsHash: input.inputsHash, interfaceName: 'red', network, failure });
     const { modRevision } = repair;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT, tellsMesh: false }));
+    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
     assert.equal((await control.observePod(pod)).wished[0]?.refused, undefined);
     await control.publishStatus({ ...pod, attached: [], detached: [] });
     const status = cluster.pods.get(`${pod.namespace}/web`)?.publishedStatus ?? '[]';
@@ -208,13 +211,12 @@ describe('an activity that runs twice', () => {
     const annotations = { [NPWG_NETWORKS_ANNOTATION]: 'filed@f0, filed@f1' };
     cluster.pods.set(`${pod.namespace}/web`, { ...view, annotations });
     const text = JSON.stringify({ cniVersion: '1.0.0', name: 'filed', type: 'bridge' });
-    const store = createNodeStore(real.etcd);
-    await store.putNodeConfigs(NODE, { v: 1, configs: [{ file: '10.conf', name: 'filed', text }] });
+    await nodes.putNodeConfigs(NODE, { v: 1, configs: [{ file: '10.conf', name: 'filed', text }] });
     const first = { ...(await intentOf(pod)), interfaceName: 'f0', selection: 0 };
     const intent = await control.recordIntent(first);
     assert.ok(intent.kind === 'recorded');
-    await control.recordResult({ ...first, modRevision: intent.modRevision, result: RESULT, tellsMesh: false });
-    await store.putNodeConfigs(NODE, undefined);
+    await control.recordResult({ ...first, modRevision: intent.modRevision, result: RESULT });
+    await nodes.putNodeConfigs(NODE, undefined);
     const [stored] = (await records.pod(pod.uid, NODE)).attachments;
     assert.ok(stored?.value.kind === 'cni');
     assert.equal(stored.value.configText, text);
@@ -250,7 +252,7 @@ describe('an activity that runs twice', () => {
       assert.ok(intent.kind === 'recorded', JSON.stringify(intent));
       return intent;
     };
-    const attached = { ...input, result: RESULT, tellsMesh: false };
+    const attached = { ...input, result: RESULT };
     await control.recordResult({ ...attached, ...(await intend()) });
     assert.ok(await records.beginRepair(await recorded()));
     // The second edit finds an intent that was not carried out either.
@@ -273,7 +275,7 @@ describe('an activity that runs twice', () => {
 
   it('records a result once, also when its answer was lost', async () => {
     const input = await attach(await podWith());
-    assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: true }));
+    assert.ok(await control.recordResult({ ...input, result: RESULT }));
     assert.equal((await records.pod(input.uid, '')).attachments[0]?.value.phase, 'attached');
     // Nobody knows whether the first one had come that far.
     assert.deepEqual(told(input), ['a member joined', 'a member joined']);
@@ -341,11 +343,11 @@ describe('an activity that runs twice', () => {
       ]),
       [true, true],
     );
-    assert.equal((await records.mark(pod.uid))?.outcome, 'converged');
+    assert.equal((await nodes.readMark(pod.uid))?.inputsHash, hash);
     await control.observePod(pod);
-    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await nodes.readMark(pod.uid), undefined);
     assert.equal(await control.writeMark({ ...pod, inputsHash: 'older' }), false);
-    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await nodes.readMark(pod.uid), undefined);
   });
 
   it('writes the mark behind the status when told to, and says when the inputs are others by now', async () => {
@@ -353,9 +355,9 @@ describe('an activity that runs twice', () => {
     const { inputsHash: thenMark } = await attach(pod);
     const status = { ...pod, attached: [], detached: [] };
     assert.equal(await control.publishStatus({ ...status, thenMark: 'older' }), false);
-    assert.equal(await records.mark(pod.uid), undefined);
+    assert.equal(await nodes.readMark(pod.uid), undefined);
     assert.equal(await control.publishStatus({ ...status, thenMark }), true);
-    assert.equal((await records.mark(pod.uid))?.inputsHash, thenMark);
+    assert.equal((await nodes.readMark(pod.uid))?.inputsHash, thenMark);
     assert.match(cluster.pods.get(`${pod.uid}/web`)?.publishedStatus ?? '', /"state":"Attached"/);
   });
 });

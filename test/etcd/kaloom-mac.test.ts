@@ -10,7 +10,7 @@ import { controlOver } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { cniIntent, RESULT } from './some-records.ts';
 
-const POD = { v: 1, uid: 'kaloom-pod', namespace: 'kaloom-pod', name: 'web' };
+const POD = { uid: 'kaloom-pod', namespace: 'kaloom-pod', name: 'web' };
 const OTHER_MAC = '02:00:00:00:00:77';
 
 describe('the MAC address of a Kaloom network', () => {

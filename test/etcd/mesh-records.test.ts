@@ -6,7 +6,6 @@ import type { RecordDeps } from '../../activities/control/attachment-records.ts'
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { meshStateKey } from '../../domain/keys.ts';
-import { writeOf } from '../../domain/mesh-record.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { intent, memberOf, RESULT } from './some-records.ts';
@@ -30,7 +29,7 @@ describe('the record of a mesh', () => {
     const store = createNodeStore(real.etcd);
     return {
       ...{ network, store },
-      ends: (...behind: string[]) => recordMesh({ v: 1, ...network, behind }),
+      ends: (...behind: string[]) => recordMesh({ ...network, behind }),
       now: async () => (await store.readMesh(network)) ?? assert.fail('no record'),
     };
   }
@@ -39,11 +38,11 @@ describe('the record of a mesh', () => {
     const mesh = await meshOf('n1', 'n2');
     await mesh.ends('n1', 'n2');
     const before = await mesh.now();
-    await mesh.store.caughtUp(mesh.network, 'n1', writeOf(before));
+    await mesh.store.caughtUp(mesh.network, 'n1', before.value.recordedAt);
     const { value } = await mesh.now();
-    assert.deepEqual(value, { ...before.value, behind: ['n2'], since: { n2: before.value.since?.['n2'] } });
+    assert.deepEqual(value, { ...before.value, behind: ['n2'], since: { n2: before.value.since['n2'] } });
     // Run again after its answer was lost.
-    await mesh.store.caughtUp(mesh.network, 'n1', writeOf(before));
+    await mesh.store.caughtUp(mesh.network, 'n1', before.value.recordedAt);
     assert.deepEqual((await mesh.now()).value, value);
   });
 
@@ -51,27 +50,20 @@ describe('the record of a mesh', () => {
     const nodes = ['n1', 'n2', 'n3', 'n4'];
     const mesh = await meshOf(...nodes);
     await mesh.ends(...nodes);
-    const write = writeOf(await mesh.now());
+    const write = (await mesh.now()).value.recordedAt;
     await Promise.all(nodes.map((node) => mesh.store.caughtUp(mesh.network, node, write)));
-    assert.deepEqual((await mesh.now()).value, { v: 1, behind: [], recordedAt: write });
+    assert.deepEqual((await mesh.now()).value, { v: 1, behind: [], since: {}, recordedAt: write });
   });
 
   it('keeps a node that caught up with less than what a mesh run found it behind of since', async () => {
     const mesh = await meshOf('n1');
     await mesh.ends('n1');
-    const write = writeOf(await mesh.now());
+    const write = (await mesh.now()).value.recordedAt;
     await new Promise((done) => setTimeout(done, 5));
     await mesh.ends('n1');
     const newer = await mesh.now();
     await mesh.store.caughtUp(mesh.network, 'n1', write);
     assert.deepEqual(await mesh.now(), newer);
-  });
-
-  it('of an older orchestrator is taken for what it is', async () => {
-    const mesh = await meshOf('n1');
-    await real.etcd.transact([], [{ put: meshStateKey(mesh.network), value: '{"v":1,"behind":["n1"]}' }]);
-    await mesh.store.caughtUp(mesh.network, 'n1', writeOf(await mesh.now()));
-    assert.deepEqual((await mesh.now()).value, { v: 1, behind: [] });
   });
 
   it('says since when a node is behind, however many runs found it so', async () => {
@@ -81,8 +73,8 @@ describe('the record of a mesh', () => {
     await new Promise((done) => setTimeout(done, 5));
     await mesh.ends('n1', 'n2');
     const { since, recordedAt } = (await mesh.now()).value;
-    assert.equal(since?.['n1'], first.recordedAt);
-    assert.equal(since?.['n2'], recordedAt);
+    assert.equal(since['n1'], first.recordedAt);
+    assert.equal(since['n2'], recordedAt);
     assert.notEqual(recordedAt, first.recordedAt);
   });
 

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createEtcd, type Condition, type Etcd, type Operation } from '../../adapters/etcd/client.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import {
   RECORD_VERSION,
@@ -77,9 +79,12 @@ for (const [name, etcdOf] of [
   describe(`records in ${name}`, () => {
     let etcd: Etcd;
     let store: RecordStore;
+    let nodes: NodeStore;
+    const isFree = async (vni: number): Promise<boolean> => (await store.tunnelOwner(`8472/${vni}`)) === undefined;
     before(async () => {
       await makeWhole((etcd = etcdOf()));
       store = createRecordStore(etcd);
+      nodes = createNodeStore(etcd);
     });
 
     it('are read together with the end of the mark, whether there is one or not', async () => {
@@ -87,10 +92,10 @@ for (const [name, etcdOf] of [
       const stored = await recorded(store, intent(uid, vni));
       for (const pod of [uid, `${uid}-other`]) await store.putMark(pod, MARK);
       for (const mark of [MARK, undefined]) {
-        assert.deepEqual(await store.mark(uid), mark);
+        assert.deepEqual(await nodes.readMark(uid), mark);
         const read = await store.podUnmarked(uid, stored.value.node);
         assert.deepEqual([read, read.attachments], [await store.pod(uid, stored.value.node), [stored]]);
-        assert.deepEqual([await store.mark(uid), await store.mark(`${uid}-other`)], [undefined, MARK]);
+        assert.deepEqual([await nodes.readMark(uid), await nodes.readMark(`${uid}-other`)], [undefined, MARK]);
       }
     });
 
@@ -150,13 +155,13 @@ for (const [name, etcdOf] of [
       const swapping = [await store.recordIntent(moved(first), one), await store.recordIntent(moved(second), other)];
       const [left, right] = swapping.map((outcome) => (outcome.kind === 'recorded' ? outcome.stored : undefined));
       assert.ok(left && right);
-      assert.equal(await store.vniIsFree(8472, a.vni), false);
+      assert.equal(await isFree(a.vni), false);
       assert.ok(await store.recordResult(left, RESULT, memberOf(first)));
-      assert.equal(await store.vniIsFree(8472, a.vni), false, 'the other one still has it');
+      assert.equal(await isFree(a.vni), false, 'the other one still has it');
       const removing = await store.beginRemoval(right);
       assert.ok(removing && (await store.forget(removing)));
-      assert.equal(await store.vniIsFree(8472, a.vni), true);
-      assert.equal(await store.vniIsFree(8472, b.vni), false);
+      assert.equal(await isFree(a.vni), true);
+      assert.equal(await isFree(b.vni), false);
       assert.deepEqual(await etcd.keys(keys.usersPrefix(network)), [keys.userKey(network, a.uid, 'red')]);
       const swapped = (await store.attachment(left.key))?.value;
       assert.ok(swapped?.kind === 'vxlan' && swapped.replaces === undefined);
@@ -180,11 +185,11 @@ for (const [name, etcdOf] of [
       assert.deepEqual([back.value.link, back.value.generation, back.value.phase], [record.link, 3, 'intent']);
       assert.deepEqual(await store.attachment(back.key), back);
       assert.equal(await store.takeBackIntent(edit.stored), undefined, 'that record is another one by now');
-      for (const vni of [a.vni, b.vni]) assert.equal(await store.vniIsFree(8472, vni), false);
+      for (const vni of [a.vni, b.vni]) assert.equal(await isFree(vni), false);
       assert.equal((await store.members(record.network)).length, 1);
       assert.ok(await store.recordResult(back, RESULT, memberOf(record)));
-      assert.equal(await store.vniIsFree(8472, a.vni), false);
-      assert.equal(await store.vniIsFree(8472, b.vni), true);
+      assert.equal(await isFree(a.vni), false);
+      assert.equal(await isFree(b.vni), true);
       assert.deepEqual(await etcd.keys(keys.usersPrefix(record.network)), [keys.userKey(record.network, a.uid, 'red')]);
       assert.deepEqual((await store.attachment(back.key))?.value, { ...before.value, generation: 3 });
     });
@@ -235,7 +240,7 @@ for (const [name, etcdOf] of [
       const removing = await removed(store, intent(uid, vni));
       assert.equal(await store.forget({ ...removing, modRevision: '1' }), false);
       assert.ok(await store.forget(removing));
-      assert.ok(await store.vniIsFree(8472, vni));
+      assert.ok(await isFree(vni));
       assert.deepEqual(
         (await etcd.keys('/podwire/')).filter((key) => key.includes(uid)),
         [],
@@ -253,7 +258,7 @@ for (const [name, etcdOf] of [
         [second.key],
       );
       assert.equal((await etcd.keys(keys.usersPrefix(removing.value.network))).length, 1);
-      assert.equal(await store.vniIsFree(8472, vni), false);
+      assert.equal(await isFree(vni), false);
     });
 
     it('keep what points at them when an intent comes in while they are forgotten', async () => {
@@ -274,7 +279,7 @@ for (const [name, etcdOf] of [
       assert.equal(await racing.forget(removing), false);
       assert.equal((await etcd.get(keys.vniKey(8472, vni)))?.value, `${uid}/red`);
       assert.ok(await racing.forget(removing));
-      assert.equal(await store.vniIsFree(8472, vni), false);
+      assert.equal(await isFree(vni), false);
     });
 
     it('free their VNI also when its last two users go at once', async () => {
@@ -283,7 +288,7 @@ for (const [name, etcdOf] of [
       const two = await removed(store, intent(uid, vni, { podUid: `${uid}-2` }));
       const racing = createRecordStore(interrupted(etcd, () => store.forget(two)));
       assert.ok(await racing.forget(one));
-      assert.ok(await store.vniIsFree(8472, vni));
+      assert.ok(await isFree(vni));
     });
 
     it("tell who was refused a VNI that is free now, or their own network's, until they are tried again", async () => {
@@ -333,7 +338,7 @@ for (const [name, etcdOf] of [
       assert.equal(await store.entomb(removing), false);
       assert.deepEqual((await store.pod(uid, '')).attachments, []);
       assert.equal((await etcd.keys(keys.tombstonesPrefix('n1'))).filter((key) => key.includes(uid)).length, 1);
-      assert.ok(await store.vniIsFree(8472, vni));
+      assert.ok(await isFree(vni));
     });
 
     it('of one interface are entombed without losing those of another', async () => {
@@ -360,7 +365,7 @@ for (const [name, etcdOf] of [
       const { uid } = unique();
       await etcd.transact([], [{ put: keys.markKey(uid), value: '{"v":1}' }]);
       await assert.rejects(
-        store.mark(uid),
+        nodes.readMark(uid),
         (error: PodwireError) =>
           error.code === 'RecordInvalid' && error.message.includes(`${keys.markKey(uid)}: field`),
       );

@@ -68,7 +68,7 @@ describe('the store of reflected state', () => {
     for (let i = 0; i < 3_000; i += 1) cluster.put('namespace', `ns${i}`);
     const deps = fakeReflectDeps(cluster, real);
     const pass = () =>
-      resync(deps, { v: 1, source: 'namespace', reason: 'test' }, () => undefined, new AbortController().signal);
+      resync(deps, { source: 'namespace', reason: 'test' }, () => undefined, new AbortController().signal);
     assert.equal((await pass()).added, 3_000);
     const other = new Etcd3({ hosts: server.endpoint });
     let seen = 0;

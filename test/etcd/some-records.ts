@@ -34,8 +34,8 @@ export function intent(uid: string, vni: number, change: Partial<VxlanAttachment
 }
 
 export const MARK: ConvergedMark = {
-  ...{ v: RECORD_VERSION, namespace: 'default', name: 'web', node: 'n1', inputsHash: 'of-these-inputs' },
-  ...{ outcome: 'converged', sandboxId: 'sandbox', interfaces: ['red'] },
+  ...{ v: RECORD_VERSION, namespace: 'default', name: 'web', node: 'n1' },
+  ...{ inputsHash: 'of-these-inputs', sandboxId: 'sandbox' },
 };
 
 export function memberOf(record: VxlanAttachmentRecord): MemberRecord {

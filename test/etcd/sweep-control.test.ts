@@ -61,7 +61,7 @@ async function attached({ records }: ReturnType<typeof bench>): Promise<Stored<A
 }
 
 const inputOf = ({ value, modRevision }: Stored<AttachmentRecord>): RepairDriftInput => ({
-  ...{ v: 1, uid: value.podUid, namespace: value.namespace, name: value.name, node: value.node },
+  ...{ uid: value.podUid, namespace: value.namespace, name: value.name, node: value.node },
   ...{ sandboxId: value.sandboxId, interfaceName: value.interfaceName, generation: value.generation, modRevision },
   why: 'the link is gone',
 });
@@ -226,7 +226,7 @@ describe('drift that remains', () => {
 });
 
 describe('a pod that nobody seems to work on', () => {
-  const pod = { v: 1, uid: 'u', namespace: 'a', name: 'b', reason: 'test' };
+  const pod = { uid: 'u', namespace: 'a', name: 'b', reason: 'test' };
 
   it('gets a run', async () => {
     const b = bench();

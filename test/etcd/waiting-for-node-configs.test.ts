@@ -5,18 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
-import type {
-  ControlSteps,
-  IntentInput,
-  IntentResult,
-  PodInput,
-  RefusalInput,
-} from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput, IntentResult, RefusalInput } from '../../activities/control/inputs.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import { PodwireError } from '../../domain/failures.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { NodeConfigsPublisher } from '../../workers/node-configs.ts';
@@ -41,10 +37,12 @@ describe('a pod that waits for a file of its node', () => {
     },
   };
   let records: RecordStore;
+  let nodes: NodeStore;
   let control: ControlSteps;
   let dir = '';
   before(() => {
     records = createRecordStore(real.etcd);
+    nodes = createNodeStore(real.etcd);
     control = controlOver(records, cluster, signals);
     dir = mkdtempSync(join(tmpdir(), 'podwire-waiting-'));
   });
@@ -54,19 +52,19 @@ describe('a pod that waits for a file of its node', () => {
   let node = '';
   let publisher: NodeConfigsPublisher;
   const startWorker = (): NodeConfigsPublisher =>
-    new NodeConfigsPublisher({ store: createNodeStore(real.etcd), signals, node, dir, log: LOG });
+    new NodeConfigsPublisher({ store: nodes, signals, node, dir, log: LOG });
   beforeEach(async () => {
     node = `node-${(numbers += 1)}`;
     woken.length = 0;
     rmSync(join(dir, '10-filed.conf'), { force: true });
     publisher = startWorker();
-    await createNodeStore(real.etcd).putRestored(node);
+    await nodes.putRestored(node);
     await publisher.publish();
   });
 
   const write = (type: string): void =>
     writeFileSync(join(dir, '10-filed.conf'), JSON.stringify({ cniVersion: '1.0.0', name: 'filed', type }));
-  const podWith = async (): Promise<PodInput> => {
+  const podWith = async (): Promise<PodIdentity> => {
     const uid = `filed-${(numbers += 1)}`;
     const ref = { kind: 'nad' as const, namespace: uid, name: 'filed' };
     cluster.definitions.set(definitionKey(ref), { ...ref, uid: 'filed', config: '', plugin: '' });
@@ -83,18 +81,18 @@ describe('a pod that waits for a file of its node', () => {
       ...{ podIPs: ['10.0.0.9'], labels: {}, publishedStatus: undefined },
       annotations: { [NPWG_NETWORKS_ANNOTATION]: 'filed@f0' },
     });
-    await records.putSandbox(node, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
-    return { v: 1, uid, namespace: uid, name: 'web' };
+    await nodes.putSandbox(node, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
+    return { uid, namespace: uid, name: 'web' };
   };
   /** What a run does first: a look, and the intent if nothing is in the way. */
-  const begin = async (pod: PodInput): Promise<{ input: IntentInput; intent: IntentResult }> => {
+  const begin = async (pod: PodIdentity): Promise<{ input: IntentInput; intent: IntentResult }> => {
     const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
     assert.equal(wished[0]?.refused, undefined);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    const input = { ...pod, node, sandboxId, interfaceName: 'f0', inputsHash: hash, owner };
+    const input = { ...pod, node, sandboxId, interfaceName: 'f0', selection: 0, inputsHash: hash, owner };
     return { input, intent: await control.recordIntent(input) };
   };
-  const refusalOf = async (pod: PodInput): Promise<RefusalInput> => {
+  const refusalOf = async (pod: PodIdentity): Promise<RefusalInput> => {
     const { input, intent } = await begin(pod);
     assert.ok(intent.kind === 'refused', JSON.stringify(intent));
     const { kind, code, message, ...awaited } = intent;
@@ -103,13 +101,13 @@ describe('a pod that waits for a file of its node', () => {
     const { inputsHash, interfaceName } = input;
     return { ...pod, inputsHash, interfaceName, network, failure: { code, message }, ...awaited };
   };
-  const refused = async (): Promise<PodInput> => {
+  const refused = async (): Promise<PodIdentity> => {
     const pod = await podWith();
     await control.recordRefusal(await refusalOf(pod));
     assert.deepEqual(woken, []);
     return pod;
   };
-  const wakingOf = ({ uid }: PodInput): string =>
+  const wakingOf = ({ uid }: PodIdentity): string =>
     `${uid}: the configuration of network filed in the files of node ${node} has changed`;
 
   it('is woken when the file is there, and attached with its text', async () => {

@@ -1,9 +1,12 @@
 /** A pod that was refused because another network has the VNI, on a real etcd; the signals that wake it are recorded, and fail when told to. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput, IntentResult, PodInput } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/inputs.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { PodwireError } from '../../domain/failures.ts';
+import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
@@ -18,12 +21,14 @@ type Recorded = IntentInput & { readonly modRevision: string };
 describe('a pod that waits for a VNI', () => {
   const real = etcdForTests();
   let records: RecordStore;
+  let nodes: NodeStore;
   let control: ControlSteps;
   const cluster = new FakeCluster();
   const woken: string[] = [];
   let signalsAway = false;
   before(() => {
     records = createRecordStore(real.etcd);
+    nodes = createNodeStore(real.etcd);
     control = controlOver(records, cluster, {
       membersChanged: async () => undefined,
       podChanged: async ({ uid }) => {
@@ -36,14 +41,14 @@ describe('a pod that waits for a VNI', () => {
   let numbers = 0;
   const vni = (): number => 500 + (numbers += 1);
   /** A running pod of a namespace that asks for one network, with a published sandbox. */
-  const podWith = async (network: string, namespace?: string): Promise<PodInput> => {
+  const podWith = async (network: string, namespace?: string): Promise<PodIdentity> => {
     const uid = `waiting-${(numbers += 1)}`;
-    const pod = { v: 1, uid, namespace: namespace ?? uid, name: uid };
+    const pod = { uid, namespace: namespace ?? uid, name: uid };
     annotate(pod, network);
-    await records.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: pod.namespace, name: uid }, `${uid}-sandbox`));
+    await nodes.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: pod.namespace, name: uid }, `${uid}-sandbox`));
     return pod;
   };
-  const annotate = ({ uid, namespace, name }: PodInput, network: string): void => {
+  const annotate = ({ uid, namespace, name }: PodIdentity, network: string): void => {
     cluster.pods.set(`${namespace}/${name}`, {
       ...{ uid, namespace, name, nodeName: NODE, hostNetwork: false, phaseClass: 'counts', deleting: false },
       ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' }, publishedStatus: undefined },
@@ -51,25 +56,25 @@ describe('a pod that waits for a VNI', () => {
     });
   };
   /** What a run does first: a look, and the intent if nothing is in the way. */
-  const begin = async (pod: PodInput): Promise<{ input: IntentInput; intent: IntentResult | 'refused before' }> => {
+  const begin = async (pod: PodIdentity): Promise<{ input: IntentInput; intent: IntentResult | 'refused before' }> => {
     const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
     const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
     const interfaceName = wished[0]?.interfaceName ?? '';
-    const input = { ...pod, node: NODE, sandboxId, interfaceName, inputsHash: hash, owner };
+    const input = { ...pod, node: NODE, sandboxId, interfaceName, selection: 0, inputsHash: hash, owner };
     return { input, intent: wished[0]?.refused ? 'refused before' : await control.recordIntent(input) };
   };
-  const intended = async (pod: PodInput): Promise<Recorded> => {
+  const intended = async (pod: PodIdentity): Promise<Recorded> => {
     const { input, intent } = await begin(pod);
     assert.ok(typeof intent === 'object' && intent.kind === 'recorded', JSON.stringify(intent));
     return { ...input, modRevision: intent.modRevision };
   };
-  const attach = async (pod: PodInput): Promise<Recorded> => {
+  const attach = async (pod: PodIdentity): Promise<Recorded> => {
     const input = await intended(pod);
-    assert.ok(await control.recordResult({ ...input, result: RESULT, tellsMesh: false }));
+    assert.ok(await control.recordResult({ ...input, result: RESULT }));
     return input;
   };
   /** Returns what a run that was told `VniTaken` does next. */
-  const refused = async (pod: PodInput): Promise<() => Promise<void>> => {
+  const refused = async (pod: PodIdentity): Promise<() => Promise<void>> => {
     const { input, intent } = await begin(pod);
     assert.ok(typeof intent === 'object' && intent.kind === 'refused', JSON.stringify(intent));
     const { code, message, waitsForVni } = intent;
@@ -81,7 +86,7 @@ describe('a pod that waits for a VNI', () => {
         ...{ ...pod, inputsHash: hash, interfaceName, network, failure: { code, message }, waitsForVni },
       });
   };
-  const waiting = async (network: string, namespace?: string): Promise<PodInput> => {
+  const waiting = async (network: string, namespace?: string): Promise<PodIdentity> => {
     const pod = await podWith(network, namespace);
     await (
       await refused(pod)
@@ -89,7 +94,7 @@ describe('a pod that waits for a VNI', () => {
     assert.deepEqual(wakings(pod), 0);
     return pod;
   };
-  const wakings = ({ uid }: PodInput): number => woken.filter((each) => each === uid).length;
+  const wakings = ({ uid }: PodIdentity): number => woken.filter((each) => each === uid).length;
   const whileSignalsAreAway = async (work: () => Promise<unknown>): Promise<void> => {
     signalsAway = true;
     try {
@@ -149,7 +154,7 @@ describe('a pod that waits for a VNI', () => {
     await attach(owner);
     const pod = await waiting(`blue id=${id}`);
     annotate(owner, `red id=${vni()}`);
-    const swapped = { ...(await intended(owner)), result: RESULT, tellsMesh: false };
+    const swapped = { ...(await intended(owner)), result: RESULT };
     assert.equal(wakings(pod), 0);
     await whileSignalsAreAway(() => control.recordResult(swapped));
     assert.ok(await control.recordResult(swapped));

@@ -2,7 +2,7 @@
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { signalPod } from '../../adapters/temporal/pod-starter.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
-import { DESIRED_CHANGED, MESSAGE_VERSION, podWorkflowId, RETRY_NOW, VIEW_QUERY } from '../../domain/messages.ts';
+import { DESIRED_CHANGED, podWorkflowId, RETRY_NOW, VIEW_QUERY } from '../../domain/messages.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 
 /** EVENT_TYPE_WORKFLOW_TASK_FAILED of temporal.api.enums.v1. */
@@ -51,14 +51,13 @@ export class Histories {
   /** Tells a pod's run that something may have changed, though nothing did. */
   async nudge(pod: PodIdentity): Promise<void> {
     await signalPod(this.#temporal.client, pod, DESIRED_CHANGED, {
-      v: MESSAGE_VERSION,
       reason: 'test: nothing changed',
     });
   }
 
   /** As a person does for a stuck or refused pod. */
   async retryNow(pod: PodIdentity): Promise<void> {
-    await signalPod(this.#temporal.client, pod, RETRY_NOW, { v: MESSAGE_VERSION, reason: 'test: try again' });
+    await signalPod(this.#temporal.client, pod, RETRY_NOW, { reason: 'test: try again' });
   }
 
   /** Queries a run for what it shows. @throws when there is none */

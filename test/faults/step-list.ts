@@ -30,8 +30,6 @@ const CONTROL_STEPS: Record<keyof ControlSteps, readonly Act[]> = {
   // An edit of what is attached; this bench makes none. Interrupted in test/workflows/edit.test.ts, run twice in test/etcd.
   takeBackIntent: [],
   recordResult: ['attach'],
-  // Runs of shape 1 only: see the replayed histories.
-  joinMesh: [],
   beginRemoval: ['detach', 'refuse'],
   leaveMesh: ['gone'],
   forgetAttachment: ['detach', 'refuse'],

@@ -20,7 +20,7 @@ export interface Network {
 export type Place = Pick<LabTest, 'lab' | 'namespace' | 'node'>;
 
 /** Interface of the CNI network. */
-export const WIRED = 'wired0';
+const WIRED = 'wired0';
 
 interface Member extends PodRef {
   readonly node: string;

@@ -126,9 +126,9 @@ const sweepDeps = (): SweepDeps => {
 /** Two looks and what follows, as a run of nodeSweep has it; rows as `kind outcome addresses`. */
 async function sweep(spare: readonly string[] = []): Promise<string[]> {
   const deps = sweepDeps();
-  const { findings } = await sweepLook(deps, { v: 1, node: NODE }, NEVER);
+  const { findings } = await sweepLook(deps, { node: NODE }, NEVER);
   const ids = findings.map(({ id }) => id);
-  const { rows } = await sweepAct(deps, { v: 1, node: NODE, ids, spare }, NEVER);
+  const { rows } = await sweepAct(deps, { node: NODE, ids, spare }, NEVER);
   return rows.map(({ finding, outcome }) => [finding.kind, outcome, ...(finding.addresses ?? [])].join(' '));
 }
 
@@ -157,7 +157,7 @@ test('links that carry traffic are taken over: the same devices, no packet lost,
 });
 
 test('what the original made, its routes above all, is no drift', async () => {
-  const { findings } = await sweepLook(sweepDeps(), { v: 1, node: NODE }, NEVER);
+  const { findings } = await sweepLook(sweepDeps(), { node: NODE }, NEVER);
   assert.deepEqual(
     findings.map(({ kind, action, addresses }) => [kind, action, addresses]),
     [['stranger', 'report', [GONE, ELSEWHERE].sort()]],

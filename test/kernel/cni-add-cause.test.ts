@@ -48,7 +48,7 @@ test('the cause of a failed ADD is told for as long as the DEL after it fails, a
     ...{ definitionUid: 'd', generation: 1, phase: 'intent' },
   });
   const { podUid, sandboxId, interfaceName, generation } = stored.value;
-  const input = { v: 1, node: NODE, podUid, sandboxId, interfaceName, generation, modRevision: stored.modRevision };
+  const input = { node: NODE, podUid, sandboxId, interfaceName, generation, modRevision: stored.modRevision };
   const add = (): Promise<LinkResult> => steps.cniAdd(input, NEVER);
   const missing = 'exec: "iptables": executable file not found in $PATH';
   fake.control({ ADD: { code: 999, msg: missing }, DEL: { code: 999, msg: 'no chain' } });

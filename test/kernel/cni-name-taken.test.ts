@@ -32,7 +32,7 @@ describe('an interface that podwire did not make', () => {
       cni: { kind: 'cni', interfaceName, capabilityArgs: {}, args: [], defaultRoute: [] },
       ...{ definitionUid: 'd', configText: '{}', generation: 1, phase: 'intent' },
     });
-    const input = { v: 1, node: NODE, podUid, sandboxId, interfaceName, generation: 1, modRevision };
+    const input = { node: NODE, podUid, sandboxId, interfaceName, generation: 1, modRevision };
     let message = '';
     await assert.rejects(steps.cniAdd(input, NEVER), (error: PodwireError) => {
       message = error.message;

@@ -77,8 +77,7 @@ export class FakeStore implements NodeStore {
   removeSandbox: NodeStore['removeSandbox'] = async (_node, podUid) => {
     this.sandboxes.delete(podUid);
   };
-  readNodeRecord: NodeStore['readNodeRecord'] = async () => undefined;
-  putNodeRecord: NodeStore['putNodeRecord'] = async () => undefined;
+  putNode: NodeStore['putNode'] = async () => undefined;
   putNodeConfigs: NodeStore['putNodeConfigs'] = async () => undefined;
   listWaitingForConfigs: NodeStore['listWaitingForConfigs'] = async () => [];
   listTombstones: NodeStore['listTombstones'] = async () => [...this.tombstones.values()];

@@ -176,7 +176,7 @@ test('an interrupted sync forgets what it does not know, and the next one repair
   const pod = await attached('10.244.1.5');
   elsewhere('x', '10.244.2.7');
   const interrupted = AbortSignal.abort();
-  await assert.rejects(node.steps.syncFdb({ v: 1, ...NETWORK }, interrupted), /interrupted/);
+  await assert.rejects(node.steps.syncFdb(NETWORK, interrupted), /interrupted/);
   await node.sync();
   assert.deepEqual(destinations(await pod.fdb()), ['10.244.2.7']);
 });

@@ -106,7 +106,7 @@ const look: Look = (asked) => {
   return lookInto(
     asked,
     DEFAULT_DIALECT_SETTINGS,
-    async (place, group) => unpackAnswers((await batch({ v: 1, place, pods: group }, NEVER)).packed),
+    async (place, group) => unpackAnswers((await batch({ place, pods: group }, NEVER)).packed),
     (problem) => problems.push(problem),
   );
 };
@@ -274,7 +274,7 @@ test('many links of one pod are asked for in one process and answered each with 
   const { answers } = await lookIntoPod(
     lookDeps(),
     {
-      ...{ v: 1, podUid: 'uid-a', namespace: 'shop', name: 'a' },
+      ...{ podUid: 'uid-a', namespace: 'shop', name: 'a' },
       questions: ['vxeth2', 'absent', 'eth0', 'vxeth1'].map((link) => ({ about: 'details' as const, link })),
     },
     NEVER,

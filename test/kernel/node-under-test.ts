@@ -50,9 +50,9 @@ export interface NodeUnderTest {
   close(): Promise<void>;
 }
 
-export function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInput {
+function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInput {
   const { node, podUid, sandboxId, generation, interfaceName } = value;
-  return { v: 1, node, podUid, sandboxId, interfaceName, generation, modRevision };
+  return { node, podUid, sandboxId, interfaceName, generation, modRevision };
 }
 
 export function createNode(): NodeUnderTest {
@@ -86,7 +86,7 @@ export function createNode(): NodeUnderTest {
     ensure: (stored) => steps.ensureVxlanLink(inputOf(stored), NEVER),
     remove: (stored, unadopt) =>
       steps.deleteVxlanLink({ ...inputOf(stored), ...(unadopt === undefined ? {} : { unadopt }) }, NEVER),
-    sync: () => steps.syncFdb({ v: 1, ...NETWORK }, NEVER),
+    sync: () => steps.syncFdb(NETWORK, NEVER),
     compare: () => deps.fdb.compareNetwork(NETWORK, NEVER),
     async close() {
       await Promise.all(made.map((netns) => netns.remove()));
@@ -130,7 +130,7 @@ function podIn(netns: TestNetns, store: FakeStore, runtime: FakeRuntime): Pod {
   };
 }
 
-export const GREEN: VxlanLinkSpec = {
+const GREEN: VxlanLinkSpec = {
   kind: 'vxlan',
   interfaceName: 'green',
   vni: 4711,

@@ -13,7 +13,7 @@ after(() => node.close());
 
 const LOG = pino({ level: 'silent' });
 const lookup = (pod: Pod, signal = NEVER) =>
-  node.steps.lookupSandbox({ v: 1, podUid: pod.uid, namespace: 'default', name: 'a' }, signal);
+  node.steps.lookupSandbox({ podUid: pod.uid, namespace: 'default', name: 'a' }, signal);
 
 /** What the runtime says of the pod after its sandbox was made anew in the same netns. */
 function recreate(pod: Pod): string {

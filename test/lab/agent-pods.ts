@@ -7,7 +7,7 @@ import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
 import { waitFor } from './harness.ts';
 
-export const INIT = 'vxlan-controller-agent-init';
+const INIT = 'vxlan-controller-agent-init';
 export const AGENT = 'vxlan-controller-agent';
 
 const EXAMPLE = join(import.meta.dirname, '../../deploy/examples/kube-vxlan-controller/example.yaml');

@@ -52,7 +52,7 @@ export async function openTestLab(): Promise<Lab> {
 }
 
 /** How podwire runs: as pods from its manifests, or as processes of the host, for tests that hold or kill it at a failpoint. */
-export type Mode = 'manifests' | 'host';
+type Mode = 'manifests' | 'host';
 
 /** The runner says it for each group of tests. */
 const MODE: Mode = process.env['PODWIRE_TEST_MODE'] === 'host' ? 'host' : 'manifests';
@@ -153,7 +153,7 @@ export async function removeNamespace(lab: Lab, namespace: string): Promise<void
   await kubectl(lab, ['delete', 'namespace', namespace, '--wait=false']);
 }
 
-export async function deletePods(lab: Lab, pods: readonly PodRef[]): Promise<void> {
+async function deletePods(lab: Lab, pods: readonly PodRef[]): Promise<void> {
   const namespaces = new Set(pods.map((pod) => pod.namespace));
   for (const namespace of namespaces) {
     const names = pods.filter((pod) => pod.namespace === namespace).map((pod) => pod.name);

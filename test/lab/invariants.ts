@@ -12,7 +12,6 @@
  * | StatusTruth  | the published status says what the kernel says                                                    |
  * | IntentFirst  | there is no link of ours without a record, at any moment                                          |
  */
-export { cniGrammar } from './cni-grammar.ts';
 export { exactlyOne } from './exactly-one.ts';
 export { intentFirst } from './intent-first.ts';
 export { meshComplete } from './mesh-complete.ts';

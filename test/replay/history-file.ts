@@ -4,20 +4,22 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import type { WorkflowHandle } from '@temporalio/client';
 
-/** A folder for each shape of run. */
-export const HISTORIES = join(import.meta.dirname, 'histories');
+const HISTORIES = join(import.meta.dirname, 'histories');
+
+export const historyFile = (scenario: string): string => join(HISTORIES, `${scenario}.json.gz`);
 
 export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
 /** Writes a history, without the name of the machine and the process that made it. */
 export function writeHistory(path: string, history: History): void {
-  writeFileSync(path, `${JSON.stringify(plain(history), null, 1)}\n`);
+  writeFileSync(path, gzipSync(JSON.stringify(plain(history)), { level: 9 }));
 }
 
 export function readHistory(path: string): History {
-  return JSON.parse(readFileSync(path, 'utf8'), (_key, value: unknown) =>
+  return JSON.parse(gunzipSync(readFileSync(path)).toString(), (_key, value: unknown) =>
     isRecord(value) && typeof value['bytes64'] === 'string' ? Buffer.from(value['bytes64'], 'base64') : value,
   ) as History;
 }

@@ -3,7 +3,7 @@ import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../../adapters/temporal/reflect-starter.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { memberKey } from '../../domain/keys.ts';
-import { MESSAGE_VERSION, meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
+import { meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
 import { REFLECT_VIEW, reflectWorkflowId, type ReflectView } from '../../domain/reflection/messages.ts';
 import { markerKey } from '../../domain/reflection/pod-networks.ts';
@@ -57,13 +57,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     const pod = await red(lab);
     await pod.converge();
     [pod.networks, pod.networksBefore] = [[], [`${pod.namespace}/red`]];
-    await pod.annotate('');
-    await pod.ended();
-    return pod.id;
-  },
-  'detach-with-peers-told-later': async (lab) => {
-    const pod = await red(lab);
-    await pod.converge();
     await pod.annotate('');
     await pod.ended();
     return pod.id;
@@ -327,7 +320,7 @@ async function mesh(lab: Harness, name: string, nodes: readonly string[]): Promi
     const value = JSON.stringify({ ...member, vtep: '10.0.0.1', mac: '02:00:00:00:00:01', addresses: [] });
     await lab.etcd.transact([], [{ put: memberKey(network, `uid-${node}`, 'eth1'), value }]);
   }
-  await signalMesh(lab.client, network, { v: MESSAGE_VERSION, reason: 'a member joined' });
+  await signalMesh(lab.client, network, { reason: 'a member joined' });
   const id = meshWorkflowId(network);
   await lab.client.workflow.getHandle(id).result();
   return id;

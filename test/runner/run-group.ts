@@ -31,6 +31,7 @@ const LEAN_WORKFLOWS = 'build/workers/lean-workflows.js';
 const CHECKS = [
   ['types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']],
   ['lint', ['node_modules/eslint/bin/eslint.js', '.']],
+  ['unused code', ['node_modules/knip/bin/knip.js']],
   ['format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']],
   ['build', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
   ['workflow bundle', ['node_modules/tsx/dist/cli.mjs', 'workers/build-bundle.ts']],

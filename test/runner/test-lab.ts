@@ -17,7 +17,7 @@ const TEST_LABS: readonly string[] = [TEST_LAB, ...labsBeside(TEST_LAB)];
 const CLAIM = '/run/podwire-test.pid';
 export const isTestLab = (name: string): boolean => TEST_LABS.includes(name);
 /** Below build/, which is nobody's source. */
-export const KEPT_LOGS = join(ROOT, 'build/test-lab-logs');
+const KEPT_LOGS = join(ROOT, 'build/test-lab-logs');
 
 export class TestLab {
   readonly #given: string | undefined;

@@ -173,7 +173,7 @@ describe('the run of a pod', { concurrency: true }, () => {
     const [record] = await pod.records();
     assert.equal(record?.phase, 'attached');
     assert.equal(record.kind === 'vxlan' && record.replaces, undefined);
-    assert.equal(await lab.records.vniIsFree(8472, vni), true);
+    assert.equal(await lab.records.tunnelOwner(`8472/${vni}`), undefined);
   });
 
   it('asks the node for the sandbox when nobody published it', async () => {

@@ -101,8 +101,8 @@ describe('an edit of an attached network', { concurrency: true }, () => {
     await pod.annotate(`red id=${other} ip=${NEW}`);
     await pod.ended();
     await isAsBefore(pod);
-    assert.equal(await lab.records.vniIsFree(8472, vni), false);
-    assert.equal(await lab.records.vniIsFree(8472, other), true);
+    assert.notEqual(await lab.records.tunnelOwner(`8472/${vni}`), undefined);
+    assert.equal(await lab.records.tunnelOwner(`8472/${other}`), undefined);
     assert.deepEqual(pod.status, ['red Attached', 'red Refused']);
   });
 

@@ -9,6 +9,7 @@ import { createControlActivities } from '../../activities/control/index.ts';
 import { joinSteps } from '../../activities/control/joined-steps.ts';
 import { createReflectActivities } from '../../activities/reflect/index.ts';
 import { createNodeActivities } from '../../activities/node/index.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
@@ -16,8 +17,9 @@ import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { createLogger } from '../../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { createSignals } from '../../adapters/temporal/signals.ts';
-import { CONTROL_QUEUE, MESSAGE_VERSION, nodeQueue } from '../../domain/messages.ts';
+import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/observation.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
@@ -36,6 +38,8 @@ export interface Harness {
   readonly cluster: FakeCluster;
   readonly etcd: MemoryEtcd;
   readonly records: RecordStore;
+  /** As a node's worker has it. */
+  readonly store: NodeStore;
   readonly nodes: ScriptedNodes;
   readonly faults: ControlFaults;
   /** What the reflection reads and writes. */
@@ -93,8 +97,9 @@ export async function startHarness(
   const etcd = new MemoryEtcd();
   await makeWhole(etcd);
   const records = createRecordStore(etcd);
+  const store = createNodeStore(etcd);
   const cluster = new FakeCluster();
-  const nodes = new ScriptedNodes(records);
+  const nodes = new ScriptedNodes(records, store);
   const faults = new ControlFaults();
   const meshSignals: string[] = [];
   const reflection = { cluster: new FakeReflectCluster(), store: new MemoryReflectStore() };
@@ -140,12 +145,12 @@ export async function startHarness(
   await startNode('n1');
   connection.keepFresh(running.map(({ worker }) => worker));
 
-  const world = { client: temporal.client, cluster, records, nodes };
+  const world = { client: temporal.client, cluster, records, store, nodes };
   let pods = 0;
   let vnis = 100;
   return {
     ...{ ...world, etcd, faults, meshSignals, reflection, startNode },
-    observe: ({ uid, namespace, name }) => control.observePod({ v: MESSAGE_VERSION, uid, namespace, name }),
+    observe: ({ uid, namespace, name }) => control.observePod({ uid, namespace, name }),
     vni: () => (vnis += 1),
     pod: async (annotation, node = 'n1') => {
       const pod = new TestPod(world, `p${(pods += 1)}`);

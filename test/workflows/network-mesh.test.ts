@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { memberKey, meshStateKey } from '../../domain/keys.ts';
-import { MEMBERS_CHANGED, MESSAGE_VERSION, meshWorkflowId } from '../../domain/messages.ts';
+import { MEMBERS_CHANGED, meshWorkflowId } from '../../domain/messages.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import { RECORD_VERSION, type MemberRecord } from '../../domain/records.ts';
 import { startHarness, type Harness } from './harness.ts';
@@ -33,7 +33,7 @@ describe('the run of a network', { concurrency: true }, () => {
     await lab.etcd.transact([], [{ put: memberKey(ref, `uid-${node}`, 'eth1'), value: JSON.stringify(member) }]);
   };
   const signal = async (ref: NetworkRef): Promise<void> => {
-    await signalMesh(lab.client, ref, { v: MESSAGE_VERSION, reason: 'test' });
+    await signalMesh(lab.client, ref, { reason: 'test' });
   };
   const handleOf = (ref: NetworkRef): WorkflowHandle => lab.client.workflow.getHandle(meshWorkflowId(ref));
   const ends = (ref: NetworkRef, limitMs?: number): Promise<void> =>
@@ -136,7 +136,7 @@ describe('the run of a network', { concurrency: true }, () => {
     }
     await join(ref, 'n3');
     await handleOf(ref)
-      .signal(MEMBERS_CHANGED, { v: MESSAGE_VERSION, reason: 'last' })
+      .signal(MEMBERS_CHANGED, { reason: 'last' })
       .catch(() => signal(ref));
     await ends(ref);
     await until('the last node was told', () => told(ref).includes('n3'));

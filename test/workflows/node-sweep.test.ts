@@ -105,13 +105,13 @@ describe('a sweep', () => {
   });
   const sweep = (o: { node?: string; dryRun?: boolean } = {}): Promise<SweepReport> => {
     calls.length = 0;
-    return sweepNow(client, { v: 1, node: 'n1', pauseSeconds: 1, ...o }, 60_000);
+    return sweepNow(client, { node: 'n1', pauseSeconds: 1, ...o }, 60_000);
   };
   const outcomes = ({ rows }: SweepReport): string[] => rows.map(({ finding, outcome }) => `${finding.id} ${outcome}`);
 
   it('ends after one look that finds nothing', async () => {
     first = sees();
-    assert.deepEqual(await sweep(), { v: 1, node: 'n1', state: 'done', rows: [], more: 0 });
+    assert.deepEqual(await sweep(), { node: 'n1', state: 'done', rows: [], more: 0 });
     assert.deepEqual(calls, ['look']);
   });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { signalDirty, signalResync } from '../../adapters/temporal/reflect-starter.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import { MESSAGE_VERSION, RETRY_NOW } from '../../domain/messages.ts';
+import { RETRY_NOW } from '../../domain/messages.ts';
 import {
   REFLECT_VIEW,
   reflectWorkflowId,
@@ -63,7 +63,7 @@ describe('the run of the reflection', { concurrency: 1 }, () => {
     const described = await lab.client.workflow.getHandle(reflectWorkflowId('service')).describe();
     assert.equal(described.status.name, 'RUNNING');
     away = false;
-    await handle('service').signal(RETRY_NOW, { v: MESSAGE_VERSION, reason: 'test' });
+    await handle('service').signal(RETRY_NOW, { reason: 'test' });
     await until('both are there', () => store.keys(`${ROOT}/service/`).length === 2);
     await untilAsked('the run is content', async () => (await view('service')).state === 'Converged');
   });
@@ -120,7 +120,7 @@ describe('the run of the reflection', { concurrency: 1 }, () => {
     }
     await untilAsked('a new run', async () => (await handle('endpoints').describe()).runId !== first);
     store.before = () => undefined;
-    await handle('endpoints').signal(RETRY_NOW, { v: MESSAGE_VERSION, reason: 'test' });
+    await handle('endpoints').signal(RETRY_NOW, { reason: 'test' });
     await until('all are there', () => store.keys(`${ROOT}/endpoints/e`).length === 620);
   });
 

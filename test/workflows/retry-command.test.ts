@@ -25,7 +25,7 @@ describe('podwire retry', () => {
     etcd = createEtcd({ endpoints: [etcdServer.endpoint], timeoutMs: 5_000 });
     await createRecordStore(etcd).putMark('u1', {
       ...{ v: RECORD_VERSION, namespace: 'shop', name: 'refused', node: 'n1', inputsHash: 'x' },
-      ...{ outcome: 'refused', sandboxId: 's', interfaces: [] },
+      sandboxId: 's',
     });
   });
   after(async () => {

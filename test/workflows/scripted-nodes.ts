@@ -10,6 +10,7 @@ import type { NodeSteps } from '../../activities/node/index.ts';
 import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import {
   RECORD_VERSION,
@@ -20,7 +21,7 @@ import {
 
 export type StepName = keyof NodeSteps;
 /** `ok`, `hang` until cancelled, or the code to fail with; or what is done after so many milliseconds. */
-export type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails?: FailureCode };
+type Behaviour = 'ok' | 'hang' | FailureCode | { readonly after: number; readonly fails?: FailureCode };
 /** What the n-th call (from 1) of a step does. */
 export type Script = (call: number) => Behaviour;
 
@@ -50,9 +51,11 @@ export class ScriptedNodes {
   readonly #scripts = new Map<string, Script>();
   readonly #links = new Map<string, Link>();
   readonly #records: RecordStore;
+  readonly #store: NodeStore;
 
-  constructor(records: RecordStore) {
+  constructor(records: RecordStore, store: NodeStore) {
     this.#records = records;
+    this.#store = store;
   }
 
   /** @param of as in `Call`, with `/<interface>` to script one interface only */
@@ -116,7 +119,7 @@ export class ScriptedNodes {
     return {
       lookupSandbox: async (input: { podUid: string; namespace: string; name: string }) => {
         const found = sandboxOf(input, `found-${input.podUid}`);
-        await this.#records.putSandbox(node, found);
+        await this.#store.putSandbox(node, found);
         return { ...found, podIPs: ['10.0.0.9'] };
       },
       ensureVxlanLink: async (input: LinkInput) => {

@@ -11,15 +11,14 @@ import {
   CONTROL_QUEUE,
   DESIRED_CHANGED,
   type Hint,
-  MESSAGE_VERSION,
   POD_DELETED,
   POD_NETWORK,
   type PodNetworkInput,
   podWorkflowId,
-  RUN_SHAPE,
   SEARCH_STATE,
   VIEW_QUERY,
 } from '../../domain/messages.ts';
+import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { PodView } from '../../domain/pod-view.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
@@ -37,6 +36,7 @@ export interface PodWorld {
   readonly client: Client;
   readonly cluster: FakeCluster;
   readonly records: RecordStore;
+  readonly store: NodeStore;
   readonly nodes: ScriptedNodes;
 }
 
@@ -83,7 +83,7 @@ export class TestPod {
   async publishSandbox(sandboxId: string): Promise<void> {
     const { uid, namespace, name } = this;
     const node = this.#world.cluster.pods.get(`${namespace}/${name}`)?.nodeName ?? '';
-    await this.#world.records.putSandbox(node, sandboxOf({ podUid: uid, namespace, name }, sandboxId));
+    await this.#world.store.putSandbox(node, sandboxOf({ podUid: uid, namespace, name }, sandboxId));
   }
 
   /** Edits the annotation and says so. */
@@ -116,13 +116,13 @@ export class TestPod {
     const { uid, namespace, name: podName } = this;
     const nodeName = this.#world.cluster.pods.get(`${namespace}/${podName}`)?.nodeName ?? '';
     const pod = { uid, namespace, name: podName, nodeName, ...known };
-    await signalPod(this.#world.client, pod, name, { v: MESSAGE_VERSION, reason: 'test', ...hint });
+    await signalPod(this.#world.client, pod, name, { reason: 'test', ...hint });
   }
 
   /** As the server does when a run is continued that was asked to retry. */
   async continued(): Promise<void> {
     const { id, uid, namespace, name } = this;
-    const input: PodNetworkInput = { v: MESSAGE_VERSION, shape: RUN_SHAPE, uid, namespace, name, retry: true };
+    const input: PodNetworkInput = { uid, namespace, name, retry: true };
     await this.#world.client.workflow.start(POD_NETWORK, {
       ...{ workflowId: id, taskQueue: CONTROL_QUEUE, args: [input] },
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
@@ -176,9 +176,10 @@ export class TestPod {
     return (await this.#world.records.pod(this.uid, '')).attachments.map(({ value }) => value);
   }
 
-  /** The converged mark's outcome, if there is a mark. */
+  /** How the run ended, `converged` or `refused`, if it left a converged mark. */
   async mark(): Promise<string | undefined> {
-    return (await this.#world.records.mark(this.uid))?.outcome;
+    const mark = await this.#world.store.readMark(this.uid);
+    return mark === undefined ? undefined : (await this.state()).toLowerCase();
   }
 
   get links(): string[] {

@@ -36,7 +36,7 @@ describe('the run of a pod that was refused a VNI', { concurrency: true }, () =>
     await until('the refusal is about to be recorded', () => lab.faults.count(pod.uid, 'recordRefusal') > 0);
     await owner.remove();
     await owner.ended();
-    assert.equal(await lab.records.vniIsFree(8472, vni), true);
+    assert.equal(await lab.records.tunnelOwner(`8472/${vni}`), undefined);
     lab.faults.set(pod.uid, undefined);
     await until('the pod has the network', () => pod.links.includes('blue'));
     await pod.ended();

@@ -7,7 +7,7 @@ import { waitRunning } from '../cluster.ts';
 import { linksIn, linkText, vxlanOf, type PodRef } from '../kernel-look.ts';
 import { ping, trace, waitReachable, type PingResult } from '../ping.ts';
 
-export const EXAMPLE = fileURLToPath(new URL('../../examples/three-pods/', import.meta.url));
+const EXAMPLE = fileURLToPath(new URL('../../examples/three-pods/', import.meta.url));
 const LINKS: Readonly<Record<string, readonly string[]>> = {
   a: ['vxeth1'],
   b: ['vxeth2'],

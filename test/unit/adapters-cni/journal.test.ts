@@ -27,6 +27,12 @@ const entry = (interfaceName = 'net1', change: Partial<CniJournalEntry> = {}): C
     args: [['IgnoreUnknown', '1']],
     configArgs: { a: [1, null, { b: 'c' }] },
   },
+  basis: {
+    network: { scope: 'shop', name: 'wired' },
+    dialect: 'npwg',
+    cni: { kind: 'cni', interfaceName, capabilityArgs: {}, args: [], defaultRoute: [] },
+    definitionUid: 'd',
+  },
   ...change,
 });
 

@@ -15,7 +15,7 @@ test('a pod is known by its mark, its refusal or its attachment, each UID once, 
   const etcd = new MemoryEtcd();
   await makeWhole(etcd);
   const store = createRecordStore(etcd);
-  const mark = { v: RECORD_VERSION, inputsHash: 'x', outcome: 'refused' as const, sandboxId: 's', interfaces: [] };
+  const mark = { v: RECORD_VERSION, inputsHash: 'x', sandboxId: 's' };
   const refusal = {
     ...{ v: RECORD_VERSION, inputsHash: 'x', network: { scope: 'shop', name: 'red' } },
     ...{ interfaceName: 'red', code: 'LinkConflict', message: 'in the way' },

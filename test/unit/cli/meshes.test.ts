@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { meshesOf, meshText, type MeshView } from '../../../cli/meshes.ts';
 import { meshStateKey } from '../../../domain/keys.ts';
+import { RECORD_VERSION, type MeshRecord } from '../../../domain/records.ts';
 import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 import { cniRecord, vxlanRecord } from '../sweep/some-node.ts';
 
 const NOW = Date.parse('2026-01-01T00:10:00.000Z');
 const green = { scope: 'cluster', name: 'green' };
+const record = (behind: readonly string[], since: MeshRecord['since'] = {}): MeshRecord => ({
+  ...{ v: RECORD_VERSION, behind, since, recordedAt: '2026-01-01T00:09:00.000Z' },
+});
 const lines = (view: Partial<MeshView>): string[] =>
   meshText([{ network: green, underWay: false, record: undefined, ...view }], NOW)
     .trim()
@@ -15,7 +19,7 @@ const lines = (view: Partial<MeshView>): string[] =>
 
 describe('the meshes of a pod', () => {
   test('are complete when no node is behind', () => {
-    assert.deepEqual(lines({ record: { v: 1, behind: [] } }), [
+    assert.deepEqual(lines({ record: record([]) }), [
       'meshes',
       'NETWORK | COMPLETE | NODES BEHIND',
       'cluster/green | yes | -',
@@ -23,12 +27,12 @@ describe('the meshes of a pod', () => {
   });
 
   test('are not while a node is behind, which is named with the time since when', () => {
-    const record = { v: 1, behind: ['n2', 'n3'], since: { n2: '2026-01-01T00:05:00.000Z' } };
-    assert.equal(lines({ record }).at(-1), 'cluster/green | no | n2 (for 5 min), n3');
+    const behind = record(['n2', 'n3'], { n2: '2026-01-01T00:05:00.000Z', n3: '2026-01-01T00:08:00.000Z' });
+    assert.equal(lines({ record: behind }).at(-1), 'cluster/green | no | n2 (for 5 min), n3 (for 2 min)');
   });
 
   test('are under way while the nodes are being told, whatever was recorded before', () => {
-    assert.equal(lines({ underWay: true, record: { v: 1, behind: [] } }).at(-1), 'cluster/green | under way | -');
+    assert.equal(lines({ underWay: true, record: record([]) }).at(-1), 'cluster/green | under way | -');
   });
 
   test('are unknown without a record', () => {
@@ -37,10 +41,10 @@ describe('the meshes of a pod', () => {
 
   test('are those of its VXLAN networks, each once', async () => {
     const etcd = new MemoryEtcd();
-    await etcd.transact([], [{ put: meshStateKey(green), value: '{"v":1,"behind":["n2"]}' }]);
+    await etcd.transact([], [{ put: meshStateKey(green), value: JSON.stringify(record(['n2'])) }]);
     const records = [vxlanRecord(), vxlanRecord({ interfaceName: 'green2' }), cniRecord()];
     assert.deepEqual(await meshesOf(etcd, records, async () => false), [
-      { network: green, underWay: false, record: { v: 1, behind: ['n2'] } },
+      { network: green, underWay: false, record: record(['n2']) },
     ]);
     assert.equal(meshText(await meshesOf(etcd, [cniRecord()], async () => false), NOW), '');
   });

@@ -10,13 +10,13 @@ import { silentProgress } from '../../../deploy/lab/progress.ts';
 
 export const DEPLOY = join(import.meta.dirname, '..', '..', '..', 'deploy');
 
-export interface Probe {
+interface Probe {
   readonly httpGet?: { readonly path: string; readonly port: string | number; readonly host?: string };
   readonly periodSeconds?: number;
   readonly failureThreshold?: number;
 }
 
-export interface Container {
+interface Container {
   readonly name: string;
   readonly image: string;
   readonly command: readonly string[];

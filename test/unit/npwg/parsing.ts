@@ -7,10 +7,10 @@ import { parseNpwgSelections } from '../../../domain/npwg/selections.ts';
 import type { PodView } from '../../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../../../domain/settings.ts';
 
-export const settings = DEFAULT_DIALECT_SETTINGS;
+const settings = DEFAULT_DIALECT_SETTINGS;
 
 /** Declares every capability. */
-export const RICH = JSON.stringify({
+const RICH = JSON.stringify({
   cniVersion: '1.0.0',
   name: 'rich',
   type: 'macvlan',
@@ -29,7 +29,7 @@ export const PLAIN = JSON.stringify({
 export type Definitions = Readonly<Record<string, string>>;
 
 /** Every name exists with every capability. */
-export const ANY: unique symbol = Symbol('any');
+const ANY: unique symbol = Symbol('any');
 
 export interface Change {
   readonly definitions?: Definitions | typeof ANY;

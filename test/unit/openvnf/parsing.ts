@@ -30,7 +30,7 @@ export function podWith(annotation: string | undefined, change: Partial<PodView>
   };
 }
 
-export function declaredBy(data: ConfigMapData, compatibility: Compatibility = 'podwire') {
+function declaredBy(data: ConfigMapData, compatibility: Compatibility = 'podwire') {
   if (data === 'absent') return data;
   return data === 'unreadable' ? undefined : parseConfigMap(data, ipCodec, compatibility);
 }

@@ -34,10 +34,4 @@ describe('an attachment stays', () => {
     assert.ok(kept({ kind: 'vxlan' }, [], true));
     assert.ok(!kept(npwg, [], true));
   });
-
-  it('as before in an observation of the first release, which says neither kind nor name', () => {
-    assert.ok(kept({}, ['net1']));
-    assert.ok(kept({}, [], true));
-    assert.ok(!kept({}, ['npwg:*']));
-  });
 });

@@ -23,13 +23,14 @@ export function observed(change: Partial<Observation> = {}): Observation {
 /** @param hashes `link/tunnel` */
 export function wish(interfaceName: string, name = interfaceName, hashes = 'l/t'): WishedAttachment {
   const [linkHash = '', tunnelHash = ''] = hashes.split('/');
-  return { interfaceName, network: { scope: 'red', name }, linkHash, tunnelHash };
+  return { kind: 'vxlan', selection: 0, interfaceName, network: { scope: 'red', name }, linkHash, tunnelHash };
 }
 
 /** The record of a finished attach, as it is unless changed. */
 export function record(interfaceName: string, change: Partial<KnownAttachment> = {}): KnownAttachment {
   return {
     ...wish(interfaceName),
+    keepName: change.network?.name ?? interfaceName,
     node: NODE,
     sandboxId: SANDBOX,
     phase: 'attached',

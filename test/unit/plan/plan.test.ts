@@ -118,11 +118,6 @@ describe('a network that was edited', () => {
     assert.deepEqual(lines(observed({ wished: [edit], known: [begun], presence: 'waiting' })), []);
     assert.deepEqual(lines(observed({ wished: [edit], known: [begun], sandboxId: undefined })), []);
   });
-
-  it('goes with a refused edit in a run that was begun before there was a way back', () => {
-    const decided = plan(observed({ wished: [edit], known: [record('a')] }), { swap: true, keepLastGood: false });
-    assert.deepEqual(decided.kind === 'lanes' && decided.lanes.map(({ remove }) => remove.length), [1]);
-  });
 });
 
 describe('the sandbox', () => {

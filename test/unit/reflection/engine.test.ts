@@ -17,7 +17,7 @@ function world() {
   const store = new MemoryReflectStore();
   const deps = fakeReflectDeps(cluster, store);
   const pass = (source: ReflectSource): Promise<ReflectCounts> =>
-    resync(deps, { v: 1, source, reason: 'test' }, () => undefined, new AbortController().signal);
+    resync(deps, { source, reason: 'test' }, () => undefined, new AbortController().signal);
   const names = (source: ReflectSource, ...of: string[]): Promise<ReflectCounts> =>
     reflectNames(deps, source, of, limits);
   return { cluster, store, deps, pass, names };

@@ -49,6 +49,10 @@ export const stored = (value: AttachmentRecord, modRevision = '11'): Stored<Atta
   ...{ key: `/k/${value.interfaceName}`, value, modRevision },
 });
 
+const basisOf = ({ network, dialect, cni, definitionUid }: CniAttachmentRecord): CniJournalEntry['basis'] => ({
+  ...{ network, dialect, cni, definitionUid },
+});
+
 export const journalEntry = (change: Partial<CniJournalEntry['call']> = {}, generation = 3): CniJournalEntry => ({
   ...{ v: 1, podUid: POD.uid, generation, bootId: 'boot' },
   call: {
@@ -60,6 +64,7 @@ export const journalEntry = (change: Partial<CniJournalEntry['call']> = {}, gene
     ],
     ...change,
   },
+  basis: basisOf(cniRecord()),
 });
 
 const addresses = (cidrs: readonly string[]): LinkView['addresses'] =>

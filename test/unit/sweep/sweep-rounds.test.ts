@@ -12,7 +12,7 @@ import type { Finding } from '../../../domain/sweep/finding.ts';
 import { DRIFT_REMAINS } from '../../../domain/sweep/remaining-drift.ts';
 import { cniRecord, journalEntry, POD, SANDBOX, stored, view, wiredLink } from './some-node.ts';
 
-const input = { v: 1, node: 'n1' };
+const input = { node: 'n1' };
 const signal = new AbortController().signal;
 const netns = { identity: { path: '/run/netns/a', inode: '1', ctimeNs: '1' }, close: async () => undefined };
 const remaining: FailureRecord = { v: 1, interfaceName: 'net1', generation: 3, code: DRIFT_REMAINS, message: 'x' };

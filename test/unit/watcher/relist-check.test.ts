@@ -36,9 +36,7 @@ const mark = (pod: PodView, inputsHash = inputs.read(pod).hash): ConvergedMark =
   name: pod.name,
   node: pod.nodeName,
   inputsHash,
-  outcome: 'converged',
   sandboxId: 's',
-  interfaces: [],
 });
 
 interface World {
@@ -105,7 +103,7 @@ test('only pods whose wishes have no equal mark are signalled', async () => {
 
 test('a pod that was refused a VNI which is free now is signalled, whatever its mark says and its run works on', async () => {
   const [woken, waiting, other] = [view('woken', 'net'), view('waiting', 'net'), view('other', 'net')];
-  const marks = new Map([woken, waiting].map((pod) => [pod.uid, { ...mark(pod), outcome: 'refused' as const }]));
+  const marks = new Map([woken, waiting].map((pod) => [pod.uid, mark(pod)]));
   const { check, signals, sent, disturbing } = checkOf({
     pods: [woken, waiting, other],
     marks,

@@ -11,7 +11,7 @@ const networks = ['green', 'red'].map((name) => ({ scope: 'cluster', name }));
 async function caughtUp(o: { behind?: string[]; fails?: string; aborts?: boolean } = {}): Promise<string[]> {
   const said: string[] = [];
   const abort = new AbortController();
-  const value: MeshRecord = { v: 1, behind: o.behind ?? ['n1'], recordedAt: 'then' };
+  const value: MeshRecord = { v: 1, behind: o.behind ?? ['n1'], since: {}, recordedAt: 'then' };
   const resync = resyncNetworks(
     {
       node: 'n1',
