@@ -105,7 +105,7 @@ describe('the installation page', () => {
       await contiv.stop();
     });
 
-    // First, in a cluster without podwire: a setting that an update brings comes into force part by part.
+    // By itself, in a cluster without podwire: a setting that an update brings comes into force part by part.
     test("Kaloom's podagent: a pod that asked before has the interface of its Network object", async (c) => {
       const network = { name: 'page-green', bridge: 'br-page-g', ipam: { type: 'host-local', subnet: '10.82.0.0/24' } };
       const spec = { plugin: 'bridge', config: JSON.stringify(network) };
@@ -119,6 +119,7 @@ describe('the installation page', () => {
       await isStopped('podagent');
       await deletePods(lab, [pod]);
       await kubectl(lab, ['-n', 'default', 'delete', 'networks.kaloom.com', network.name]);
+      await reader.takeAway();
     });
 
     test('kube-vxlan-controller: a pod that asked before has the network that its ConfigMap declares', async (c) => {
