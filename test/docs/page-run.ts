@@ -11,6 +11,8 @@ export interface Program {
   readonly file: string;
   /** Before the page's own arguments. */
   readonly args?: readonly string[];
+  /** Right after the first of the page's arguments, a subcommand: what this machine needs beside what the page says. */
+  readonly options?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -93,8 +95,9 @@ function commandOf(step: PageCommand, exported: Record<string, string>, setting:
   if (program === undefined) throw new Error(`${placeOf(step)}: there is no ${step.program} here`);
   setting.onCommand?.(textOf(step));
   const args = step.args.map((word) => setting.words?.[word] ?? replace(word, setting));
+  const own = [...args.slice(0, 1), ...(program.options ?? []), ...args.slice(1)];
   return {
-    words: [`--chdir=${setting.dir}`, program.file, ...(program.args ?? []), ...args],
+    words: [`--chdir=${setting.dir}`, program.file, ...(program.args ?? []), ...own],
     env: { ...program.env, ...exported, ...replacedIn(step.env, setting) },
   };
 }
