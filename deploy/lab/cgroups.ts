@@ -1,10 +1,12 @@
 /** The cgroups of a lab's containers, v1 and v2: one per lab, one per node in it, filled by the kubelet. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
 /** The kubelet refuses a cgroup root without these (v2). */
 const NEEDED_V2 = ['cpu', 'cpuset', 'io', 'memory', 'pids'];
+const SHARES_PER_CORE = 1024;
 
 /**
  * Makes a cgroup of this path in every hierarchy: the kubelet wants its root to be there.
@@ -21,6 +23,7 @@ export function ensureCgroup(path: string): void {
       inheritCpuset(dir, child);
       dir = child;
     }
+    weighAsNodes(join(hierarchy, path.split('/')[0] ?? path));
   }
 }
 
@@ -69,6 +72,18 @@ function inheritCpuset(parent: string, child: string): void {
     if (readFileSync(join(child, file), 'utf8').trim() !== '') continue;
     writeFileSync(join(child, file), readFileSync(join(parent, file), 'utf8'));
   }
+}
+
+/**
+ * v1: a cgroup weighs as much as one process beside it, whatever is in it, and podwire's pods would be slower than processes of the host on a
+ * machine that has other work. The kubelet gives all pods of a node 1024 shares for each core; what they are in gets as much.
+ */
+function weighAsNodes(lab: string): void {
+  if (isV2() || !existsSync(join(lab, 'cpu.shares'))) return;
+  const ofNode = cpus().length * SHARES_PER_CORE;
+  const nodes = readdirSync(lab, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of nodes) writeFileSync(join(lab, name, 'cpu.shares'), String(ofNode));
+  writeFileSync(join(lab, 'cpu.shares'), String(Math.max(1, nodes.length) * ofNode));
 }
 
 function descendants(dir: string): string[] {

@@ -7,7 +7,7 @@ import { change } from './change.ts';
 import { cniChange } from './cni-change.ts';
 import { defineBenchNetworks, ensureBarePods, NETWORKS as CNI_NETWORKS, nothingLeft, podsQuiet } from './cni-pods.ts';
 import { StatusWatch } from './cni-status-watch.ts';
-import { forgetPeak, peakMiB, podwireParts } from './cni-usage.ts';
+import { cpuOf, forgetPeak, peakMiB, podwireParts } from './cni-usage.ts';
 import { LinkMonitor } from './link-monitor.ts';
 import { measuredPodwire, type Way } from './measured-podwire.ts';
 import { partName, usageOf } from './process-usage.ts';
@@ -53,6 +53,8 @@ interface Memory {
 
 interface Seen {
   readonly times: Times;
+  /** CPU milliseconds of each counted burst, attach and detach until all runs had ended, by part. */
+  readonly burstCpu: Map<string, number[]>;
   /** By part. */
   readonly memory: Map<string, Memory>;
 }
@@ -60,7 +62,9 @@ interface Seen {
 const COMPARED = ['host', 'manifests', 'evaluation'] as const satisfies readonly Way[];
 
 export async function besideBench(site: Site, o: BesideOptions): Promise<BenchResult> {
-  const seen = new Map(COMPARED.map((way): [Way, Seen] => [way, { times: noTimes(), memory: new Map() }]));
+  const seen = new Map(
+    COMPARED.map((way): [Way, Seen] => [way, { times: noTimes(), burstCpu: new Map(), memory: new Map() }]),
+  );
   const checks: Check[] = [];
   for (let round = 0; round < o.rounds; round += 1) {
     // The machine's mood changes within minutes: each round begins with another way.
@@ -77,7 +81,7 @@ export async function besideBench(site: Site, o: BesideOptions): Promise<BenchRe
       `and ${BURSTS} bursts of 40 pods of one node, from before the PATCH until the link is up / gone, as ip monitor saw it; ` +
       `host: processes of this machine, one orchestrator; manifests: pods, two orchestrators, the same Temporal and etcd; evaluation: Temporal and etcd are pods, too`,
     figures: figuresOf(seen),
-    tables: [comparison(seen), memoryTable(seen)],
+    tables: [comparison(seen), cpuTable(seen), memoryTable(seen)],
     checks,
   };
 }
@@ -91,10 +95,10 @@ async function oneTurn(site: Site, way: Way, cycles: number, seen: Seen): Promis
   try {
     const [node] = bench.lab.nodes;
     if (node === undefined) throw new Error('the lab has no node');
-    const parts = [...podwireParts(bench.lab.nodes), ...BACKENDS];
+    const parts = partsOf(bench);
     for (const part of parts) forgetPeak(podwire, part);
     await single(bench, node, cycles, seen.times);
-    await bursts(bench, node, seen.times);
+    await bursts(bench, node, seen);
     await sleep(SETTLE_MS);
     for (const part of parts) remember(bench, part, seen.memory);
     const pods = await ensurePods(bench, node, ['attach']);
@@ -104,6 +108,8 @@ async function oneTurn(site: Site, way: Way, cycles: number, seen: Seen): Promis
     await podwire.end();
   }
 }
+
+const partsOf = ({ lab }: BenchLab): string[] => [...podwireParts(lab.nodes), ...BACKENDS];
 
 /** One pod, one change at a time, each until its runs have ended. */
 async function single(bench: BenchLab, node: LabNode, cycles: number, times: Times): Promise<void> {
@@ -134,14 +140,20 @@ async function single(bench: BenchLab, node: LabNode, cycles: number, times: Tim
   }
 }
 
-async function bursts(bench: BenchLab, node: LabNode, times: Times): Promise<void> {
+async function bursts(bench: BenchLab, node: LabNode, { times, burstCpu }: Seen): Promise<void> {
   const watched = await burstPods(bench, node);
   try {
     await openConnections(bench);
     for (let repeat = 0; repeat <= BURSTS; repeat += 1) {
+      const before = cpuOf(bench.podwire, partsOf(bench));
       const attach = await burst(bench, watched, true);
       const detach = await burst(bench, watched, false);
       if (repeat === 0) continue;
+      const after = cpuOf(bench.podwire, partsOf(bench));
+      for (const [part, ms] of after) {
+        const known = burstCpu.get(part) ?? [];
+        burstCpu.set(part, [...known, ms - (before.get(part) ?? 0)]);
+      }
       times['burst of 40, attach: last link'].push(attach.lastMs);
       times['burst of 40, detach: last link'].push(detach.lastMs);
     }
@@ -189,6 +201,24 @@ function comparison(seen: ReadonlyMap<Way, Seen>): Table {
       });
       return [what, number(base.p50), number(base.p95), ...cells];
     }),
+  };
+}
+
+/** What other work on the machine does not change. */
+function cpuTable(seen: ReadonlyMap<Way, Seen>): Table {
+  const [host, ...pods] = COMPARED;
+  const parts = [...of(seen, host).burstCpu.keys()];
+  const spent = (way: Way, some: readonly string[]): number =>
+    some.reduce((sum, part) => sum + sampleOf(of(seen, way).burstCpu.get(part) ?? []).p50 / 1_000, 0);
+  const row = (what: string, some: readonly string[]): string[] => {
+    const base = spent(host, some);
+    const cells = pods.flatMap((way) => [spent(way, some).toFixed(2), (spent(way, some) / base).toFixed(2)]);
+    return [what, base.toFixed(2), ...cells];
+  };
+  return {
+    title: 'CPU seconds of one burst, attach and detach (medians)',
+    columns: ['part', host, ...pods.flatMap((way) => [way, '×'])],
+    rows: [...parts.map((part) => row(part, [part])), row('all', parts)],
   };
 }
 
