@@ -153,7 +153,7 @@ export async function removeNamespace(lab: Lab, namespace: string): Promise<void
   await kubectl(lab, ['delete', 'namespace', namespace, '--wait=false']);
 }
 
-async function deletePods(lab: Lab, pods: readonly PodRef[]): Promise<void> {
+export async function deletePods(lab: Lab, pods: readonly PodRef[]): Promise<void> {
   const namespaces = new Set(pods.map((pod) => pod.namespace));
   for (const namespace of namespaces) {
     const names = pods.filter((pod) => pod.namespace === namespace).map((pod) => pod.name);
