@@ -204,7 +204,7 @@ function comparison(seen: ReadonlyMap<Way, Seen>): Table {
   };
 }
 
-/** What other work on the machine does not change. */
+/** Other work on the machine changes it less than times. */
 function cpuTable(seen: ReadonlyMap<Way, Seen>): Table {
   const [host, ...pods] = COMPARED;
   const parts = [...of(seen, host).burstCpu.keys()];

@@ -62,7 +62,7 @@ export async function burstPods(bench: BenchLab, node: LabNode): Promise<Watched
   return watched;
 }
 
-export interface Burst {
+interface Burst {
   readonly lastMs: number;
   readonly eachMs: readonly number[];
   readonly patchedMs: number;
