@@ -346,14 +346,9 @@ for (const [name, etcdOf] of [
       const removing = await removed(store, intent(uid, vni));
       const blue = unique();
       const { link } = intent(uid, blue.vni);
-      const other = await attached(
-        store,
-        intent(uid, blue.vni, {
-          network: { scope: uid, name: 'blue' },
-          interfaceName: 'blue',
-          link: { ...link, interfaceName: 'blue' },
-        }),
-      );
+      const network = { scope: uid, name: 'blue' };
+      const named = { network, interfaceName: 'blue', link: { ...link, interfaceName: 'blue' } };
+      const other = await attached(store, intent(uid, blue.vni, named));
       assert.ok(await store.entomb(removing));
       assert.deepEqual(
         (await store.pod(uid, '')).attachments.map(({ key }) => key),
