@@ -18,7 +18,7 @@ RUN --mount=type=secret,id=npmrc,target=/usr/local/etc/npmrc --mount=type=secret
 
 FROM modules AS production
 COPY deploy/images/production-modules.ts deploy/images/
-RUN npm sbom --omit=dev --sbom-type=application --sbom-format=cyclonedx > /tmp/sbom.json && \
+RUN npm sbom --sbom-type=application --sbom-format=cyclonedx > /tmp/sbom.json && \
     node_modules/.bin/tsx deploy/images/production-modules.ts /tmp/sbom.json /production/podwire && \
     find /production -name '*.node' -exec strip '{}' ';'
 

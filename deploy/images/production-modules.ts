@@ -2,8 +2,8 @@
  * Copies what the built podwire loads of node_modules, and nothing else: packages that its dependencies reach (not what only bundles
  * workflows, which happened at build time), of them what Node reads at run time, and one platform's build of Temporal's core.
  *
- * Runs in the images' build stage: `tsx production-modules.ts SBOM TARGET`, in the folder of package.json. SBOM is what `npm sbom` wrote; a
- * copy without the packages that were left out goes to TARGET/sbom.json.
+ * Runs in the images' build stage: `tsx production-modules.ts SBOM TARGET`, in the folder of package.json. SBOM is what `npm sbom` wrote of
+ * all packages (its --omit=dev also omits what both podwire and a tool need); a copy without those that were left out goes to TARGET/sbom.json.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join, relative } from 'node:path';
@@ -118,7 +118,9 @@ function writeSbom(from: string, to: string): void {
   sbom.dependencies = sbom.dependencies
     .filter(({ ref }) => isThere(ref))
     .map((entry) => ({ ...entry, dependsOn: (entry.dependsOn ?? []).filter(isThere) }));
-  if (sbom.components.length === 0) throw new Error(`${from} names none of the ${kept.size} packages that are kept`);
+  const listed = new Set(sbom.components.map(({ name, version }) => `${name}@${version}`));
+  const unlisted = [...versions].filter((version) => !listed.has(version));
+  if (unlisted.length > 0) throw new Error(`${from} does not name ${unlisted.join(', ')}`);
   writeFileSync(to, JSON.stringify(sbom));
 }
 
