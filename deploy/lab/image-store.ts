@@ -1,5 +1,5 @@
 /** Where images are built: buildah with a storage of its own below the cache, so that nothing of this machine's other images is touched. */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { binaryCache } from './binaries.ts';
 import { attempt, findProgram, must, SEARCH_PATH, whyFailed } from './commands.ts';
@@ -81,8 +81,22 @@ export class ImageStore {
 
   /** Bounds what old builds leave behind. */
   async prune(): Promise<void> {
+    for (const id of this.#abandoned()) await this.attempt(['rm', id]);
     const stored = (await this.run(['images', '--all', '--quiet'])).trim().split('\n').length;
-    if (stored > MAX_STORED) await this.run(['rmi', '--prune']);
+    if (stored <= MAX_STORED) return;
+    const pruned = await this.attempt(['rmi', '--prune']);
+    // Builds that run now, or were killed lately, hold what they use; all else went.
+    if (pruned.code !== 0 && !pruned.stderr.includes('in use by a container')) throw new Error(whyFailed(pruned));
+  }
+
+  /** Containers of builds that were killed: older than a build can be. */
+  #abandoned(): string[] {
+    const file = join(imageCache(), this.#driver, `${this.#driver}-containers`, 'containers.json');
+    if (!existsSync(file)) return [];
+    const containers = JSON.parse(readFileSync(file, 'utf8')) as readonly { id: string; created: string }[];
+    return containers
+      .filter(({ created }) => Date.now() - Date.parse(created) > 2 * BUILD_TIMEOUT_MS)
+      .map(({ id }) => id);
   }
 
   #words(args: readonly string[]): string[] {
