@@ -63,9 +63,9 @@ export class Reader {
     });
   }
 
-  /** Deletes what is left of podwire, but no definitions of kinds. */
+  /** Deletes what is left of podwire, of KSR's place too, but no definitions of kinds. */
   async takeAway(): Promise<void> {
-    const overlay = join(this.dir, 'deploy/overlays/evaluation');
+    const overlay = join(this.dir, 'deploy/overlays/ksr');
     await kubectl(this.#lab, ['delete', '-k', overlay, ...DELETION], { timeoutMs: 130_000 });
     await this.gone();
   }
