@@ -2,7 +2,7 @@
  * `npm test` and `npm run test:full`: all groups one after the other, then a table. Exit code 0 only if every group passed and
  * the machine is as it was before.
  *
- * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--everything` (all crash points), `--seed N` (which third), `--only GROUP,…`, `--file TEXT` (paths that contain
+ * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--everything` (all of test/full), `--seed N` (which third of it), `--only GROUP,…`, `--file TEXT` (paths that contain
  * it), `--lab NAME` (a lab that is up; it is not taken down).
  */
 import { Command } from 'commander';
@@ -25,8 +25,13 @@ interface Options {
 const options = new Command('test')
   .option('--full', 'also the tests in test/full', false)
   .option('--only-full', 'only the tests in test/full', false)
-  .option('--everything', 'all crash points, not a third of them (with --full or --only-full)', false)
-  .option('--seed <n>', 'which third of the crash points', Number, Math.floor(Math.random() * 3))
+  .option('--everything', 'all of test/full, not what a seed chooses (with --full or --only-full)', false)
+  .option(
+    '--seed <n>',
+    'which third of the crash points and of the long tests in test/full',
+    Number,
+    Math.floor(Math.random() * 3),
+  )
   .option('--only <groups>', `only these groups, separated by commas: ${GROUPS.map(({ name }) => name).join(', ')}`)
   .option('--file <text>', 'only test files whose path contains this')
   .option('--lab <name>', 'use this lab, which is up, and leave it running')
@@ -85,10 +90,8 @@ function chosenGroups(): readonly Group[] {
 async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
   const started = performance.now();
   const env: Record<string, string> = { PODWIRE_TEST_MODE: group.podwire ?? 'manifests' };
-  if (group.name === 'full' && !options.everything) {
-    env['PODWIRE_CRASH_SEED'] = String(options.seed);
-    print(`a third of the crash points, by seed: --seed ${options.seed}`);
-  }
+  const seed = group.name === 'full' && !options.everything ? options.seed : undefined;
+  if (seed !== undefined) env['PODWIRE_CRASH_SEED'] = String(seed);
   if (group.needsLab) {
     try {
       env['PODWIRE_TEST_LAB'] = (await lab.up()).name;
@@ -98,7 +101,7 @@ async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
       return { name: group.name, ok: false, seconds: (performance.now() - started) / 1000, tests: 0, failed: 0, why };
     }
   }
-  return runGroup(group, { signal: interruption.signal, print, env, fileFilter: options.file });
+  return runGroup(group, { signal: interruption.signal, print, env, fileFilter: options.file, seed });
 }
 
 function report(results: readonly GroupResult[], left: readonly string[], seconds: number): void {
@@ -118,6 +121,8 @@ function report(results: readonly GroupResult[], left: readonly string[], second
   if (slow.length > 0) print('\nslowest, of 20 s and more:');
   for (const { name, slowest = [] } of slow)
     for (const each of slowest) print(`${name.padEnd(11)} ${each.seconds.toFixed(0).padStart(5)} s  ${each.name}`);
+  for (const { name, failures = [] } of results)
+    if (failures.length > 0) print(`\nfailed in ${name}:\n${failures.map((line) => `  ${line}`).join('\n')}`);
   if (left.length > 0) print(`\nleft behind on this machine:\n${left.map((thing) => `  ${thing}`).join('\n')}`);
   else print('nothing was left behind on this machine');
   print(`total ${seconds.toFixed(0)} s`);

@@ -6,7 +6,7 @@ import { tied } from '../../adapters/process/child.ts';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { createEtcd } from '../../adapters/etcd/client.ts';
 import { findProgram } from '../../deploy/lab/commands.ts';
-import { freePort } from '../workflows/dev-server.ts';
+import { freePort } from '../workflows/free-port.ts';
 import { untilAsked } from '../workflows/limits.ts';
 
 export interface EtcdServer {

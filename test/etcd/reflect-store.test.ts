@@ -13,7 +13,7 @@ import type { PodwireError } from '../../domain/failures.ts';
 import type { ReflectStore, StoreChange } from '../../domain/ports/reflect-store.ts';
 import { lossOf, ReflectMonitor } from '../../watcher/reflect-monitor.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
-import { freePort } from '../workflows/dev-server.ts';
+import { freePort } from '../workflows/free-port.ts';
 import { promised, until, untilAsked, within } from '../workflows/limits.ts';
 import { startEtcd, startEtcdCluster, type EtcdServer, type TlsFiles } from './etcd-server.ts';
 

@@ -17,7 +17,7 @@ import { startEtcd, type EtcdServer } from '../etcd/etcd-server.ts';
 import { bridgeConfig, defineNetworks } from '../lab/cni-networks.ts';
 import { deletePods, makeNamespace, openTestLab, removeNamespace, waitFor, waitLink } from '../lab/harness.ts';
 import { TREE } from '../lab/reflected.ts';
-import { freePort } from '../workflows/dev-server.ts';
+import { freePort } from '../workflows/free-port.ts';
 import { since } from './burst.ts';
 import { closeOutside, openOutside, type Outside } from './outside.ts';
 import { Reader } from './reader.ts';

@@ -1,6 +1,7 @@
 /** Runs one group and counts. */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { chosenBySeed } from './by-seed.ts';
 import { ROOT, testFiles, type Group } from './groups.ts';
 import { runNode } from './program.ts';
 
@@ -13,6 +14,8 @@ export interface GroupResult {
   readonly why: string | undefined;
   /** What took longest of it, longest first. */
   readonly slowest?: readonly { readonly name: string; readonly seconds: number }[];
+  /** What the test runner says of the tests that failed: names, places, errors. */
+  readonly failures?: readonly string[];
 }
 
 export interface GroupContext {
@@ -22,19 +25,25 @@ export interface GroupContext {
   readonly env: Readonly<Record<string, string>>;
   /** Only files whose path contains this. */
   readonly fileFilter: string | undefined;
+  /** Only the files that it chooses; undefined for all. */
+  readonly seed: number | undefined;
 }
 
 /** As built by the checks: what is preloaded in production. */
 const LEAN_WORKFLOWS = 'build/workers/lean-workflows.js';
 
-/** What a check runs, by its path in the repository. */
+/** What a check runs, by its path in the repository: two rows at once, each in its order. */
 const CHECKS = [
-  ['types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']],
-  ['lint', ['node_modules/eslint/bin/eslint.js', '.']],
-  ['unused code', ['node_modules/knip/bin/knip.js']],
-  ['format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']],
-  ['build', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
-  ['workflow bundle', ['node_modules/tsx/dist/cli.mjs', 'workers/build-bundle.ts']],
+  [
+    ['lint', ['node_modules/eslint/bin/eslint.js', '.']],
+    ['unused code', ['node_modules/knip/bin/knip.js']],
+  ],
+  [
+    ['types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']],
+    ['build', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
+    ['workflow bundle', ['node_modules/tsx/dist/cli.mjs', 'workers/build-bundle.ts']],
+    ['format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']],
+  ],
 ] as const;
 
 /** Never throws for what tests do. */
@@ -49,17 +58,20 @@ type Outcome = Omit<GroupResult, 'name' | 'seconds'>;
 
 async function runChecks(group: Group, context: GroupContext): Promise<Outcome> {
   const failed: string[] = [];
-  for (const [name, [script, ...args]] of CHECKS) {
-    const started = performance.now();
-    const { signal, print } = context;
-    const result = await runNode({ args: [join(ROOT, script), ...args], limitMs: group.limitMs, signal, print });
-    const took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-    print(`${result.ok ? 'ok  ' : 'FAIL'} ${name} (${took})${result.ok ? '' : `: ${result.why ?? ''}`}`);
-    if (!result.ok) failed.push(name);
-  }
+  const runRow = async (row: (typeof CHECKS)[number]): Promise<void> => {
+    for (const [name, [script, ...args]] of row) {
+      const started = performance.now();
+      const { signal, print } = context;
+      const result = await runNode({ args: [join(ROOT, script), ...args], limitMs: group.limitMs, signal, print });
+      const took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+      print(`${result.ok ? 'ok  ' : 'FAIL'} ${name} (${took})${result.ok ? '' : `: ${result.why ?? ''}`}`);
+      if (!result.ok) failed.push(name);
+    }
+  };
+  await Promise.all(CHECKS.map(runRow));
   return {
     ok: failed.length === 0,
-    tests: CHECKS.length,
+    tests: CHECKS.flat().length,
     failed: failed.length,
     why: failed.length === 0 ? undefined : failed.join(', '),
   };
@@ -67,7 +79,7 @@ async function runChecks(group: Group, context: GroupContext): Promise<Outcome> 
 
 async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
   const all = testFiles(group);
-  const files = all.filter((file) => context.fileFilter === undefined || file.includes(context.fileFilter));
+  const files = filesOf(all, context);
   if (files.length === 0) {
     const fine = group.fullOnly === true || all.length > 0;
     return { ok: fine, tests: 0, failed: 0, why: fine ? 'no test files' : `no test files in test/${group.folder}` };
@@ -84,7 +96,18 @@ async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
     signal: context.signal,
     print: context.print,
   });
-  return { ...judged(result), slowest: slowestOf(result.lines) };
+  return { ...judged(result), slowest: slowestOf(result.lines), failures: failuresOf(result.lines) };
+}
+
+/** A filter by path names what is wanted: then no seed chooses. */
+function filesOf(all: readonly string[], { fileFilter, seed, print }: GroupContext): readonly string[] {
+  if (fileFilter !== undefined) return all.filter((file) => file.includes(fileFilter));
+  if (seed === undefined) return all;
+  const { chosen, left } = chosenBySeed(all, seed);
+  print(
+    `a third of the crash points and of the long tests, by --seed ${seed}; left to other seeds: ${left.join(', ')}`,
+  );
+  return chosen;
 }
 
 const SLOW_S = 20;
@@ -101,6 +124,18 @@ function slowestOf(lines: readonly string[]): { name: string; seconds: number }[
     .map(([name, seconds]) => ({ name, seconds }))
     .sort((a, b) => b.seconds - a.seconds)
     .slice(0, SLOWEST);
+}
+
+const FAILURE_LINES = 80;
+
+/** The spec reporter repeats them below its closing lines, which other groups' output may push far up. */
+function failuresOf(lines: readonly string[]): string[] {
+  const heading = lines.findLastIndex((line) => line.endsWith('failing tests:'));
+  if (heading === -1) return [];
+  return lines
+    .slice(heading + 1)
+    .filter((line) => line.trim() !== '')
+    .slice(0, FAILURE_LINES);
 }
 
 /** The closing lines of node's own runner decide, and nothing is skipped silently. */

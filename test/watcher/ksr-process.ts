@@ -7,7 +7,7 @@ import { tied, type RunResult } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
 import { builtFile } from '../../deploy/lab/built.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
-import { freePort } from '../workflows/dev-server.ts';
+import { freePort } from '../workflows/free-port.ts';
 
 const GRACE_MS = 20_000;
 

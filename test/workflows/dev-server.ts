@@ -1,6 +1,5 @@
 /** The real Temporal dev server for one test file: loopback, free ports, its files in a folder of its own, gone afterwards. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tied } from '../../adapters/process/child.ts';
@@ -9,6 +8,7 @@ import { attempt } from '../../deploy/lab/commands.ts';
 import { ensureBinaries, presentBinaries } from '../../deploy/lab/binaries.ts';
 import { silentProgress } from '../../deploy/lab/progress.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
+import { freePort } from './free-port.ts';
 import { untilAsked } from './limits.ts';
 
 const READY_MS = 30_000;
@@ -80,13 +80,4 @@ async function knows(
     timeoutMs: 5_000,
   });
   return listed.code === 0 && attributes.every((name) => listed.stdout.includes(`"${name}"`));
-}
-
-/** A TCP port of 127.0.0.1 that nobody had a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

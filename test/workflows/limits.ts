@@ -1,5 +1,6 @@
-/** Waits with a limit. Limits that are promises (decision 13 to 16) hold on a machine that has time for us; others are only there to end. */
-import { cpus, loadavg } from 'node:os';
+/** Waits with a limit. Limits that are promises hold on a machine that has time for us; others are only there to end. */
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const GENEROUS_MS = 60_000;
@@ -7,10 +8,16 @@ const LOOK_MS = 20;
 /** A look that asks Temporal costs it a millisecond; dozens of pods are looked at at once. */
 const RPC_LOOK_MS = 200;
 
-/** A promise of so many milliseconds, stretched by as much as the machine is overcommitted now (1 when it is not, 8 at most). */
+/** Two files of tests run at once, each with a Temporal server of its own. */
+const LEAST_STRETCH = 2;
+const MOST_STRETCH = 10;
+
+/** A promise of so many milliseconds, stretched by as much as the machine is overcommitted now. */
 export function promised(ms: number): number {
-  const [load = 0] = loadavg();
-  return ms * Math.min(8, Math.max(1, load / cpus().length));
+  // proc(5), loadavg: the average of the last minute first, fourth how many tasks run at this moment, of how many.
+  const words = readFileSync('/proc/loadavg', 'utf8').split(/[ /]/);
+  const busy = Math.max(Number(words[0]), Number(words[3]));
+  return ms * Math.min(MOST_STRETCH, Math.max(LEAST_STRETCH, busy / cpus().length));
 }
 
 /** Waits for a condition. @throws Error naming it after `limitMs` */

@@ -63,7 +63,8 @@ describe('the run of a network', { concurrency: true }, () => {
 
   it('makes few syncs of two hundred signals', async () => {
     const ref = await network('n1', 'n2');
-    await Promise.all(Array.from({ length: 200 }, () => signal(ref)));
+    // The client gives each five seconds, which two hundred at once do not get on a busy machine.
+    for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 40 }, () => signal(ref)));
     await ends(ref);
     assert.ok(told(ref).length <= 60, `${told(ref).length} syncs`);
     assert.ok(told(ref).includes('n1') && told(ref).includes('n2'));

@@ -5,7 +5,7 @@ import { tied } from '../../adapters/process/child.ts';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { builtFile } from '../../deploy/lab/built.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
-import { freePort } from './dev-server.ts';
+import { freePort } from './free-port.ts';
 
 const PARTS = { orchestrator: 'workers/orchestrator.js', node: 'workers/node.js', watcher: 'watcher/main.js' } as const;
 export type PartName = keyof typeof PARTS;
