@@ -91,7 +91,7 @@ export function fdbDifference(
   };
 }
 
-/** Destinations of entries that nobody wishes, sorted, each once: on an adopted device somebody else's, or left over (decision 24). */
+/** Destinations of entries that nobody wishes, sorted, each once: on an adopted device somebody else's, or left over (ADR 30). */
 export function strangersIn(present: readonly FdbEntry[], wished: readonly FdbEntry[]): string[] {
   const { remove } = fdbDifference(present, wished);
   return [...new Set(remove.flatMap(({ destination }) => destination ?? []))].sort();

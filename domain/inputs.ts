@@ -36,7 +36,7 @@ export interface Surroundings {
 
 export interface DesiredInputs {
   readonly parsed: ParsedSelections;
-  /** Deterministic JSON of all inputs (decision 5); its hash is the `inputsHash`. Callers hash it. */
+  /** Deterministic JSON of all inputs (ADR 31); its hash is the `inputsHash`. Callers hash it. */
   readonly canonical: string;
   /** The part of it that people write: a pod that starts, moves or gets an address asks for the same. */
   readonly asked: string;

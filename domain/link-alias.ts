@@ -1,4 +1,4 @@
-/** The alias marks a link as ours, in the kernel itself (decision 4): it survives the loss of everything else. */
+/** The alias marks a link as ours, in the kernel itself (ADR 30): it survives the loss of everything else. */
 
 export interface LinkOwner {
   readonly podUid: string;

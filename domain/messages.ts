@@ -34,7 +34,7 @@ export const MEMBERS_CHANGED = 'membersChanged';
 export interface Hint {
   readonly reason: string;
   /**
-   * Set by a relist: the inputs it saw. A run that already works on these very inputs goes on undisturbed (decision 15).
+   * Set by a relist: the inputs it saw. A run that already works on these very inputs goes on undisturbed (ADR 33).
    */
   readonly unlessInputs?: string;
 }

@@ -2,7 +2,7 @@
 import type { CniAttachmentSpec, CniConfigSource } from './cni/attachment.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
 
-/** Whose annotation it was; also the order in which two dialects get an interface that both want (decision 34). */
+/** Whose annotation it was; also the order in which two dialects get an interface that both want (ADR 35). */
 export type Dialect = 'npwg' | 'openvnf' | 'kaloom';
 
 /** Identity of a network: one per cluster, or one per namespace (issue: a network declared inline belongs to its namespace). */
@@ -53,7 +53,7 @@ export interface ParsedSelections {
   readonly warnings: readonly SelectionProblem[];
   /**
    * Networks that something is wrong with, be it in the annotation or in what it refers to, as `domain/keep.ts` writes them: what is
-   * attached under these names stays as it is (decision 10, ADR 5).
+   * attached under these names stays as it is (ADRs 5 and 35).
    */
   readonly keep: readonly string[];
   /** Networks that another runtime attached (NPWG: visible in the pod's network-status): left alone. */

@@ -67,7 +67,7 @@ export interface Observation {
   /** In annotation order. */
   readonly wished: readonly WishedAttachment[];
   readonly known: readonly KnownAttachment[];
-  /** Names of networks whose attachments stay as they are, whatever is wished (decision 10). */
+  /** Names of networks whose attachments stay as they are, whatever is wished (ADR 35). */
   readonly keep: readonly string[];
   /** What kube-vxlan-controller's annotation lacks may be hidden by a mistake in it: every VXLAN attachment stays. */
   readonly keepAll: boolean;

@@ -16,7 +16,7 @@ export interface Lane {
   readonly attach?: {
     readonly wish: WishedAttachment;
     readonly sandboxId: string;
-    /** An attached link of the same network with another tunnel stays until this one can take its place (decision 10). */
+    /** An attached link of the same network with another tunnel stays until this one can take its place (ADR 35). */
     readonly swaps?: true;
   };
 }
@@ -29,7 +29,7 @@ export type Plan =
       readonly lanes: readonly Lane[];
       /** Some attach has to wait until these lanes have ended: observe again then. */
       readonly more: boolean;
-      /** Wishes for an interface that a network which stays (decision 10) holds on to. */
+      /** Wishes for an interface that a network which stays (ADR 35) holds on to. */
       readonly held: readonly { readonly wish: WishedAttachment; readonly by: NetworkRef }[];
     };
 
@@ -100,7 +100,7 @@ export function plan(observation: Observation): Plan {
 }
 
 /**
- * Whether an attachment stays and could not be made anew, were its link gone: it is only kept (decision 10), for want of a wish that can be
+ * Whether an attachment stays and could not be made anew, were its link gone: it is only kept (ADR 35), for want of a wish that can be
  * read and carried out.
  */
 export function isOnlyKept(record: KnownAttachment, observation: Observation): boolean {
@@ -142,7 +142,7 @@ function isMoving(wish: WishedAttachment, removable: readonly KnownAttachment[])
   );
 }
 
-/** The attachment of another network that stays (decision 10) and has the interface: an intent would overwrite its record. */
+/** The attachment of another network that stays (ADR 35) and has the interface: an intent would overwrite its record. */
 function holderOf(
   wish: WishedAttachment,
   wished: readonly WishedAttachment[],
@@ -192,7 +192,7 @@ function givesWay(record: KnownAttachment, wishes: readonly WishedAttachment[], 
   return !isRefusedEdit(record, wishes);
 }
 
-/** The ConfigMap entry vanished while the pod names the same id itself: what is attached stays in the cluster's network (decision 10). */
+/** The ConfigMap entry vanished while the pod names the same id itself: what is attached stays in the cluster's network (ADR 35). */
 function lostItsDeclaration({ network, tunnelHash }: KnownAttachment, wish: WishedAttachment): boolean {
   return (
     network.scope === CLUSTER_SCOPE &&

@@ -5,7 +5,7 @@
 
 import type { AgentContainer } from './agents.ts';
 
-/** `counts`: from spec.nodeName until it ends (decision 7). `waiting`: not yet on a node. `ended`: Succeeded or Failed. */
+/** `counts`: from spec.nodeName until it ends (ADR 31). `waiting`: not yet on a node. `ended`: Succeeded or Failed. */
 export type PhaseClass = 'waiting' | 'counts' | 'ended';
 
 export interface PodView {

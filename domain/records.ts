@@ -8,7 +8,7 @@ import type { VxlanLinkSpec } from './vxlan.ts';
 export const RECORD_VERSION = 1;
 
 /**
- * A network namespace beyond doubt (decision 3): an inode number alone is reused by the very next netns, so the mount's
+ * A network namespace beyond doubt (ADR 30): an inode number alone is reused by the very next netns, so the mount's
  * change time belongs to it. Both as decimal text, since they may exceed what a JSON number holds.
  */
 export interface NetnsIdentity {
@@ -156,7 +156,7 @@ export interface Stored<T> {
   readonly modRevision: string;
 }
 
-/** Converged mark (decision 5). */
+/** Converged mark (ADR 31). */
 export interface ConvergedMark {
   readonly v: number;
   readonly namespace: string;
@@ -166,7 +166,7 @@ export interface ConvergedMark {
   readonly sandboxId: string;
 }
 
-/** Membership (decision 9). */
+/** Membership (ADR 35). */
 export interface MemberRecord {
   readonly v: number;
   readonly node: string;
@@ -182,7 +182,7 @@ export interface Member extends MemberRecord {
   readonly podUid: string;
 }
 
-/** How far the nodes of a VXLAN network have followed its members (decision 21). */
+/** How far the nodes of a VXLAN network have followed its members (ADR 34). */
 export interface MeshRecord {
   readonly v: number;
   /** Nodes that have not applied the members as the last mesh run saw them, nor been heard of since. */

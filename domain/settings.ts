@@ -40,7 +40,7 @@ interface NpwgSettings {
   readonly sharedNamespaces: readonly string[];
 }
 
-/** Off by default: its annotation key is the bare word `networks` (decision 34). */
+/** Off by default: its annotation key is the bare word `networks` (ADR 35). */
 interface KaloomSettings {
   readonly enabled: boolean;
   /** Where `Network` objects live; kactus reads them from `default` only. */

@@ -1,5 +1,5 @@
 /**
- * From "the inputs of this pod are now X" to signals in Temporal (decision 5).
+ * From "the inputs of this pod are now X" to signals in Temporal (ADR 31).
  *
  * A slot per UID, with at most one signal in flight and one waiting: that is the whole queue. Every change of the inputs since the last one
  * observed is signalled, also A → B → A: a run that was started by the first A may have read B in between. The first is sent at once, the next

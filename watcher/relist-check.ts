@@ -1,5 +1,5 @@
 /**
- * After a start or a relist: compares what pods want with what etcd says is done (decision 5), and finds what etcd keeps of pods that are gone.
+ * After a start or a relist: compares what pods want with what etcd says is done (ADR 31), and finds what etcd keeps of pods that are gone.
  * Nothing else consults the converged marks, which is why a pod whose refusal does not hold any more is found here at the latest.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

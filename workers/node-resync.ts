@@ -1,4 +1,4 @@
-/** Compares the forwarding entries of all networks with members here with the kernel, also after the mesh ran without this node (decision 22). */
+/** Compares the forwarding entries of all networks with members here with the kernel, also after the mesh ran without this node (ADR 34). */
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import type { NodeDeps } from '../activities/node/deps.ts';
 import type { Logger } from '../adapters/log/logger.ts';

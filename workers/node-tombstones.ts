@@ -1,5 +1,5 @@
 /**
- * What a node that was silent for long still owns (decision 8): its records were put aside when its Node object had gone. A
+ * What a node that was silent for long still owns (ADR 32): its records were put aside when its Node object had gone. A
  * worker that starts in another boot drops them, since the links died with the old one; in the same boot it removes the links.
  */
 import { deleteAttachment } from '../activities/node/cni-delete.ts';

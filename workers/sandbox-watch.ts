@@ -1,5 +1,5 @@
 /**
- * Follows the Ready sandboxes of the node (decision 6): publishes them, so that an attach needs no hop to ask, and tells the run
+ * Follows the Ready sandboxes of the node (ADR 31): publishes them, so that an attach needs no hop to ask, and tells the run
  * of a pod whose sandbox was made anew, which changes nothing in the pod's object.
  */
 import { eachWithLimit } from '../activities/node/each-with-limit.ts';

@@ -3,22 +3,22 @@
  *
  * | what                     | value            | why                                                                              |
  * |--------------------------|------------------|----------------------------------------------------------------------------------|
- * | control: total           | 2 s, 2 attempts  | a local activity that hangs makes the workflow deaf to signals (decision 13)      |
+ * | control: total           | 2 s, 2 attempts  | a local activity that hangs makes the workflow deaf to signals (ADR 33)      |
  * | control: pause           | 1…15 s           | the workflow waits, not the activity: a signal is acted on at once                |
- * | node: schedule to start  | 10 s             | the only way to notice a node without a worker (decision 16)                      |
+ * | node: schedule to start  | 10 s             | the only way to notice a node without a worker (ADR 33)                      |
  * | node: start to close     | 15 s             | a link takes 20 ms; lookupSandbox waits up to 10 s for a sandbox that is starting |
  * | node: mesh start to close| 60 s             | hundreds of devices with a thousand entries each, on a busy node                  |
- * | node: CNI start to close | 60 s           | plugins wait for locks, DHCP and allocators of their own (decision 14)            |
+ * | node: CNI start to close | 60 s           | plugins wait for locks, DHCP and allocators of their own (ADR 33)            |
  * | node: heartbeat          | 3 s              | after 600 ms workers beat every 250: a killed one shows in 3 s, a cancel in 1 s   |
- * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (decision 18)   |
- * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (decision 15)          |
- * | node: sandbox is busy    | 300, each second | waits for its turn, which is no failure of its own (decision 18); costs no events  |
+ * | node: first try          | 1 attempt        | awaited in annotation order; what fails goes on in the background (ADR 33)   |
+ * | node: quick tries        | 4, from 2 s      | with the first: 5 attempts before a person is told `Stuck` (ADR 33)          |
+ * | node: sandbox is busy    | 300, each second | waits for its turn, which is no failure of its own (ADR 33); costs no events  |
  * | node: stuck, pause       | 30…45 s, endless | a cause that goes away is noticed without a person, and all is well within 60 s   |
  * | node: stuck, attempts    | 10, then again   | the workflow hears of none before the last: another cause is told after 7 min.    |
  * |                          |                  | 6 events each time, 55 an hour and network: 16 fill a history in 4 h, which then   |
  * |                          |                  | starts afresh (POD_HISTORY_LIMIT); with fewer attempts they would do so each hour |
  * | node: stuck, to start    | 2 min            | a node that went away meanwhile is told; a worker that restarts is not            |
- * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (decision 16, ADR 2)      |
+ * | node away                | 5, from 1 s      | asked again every 2 min: starts when the worker is back (ADRs 2 and 33)      |
  * | node: sweep              | 1 attempt, 3 min | the next sweep comes by itself; a second look may run some plugins                |
  * | look: schedule to start  | 5 s              | a person waits, and is told which node does not answer                           |
  * | look: start to close     | 30 s             | 250 pods, each with a few processes of 4 ms                                      |
@@ -99,7 +99,7 @@ export const NODE_AWAY: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5, nonRetryableErrorTypes: [BUSY] },
 };
 
-/** One look of a mesh run at one node; a node that misses it resyncs by itself when it is back (decision 22). */
+/** One look of a mesh run at one node; a node that misses it resyncs by itself when it is back (ADR 34). */
 export const MESH_SYNC: ActivityOptions = {
   ...NODE,
   // Filling a thousand empty devices takes longer than making a link; a dead worker is noticed by its heartbeats.
@@ -132,7 +132,7 @@ export const STALE_ROUNDS_WITHOUT_PAUSE = 3;
 /** Pause after something podwire did not expect, in seconds; a signal ends it. */
 export const UNEXPECTED_PAUSE_SECONDS = 60;
 
-/** Signals per mesh run before it continues as new (decision 22). */
+/** Signals per mesh run before it continues as new (ADR 34). */
 export const MESH_SIGNALS_PER_RUN = 2000;
 /** History length at which a pod's run continues as new; the server suggests it at 4,096 events. */
 export const POD_HISTORY_LIMIT = 4000;

@@ -1,5 +1,5 @@
 /**
- * A pod that ended on a node that does not answer: its records wait until the node is surely gone (decision 8), that is, its Node
+ * A pod that ended on a node that does not answer: its records wait until the node is surely gone (ADR 32), that is, its Node
  * object was absent in two live reads some minutes apart. Then they become tombstones, and the node drops them if it ever returns.
  */
 import { CancellationScope, condition } from '@temporalio/workflow';

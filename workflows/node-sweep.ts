@@ -170,7 +170,7 @@ async function onNode<T>(
   }
 }
 
-/** A Node object that is missing in two looks some minutes apart is gone for good (decision 8), and nobody needs to sweep it. */
+/** A Node object that is missing in two looks some minutes apart is gone for good (ADR 32), and nobody needs to sweep it. */
 async function nodeAway(input: NodeSweepInput): Promise<SweepReport> {
   const away: SweepReport = { ...done(input, [], 0), state: 'node-away' };
   if (input.dryRun === true) return away;

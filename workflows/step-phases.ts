@@ -1,4 +1,4 @@
-/** Where a step on a node is in its life (decision 15), and where a failure takes it; without effects of its own. */
+/** Where a step on a node is in its life (ADR 33), and where a failure takes it; without effects of its own. */
 import type { ActivityOptions } from '@temporalio/workflow';
 import * as options from './activity-options.ts';
 

@@ -125,7 +125,7 @@ export interface ControlSteps {
   publishStatus(input: PublishInput): Promise<boolean>;
   /** Writes the converged mark, unless the inputs are others by now. False: they are. */
   writeMark(input: PodIdentity & { readonly inputsHash: string }): Promise<boolean>;
-  /** Whether the Node object exists, and after how long a second look is due (decision 8). */
+  /** Whether the Node object exists, and after how long a second look is due (ADR 32). */
   readNode(input: { readonly node: string }): Promise<{ exists: boolean; lookAgainAfterSeconds: number }>;
   /** Sets aside what a node that is surely gone still owned. */
   entombAttachment(input: RecordInput): Promise<boolean>;

@@ -1,4 +1,4 @@
-/** observePod: deletes the converged mark, then reads the pod (decision 5: in this order), and everything else a plan needs. */
+/** observePod: deletes the converged mark, then reads the pod (ADR 31: in this order), and everything else a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { isOutdated } from '../../domain/awaited.ts';
 import { keepAll } from '../../domain/keep.ts';

@@ -101,7 +101,7 @@ const wasRenamed = ({ interfaceName, network }: RefusalRecord, wishes: readonly 
 export const nameIn = (selection: NetworkSelection): string =>
   selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
 
-/** Decision 34: an attachment that exists wins, else the order of the dialects. Within one dialect only the former can happen. */
+/** ADR 35: an attachment that exists wins, else the order of the dialects. Within one dialect only the former can happen. */
 const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
 
 type Named = Omit<Wish, 'conflict'>;

@@ -1,6 +1,6 @@
 /**
  * The devices of this node's members: a lock and a memory for each of what was last written into it, so that a change of membership
- * costs one process per device and none where nothing differs (decisions 21 to 25). Every reading of the membership has a ticket: a
+ * costs one process per device and none where nothing differs (ADR 34). Every reading of the membership has a ticket: a
  * device never goes back to an older reading than it had.
  */
 import { PodwireError } from '../../domain/failures.ts';

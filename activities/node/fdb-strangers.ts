@@ -1,5 +1,5 @@
 /**
- * Entries of adopted devices that the membership does not ask for (decision 24): somebody else's, or left over from whoever made the device.
+ * Entries of adopted devices that the membership does not ask for (ADR 30): somebody else's, or left over from whoever made the device.
  * They are looked at in one sweep and removed in a later one.
  */
 import { fdbDifference, strangersIn } from '../../domain/fdb.ts';

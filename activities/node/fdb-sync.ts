@@ -1,4 +1,4 @@
-/** Keeps the forwarding entries of this node's members in line with their networks' membership (decisions 21 to 25). */
+/** Keeps the forwarding entries of this node's members in line with their networks' membership (ADR 34). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';

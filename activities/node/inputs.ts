@@ -39,7 +39,7 @@ export interface LinkInput {
 type DeleteOutcome = 'removed' | 'released' | 'absent' | 'foreign' | 'sandbox-gone';
 
 export interface DeleteLinkInput extends LinkInput {
-  /** Undo of a failed attach: an adopted link is given back instead of removed (decision 4). */
+  /** Undo of a failed attach: an adopted link is given back instead of removed (ADR 30). */
   readonly unadopt?: boolean;
 }
 

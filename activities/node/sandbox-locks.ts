@@ -1,5 +1,5 @@
 /**
- * Who may work in a sandbox now (decision 18): one step at a time, one more may wait for a moment, and whoever comes besides is told at
+ * Who may work in a sandbox now (ADR 33): one step at a time, one more may wait for a moment, and whoever comes besides is told at
  * once to come again. Each holds one of the worker's slots, of which other pods want some too; the wait itself is the server's.
  */
 import { PodwireError } from '../../domain/failures.ts';

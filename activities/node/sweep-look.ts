@@ -172,7 +172,7 @@ async function observe(deps: SweepDeps, sandbox: SandboxRecord, signal: AbortSig
   }
 }
 
-/** Forwarding entries of adopted links that the membership does not ask for (decision 24). */
+/** Forwarding entries of adopted links that the membership does not ask for (ADR 30). */
 async function strangersOnLinks(
   deps: SweepDeps,
   records: readonly Stored<AttachmentRecord>[],

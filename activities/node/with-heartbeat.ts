@@ -3,7 +3,7 @@ import { CancelledFailure, Context } from '@temporalio/activity';
 import { toApplicationFailure } from '../failure-mapping.ts';
 
 /**
- * The server learns of a dead worker, and the worker of a cancellation, through heartbeats (decision 14). Each is a write of the server's,
+ * The server learns of a dead worker, and the worker of a cancellation, through heartbeats (ADR 33). Each is a write of the server's,
  * and most steps end before the first, also in a burst; a cancellation is to be known within a second.
  */
 const FIRST_HEARTBEAT_MS = 600;

@@ -1,4 +1,4 @@
-/** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (decisions 2 and 9). */
+/** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (ADR 35). */
 import { isTakenFrom } from '../../domain/awaited.ts';
 import * as keys from '../../domain/keys.ts';
 import { lastGoodOf, takenBack } from '../../domain/last-good.ts';

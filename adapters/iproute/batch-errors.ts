@@ -9,7 +9,7 @@ export interface FailedLine {
   readonly message: string;
 }
 
-/** All failed lines in order. Empty although the exit code is not 0 = nobody knows what was done (decision 25). */
+/** All failed lines in order. Empty although the exit code is not 0 = nobody knows what was done (ADR 34). */
 export function failedLines(stderr: string): FailedLine[] {
   const failed: FailedLine[] = [];
   let message: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * `podwire forget`: the last resort for a removal that can never succeed (decision 17). It changes podwire's records only: what is on
+ * `podwire forget`: the last resort for a removal that can never succeed (ADR 33). It changes podwire's records only: what is on
  * the host stays there.
  */
 import type { Command } from 'commander';

@@ -36,7 +36,7 @@ export interface Cluster {
   readonly createEvent: (pod: PodIdentity, event: PodEvent) => Promise<void>;
 }
 
-/** Signals that activities send with the worker's own client (decision 19). */
+/** Signals that activities send with the worker's own client (ADR 33). */
 export interface Signals {
   /** Tells the mesh run of a network that members changed. */
   readonly membersChanged: (

@@ -62,7 +62,7 @@ export interface NodeStore {
   putNodeConfigs(node: string, record: NodeConfigsRecord | undefined): Promise<void>;
   /** Pods that were refused for a file of this node that is there now, or another one now; until they are tried again. */
   listWaitingForConfigs(node: string): Promise<readonly WaitingPod[]>;
-  /** Attachment records of this node whose node object was gone for long (decision 8), stored under `tombstonesPrefix(node)`. */
+  /** Attachment records of this node whose node object was gone for long (ADR 32), stored under `tombstonesPrefix(node)`. */
   listTombstones(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
   /** Removes one record if it still has that mod-revision. */
   removeTombstone(tombstone: Stored<AttachmentRecord>): Promise<void>;

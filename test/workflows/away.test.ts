@@ -6,7 +6,7 @@ import { startHarness, type Harness } from './harness.ts';
 import { promised, until, untilAsked } from './limits.ts';
 import type { TestPod } from './test-pod.ts';
 
-/** Within this many milliseconds news are acted on (decision 14); while a local activity has its one try, twice that (decision 13). */
+/** Within this many milliseconds news are acted on (ADR 33); while a local activity has its one try, twice that. */
 const AT_ONCE = 1_000;
 const WITHOUT_ETCD = 2_000;
 

@@ -6,7 +6,7 @@ import { promised, until, untilAsked } from './limits.ts';
 import { startHarness, type Harness } from './harness.ts';
 import type { TestPod } from './test-pod.ts';
 
-/** Within this many milliseconds news are acted on (decision 15). */
+/** Within this many milliseconds news are acted on (ADR 33). */
 const AT_ONCE = 1_000;
 
 /** Events at which the server suggests to continue as new. */
