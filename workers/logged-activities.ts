@@ -1,13 +1,19 @@
 /** Activities as a worker registers them: what they fail with is logged here and told to Temporal in the shape that workflows know. */
+import { Context } from '@temporalio/activity';
 import { toApplicationFailure } from '../activities/failure-mapping.ts';
+import { withinMs } from '../adapters/deadline/call-limit.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 
+/** What is left for the answer's way: a call that takes all the time there is fails with its own error, which names the call. */
+const FOR_THE_ANSWER_MS = 100;
+
+/** A local activity's calls share its time. */
 export function loggedActivities<T extends object>(activities: T, log: Logger): T {
   const wrapped = Object.entries(activities).map(([name, activity]) => [
     name,
     async (...input: unknown[]): Promise<unknown> => {
       try {
-        return await (activity as (...input: unknown[]) => Promise<unknown>)(...input);
+        return await inItsTime(() => (activity as (...input: unknown[]) => Promise<unknown>)(...input));
       } catch (error) {
         log.warn({ err: error, activity: name }, 'activity failed');
         throw toApplicationFailure(error);
@@ -15,4 +21,10 @@ export function loggedActivities<T extends object>(activities: T, log: Logger): 
     },
   ]);
   return Object.fromEntries(wrapped) as T;
+}
+
+function inItsTime<T>(work: () => Promise<T>): Promise<T> {
+  const { isLocal, scheduleToCloseTimeoutMs, scheduledTimestampMs } = Context.current().info;
+  if (!isLocal) return work();
+  return withinMs(scheduledTimestampMs + scheduleToCloseTimeoutMs - Date.now() - FOR_THE_ANSWER_MS, work);
 }

@@ -4,6 +4,7 @@
  * | what                     | value            | why                                                                              |
  * |--------------------------|------------------|----------------------------------------------------------------------------------|
  * | control: total           | 2 s, 2 attempts  | a local activity that hangs makes the workflow deaf to signals (ADR 33)      |
+ * | control: patient         | 4 s, 2 attempts  | in a run that has seen one fail for want of time: slow calls add up               |
  * | control: pause           | 1…15 s           | the workflow waits, not the activity: a signal is acted on at once                |
  * | node: schedule to start  | 10 s             | the only way to notice a node without a worker (ADR 33)                      |
  * | node: start to close     | 15 s             | a link takes 20 ms; lookupSandbox waits up to 10 s for a sandbox that is starting |
@@ -33,6 +34,9 @@ export const CONTROL: LocalActivityOptions = {
   scheduleToCloseTimeout: '2s',
   retry: { initialInterval: '50ms', maximumAttempts: 2 },
 };
+
+/** Six calls of half a second each, and the tasks of a run still end before the server has a hundred signals for it (ADR 9). */
+export const CONTROL_PATIENT: LocalActivityOptions = { ...CONTROL, scheduleToCloseTimeout: '4s' };
 
 export const CONTROL_PAUSE_SECONDS = { first: 1, longest: 15 } as const;
 

@@ -31,22 +31,32 @@ export interface RunContext {
   readonly mayContinueAsNew?: true;
 }
 
-export const control = proxyLocalActivities<ControlActivities>(options.CONTROL);
+/** A dependency that is slow shows as one that does not answer. */
+const FOR_WANT_OF_TIME: readonly string[] = ['EtcdUnavailable', 'ApiUnavailable', 'TemporalUnavailable', 'TimedOut'];
+
+export type Control = ActivityInterfaceFor<ControlActivities>;
+
+export const control: Control = proxyLocalActivities<ControlActivities>(options.CONTROL);
+const patientControl: Control = proxyLocalActivities<ControlActivities>(options.CONTROL_PATIENT);
 
 /**
- * Runs a control activity until it succeeds. While a dependency is away the workflow waits, visibly, and news interrupt it.
+ * Runs a control activity until it succeeds. While a dependency is away the workflow waits, visibly, and news interrupt it. A run that
+ * has seen one fail for want of time gives the following ones more: each of several calls may be slow and none of them hang.
  * @throws Interrupted
  */
-export async function controlStep<T>(context: RunContext, call: () => Promise<T>): Promise<T> {
+export async function controlStep<T>(context: RunContext, call: (control: Control) => Promise<T>): Promise<T> {
+  const { steps } = context;
   let pause: number = options.CONTROL_PAUSE_SECONDS.first;
   for (;;) {
     try {
-      const result = await CancellationScope.nonCancellable(() => context.steps.run(call));
+      const proxy = steps.patient ? patientControl : control;
+      const result = await CancellationScope.nonCancellable(() => steps.run(() => call(proxy)));
       context.progress.control(undefined, '');
       return result;
     } catch (error) {
       const outcome = classify(error);
       if (outcome.kind === 'cancelled' || outcome.kind === 'node-away') throw error;
+      if (FOR_WANT_OF_TIME.includes(outcome.failure.code)) steps.patient = true;
       context.progress.control(controlState(outcome.failure), `${outcome.failure.code}: ${outcome.failure.message}`);
       endLongRound(context);
       await waitForNews(context, pause);

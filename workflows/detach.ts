@@ -3,7 +3,7 @@ import type { RecordInput } from '../activities/control/inputs.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { KnownAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
-import { control, controlStep, nodeStep } from './context.ts';
+import { controlStep, nodeStep } from './context.ts';
 import type { LaneContext } from './lane-context.ts';
 import { detachStep } from './link-steps.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
@@ -34,7 +34,7 @@ export async function detach(
   const tellPeers = async (): Promise<void> => {
     if (peersKnow) return;
     peersKnow = true;
-    await controlStep(run, () =>
+    await controlStep(run, (control) =>
       control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [network]),
     );
   };

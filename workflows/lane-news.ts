@@ -4,7 +4,7 @@ import type { Awaited } from '../domain/awaited.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { Observation } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
-import { control, controlStep, type RunContext, type Trouble } from './context.ts';
+import { controlStep, type RunContext, type Trouble } from './context.ts';
 import { recordFailure } from './record-failure.ts';
 
 type Attached = PublishInput['attached'][number];
@@ -71,7 +71,7 @@ export class LaneNews {
     const { pod } = this.#run;
     const { inputsHash } = this.#observation;
     const interfaceName = this.#interfaceName;
-    await controlStep(this.#run, () =>
+    await controlStep(this.#run, (control) =>
       control.recordRefusal.executeWithOptions({ summary: `refuse ${interfaceName}: ${failure.code}` }, [
         { ...pod, inputsHash, interfaceName, network, failure, ...awaited },
       ]),

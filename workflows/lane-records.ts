@@ -12,7 +12,7 @@ import type {
   ResultInput,
   Token,
 } from '../activities/control/inputs.ts';
-import { control, controlStep, type RunContext } from './context.ts';
+import { controlStep, type RunContext } from './context.ts';
 import type { LaneNews } from './lane-news.ts';
 import { Stale } from './outcome.ts';
 
@@ -47,14 +47,14 @@ export class LaneRecords {
   /** @param network for people */
   recordIntent(input: IntentInput, network: string): Promise<IntentResult> {
     const summary = `record intent: ${input.interfaceName} → ${network}`;
-    return controlStep(this.#run, () => control.recordIntent.executeWithOptions({ summary }, [input]));
+    return controlStep(this.#run, (control) => control.recordIntent.executeWithOptions({ summary }, [input]));
   }
 
   /** Undefined: the record changed or is gone. */
   async beginRemoval(input: RecordInput): Promise<Token | undefined> {
     const begun = this.#takeBegun();
     if (begun?.kind === 'removal') return begun.token;
-    return controlStep(this.#run, () =>
+    return controlStep(this.#run, (control) =>
       control.beginRemoval.executeWithOptions({ summary: `begin removal: ${input.interfaceName}` }, [input]),
     );
   }
@@ -65,7 +65,7 @@ export class LaneRecords {
       this.lastStep = { kind: 'result', input };
       return;
     }
-    const recorded = await controlStep(this.#run, () =>
+    const recorded = await controlStep(this.#run, (control) =>
       control.recordResult.executeWithOptions({ summary: `record result: ${input.interfaceName}` }, [input]),
     );
     if (!recorded) throw new Stale('the record was written by somebody else');
@@ -80,7 +80,7 @@ export class LaneRecords {
       this.lastStep = { kind: 'forget', input };
       return;
     }
-    const forgotten = await controlStep(this.#run, () =>
+    const forgotten = await controlStep(this.#run, (control) =>
       control.forgetAttachment.executeWithOptions({ summary: `forget ${input.interfaceName}` }, [input]),
     );
     if (!forgotten) throw new Stale('the record was written by somebody else');

@@ -4,7 +4,7 @@
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { RecordInput } from '../activities/control/inputs.ts';
-import { control, controlStep, type RunContext } from './context.ts';
+import { controlStep, type RunContext } from './context.ts';
 import { Interrupted } from './outcome.ts';
 
 interface Circumstances {
@@ -46,7 +46,7 @@ export async function entombWhenNodeIsGone(
   } catch (error) {
     if (!gone || !(error instanceof Interrupted)) throw error;
   }
-  return controlStep(context, () =>
+  return controlStep(context, (control) =>
     control.entombAttachment.executeWithOptions({ summary: `set aside: node ${input.node} is gone` }, [input]),
   );
 }
@@ -78,7 +78,7 @@ async function lookAt(
   node: string,
 ): Promise<{ exists: boolean; lookAgainAfterSeconds: number } | undefined> {
   try {
-    return await controlStep(context, () =>
+    return await controlStep(context, (control) =>
       control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [{ node }]),
     );
   } catch (error) {

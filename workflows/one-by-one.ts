@@ -3,6 +3,8 @@
  * order in which they were scheduled: what follows is then numbered otherwise, and the run can never go on (ADR 9).
  */
 export class OneByOne {
+  /** Each gets more time: one has failed for want of it. */
+  patient = false;
   #last: Promise<unknown> = Promise.resolve();
 
   run<T>(call: () => Promise<T>): Promise<T> {

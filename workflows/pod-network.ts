@@ -30,7 +30,7 @@ import { firstStep } from '../domain/first-step.ts';
 import { plan, type Lane, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
-import { control, controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
+import { controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
 import { needsFreshHistory } from './fresh-history.ts';
 import { GateKeeper } from './gate.ts';
 import type { LaneEnd } from './lane.ts';
@@ -88,7 +88,7 @@ async function converge(context: RunContext): Promise<void> {
 async function cleanUpAfterCancel(context: RunContext): Promise<void> {
   const { pod, progress, steps } = context;
   const quiet: RunContext = { pod, progress, steps, wake: new Wake() };
-  const observation = await controlStep(quiet, () => control.observePod(pod));
+  const observation = await controlStep(quiet, (control) => control.observePod(pod));
   const unfinished = observation.known.filter((record) => record.phase !== 'attached');
   const lives = observation.presence === 'live';
   const lanes = unfinished.map((record): Lane => {
@@ -119,7 +119,7 @@ async function oneRound(context: RunContext): Promise<Round> {
 /** What a person asked for outlives news that come in while it cannot be done. */
 async function clearRefusals(context: RunContext): Promise<void> {
   try {
-    await controlStep(context, () => control.clearRefusals(context.pod));
+    await controlStep(context, (control) => control.clearRefusals(context.pod));
   } catch (error) {
     if (error instanceof Interrupted) context.wake.retry();
     throw error;
@@ -162,7 +162,7 @@ const isRefused = ({ problems, wished }: Observation, ends: readonly LaneEnd[]):
 function observe(context: RunContext): Promise<Beginning> {
   const { workflowId, runId } = workflowInfo();
   const summary = 'observe pod, wishes and records; record the first change';
-  return controlStep(context, () =>
+  return controlStep(context, (control) =>
     control.observeAndBegin.executeWithOptions({ summary }, [{ ...context.pod, owner: { workflowId, runId } }]),
   );
 }
@@ -178,7 +178,7 @@ function isFirstStep(begun: Begun, decided: Plan): boolean {
 }
 
 const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<boolean> =>
-  controlStep(context, () =>
+  controlStep(context, (control) =>
     control.writeMark.executeWithOptions({ summary: 'write the converged mark' }, [{ ...context.pod, inputsHash }]),
   );
 
@@ -197,7 +197,7 @@ async function refuseHeld(
   if (held.length === 0) return false;
   for (const { wish, by } of held) {
     const message = `interface ${wish.interfaceName} is kept by network ${networkKey(by)}, which stays attached until its declaration is right again; choose another interface name or correct that network`;
-    await controlStep(context, () =>
+    await controlStep(context, (control) =>
       control.recordRefusal.executeWithOptions({ summary: `refuse ${wish.interfaceName}: held` }, [
         {
           ...context.pod,
@@ -252,7 +252,7 @@ async function publishLookupFailure(
     if (refused !== undefined) continue;
     await recordFailure(context, interfaceName, 0, failure);
   }
-  await controlStep(context, () =>
+  await controlStep(context, (control) =>
     control.publishStatus.executeWithOptions({ summary: 'publish status and events' }, [
       { ...context.pod, attached: [], detached: [] },
     ]),

@@ -1,6 +1,6 @@
 /** Notes why a step fails, for the pod's status and events. */
 import type { StepFailure } from '../domain/records.ts';
-import { control, controlStep, type RunContext } from './context.ts';
+import { controlStep, type RunContext } from './context.ts';
 
 /** @param generation of the attachment, 0 where there is none yet. @throws Interrupted */
 export const recordFailure = (
@@ -9,7 +9,7 @@ export const recordFailure = (
   generation: number,
   failure: StepFailure,
 ): Promise<void> =>
-  controlStep(run, () =>
+  controlStep(run, (control) =>
     control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
       { ...run.pod, interfaceName, generation, failure },
     ]),

@@ -2,7 +2,7 @@
 import type { RecordInput } from '../activities/control/inputs.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { KnownAttachment } from '../domain/observation.ts';
-import { control, controlStep, nodeStep } from './context.ts';
+import { controlStep, nodeStep } from './context.ts';
 import type { LaneContext } from './lane-context.ts';
 import { attachStep } from './link-steps.ts';
 import { Refused, Stale } from './outcome.ts';
@@ -35,7 +35,7 @@ async function makeAsItWas(
   { node, sandboxId, interfaceName, network }: EditedLink,
 ): Promise<TakenBack | undefined> {
   const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
-  const token = await controlStep(run, () =>
+  const token = await controlStep(run, (control) =>
     control.takeBackIntent.executeWithOptions({ summary: `take back the edit of ${interfaceName}` }, [input]),
   );
   if (token === undefined) return 'nothing';
@@ -50,7 +50,7 @@ async function makeAsItWas(
       invoke: step.invoke(task),
       onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
     });
-    const recorded = await controlStep(run, () =>
+    const recorded = await controlStep(run, (control) =>
       control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}, as it was` }, [
         { ...input, modRevision, result },
       ]),

@@ -8,6 +8,7 @@ import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'coc
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { Credentials, TlsFiles } from '../tls/credential-files.ts';
+import { callLimitMs } from '../deadline/call-limit.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
 
 export interface EtcdOptions {
@@ -93,7 +94,8 @@ function newClient(options: EtcdOptions, now: Credentials): Etcd3 {
     hosts: options.endpoints.map((endpoint) => (endpoint.includes('://') ? endpoint : `${scheme}://${endpoint}`)),
     faultHandling: faultHandling(options.endpoints.length),
     dialTimeout: options.timeoutMs,
-    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + options.timeoutMs }),
+    defaultCallOptions: (context) =>
+      context.isStream ? {} : { deadline: Date.now() + callLimitMs(options.timeoutMs) },
     // A server that comes back is used within a second instead of gRPC's growing pauses of up to two minutes.
     grpcOptions: withConnectLimit({
       'grpc.initial_reconnect_backoff_ms': 200,

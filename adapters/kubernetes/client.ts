@@ -7,6 +7,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { PodwireError } from '../../domain/failures.ts';
+import { atMostMs, callLimitMs } from '../deadline/call-limit.ts';
 import { loadConfig } from './kube-config.ts';
 
 export interface KubeClientOptions {
@@ -115,7 +116,11 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
   };
 
   const withDeadline = async <T>(request: KubeRequest, use: (limited: KubeRequest) => Promise<T>): Promise<T> => {
-    const limitMs = request.deadlineMs ?? options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    const limitMs = Math.round(
+      request.deadlineMs === undefined
+        ? callLimitMs(options.deadlineMs ?? DEFAULT_DEADLINE_MS)
+        : atMostMs(request.deadlineMs),
+    );
     const what = `${request.method} ${request.path}`;
     const deadline = new AbortController();
     const timer = setTimeout(() => {

@@ -22,6 +22,7 @@ import {
 import type { DefinitionRef } from '../../domain/cni/network-definition.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
+import { atMostMs } from '../deadline/call-limit.ts';
 import { temporalUnavailable } from './connection.ts';
 
 export interface SignalledPod extends PodIdentity {
@@ -135,7 +136,7 @@ const whenClosed = retry(
 /** @returns id of the run that has the signal. @throws PodwireError `TemporalUnavailable` */
 export async function signalWithStart(client: Client, start: Start): Promise<string> {
   try {
-    const handle = await client.withDeadline(Date.now() + DEADLINE_MS, () =>
+    const handle = await client.withDeadline(Date.now() + atMostMs(DEADLINE_MS), () =>
       whenClosed.execute(() =>
         client.workflow.signalWithStart(start.type, {
           workflowId: start.workflowId,

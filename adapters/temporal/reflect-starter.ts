@@ -13,6 +13,7 @@ import {
   type ResyncHint,
   type ResyncProgress,
 } from '../../domain/reflection/messages.ts';
+import { atMostMs } from '../deadline/call-limit.ts';
 import { temporalUnavailable } from './connection.ts';
 import { signalWithStart } from './pod-starter.ts';
 
@@ -72,7 +73,7 @@ export interface SeenReflection {
 export async function seeReflection(client: Client, source: ReflectSource): Promise<SeenReflection> {
   const handle = client.workflow.getHandle(reflectWorkflowId(source));
   try {
-    return await client.withDeadline(Date.now() + DEADLINE_MS, async () => {
+    return await client.withDeadline(Date.now() + atMostMs(DEADLINE_MS), async () => {
       const described = await handle.describe();
       if (described.status.name !== 'RUNNING') return { view: undefined, progress: undefined };
       const view = await handle.query<ReflectView>(REFLECT_VIEW);

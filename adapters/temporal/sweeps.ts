@@ -10,6 +10,7 @@ import {
   type NodeSweepInput,
   type SweepReport,
 } from '../../domain/sweep/messages.ts';
+import { atMostMs } from '../deadline/call-limit.ts';
 import { temporalUnavailable } from './connection.ts';
 
 const DEADLINE_MS = 5_000;
@@ -120,7 +121,7 @@ function offsetOf(node: string, intervalMs: number): number {
 
 async function bounded<T>(client: Client, what: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await client.withDeadline(Date.now() + DEADLINE_MS, work);
+    return await client.withDeadline(Date.now() + atMostMs(DEADLINE_MS), work);
   } catch (cause) {
     throw temporalUnavailable(what, cause);
   }

@@ -14,7 +14,16 @@ const ALWAYS = ['cni-crash-points', 'crash-points', 'outages'];
 const THIRDS = [
   ['agents', 'join-storm', 'migration', 'node-gone'],
   ['cni-figures', 'cni-long-outage', 'cni-plugin-disappears', 'cni-reboot', 'reflect-outages'],
-  ['etcd-lost', 'gate-kept-shut', 'lab-life', 'list-pods', 'teardown', 'temporal-lost', 'worker-stopped'],
+  [
+    'etcd-lost',
+    'gate-kept-shut',
+    'lab-life',
+    'list-pods',
+    'slow-dependencies',
+    'teardown',
+    'temporal-lost',
+    'worker-stopped',
+  ],
 ];
 
 const nameOf = (file: string): string => basename(file, '.test.ts');
