@@ -2,13 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { startHealthServer, type HealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
-import { createKubeClient } from '../adapters/kubernetes/client.ts';
+import { createKubeClient, type KubeClient } from '../adapters/kubernetes/client.ts';
 import { configMapView, type ConfigMapView } from '../adapters/kubernetes/config-map.ts';
 import { ListWatch, type ListWatchObserver } from '../adapters/kubernetes/list-watch.ts';
 import { getPod } from '../adapters/kubernetes/pods.ts';
 import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import { connectClient } from '../adapters/temporal/connection.ts';
+import { connectClient, type TemporalClient } from '../adapters/temporal/connection.ts';
 import { signalPod } from '../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.ts';
 import { requireSearchAttributes } from '../adapters/temporal/search-attributes.ts';
@@ -48,202 +48,273 @@ export async function startWatcher(
   log: Logger,
   credentials: RotatingCredentials,
 ): Promise<Watcher> {
-  const kube = createKubeClient({ kubeconfig: config.kubeconfig });
-  const temporal = connectClient(config.temporal, credentials);
-  const reach = new TemporalReach(async () => {
-    await temporal.probe();
-    await requireSearchAttributes(temporal);
-  }, log);
-  const inputs = new PodInputsReader(config.dialect, ipCodec, (ref) => definitions.lookup(ref));
-  const stop = new AbortController();
-  const keys = podKeys(config.dialect);
-  const metrics: WatcherMetrics = createMetrics({
-    cached: () => ({ pod: pods.state().size, configmap: configMaps.state().size, ...reflection?.cached() }),
-    pending: () => signals.pending,
-    checkFailing: () => check.problem !== undefined,
-  });
-  exposeExpiry(metrics.registry, credentials);
-
-  const signals = new PodSignals({
-    send: async (pod, signal, reason, unlessInputs) => {
-      const hint = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
-      await signalPod(temporal.client, pod, signal, hint);
-    },
-    onSent: (signal, lagMs, pod) => {
-      reach.reached();
-      metrics.starts.inc({ signal });
-      metrics.lag.observe(lagMs / 1_000);
-      log.debug(
-        { podUid: pod.uid, pod: `${pod.namespace}/${pod.name}`, signal, lagMs: Math.round(lagMs) },
-        'signalled',
-      );
-    },
-    onFailed: (signal, error, retryInMs, pod) => {
-      metrics.signalErrors.inc();
-      log.warn({ podUid: pod.uid, signal, retryInMs: Math.round(retryInMs), err: error }, 'signal failed');
-    },
-  });
-
-  const timings = { relistMs: config.relistMs, stallMs: config.stallMs };
-  const reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd, credentials);
-  const reflection =
-    config.reflect === undefined || reflectStore === undefined
-      ? undefined
-      : new Reflection({
-          ...{
-            client: kube,
-            store: reflectStore,
-            settings: config.reflect.settings,
-            timings,
-            log,
-            podsElsewhere: true,
-          },
-          sendDirty: (source, names) => signalDirty(temporal.client, source, names),
-          sendResync: (source, reason) => signalResync(temporal.client, source, reason),
-          onSent: (source, lagMs) => {
-            reach.reached();
-            metrics.reflectLag.observe({ kind: source }, lagMs / 1_000);
-          },
-          observer: (kind) => observer(kind, metrics, log),
-        });
-  const pods: ListWatch<PodView> = new ListWatch<PodView>({
-    client: kube,
-    path: '/api/v1/pods',
-    map: (object) => forCache(podView(object, keys)),
-    onChange: (change, _source, relist) => {
-      changes.take(change, relist);
-      reflection?.podChanged(change.view, relist);
-    },
-    onSynced: (reason) => {
-      log.info({ reason, pods: pods.state().size }, 'pods listed');
-      check.request();
-      reflection?.podsListed(reason);
-    },
-    observer: observer('pod', metrics, log),
-    timings,
-  });
-  const changes = new PodChanges(inputs, signals, () => pods.views(), stop.signal);
-  const check: RelistCheck = new RelistCheck({
-    marks,
-    inputs,
-    signals,
-    views: () => pods.views(),
-    cached: (uid) => pods.get(uid),
-    getPod: (namespace, name) => getPod(kube, keys, namespace, name),
-    isTornDown: () => rebuild.isTornDown,
-    log,
-  });
-  const loss = new TemporalLoss({
-    identity: temporal.identity,
-    onLost: () => {
-      check.request();
-      reflection?.resyncAll("Temporal's database is another one");
-    },
-    log,
-  });
-  const rebuild: Rebuild = new Rebuild({
-    ...{ store, marks, inputs, check, log },
-    views: () => pods.views(),
-    isListed: () => pods.state().synced,
-    newId: randomUUID,
-  });
-
-  // Without what they refer to, every pod would seem to ask for something else.
-  const startPods = (): void => {
-    if (declared && defined) pods.start();
-  };
-  let defined = false;
-  const definitions = new Definitions({
-    client: kube,
-    settings: config.dialect,
-    observer: (kind) => observer(kind, metrics, log),
-    timings,
-    onChange: () => void changes.reconsiderAll('a network definition changed'),
-    onSynced: () => {
-      defined = true;
-      startPods();
-    },
-  });
-  let declared = false;
-  const configMaps = new ListWatch<ConfigMapView>({
-    client: kube,
-    path: `/api/v1/namespaces/${config.dialect.configMapNamespace}/configmaps`,
-    query: { fieldSelector: `metadata.name=${config.dialect.configMapName}` },
-    map: configMapView,
-    onChange: (change) => {
-      inputs.declare(change.type === 'deleted' ? undefined : change.view.data);
-      if (declared) void changes.reconsiderAll('declared networks changed');
-    },
-    onSynced: () => {
-      if (declared) return;
-      declared = true;
-      if (configMaps.state().size === 0) inputs.declare(undefined);
-      startPods();
-    },
-    observer: observer('configmap', metrics, log),
-    timings,
-  });
-
-  const checks = new StartChecks(
-    [
-      temporalSource(config.temporal, temporal),
-      etcdSource(config.etcd),
-      kubernetesSource(
-        kube,
-        config,
-        watcherRights(config.dialect, config.reflect !== undefined),
-        definitionKinds(config.dialect),
-      ),
-    ],
-    log,
-    stop.signal,
-  );
-  const notReady = (): string[] => [
-    ...watchReasons(
-      `ConfigMap ${config.dialect.configMapNamespace}/${config.dialect.configMapName}`,
-      configMaps.state(),
-      config.stallMs,
-    ),
-    ...definitions.notReady(),
-    ...watchReasons('pods', pods.state(), config.stallMs),
-    ...reach.reasons(),
-    ...(reflection?.notReady() ?? []),
-    ...checks.reasons(),
-  ];
+  const parts = new WatcherParts(config, marks, store, log, credentials);
+  const notReady = (): readonly string[] => parts.notReady();
   const health: HealthServer = await startHealthServer({
     bindAddress: config.bindAddress,
-    metrics: metrics.registry,
-    notReady: () => notReady(),
-    checks: () => checks.checks(),
-  });
-  checks.start();
-  reach.start();
-  rebuild.start();
-  loss.start();
-  configMaps.start();
-  definitions.start();
-  reflection?.start();
-  return {
-    address: health.address,
+    metrics: parts.metrics.registry,
     notReady,
-    stop: async () => {
-      stop.abort();
-      reach.stop();
-      loss.stop();
-      await Promise.all([
-        configMaps.stop(),
-        definitions.stop(),
-        pods.stop(),
-        rebuild.stop(),
-        check.stop(),
-        reflection?.stop(),
-      ]);
-      reflectStore?.close();
-      await signals.stop();
-      await Promise.all([health.stop(), temporal.close()]);
-      kube.close();
-    },
-  };
+    checks: () => parts.checks.checks(),
+  });
+  parts.start();
+  return { address: health.address, notReady, stop: () => parts.stop(health) };
+}
+
+/** All that a watcher consists of; each part knows the others only through what it is given here. */
+class WatcherParts {
+  readonly metrics: WatcherMetrics;
+  readonly checks: StartChecks;
+  readonly #config: WatcherConfig;
+  readonly #log: Logger;
+  readonly #stop = new AbortController();
+  readonly #kube: KubeClient;
+  readonly #temporal: TemporalClient;
+  readonly #reach: TemporalReach;
+  readonly #inputs: PodInputsReader;
+  readonly #signals: PodSignals;
+  readonly #reflectStore: ReturnType<typeof openReflectStore> | undefined;
+  readonly #reflection: Reflection | undefined;
+  readonly #pods: ListWatch<PodView>;
+  readonly #changes: PodChanges;
+  readonly #check: RelistCheck;
+  readonly #loss: TemporalLoss;
+  readonly #rebuild: Rebuild;
+  readonly #definitions: Definitions;
+  readonly #configMaps: ListWatch<ConfigMapView>;
+  #declared = false;
+  #defined = false;
+
+  constructor(
+    config: WatcherConfig,
+    marks: MarkReader,
+    store: StoreAccess,
+    log: Logger,
+    credentials: RotatingCredentials,
+  ) {
+    this.#config = config;
+    this.#log = log;
+    this.#kube = createKubeClient({ kubeconfig: config.kubeconfig });
+    this.#temporal = connectClient(config.temporal, credentials);
+    this.#reach = new TemporalReach(async () => {
+      await this.#temporal.probe();
+      await requireSearchAttributes(this.#temporal);
+    }, log);
+    this.#inputs = new PodInputsReader(config.dialect, ipCodec, (ref) => this.#definitions.lookup(ref));
+    this.metrics = this.#newMetrics();
+    exposeExpiry(this.metrics.registry, credentials);
+    this.#signals = this.#newSignals();
+    this.#reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd, credentials);
+    this.#reflection = this.#newReflection();
+    this.#pods = this.#newPods();
+    this.#changes = new PodChanges(this.#inputs, this.#signals, () => this.#pods.views(), this.#stop.signal);
+    this.#check = this.#newCheck(marks);
+    this.#loss = this.#newLoss();
+    this.#rebuild = new Rebuild({
+      ...{ store, marks, inputs: this.#inputs, check: this.#check, log },
+      views: () => this.#pods.views(),
+      isListed: () => this.#pods.state().synced,
+      newId: randomUUID,
+    });
+    this.#definitions = this.#newDefinitions();
+    this.#configMaps = this.#newConfigMaps();
+    this.checks = this.#newChecks();
+  }
+
+  start(): void {
+    this.checks.start();
+    this.#reach.start();
+    this.#rebuild.start();
+    this.#loss.start();
+    this.#configMaps.start();
+    this.#definitions.start();
+    this.#reflection?.start();
+  }
+
+  async stop(health: HealthServer): Promise<void> {
+    this.#stop.abort();
+    this.#reach.stop();
+    this.#loss.stop();
+    await Promise.all([
+      this.#configMaps.stop(),
+      this.#definitions.stop(),
+      this.#pods.stop(),
+      this.#rebuild.stop(),
+      this.#check.stop(),
+      this.#reflection?.stop(),
+    ]);
+    this.#reflectStore?.close();
+    await this.#signals.stop();
+    await Promise.all([health.stop(), this.#temporal.close()]);
+    this.#kube.close();
+  }
+
+  /** What it waits for, in words. */
+  notReady(): string[] {
+    const { dialect, stallMs } = this.#config;
+    const configMap = `ConfigMap ${dialect.configMapNamespace}/${dialect.configMapName}`;
+    return [
+      ...watchReasons(configMap, this.#configMaps.state(), stallMs),
+      ...this.#definitions.notReady(),
+      ...watchReasons('pods', this.#pods.state(), stallMs),
+      ...this.#reach.reasons(),
+      ...(this.#reflection?.notReady() ?? []),
+      ...this.checks.reasons(),
+    ];
+  }
+
+  get #timings(): { relistMs: number; stallMs: number } {
+    return { relistMs: this.#config.relistMs, stallMs: this.#config.stallMs };
+  }
+
+  readonly #observer = (kind: string): ListWatchObserver => observer(kind, this.metrics, this.#log);
+
+  #newMetrics(): WatcherMetrics {
+    return createMetrics({
+      cached: () => ({
+        pod: this.#pods.state().size,
+        configmap: this.#configMaps.state().size,
+        ...this.#reflection?.cached(),
+      }),
+      pending: () => this.#signals.pending,
+      checkFailing: () => this.#check.problem !== undefined,
+    });
+  }
+
+  #newSignals(): PodSignals {
+    const log = this.#log;
+    return new PodSignals({
+      send: async (pod, signal, reason, unlessInputs) => {
+        const hint = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
+        await signalPod(this.#temporal.client, pod, signal, hint);
+      },
+      onSent: (signal, lagMs, pod) => {
+        this.#reach.reached();
+        this.metrics.starts.inc({ signal });
+        this.metrics.lag.observe(lagMs / 1_000);
+        log.debug(
+          { podUid: pod.uid, pod: `${pod.namespace}/${pod.name}`, signal, lagMs: Math.round(lagMs) },
+          'signalled',
+        );
+      },
+      onFailed: (signal, error, retryInMs, pod) => {
+        this.metrics.signalErrors.inc();
+        log.warn({ podUid: pod.uid, signal, retryInMs: Math.round(retryInMs), err: error }, 'signal failed');
+      },
+    });
+  }
+
+  #newReflection(): Reflection | undefined {
+    const { reflect } = this.#config;
+    if (reflect === undefined || this.#reflectStore === undefined) return undefined;
+    return new Reflection({
+      ...{ client: this.#kube, store: this.#reflectStore, settings: reflect.settings, timings: this.#timings },
+      ...{ log: this.#log, podsElsewhere: true },
+      sendDirty: (source, names) => signalDirty(this.#temporal.client, source, names),
+      sendResync: (source, reason) => signalResync(this.#temporal.client, source, reason),
+      onSent: (source, lagMs) => {
+        this.#reach.reached();
+        this.metrics.reflectLag.observe({ kind: source }, lagMs / 1_000);
+      },
+      observer: this.#observer,
+    });
+  }
+
+  #newPods(): ListWatch<PodView> {
+    const keys = podKeys(this.#config.dialect);
+    return new ListWatch<PodView>({
+      client: this.#kube,
+      path: '/api/v1/pods',
+      map: (object) => forCache(podView(object, keys)),
+      onChange: (change, _source, relist) => {
+        this.#changes.take(change, relist);
+        this.#reflection?.podChanged(change.view, relist);
+      },
+      onSynced: (reason) => {
+        this.#log.info({ reason, pods: this.#pods.state().size }, 'pods listed');
+        this.#check.request();
+        this.#reflection?.podsListed(reason);
+      },
+      observer: this.#observer('pod'),
+      timings: this.#timings,
+    });
+  }
+
+  #newCheck(marks: MarkReader): RelistCheck {
+    const keys = podKeys(this.#config.dialect);
+    return new RelistCheck({
+      ...{ marks, inputs: this.#inputs, signals: this.#signals, log: this.#log },
+      views: () => this.#pods.views(),
+      cached: (uid) => this.#pods.get(uid),
+      getPod: (namespace, name) => getPod(this.#kube, keys, namespace, name),
+      isTornDown: () => this.#rebuild.isTornDown,
+    });
+  }
+
+  #newLoss(): TemporalLoss {
+    return new TemporalLoss({
+      identity: this.#temporal.identity,
+      onLost: () => {
+        this.#check.request();
+        this.#reflection?.resyncAll("Temporal's database is another one");
+      },
+      log: this.#log,
+    });
+  }
+
+  #newDefinitions(): Definitions {
+    return new Definitions({
+      client: this.#kube,
+      settings: this.#config.dialect,
+      observer: this.#observer,
+      timings: this.#timings,
+      onChange: () => void this.#changes.reconsiderAll('a network definition changed'),
+      onSynced: () => {
+        this.#defined = true;
+        this.#startPods();
+      },
+    });
+  }
+
+  #newConfigMaps(): ListWatch<ConfigMapView> {
+    const { configMapNamespace, configMapName } = this.#config.dialect;
+    return new ListWatch<ConfigMapView>({
+      client: this.#kube,
+      path: `/api/v1/namespaces/${configMapNamespace}/configmaps`,
+      query: { fieldSelector: `metadata.name=${configMapName}` },
+      map: configMapView,
+      onChange: (change) => {
+        this.#inputs.declare(change.type === 'deleted' ? undefined : change.view.data);
+        if (this.#declared) void this.#changes.reconsiderAll('declared networks changed');
+      },
+      onSynced: () => {
+        if (this.#declared) return;
+        this.#declared = true;
+        if (this.#configMaps.state().size === 0) this.#inputs.declare(undefined);
+        this.#startPods();
+      },
+      observer: this.#observer('configmap'),
+      timings: this.#timings,
+    });
+  }
+
+  #newChecks(): StartChecks {
+    const { temporal, etcd, dialect, reflect } = this.#config;
+    const rights = watcherRights(dialect, reflect !== undefined);
+    return new StartChecks(
+      [
+        temporalSource(temporal, this.#temporal),
+        etcdSource(etcd),
+        kubernetesSource(this.#kube, this.#config, rights, definitionKinds(dialect)),
+      ],
+      this.#log,
+      this.#stop.signal,
+    );
+  }
+
+  /** Without what they refer to, every pod would seem to ask for something else. */
+  #startPods(): void {
+    if (this.#declared && this.#defined) this.#pods.start();
+  }
 }
 
 /** The published status is the biggest thing a view can hold; it only matters beside a status that another runtime may have written. */
