@@ -1,6 +1,7 @@
 /**
- * The production part of docs/install.md from a reader's side: a Temporal that wants certificates, an etcd that wants certificates, a user
- * and a password, podwire with Secrets for both; then all of these are replaced while pods come and go.
+ * The production part of docs/install.md from a reader's side, in a cluster that enforces NetworkPolicies: a Temporal that wants
+ * certificates, an etcd that wants certificates, a user and a password, podwire with Secrets for both; then all of these are replaced
+ * while pods come and go.
  */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync } from 'node:fs';
@@ -15,17 +16,21 @@ import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { must } from '../../deploy/lab/commands.ts';
 import { inSystem, provideImages, SYSTEM_NAMESPACE } from '../../deploy/lab/installed.ts';
 import { kubectl, silentProgress, type Lab } from '../../deploy/lab/lab.ts';
+import { enforcePolicies, stopEnforcing } from '../../deploy/lab/policy-enforcer.ts';
 import { makeNamespace, openTestLab, removeNamespace, waitFor } from '../lab/harness.ts';
 import { nothingLeaked } from '../lab/invariants.ts';
 import { Burst, since } from './burst.ts';
+import { boundPods, neededBy, othersIn } from './bounds.ts';
+import { fromPod, openDoor, reachedFrom, type From } from './connections.ts';
+import { openLetterbox, receiverIn, sendAsMember, sendForged } from './forged-frames.ts';
 import { closeOutside, openOutside, type Outside } from './outside.ts';
 import { lives, Reader } from './reader.ts';
 import { startSecuredStores, type Generation, type SecuredStores } from './secured-stores.ts';
 
 const LIMIT = { limitMs: 60_000 };
 const OUTSIDE = `outside-${randomUUID().slice(0, 6)}`;
-const TEMPORAL = { namespace: OUTSIDE, name: 'temporal', port: 7233, through: 7433 };
-const ETCD = { namespace: OUTSIDE, name: 'etcd', port: 2379, through: 2579 };
+const TEMPORAL = { namespace: OUTSIDE, name: 'temporal', port: 7233 };
+const ETCD = { namespace: OUTSIDE, name: 'etcd', port: 2379 };
 const nameOf = ({ name, namespace }: Pick<Outside, 'name' | 'namespace'>): string => `${name}.${namespace}.svc`;
 /** What the page has for the reader's own. */
 const REPLACED = {
@@ -33,6 +38,7 @@ const REPLACED = {
   'etcd.example.org': nameOf(ETCD),
   'registry.example.org/podwire': 'docker.io/podwire',
 };
+const NETWORK = { name: 'exi', id: 4890, prefix: '10.79' };
 const PASSWORD = { old: 'change-me', new: 'changed' };
 const namespace = `existing-${randomUUID().slice(0, 6)}`;
 const asker: PodRef = { namespace, name: 'asker' };
@@ -42,6 +48,8 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
   let stores: SecuredStores;
   let lab: Lab;
   let burst: Burst;
+  /** A pod of another namespace. */
+  let stranger: From;
   let serves = false;
 
   before(async () => {
@@ -54,9 +62,11 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     await openOutside(lab, { ...TEMPORAL, server: stores.temporal.address });
     await openOutside(lab, { ...ETCD, server: stores.etcd.endpoint.replace('https://', '') });
     await makeNamespace(lab, namespace);
+    await enforcePolicies(lab, silentProgress);
   });
   after(async () => {
     try {
+      await stopEnforcing(lab);
       await removeNamespace(lab, namespace);
       if (serves) await nothingLeaked(lab, LIMIT);
       await reader.takeAway();
@@ -105,7 +115,7 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     const began = performance.now();
     const nodes = lab.nodes.map(({ name }) => name);
     const node = (index: number): string => nodes[index % nodes.length] ?? '';
-    burst = await Burst.prepare({ lab, namespace, node }, { name: 'exi', id: 4890, prefix: '10.79' });
+    burst = await Burst.prepare({ lab, namespace, node }, NETWORK);
     await burst.ask(4);
     await burst.attached(LIMIT);
     assert.deepEqual([...new Set(stores.temporal.seen.clients)], ['old-client']);
@@ -123,6 +133,7 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
   test('has metrics of each pod where Prometheus looks, from inside of the cluster', async () => {
     await apply(lab, [podManifest(asker, { node: lab.nodes[0]?.name ?? '', image: lab.testImage, label: false })]);
     await waitRunning(lab, [asker]);
+    stranger = await fromPod(lab, asker);
     const places = await scraped(lab);
     const pods = (await podsOf(lab)).map(({ metadata }) => metadata.name);
     assert.deepEqual(places.map(({ pod }) => pod).sort(), pods.sort(), 'the Service has each pod once');
@@ -130,6 +141,65 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     for (const place of places) {
       assert.equal(place.annotated, String(place.port), place.pod);
       assert.match(await metricsOf(lab, place), /^podwire_\w+(\{.*\})? [\d.e+-]+$/m, place.pod);
+    }
+  });
+
+  test('reaches DNS, the API server, Temporal and etcd from its pods, and nothing else', async () => {
+    const [needed, others] = [neededBy([TEMPORAL, ETCD]), othersIn(lab)];
+    const names = others.map(({ what }) => what);
+    assert.deepEqual(await reachedFrom(stranger, others), names, 'they are there');
+    for (const pod of await boundPods(lab)) {
+      const reached = await reachedFrom(await fromPod(lab, pod), [...needed, ...others]);
+      assert.deepEqual(
+        reached,
+        needed.map(({ what }) => what),
+        pod.name,
+      );
+    }
+  });
+
+  test('is reached on the ports of health and metrics, and on no other of its pods', async () => {
+    const places = await scraped(lab);
+    for (const pod of await boundPods(lab)) {
+      const own = places.find((place) => place.pod === pod.name);
+      assert.ok(own !== undefined, pod.name);
+      const inside = await fromPod(lab, pod);
+      const close = await openDoor(lab, inside, 8080);
+      try {
+        const { address } = own;
+        const ports = [own.port, 8080].map((port) => ({ what: String(port), address, port }));
+        assert.deepEqual(await reachedFrom(inside, ports), [String(own.port), '8080']);
+        assert.deepEqual(await reachedFrom(stranger, ports), [String(own.port)], pod.name);
+      } finally {
+        await close();
+      }
+    }
+  });
+
+  test('lets members alone into a network where the limit of the tunnels is applied and enforced', async () => {
+    const [receiver, sender] = burst.pods;
+    assert.ok(receiver !== undefined && sender !== undefined);
+    const to = await receiverIn(lab, receiver, NETWORK);
+    const member = await fromPod(lab, sender);
+    const letterbox = await openLetterbox(lab, await fromPod(lab, receiver));
+    const round = async (name: string): Promise<string[]> => {
+      await sendForged(stranger, to, `${name}-forged`);
+      await sendAsMember(member, to, `${name}-right`);
+      await waitFor('what a member sent', async () => letterbox.read().includes(`${name}-right`) || undefined, LIMIT);
+      return letterbox.read().filter((word) => word.startsWith(`${name}-`));
+    };
+    const limit = readFileSync(join(reader.dir, 'deploy/examples/limits/tunnel-port.yaml'), 'utf8');
+    const input = limit.replace('namespace: default', `namespace: ${namespace}`);
+    try {
+      assert.deepEqual((await round('before')).sort(), ['before-forged', 'before-right']);
+      await kubectl(lab, ['apply', '-f', '-'], { input });
+      let rounds = 0;
+      const closed = async (): Promise<true | undefined> =>
+        (await round(`limit${(rounds += 1)}`)).length === 1 ? true : undefined;
+      await waitFor('a forged frame to be kept out', closed, LIMIT);
+    } finally {
+      await kubectl(lab, ['delete', '--ignore-not-found', '-f', '-'], { input });
+      await letterbox.close();
     }
   });
 
@@ -199,6 +269,17 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     await assert.rejects(reads(tls, PASSWORD.new), { code: 'EtcdUnavailable' });
     await assert.rejects(reads(fresh, PASSWORD.old), /authentication failed|invalid user/i);
     assert.ok(Array.isArray(await reads(fresh, PASSWORD.new)));
+  });
+
+  test('reaches all else where nobody enforces its NetworkPolicies', async () => {
+    await stopEnforcing(lab);
+    const others = othersIn(lab);
+    for (const pod of await boundPods(lab))
+      assert.deepEqual(
+        await reachedFrom(await fromPod(lab, pod), others),
+        others.map(({ what }) => what),
+        pod.name,
+      );
   });
 });
 

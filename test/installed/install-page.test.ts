@@ -94,7 +94,7 @@ describe('the installation page', () => {
     before(async () => {
       contiv = await startEtcd();
       const server = contiv.endpoint.replace('http://', '');
-      place = { namespace: 'kube-system', name: 'contiv-etcd', port: 12379, through: 12379, server };
+      place = { namespace: 'kube-system', name: 'contiv-etcd', port: 12379, server };
       await openOutside(lab, place);
       await apply(lab, REPLACED.map(standIn));
     });

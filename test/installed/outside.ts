@@ -2,29 +2,30 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { apply } from '../../deploy/demo/cluster.ts';
-import { findProgram } from '../../deploy/lab/commands.ts';
+import { findProgram, must } from '../../deploy/lab/commands.ts';
 import { kubectl, startPart, stopPart, type Lab } from '../../deploy/lab/lab.ts';
-import { labLayout } from '../../deploy/lab/layout.ts';
+import { labLayout, NETNS_ROOT, POD_CIDR, RACK_PREFIX_LENGTH } from '../../deploy/lab/layout.ts';
+
+/** Of the rack itself, where nobody else listens: servers have the ports that they have elsewhere. */
+export const OUTSIDE_ADDRESS = '172.30.0.3';
 
 export interface Outside {
   readonly namespace: string;
   readonly name: string;
-  /** Of the Service. */
+  /** Of the Service and of what is behind it. */
   readonly port: number;
   /** `host:port` on this machine. */
   readonly server: string;
-  /** Port of the lab's control namespace that nobody else there has. */
-  readonly through: number;
 }
 
 /** Opens it. The namespace must be there. */
 export async function openOutside(lab: Lab, outside: Outside): Promise<void> {
-  const { namespace, name, port, server, through } = outside;
+  const { namespace, name, port, server } = outside;
+  const { runDir, rackNetns } = labLayout(lab.name);
+  await must('ip', ['-n', rackNetns, 'address', 'replace', `${OUTSIDE_ADDRESS}/${RACK_PREFIX_LENGTH}`, 'dev', 'rack']);
+  await must('ip', ['-n', rackNetns, 'route', 'replace', POD_CIDR, 'via', lab.controlAddress]);
   // Paths of sockets are short (unix(7)).
-  const socket = join(
-    labLayout(lab.name).runDir,
-    `${createHash('sha256').update(name).digest('hex').slice(0, 16)}.out`,
-  );
+  const socket = join(runDir, `${createHash('sha256').update(name).digest('hex').slice(0, 16)}.out`);
   const file = findProgram('socat') ?? '/usr/bin/socat';
   const [host, inside] = partsOf(outside);
   await startPart(lab, {
@@ -35,9 +36,9 @@ export async function openOutside(lab: Lab, outside: Outside): Promise<void> {
   });
   await startPart(lab, {
     name: inside,
-    netnsPath: lab.controlNetnsPath,
+    netnsPath: join(NETNS_ROOT, rackNetns),
     file,
-    args: [`TCP-LISTEN:${through},bind=${lab.controlAddress},fork,reuseaddr,nodelay`, `UNIX-CONNECT:${socket}`],
+    args: [`TCP-LISTEN:${port},bind=${OUTSIDE_ADDRESS},fork,reuseaddr,nodelay`, `UNIX-CONNECT:${socket}`],
     env: {},
   });
   await apply(lab, [
@@ -47,12 +48,11 @@ export async function openOutside(lab: Lab, outside: Outside): Promise<void> {
       kind: 'EndpointSlice',
       metadata: { namespace, name: `${name}-outside`, labels: { 'kubernetes.io/service-name': name } },
       addressType: 'IPv4',
-      ports: [{ name: 'main', port: through, protocol: 'TCP' }],
-      endpoints: [{ addresses: [lab.controlAddress], conditions: { ready: true } }],
+      ports: [{ name: 'main', port, protocol: 'TCP' }],
+      endpoints: [{ addresses: [OUTSIDE_ADDRESS], conditions: { ready: true } }],
     },
   ]);
 }
-
 export async function closeOutside(lab: Lab, outside: Outside): Promise<void> {
   for (const part of partsOf(outside)) await stopPart(lab, part);
   const { namespace, name } = outside;
