@@ -52,7 +52,12 @@ async function enforceOn(lab: Lab, node: LabNode, file: string): Promise<void> {
 
 const partName = (node: LabNode): string => `netpol-${node.name}`;
 
-/** Path of the controller; builds it when the cache has none of just this source (a minute on two cores after the lab's own binaries). @throws Error with the compiler's words */
+/**
+ * Path of the controller; builds it when the cache has none of just this source: a minute on two cores where Go has compiled the lab's other
+ * binaries before, else two and a half.
+ *
+ * @throws Error with the compiler's words
+ */
 async function ensureEnforcer(progress: Progress): Promise<string> {
   const cached = join(binaryCache(), `netpol-${sourceHash()}`);
   if (existsSync(cached)) return cached;
