@@ -16,12 +16,13 @@ import {
   seconds,
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
-import { temporalOf, temporalSettings } from './temporal.ts';
+import { temporalOf, temporalSettings, versioningSettings } from './temporal.ts';
 import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
 
 export interface OrchestratorConfig {
   readonly kubeconfig: string | undefined;
   readonly temporal: TemporalOptions;
+  readonly workflowVersioning: 'auto' | 'off';
   readonly etcd: EtcdOptions;
   readonly dialect: DialectSettings;
   readonly bindAddress: string;
@@ -38,6 +39,7 @@ export const orchestratorSettings = {
   ...fileSettings,
   ...kubernetesSettings,
   ...temporalSettings,
+  ...versioningSettings,
   ...etcdSettings,
   ...dialectSettings,
   bindAddress: {
@@ -80,6 +82,7 @@ export function readOrchestratorConfig(
   return {
     kubeconfig: values.kubeconfig,
     temporal: temporalOf(values),
+    workflowVersioning: values.workflowVersioning,
     etcd: { ...etcdOf(values), timeoutMs: LOCAL_ACTIVITY_ETCD_MS },
     dialect: dialectOf(values),
     bindAddress: values.bindAddress,

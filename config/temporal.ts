@@ -58,6 +58,16 @@ export const temporalSettings = {
   },
 } as const satisfies SettingsTable;
 
+/** Of processes that run workflows. */
+export const versioningSettings = {
+  workflowVersioning: {
+    flag: 'workflow-versioning',
+    env: 'PODWIRE_WORKFLOW_VERSIONING',
+    schema: z.enum(['auto', 'off']).default('auto'),
+    help: 'auto: a run stays with the build of the workflows that began it, where the Temporal server can do that; off: any build takes it',
+  },
+} as const satisfies SettingsTable;
+
 const NAMES = {
   address: 'TEMPORAL_ADDRESS',
   tls: 'TEMPORAL_TLS',

@@ -54,6 +54,9 @@ export const idsKnownKey = (): string => `${ROOT}/store/ids`;
 export const wholeKey = (): string => `${ROOT}/store/whole`;
 /** Present once the node has written back what its journal of CNI attachments holds. */
 export const restoredKey = (node: string): string => `${ROOT}/store/restored/${node}`;
+/** One for each orchestrator that serves, for as long as it does. */
+export const orchestratorsPrefix = (): string => `${ROOT}/orchestrators/`;
+export const orchestratorKey = (id: string): string => `${ROOT}/orchestrators/${id}`;
 /** Present while podwire is to be out of the cluster. */
 export const teardownKey = (): string => `${ROOT}/teardown`;
 export const rootPrefix = (): string => `${ROOT}/`;

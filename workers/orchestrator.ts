@@ -2,6 +2,8 @@
  * The orchestrator worker: workflows, and the activities that need the Kubernetes API or etcd but no host.
  * Exit codes: 0 after SIGTERM or SIGINT, 1 after a fault of its own, 2 when the configuration is refused.
  */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createControlActivities } from '../activities/control/index.ts';
@@ -10,7 +12,9 @@ import { joinSteps } from '../activities/control/joined-steps.ts';
 import { createSweepControlActivities } from '../activities/control/sweep.ts';
 import { withFailpoints } from '../activities/with-failpoints.ts';
 import { createEtcd } from '../adapters/etcd/client.ts';
+import { openEtcd } from '../adapters/etcd/open.ts';
 import { createRecordStore } from '../adapters/etcd/record-store.ts';
+import { createRoster } from '../adapters/etcd/roster.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
 import { createFailpoints } from '../adapters/host/failpoints.ts';
@@ -23,6 +27,7 @@ import { createLogger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { podRunIsOpen, removeSweepSchedule } from '../adapters/temporal/sweeps.ts';
+import { createWorkflowBuilds } from '../adapters/temporal/workflow-builds.ts';
 import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
@@ -30,6 +35,7 @@ import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
+import { ORCHESTRATOR_DEPLOYMENT } from '../domain/workflow-builds.ts';
 import { definitionKinds, orchestratorRights } from '../domain/start-checks/rights.ts';
 import { etcdSource, kubernetesSource, temporalSource } from './check-sources.ts';
 import { createExecBackend } from './exec-backend.ts';
@@ -39,7 +45,8 @@ import { createReflectionWorker } from './reflection.ts';
 import { StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
 import { installRuntime } from './runtime.ts';
-import { workflowCode, writeStacksAsBefore } from './workflow-code.ts';
+import { Versioning } from './versioning.ts';
+import { workflowBuild, writeStacksAsBefore } from './workflow-code.ts';
 
 /** One call to the API must give up before a local activity's 2 s allow a second try. */
 const API_DEADLINE_MS = 900;
@@ -112,11 +119,23 @@ async function run(config: OrchestratorConfig): Promise<void> {
   checks.start();
   const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true, credentials });
   if (connection === undefined) return;
+  const { code, build } = await workflowBuild();
+  const roster = openEtcd(config.etcd, credentials);
+  let versioning: Versioning | undefined;
+  await startUp.until('versions of workers in Temporal', async () => {
+    versioning = await Versioning.begin({
+      ...{ mode: config.workflowVersioning, deployment: ORCHESTRATOR_DEPLOYMENT, build, log },
+      builds: createWorkflowBuilds(temporal.client, config.temporal.namespace, ORCHESTRATOR_DEPLOYMENT),
+      rosterOf: (served) => createRoster(roster, { id: `${hostname()}-${randomUUID()}`, build: served }),
+    });
+  });
+  if (versioning === undefined) return;
   const worker = await Worker.create({
     connection: connection.native,
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
-    ...workflowCode(),
+    ...code,
+    ...versioning.workerOptions,
     activities: loggedActivities(activities, log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
     tuner: {
@@ -141,16 +160,26 @@ async function run(config: OrchestratorConfig): Promise<void> {
   });
   connection.keepFresh([worker, exec.worker]);
   workers.push(worker, exec.worker);
-  startUp.done();
-  log.info({ queue: CONTROL_QUEUE, health: health.address }, 'serving');
   // Each ends by itself on a signal; a fault of one ends the process.
-  await Promise.all([worker.run(), exec.run()]);
+  const served = Promise.all([worker.run(), exec.run()]);
+  await Promise.race([served, serve(startUp, versioning, stopped.signal)]);
+  log.info({ queue: CONTROL_QUEUE, build, health: health.address }, 'serving');
+  await served;
+  await versioning.leave();
   await health.stop();
   await Promise.all([connection.close(), temporal.close()]);
   kube.close();
   etcd.close();
+  roster.close();
   reflection.close();
   credentials.stop();
+}
+
+/** Ready when new runs may come here; then the builds are looked after for as long as the process lives. */
+async function serve(startUp: StartUp, versioning: Versioning, signal: AbortSignal): Promise<void> {
+  if (!(await startUp.until('build of the workflows', () => versioning.firstLook()))) return;
+  startUp.done();
+  void versioning.keep(signal);
 }
 
 try {

@@ -1,7 +1,10 @@
 /** Where the workflows' code comes from (the bundle built ahead of time when it lies beside us, else the sources, bundled at start), and where it runs. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { WorkerOptions } from '@temporalio/worker';
+import { bundleWorkflowCode, type WorkerOptions } from '@temporalio/worker';
+import { buildInfo } from './build-info.ts';
 
 const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
 const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
@@ -31,4 +34,25 @@ export function workflowCode(): WorkflowCode {
   if (existsSync(bundle)) return { workflowBundle: { codePath: bundle }, ...IN_THIS_THREAD };
   const { preloadModules } = WORKFLOW_SOURCES;
   return { workflowsPath, bundlerOptions: { preloadModules }, ...IN_THIS_THREAD };
+}
+
+export interface WorkflowBuild {
+  readonly code: WorkflowCode;
+  /** podwire's version and a hash of the code: what has the same text decides the same. */
+  readonly build: string;
+}
+
+const HASH_DIGITS = 12;
+
+/** The same code, with a name that tells it from any other. */
+export async function workflowBuild(): Promise<WorkflowBuild> {
+  if (existsSync(bundle)) return { code: workflowCode(), build: buildOf(await readFile(bundle, 'utf8')) };
+  const { code } = await bundleWorkflowCode(WORKFLOW_SOURCES);
+  return { code: { workflowBundle: { code }, ...IN_THIS_THREAD }, build: buildOf(code) };
+}
+
+/** @param code of the whole bundle */
+export function buildOf(code: string): string {
+  const hash = createHash('sha256').update(code).digest('hex').slice(0, HASH_DIGITS);
+  return `${buildInfo(process.env).version}-${hash}`;
 }

@@ -156,8 +156,8 @@ async function removeSchedules(etcd: Etcd, settings: Values<typeof table>): Prom
   say(`removed the sweep schedules of ${nodes.length} nodes`);
 }
 
-/** What running node workers publish of their nodes stays until a purge: they would only write it again. */
-const KEPT = ['sandboxes/', 'nodes/', 'node-configs/', 'store/', 'teardown'].map(
+/** What running workers publish of themselves and of their nodes stays until a purge: they would only write it again. */
+const KEPT = ['sandboxes/', 'nodes/', 'node-configs/', 'orchestrators/', 'store/', 'teardown'].map(
   (each) => `${keys.rootPrefix()}${each}`,
 );
 

@@ -70,7 +70,7 @@ describe('podwire teardown', () => {
       assert.deepEqual(readdirSync(pathOnHost(t.lab, node.name, '/var/lib/podwire/cni')), []);
     }
     const left = (await readKeys(t.lab)).map(({ key }) => key);
-    const allowed = /^\/podwire\/(?:sandboxes|nodes|node-configs|store|teardown)/;
+    const allowed = /^\/podwire\/(?:sandboxes|nodes|node-configs|orchestrators|store|teardown)/;
     assert.deepEqual(
       left.filter((key) => !allowed.test(key)),
       [],
