@@ -10,7 +10,8 @@ import { ORCHESTRATOR_DEPLOYMENT, UNVERSIONED } from '../../domain/workflow-buil
 import { Versioning } from '../../workers/versioning.ts';
 import { buildOf, WORKFLOW_SOURCES } from '../../workers/workflow-code.ts';
 import { startHarness, type Harness } from './harness.ts';
-import { untilAsked } from './limits.ts';
+import { until, untilAsked } from './limits.ts';
+import type { Script } from './scripted-nodes.ts';
 import type { TestPod } from './test-pod.ts';
 
 const LATER_SOURCES = fileURLToPath(new URL('next-build/index.ts', import.meta.url));
@@ -142,22 +143,34 @@ describe('an update of the workflows', () => {
     waiting = await red('away');
     await waiting.signal();
     await waiting.shows('NodeUnavailable');
-    const ask = async (count: number, isSlow = false): Promise<void> => {
+    const ask = async (count: number, script: Script = () => 'ok'): Promise<TestPod[]> => {
       const pods = await Promise.all(Array.from({ length: count }, () => red()));
-      if (isSlow) for (const { uid } of pods) lab.nodes.script(uid, 'ensureVxlanLink', () => ({ after: 6_000 }));
+      for (const { uid } of pods) lab.nodes.script(uid, 'ensureVxlanLink', script);
       await Promise.all(pods.map((pod) => pod.signal()));
       burst.push(...pods);
+      return pods;
     };
-    // The first are at work on their node when the only worker that knows their runs ends.
-    await ask(4, true);
-    await Promise.all([startOrchestrator(code.later), ask(4)]);
+    let isUpdated = false;
+    // Some go on while both builds serve, others are at work on their node when the only worker that knows their runs ends.
+    const goingOn = await ask(4, () => (isUpdated ? 'ok' : 'SandboxBusy'));
+    const cutOff = await ask(4, (attempt) => (attempt === 1 ? 'hang' : 'ok'));
+    await until('all are at work', () => [...goingOn, ...cutOff].every((pod) => pod.calls.length > 0));
+    await Promise.all([startOrchestrator(code.later), ask(2)]);
     assert.equal(await builds.current(), buildOf(code.later));
-    const stopping = stopPresent();
-    await Promise.all([ask(4), stopping]);
+    isUpdated = true;
+    await Promise.all([ask(2), ...goingOn.map(converged)]);
+    for (const pod of goingOn) assert.deepEqual((await past(pod)).perRun, [[buildOf(code.present)]]);
+    await Promise.all([ask(2), stopPresent()]);
     await Promise.all(burst.map(converged));
     for (const pod of burst) await attachedOnce(pod);
-    const all = (await Promise.all(burst.map(past))).flatMap(({ perRun }) => perRun.flat());
-    assert.deepEqual([...new Set(all)].sort(), [buildOf(code.present), buildOf(code.later)].sort());
+    for (const pod of cutOff) {
+      const { perRun } = await past(pod);
+      assert.deepEqual(
+        perRun,
+        [[buildOf(code.later)], [buildOf(code.present)]],
+        'begun anew by the build that is left',
+      );
+    }
   });
 
   it('takes over a run that has been waiting since before, and carries it out with the new build', async () => {
