@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { createLogger } from '../../adapters/log/logger.ts';
 import { createWorkflowBuilds } from '../../adapters/temporal/workflow-builds.ts';
@@ -98,7 +100,7 @@ describe('an update of the workflows', () => {
     untilAsked(`${pod.uid} converges`, async () => (await pod.describe()).status.name === 'COMPLETED', 30_000);
 
   interface Past {
-    /** Builds that worked on the pod's runs, each run's in order. */
+    /** Builds that worked on each of the pod's runs, the newest run first. */
     readonly perRun: string[][];
     readonly failedTasks: number;
   }
@@ -106,7 +108,9 @@ describe('an update of the workflows', () => {
   const past = async (pod: TestPod): Promise<Past> => {
     const perRun: string[][] = [];
     let failedTasks = 0;
-    for await (const { runId } of lab.client.workflow.list({ query: `WorkflowId = "${pod.id}"` })) {
+    const runs: WorkflowExecutionInfo[] = [];
+    for await (const run of lab.client.workflow.list({ query: `WorkflowId = "${pod.id}"` })) runs.push(run);
+    for (const { runId } of runs.sort((a, b) => b.startTime.getTime() - a.startTime.getTime())) {
       const { events } = await lab.client.workflow.getHandle(pod.id, runId).fetchHistory();
       const worked = (events ?? []).flatMap((event) => {
         const done = event.workflowTaskCompletedEventAttributes;
@@ -120,6 +124,14 @@ describe('an update of the workflows', () => {
     }
     return { perRun, failedTasks };
   };
+
+  /** Temporal's index of runs lags behind. */
+  const workedBy = (pod: TestPod, expected: readonly (readonly string[])[]): Promise<void> =>
+    untilAsked(
+      `${pod.uid} has runs by ${JSON.stringify(expected)}`,
+      async () => isDeepStrictEqual((await past(pod)).perRun, expected),
+      10_000,
+    );
 
   const attachedOnce = async (pod: TestPod): Promise<void> => {
     assert.deepEqual(pod.links, ['red'], pod.uid);
@@ -137,6 +149,7 @@ describe('an update of the workflows', () => {
   const red = (node?: string): Promise<TestPod> => lab.pod(`red id=${lab.vni()}`, node);
   const burst: TestPod[] = [];
   let waiting: TestPod;
+  let stopLater: () => Promise<void>;
 
   it('with one more step goes on in a burst of attaches: nothing is lost, nothing done twice, no workflow task fails', async () => {
     const stopPresent = await startOrchestrator(code.present);
@@ -155,33 +168,36 @@ describe('an update of the workflows', () => {
     const goingOn = await ask(4, () => (isUpdated ? 'ok' : 'SandboxBusy'));
     const cutOff = await ask(4, (attempt) => (attempt === 1 ? 'hang' : 'ok'));
     await until('all are at work', () => [...goingOn, ...cutOff].every((pod) => pod.calls.length > 0));
-    await Promise.all([startOrchestrator(code.later), ask(2)]);
+    [stopLater] = await Promise.all([startOrchestrator(code.later), ask(2)]);
     assert.equal(await builds.current(), buildOf(code.later));
     isUpdated = true;
     await Promise.all([ask(2), ...goingOn.map(converged)]);
-    for (const pod of goingOn) assert.deepEqual((await past(pod)).perRun, [[buildOf(code.present)]]);
+    for (const pod of goingOn) await workedBy(pod, [[buildOf(code.present)]]);
     await Promise.all([ask(2), stopPresent()]);
     await Promise.all(burst.map(converged));
     for (const pod of burst) await attachedOnce(pod);
-    for (const pod of cutOff) {
-      const { perRun } = await past(pod);
-      assert.deepEqual(
-        perRun,
-        [[buildOf(code.later)], [buildOf(code.present)]],
-        'begun anew by the build that is left',
-      );
-    }
+    // Begun anew by the build that was left.
+    for (const pod of cutOff) await workedBy(pod, [[buildOf(code.later)], [buildOf(code.present)]]);
   });
 
   it('takes over a run that has been waiting since before, and carries it out with the new build', async () => {
     const stopNode = await lab.startNode('away');
     await converged(waiting);
     await attachedOnce(waiting);
-    const { perRun } = await past(waiting);
-    assert.ok(
-      perRun.some(([build]) => build === buildOf(code.later)),
-      JSON.stringify(perRun),
-    );
+    await workedBy(waiting, [[buildOf(code.later)], [buildOf(code.present)]]);
     await stopNode();
+  });
+
+  it('may be the last: with versioning turned off, what a build left open goes on without one', async () => {
+    const pod = await red();
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', (attempt) => (attempt === 1 ? 'hang' : 'ok'));
+    await pod.signal();
+    await until('it is at work', () => pod.calls.length > 0);
+    await stopLater();
+    await startOrchestrator(code.present, 'off');
+    assert.equal(await builds.current(), UNVERSIONED);
+    await converged(pod);
+    await attachedOnce(pod);
+    await workedBy(pod, [[UNVERSIONED], [buildOf(code.later)]]);
   });
 });
