@@ -6,7 +6,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import type { Roster, WorkflowBuilds } from '../domain/ports/workflow-builds.ts';
 import { dutiesOf } from '../domain/workflow-builds.ts';
 
-/** After a change of who serves Temporal is asked at each look, for its index lags behind; later it is asked rarely. */
+/** After a change of who serves runs are looked for at each look, for Temporal's index of them lags behind; later it is asked rarely. */
 const PACE_MS = { briskFor: 60_000, calm: 30_000 };
 const BEGUN_AT_ONCE = 8;
 
@@ -22,6 +22,8 @@ export class BuildKeeper {
   #seen: string | undefined;
   #briskUntil = 0;
   #next = 0;
+  /** When the current build is to be asked for again: the server answers one such question at a time and refuses others. */
+  #nextCurrent = 0;
 
   constructor(parts: BuildKeeperParts) {
     this.#parts = parts;
@@ -29,7 +31,7 @@ export class BuildKeeper {
 
   /** One look, to be repeated every few seconds. @throws PodwireError EtcdUnavailable, TemporalUnavailable, RecordInvalid */
   async look(): Promise<void> {
-    const { build, roster, builds, log } = this.#parts;
+    const { roster } = this.#parts;
     const { decides, served } = dutiesOf(await roster.renew());
     if (!decides) {
       this.#seen = undefined;
@@ -39,16 +41,24 @@ export class BuildKeeper {
     if (served.join() !== this.#seen) {
       this.#briskUntil = now + PACE_MS.briskFor;
       this.#next = now;
+      this.#nextCurrent = now;
     }
     if (now < this.#next) return;
-    const before = await builds.current();
-    if (before !== build) {
-      await builds.makeCurrent(build);
-      log.info({ build, before }, 'new runs get this build of the workflows');
+    if (now >= this.#nextCurrent) {
+      await this.#makeCurrent();
+      this.#nextCurrent = now + PACE_MS.calm;
     }
     await this.#beginAnew(served);
     this.#seen = served.join();
     this.#next = now < this.#briskUntil ? now : now + PACE_MS.calm;
+  }
+
+  async #makeCurrent(): Promise<void> {
+    const { build, builds, log } = this.#parts;
+    const before = await builds.current();
+    if (before === build) return;
+    await builds.makeCurrent(build);
+    log.info({ build, before }, 'new runs get this build of the workflows');
   }
 
   async #beginAnew(served: readonly string[]): Promise<void> {

@@ -1,13 +1,19 @@
 /** Processes that cannot start yet, as a kubelet and a person see them: alive, not ready, with the reason, gone at once on SIGTERM. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { createEtcd } from '../../adapters/etcd/client.ts';
 import { connectClient } from '../../adapters/temporal/connection.ts';
 import { missingSearchAttributes } from '../../adapters/temporal/search-attributes.ts';
+import { createWorkflowBuilds } from '../../adapters/temporal/workflow-builds.ts';
+import { builtFile } from '../../deploy/lab/built.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
+import { orchestratorsPrefix } from '../../domain/keys.ts';
+import { ORCHESTRATOR_DEPLOYMENT } from '../../domain/workflow-builds.ts';
+import { buildOf } from '../../workers/workflow-code.ts';
 import { startEtcd, type EtcdServer } from '../etcd/etcd-server.ts';
 import { startDevServer } from './dev-server.ts';
 import { promised } from './limits.ts';
@@ -101,6 +107,34 @@ describe('a process whose Temporal does not answer', () => {
       const took = await started.end();
       assert.ok(took < promised(END_LIMIT_MS), `it took ${Math.round(took)} ms`);
     } finally {
+      await client.close();
+      await server.stop();
+    }
+  });
+
+  test('an orchestrator that is ready gets new runs for its build, and signs off when it ends', async () => {
+    const server = await startDevServer();
+    const client = connectClient({ address: server.address, namespace: 'default' });
+    const store = createEtcd({ endpoints: [etcd.endpoint], timeoutMs: 5_000 });
+    const builds = createWorkflowBuilds(client.client, 'default', ORCHESTRATOR_DEPLOYMENT);
+    try {
+      const started = await start('orchestrator', server.address);
+      await waitFor(
+        'nothing but the API to be missing',
+        async () => (await started.ready()).reasons.every((reason) => reason.startsWith('kubernetes')) || undefined,
+        { limitMs: 60_000 },
+      );
+      const bundle = readFileSync(builtFile('workflow-bundle.js'), 'utf8');
+      await waitFor(
+        'its build to be current; the server answers one who asks at a time',
+        async () => (await builds.current()) === buildOf(bundle) || undefined,
+        { limitMs: 10_000 },
+      );
+      assert.equal((await store.keys(orchestratorsPrefix())).length, 1);
+      await started.end();
+      assert.deepEqual(await store.keys(orchestratorsPrefix()), []);
+    } finally {
+      store.close();
       await client.close();
       await server.stop();
     }
