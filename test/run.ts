@@ -69,7 +69,7 @@ async function main(): Promise<number> {
     }
   } finally {
     if (results.some((result) => !result.ok)) lab.keepLogs();
-    await lab.down();
+    if (needsLab) await lab.down();
   }
   const left = leftBehind(before, await machine(isOtherLab));
   report(results, left, (performance.now() - started) / 1000);
