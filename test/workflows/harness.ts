@@ -166,9 +166,13 @@ export async function startHarness(
     stop: async () => {
       const failures = await failedTasks(temporal.client);
       for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
-      await Promise.all(running.map(({ ended }) => ended));
-      await Promise.all([connection.close(), temporal.close()]);
-      await server.stop();
+      try {
+        await Promise.all(running.map(({ ended }) => ended));
+        await Promise.all([connection.close(), temporal.close()]);
+      } finally {
+        // A worker that still has work when a test fails keeps its connection; the server must not stay behind.
+        await server.stop();
+      }
       if (failures.length > 0) throw new Error(`workflow tasks failed:\n${failures.join('\n')}`);
     },
   };
