@@ -1,4 +1,4 @@
-/** Layout of podwire's own tree in etcd (design §4). Names have been validated before: none contains a slash. */
+/** Layout of podwire's own tree in etcd (docs/architecture.md, "State in etcd"). Names have been validated before: none contains a slash. */
 import { execPlace } from './place.ts';
 import { networkKey, type NetworkRef } from './network-selection.ts';
 

@@ -133,11 +133,12 @@ function entry(kv: { key: Buffer; value: Buffer; mod_revision: string }): Entry 
   return { key: kv.key.toString('utf8'), value: kv.value.toString('utf8'), modRevision: String(kv.mod_revision) };
 }
 
-async function bounded<T>(etcd: EtcdConnection, what: string, call: (client: Etcd3) => Promise<T>): Promise<T> {
+/** One use of podwire's etcd. @throws PodwireError `EtcdUnavailable`, or what the call itself throws of what it read */
+export async function bounded<T>(etcd: EtcdConnection, what: string, call: (client: Etcd3) => Promise<T>): Promise<T> {
   try {
     return await etcd.use(call);
   } catch (error) {
-    if (error instanceof RangeError) throw error;
+    if (error instanceof RangeError || error instanceof PodwireError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new PodwireError('EtcdUnavailable', `podwire's etcd did not answer (${what}): ${reason}`, { cause: error });
   }

@@ -1,11 +1,11 @@
 /** Who serves runs: a key for each process below one prefix, which etcd removes by itself soon after the process is gone. */
 import type { Etcd3 } from 'etcd3';
 import { z } from 'zod';
-import { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
 import type { Roster } from '../../domain/ports/workflow-builds.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
 import type { Server } from '../../domain/workflow-builds.ts';
+import { bounded } from './client.ts';
 import type { EtcdConnection } from './open.ts';
 import { parseEntry } from './schemas.ts';
 
@@ -67,15 +67,5 @@ async function keepAlive(client: Etcd3, lease: string): Promise<boolean> {
     return Number((await answer).TTL) > 0;
   } finally {
     stream.end();
-  }
-}
-
-async function bounded<T>(connection: EtcdConnection, what: string, call: (client: Etcd3) => Promise<T>): Promise<T> {
-  try {
-    return await connection.use(call);
-  } catch (cause) {
-    if (cause instanceof PodwireError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PodwireError('EtcdUnavailable', `podwire's etcd did not answer (${what}): ${reason}`, { cause });
   }
 }

@@ -1,6 +1,7 @@
 /** The connection to the Temporal frontend, shared by everything in a process that starts or signals workflows. */
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { PodwireError } from '../../domain/failures.ts';
+import { atMostMs } from '../deadline/call-limit.ts';
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { TlsFiles } from '../tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
@@ -84,6 +85,19 @@ export function connectClient(options: TemporalOptions, credentials: CredentialS
     },
     close: () => connection.close(),
   };
+}
+
+/**
+ * Calls of the frontend that together have so many milliseconds, or what is left of the work that they are made for.
+ * @param what of "Cannot …"
+ * @throws PodwireError `TemporalUnavailable`
+ */
+export async function bounded<T>(client: Client, what: string, limitMs: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await client.withDeadline(Date.now() + atMostMs(limitMs), work);
+  } catch (cause) {
+    throw temporalUnavailable(what, cause);
+  }
 }
 
 /** The one shape in which a failed call to the frontend is thrown. */

@@ -22,8 +22,7 @@ import {
 import type { DefinitionRef } from '../../domain/cni/network-definition.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
-import { atMostMs } from '../deadline/call-limit.ts';
-import { temporalUnavailable } from './connection.ts';
+import { bounded } from './connection.ts';
 
 export interface SignalledPod extends PodIdentity {
   /** Empty or absent while unknown; for the summary, the search attribute, and as a hint to the run. */
@@ -135,22 +134,18 @@ const whenClosed = retry(
 
 /** @returns id of the run that has the signal. @throws PodwireError `TemporalUnavailable` */
 export async function signalWithStart(client: Client, start: Start): Promise<string> {
-  try {
-    const handle = await client.withDeadline(Date.now() + atMostMs(DEADLINE_MS), () =>
-      whenClosed.execute(() =>
-        client.workflow.signalWithStart(start.type, {
-          workflowId: start.workflowId,
-          taskQueue: start.taskQueue ?? CONTROL_QUEUE,
-          args: [start.input],
-          signal: start.signal,
-          signalArgs: [start.hint],
-          typedSearchAttributes: start.attributes,
-          staticSummary: start.summary.slice(0, MAX_SUMMARY),
-        }),
-      ),
-    );
-    return handle.signaledRunId;
-  } catch (cause) {
-    throw temporalUnavailable(`signal ${start.signal} to ${start.workflowId}`, cause);
-  }
+  const handle = await bounded(client, `signal ${start.signal} to ${start.workflowId}`, DEADLINE_MS, () =>
+    whenClosed.execute(() =>
+      client.workflow.signalWithStart(start.type, {
+        workflowId: start.workflowId,
+        taskQueue: start.taskQueue ?? CONTROL_QUEUE,
+        args: [start.input],
+        signal: start.signal,
+        signalArgs: [start.hint],
+        typedSearchAttributes: start.attributes,
+        staticSummary: start.summary.slice(0, MAX_SUMMARY),
+      }),
+    ),
+  );
+  return handle.signaledRunId;
 }

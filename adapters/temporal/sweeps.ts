@@ -10,8 +10,7 @@ import {
   type NodeSweepInput,
   type SweepReport,
 } from '../../domain/sweep/messages.ts';
-import { atMostMs } from '../deadline/call-limit.ts';
-import { temporalUnavailable } from './connection.ts';
+import { bounded } from './connection.ts';
 
 const DEADLINE_MS = 5_000;
 /** The server's least. What was missed for longer is not made up for: the next look sees the same. */
@@ -34,7 +33,7 @@ const pauseSecondsFor = (intervalMs: number): number =>
 export async function ensureSweepSchedule(client: Client, node: string, intervalMs: number): Promise<void> {
   if (intervalMs === 0) return removeSweepSchedule(client, node);
   const options = scheduleOf(node, intervalMs);
-  await bounded(client, `make the schedule ${sweepId(node)}`, async () => {
+  await bounded(client, `make the schedule ${sweepId(node)}`, DEADLINE_MS, async () => {
     try {
       await client.schedule.create({ scheduleId: sweepId(node), ...options });
     } catch (error) {
@@ -48,7 +47,7 @@ export async function ensureSweepSchedule(client: Client, node: string, interval
 
 /** One that is not there is fine. @throws PodwireError `TemporalUnavailable` */
 export async function removeSweepSchedule(client: Client, node: string): Promise<void> {
-  await bounded(client, `remove the schedule ${sweepId(node)}`, async () => {
+  await bounded(client, `remove the schedule ${sweepId(node)}`, DEADLINE_MS, async () => {
     try {
       await client.schedule.getHandle(sweepId(node)).delete();
     } catch (error) {
@@ -63,7 +62,7 @@ export const podRunIsOpen = (client: Client, pod: PodIdentity): Promise<boolean>
 
 /** Whether a run of that id is open. @throws PodwireError `TemporalUnavailable` */
 export function runIsOpen(client: Client, workflowId: string): Promise<boolean> {
-  return bounded(client, `look at ${workflowId}`, async () => {
+  return bounded(client, `look at ${workflowId}`, DEADLINE_MS, async () => {
     try {
       return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
     } catch (error) {
@@ -78,17 +77,13 @@ export function runIsOpen(client: Client, workflowId: string): Promise<boolean> 
  * @throws PodwireError `TemporalUnavailable`, also when no orchestrator takes the run within the limit
  */
 export async function sweepNow(client: Client, input: NodeSweepInput, limitMs: number): Promise<SweepReport> {
-  try {
-    return await client.withDeadline(Date.now() + limitMs, async () => {
-      const handle = await client.workflow.start(NODE_SWEEP, {
-        ...runOf(input, manualSweepId(input)),
-        workflowIdConflictPolicy: 'USE_EXISTING',
-      });
-      return (await handle.result()) as SweepReport;
+  return bounded(client, `sweep node ${input.node} (is an orchestrator running?)`, limitMs, async () => {
+    const handle = await client.workflow.start(NODE_SWEEP, {
+      ...runOf(input, manualSweepId(input)),
+      workflowIdConflictPolicy: 'USE_EXISTING',
     });
-  } catch (cause) {
-    throw temporalUnavailable(`sweep node ${input.node} (is an orchestrator running?)`, cause);
-  }
+    return (await handle.result()) as SweepReport;
+  });
 }
 
 function scheduleOf(node: string, intervalMs: number) {
@@ -117,12 +112,4 @@ function offsetOf(node: string, intervalMs: number): number {
   let sum = 0;
   for (const char of node) sum = (sum * 31 + char.charCodeAt(0)) % 9_973;
   return sum % Math.max(1, Math.floor(intervalMs));
-}
-
-async function bounded<T>(client: Client, what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await client.withDeadline(Date.now() + atMostMs(DEADLINE_MS), work);
-  } catch (cause) {
-    throw temporalUnavailable(what, cause);
-  }
 }

@@ -4,7 +4,7 @@ import { isGrpcServiceError, type Client } from '@temporalio/client';
 import type { OpenRun, WorkflowBuilds } from '../../domain/ports/workflow-builds.ts';
 import { compareVersions } from '../../domain/start-checks/versions.ts';
 import { UNVERSIONED } from '../../domain/workflow-builds.ts';
-import { temporalUnavailable } from './connection.ts';
+import { bounded } from './connection.ts';
 
 /** The first that Temporal documents for it; older ones have parts of it. */
 const FIRST_SERVER = '1.29.0';
@@ -20,13 +20,7 @@ const OVERRIDE = { paths: ['versioning_override'] };
 
 export function createWorkflowBuilds(client: Client, namespace: string, deploymentName: string): WorkflowBuilds {
   const { workflowService } = client;
-  const bounded = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await client.withDeadline(Date.now() + DEADLINE_MS, work);
-    } catch (cause) {
-      throw temporalUnavailable(what, cause);
-    }
-  };
+  const within = <T>(what: string, work: () => Promise<T>): Promise<T> => bounded(client, what, DEADLINE_MS, work);
   const overrideTo = (buildId: string) =>
     buildId === UNVERSIONED
       ? { versioningOverride: { autoUpgrade: true } }
@@ -51,7 +45,7 @@ export function createWorkflowBuilds(client: Client, namespace: string, deployme
 
   return {
     whyUnsupported: () =>
-      bounded('ask Temporal whether it keeps builds of workflows apart', async () => {
+      within('ask Temporal whether it keeps builds of workflows apart', async () => {
         const { serverVersion } = await workflowService.getSystemInfo({});
         const difference = compareVersions(serverVersion ?? '', FIRST_SERVER);
         if (difference !== undefined && difference < 0)
@@ -66,7 +60,7 @@ export function createWorkflowBuilds(client: Client, namespace: string, deployme
         }
       }),
     current: () =>
-      bounded(`look at the deployment ${deploymentName}`, async () => {
+      within(`look at the deployment ${deploymentName}`, async () => {
         try {
           const { workerDeploymentInfo } = await workflowService.describeWorkerDeployment({
             namespace,
@@ -79,13 +73,13 @@ export function createWorkflowBuilds(client: Client, namespace: string, deployme
         }
       }),
     makeCurrent: (buildId) =>
-      bounded(`give new runs to build ${buildId === UNVERSIONED ? '(none)' : buildId}`, async () => {
+      within(`give new runs to build ${buildId === UNVERSIONED ? '(none)' : buildId}`, async () => {
         // A build that no longer serves one of its predecessor's queues is no reason to keep the predecessor.
         const request = { namespace, deploymentName, buildId, ignoreMissingTaskQueues: true };
         await workflowService.setWorkerDeploymentCurrentVersion(request);
       }),
     runsOfOthers: (builds) =>
-      bounded('look for runs of builds that are gone', async () => {
+      within('look for runs of builds that are gone', async () => {
         const named = builds.filter((build) => build !== UNVERSIONED).map((build) => `"${deploymentName}:${build}"`);
         const others = named.length === 0 ? '' : ` AND TemporalWorkerDeploymentVersion NOT IN (${named.join(', ')})`;
         const { executions } = await workflowService.listWorkflowExecutions({
@@ -99,7 +93,7 @@ export function createWorkflowBuilds(client: Client, namespace: string, deployme
         );
       }),
     beginAnew: (run, build) =>
-      bounded(`begin ${run.workflowId} anew`, async () => {
+      within(`begin ${run.workflowId} anew`, async () => {
         try {
           // A run that is over could be begun anew as well, and would be done twice.
           const { workflowExecutionInfo } = await workflowService.describeWorkflowExecution({

@@ -102,14 +102,20 @@ export async function ensureBinaries(progress: Progress): Promise<Binaries> {
   return present as Binaries;
 }
 
-async function build(go: string, name: BinaryName): Promise<void> {
+const build = (go: string, name: BinaryName): Promise<void> =>
+  intoCache(name, cached(name), (folder) =>
+    name === 'temporal' ? installTemporal(go, folder) : goCommand(go, buildArgs(name, join(folder, name))),
+  );
+
+/** Has a program made in a folder of its own, where it has this name, and puts it into the cache as `file`. */
+export async function intoCache(name: string, file: string, make: (folder: string) => Promise<void>): Promise<void> {
   mkdirSync(binaryCache(), { recursive: true });
   // Named by pid: two labs may build at once; the rename makes a crash leave no half binary under the final name.
   const work = join(binaryCache(), `.build-${process.pid}-${name}`);
   mkdirSync(work, { recursive: true });
   try {
-    await (name === 'temporal' ? installTemporal(go, work) : goCommand(go, buildArgs(name, join(work, name))));
-    renameSync(join(work, name), cached(name));
+    await make(work);
+    renameSync(join(work, name), file);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

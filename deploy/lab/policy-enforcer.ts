@@ -3,9 +3,9 @@
  * kube-router's policy controller runs on each node, in the node's namespaces, and makes iptables rules and IP sets of them.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { binaryCache, findGo, goCommand } from './binaries.ts';
+import { binaryCache, findGo, goCommand, intoCache } from './binaries.ts';
 import { whyFailed } from './commands.ts';
 import { inNetns, type Lab, type LabNode } from './lab.ts';
 import { SERVICE_CIDR } from './layout.ts';
@@ -66,16 +66,10 @@ async function ensureEnforcer(progress: Progress): Promise<string> {
     throw new Error(
       'Go is not installed, and the controller of network policies must be built. Install Go 1.24 or newer',
     );
-  // Named by pid, as the other builds: a crash leaves no half binary under the final name.
-  const work = join(binaryCache(), `.build-${process.pid}-netpol`);
-  mkdirSync(work, { recursive: true });
-  try {
-    const words = ['build', '-C', MODULE, '-trimpath', '-ldflags', '-s -w', '-o', join(work, 'netpol'), '.'];
-    await progress.task('go build netpol', () => goCommand(go, words));
-    renameSync(join(work, 'netpol'), cached);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  await intoCache('netpol', cached, (folder) => {
+    const words = ['build', '-C', MODULE, '-trimpath', '-ldflags', '-s -w', '-o', join(folder, 'netpol'), '.'];
+    return progress.task('go build netpol', () => goCommand(go, words));
+  });
   return cached;
 }
 
