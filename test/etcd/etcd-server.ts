@@ -1,5 +1,5 @@
 /** A real etcd for one test file: loopback, free ports, its data in a folder of its own, gone afterwards. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tied } from '../../adapters/process/child.ts';
@@ -91,7 +91,10 @@ async function startMember({ name, client, peer, cluster }: MemberSpec, extra: r
   };
   return {
     endpoint: client,
-    freeze: () => signal('SIGSTOP'),
+    freeze: () => {
+      signal('SIGSTOP');
+      untilStopped(daemonPid(noteFile));
+    },
     thaw: () => signal('SIGCONT'),
     restart: async (tls) => {
       await stopDaemon(noteFile, 'SIGTERM', 2_000);
@@ -103,6 +106,24 @@ async function startMember({ name, client, peer, cluster }: MemberSpec, extra: r
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+const STOP_LIMIT_MS = 5_000;
+
+/** A signal takes effect thread by thread: on a busy machine a call that is made right after it may still be answered. */
+function untilStopped(pid: number | undefined): void {
+  const end = performance.now() + STOP_LIMIT_MS;
+  while (pid !== undefined && !readdirSync(`/proc/${pid}/task`).every((thread) => isStopped(pid, thread)))
+    if (performance.now() > end) throw new Error(`etcd (${pid}) does not stand still after ${STOP_LIMIT_MS} ms`);
+}
+
+/** The state is the word behind the name, which may hold spaces and brackets (proc(5), stat). A thread that is gone runs no more. */
+function isStopped(pid: number, thread: string): boolean {
+  try {
+    return /\) T [^)]*$/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
 }
 
 async function answering(endpoint: string, tls?: TlsFiles): Promise<void> {
