@@ -1,25 +1,19 @@
 /**
  * The workers' connection to Temporal. It keeps trying while the server is away, with a bounded back-off, for ever, and is replaced by
- * another one when certificates change, or when nothing has come over it for a while: workers then make their next call over the new
- * one, and what is at work in them goes on.
+ * another one when certificates change: workers then make their next call over the new one, and what is at work in them goes on. A lost
+ * connection the core makes anew by itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { status } from '@grpc/grpc-js';
-import { isGrpcServiceError } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
+import { openConnectProxy, type ConnectProxy } from '../adapters/temporal/connect-proxy.ts';
 import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/connection.ts';
 import { sameTls, type Credentials } from '../adapters/tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../adapters/tls/rotation.ts';
 
 const PAUSE_MS = { first: 500, longest: 10_000 };
-/**
- * The SDK's core sets no limit to an attempt to connect, and TCP gives up after two minutes by Linux's default: as long hangs one that was
- * begun while a Service changed its pod, since connection tracking binds it to the old pod.
- */
+/** Of an attempt to connect, TLS and the server's first answer in it; the SDK's core sets none. */
 const CONNECT_LIMIT_MS = 5_000;
-/** How often a connection is asked whether it still is one. Each worker's process asks the server for a constant. */
-const LOOK_MS = { every: 15_000, limit: 5_000 };
 
 interface Made {
   readonly connection: NativeConnection;
@@ -27,9 +21,15 @@ interface Made {
   readonly with: Credentials;
 }
 
+/** To which server, and how. */
+interface Way {
+  readonly options: TemporalOptions;
+  readonly source: CredentialSource;
+  readonly proxy: ConnectProxy;
+}
+
 export class WorkerConnection {
-  readonly #options: TemporalOptions;
-  readonly #source: CredentialSource;
+  readonly #way: Way;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   #made: Made;
@@ -37,9 +37,8 @@ export class WorkerConnection {
   #unfollow: (() => void) | undefined;
   #renewing = false;
 
-  constructor(options: TemporalOptions, source: CredentialSource, log: Logger, made: Made) {
-    this.#options = options;
-    this.#source = source;
+  constructor(way: Way, log: Logger, made: Made) {
+    this.#way = way;
     this.#log = log;
     this.#made = made;
   }
@@ -53,9 +52,8 @@ export class WorkerConnection {
   keepFresh(workers: readonly Worker[]): void {
     this.#workers = workers;
     const renew = (): void => void this.#renew();
-    this.#unfollow = this.#source.onChange(renew);
+    this.#unfollow = this.#way.source.onChange(renew);
     renew();
-    void this.#watch();
   }
 
   /** After the workers have ended. */
@@ -63,45 +61,25 @@ export class WorkerConnection {
     this.#unfollow?.();
     this.#stopping.abort();
     await this.#made.connection.close();
-  }
-
-  async #renew(): Promise<void> {
-    const { signal } = this.#stopping;
-    await this.#exclusively(async () => {
-      while (this.#made.with !== this.#source.current && !signal.aborted) await this.#renewOnce(signal);
-    });
+    this.#way.proxy.close();
   }
 
   /** One at a time; who comes meanwhile is not needed. */
-  async #exclusively(work: () => Promise<void>): Promise<void> {
+  async #renew(): Promise<void> {
+    const { signal } = this.#stopping;
     if (this.#renewing) return;
     this.#renewing = true;
     try {
-      await work();
+      while (this.#made.with !== this.#way.source.current && !signal.aborted) await this.#renewOnce(signal);
     } catch (error) {
-      if (!this.#stopping.signal.aborted)
-        this.#log.error({ err: error }, 'the connection to Temporal could not be renewed');
+      if (!signal.aborted) this.#log.error({ err: error }, 'the connection to Temporal could not be renewed');
     } finally {
       this.#renewing = false;
     }
   }
 
-  /** The core connects anew by itself, in most cases sooner than this; a connection that hangs it keeps. */
-  async #watch(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (await sleep(LOOK_MS.every, true, { signal }).catch(() => false)) {
-      const looked = this.#made;
-      const why = await whyDead(looked.connection);
-      if (why === undefined || looked !== this.#made || this.#renewing || signal.aborted) continue;
-      this.#log.warn({ why, address: this.#options.address }, 'the connection to Temporal is made anew');
-      await this.#exclusively(() => this.#replace(signal, 'connected to Temporal again'));
-      // Credentials that changed meanwhile.
-      await this.#renew();
-    }
-  }
-
   async #renewOnce(signal: AbortSignal): Promise<void> {
-    const wanted = this.#source.current;
+    const wanted = this.#way.source.current;
     const old = this.#made;
     if (sameTls(wanted, old.with)) {
       if (wanted.secret !== undefined) await old.connection.setApiKey(wanted.secret);
@@ -109,35 +87,15 @@ export class WorkerConnection {
       this.#log.info({}, 'the new API key is used');
       return;
     }
-    await this.#replace(signal, 'connected to Temporal with the new certificates');
-  }
-
-  async #replace(signal: AbortSignal, what: string): Promise<void> {
-    const old = this.#made;
-    const made = await connect(this.#options, this.#source, this.#log, signal);
+    const made = await connect(this.#way, this.#log, signal);
     if (signal.aborted) {
       await made.connection.close();
       return;
     }
     for (const worker of this.#workers) worker.connection = made.connection;
     this.#made = made;
-    this.#log.info({ address: this.#options.address }, what);
+    this.#log.info({ address: this.#way.options.address }, 'connected to Temporal with the new certificates');
     await old.connection.close();
-  }
-}
-
-const NO_ANSWER: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
-
-/** Undefined when the server answers over it, and be it by a refusal. */
-async function whyDead(connection: NativeConnection): Promise<string | undefined> {
-  try {
-    // The core does not count the time that it takes to connect to a call's deadline.
-    const late = AbortSignal.timeout(LOOK_MS.limit);
-    await orAborted(connection.workflowService.getSystemInfo({}), late);
-    return undefined;
-  } catch (error) {
-    if (isGrpcServiceError(error) && !NO_ANSWER.includes(error.code)) return undefined;
-    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -161,13 +119,18 @@ export async function connectWorker(
   { credentials = readOnce, onFailed }: ConnectOptions = {},
 ): Promise<WorkerConnection> {
   const source = temporalCredentials(options, credentials);
-  return new WorkerConnection(options, source, log, await connect(options, source, log, signal, onFailed));
+  const way = { options, source, proxy: await openConnectProxy(options.address) };
+  try {
+    return new WorkerConnection(way, log, await connect(way, log, signal, onFailed));
+  } catch (error) {
+    way.proxy.close();
+    throw error;
+  }
 }
 
 /** Each attempt is made with the newest credentials. */
 async function connect(
-  options: TemporalOptions,
-  source: CredentialSource,
+  { options, source, proxy }: Way,
   log: Logger,
   signal: AbortSignal,
   onFailed: (why: string) => void = () => undefined,
@@ -180,6 +143,7 @@ async function connect(
       connecting = NativeConnection.connect({
         address: options.address,
         tls: nativeTls(options, now),
+        proxy: { type: 'http-connect', targetHost: proxy.address },
         ...(apiKey === undefined ? {} : { apiKey }),
       });
       const connection = await orAborted(connecting, AbortSignal.any([signal, AbortSignal.timeout(CONNECT_LIMIT_MS)]));
@@ -188,8 +152,11 @@ async function connect(
       // One that comes late is not wanted any more.
       connecting?.then((late) => late.close()).catch(() => undefined);
       if (signal.aborted) throw error;
-      onFailed(error instanceof Error ? error.message : String(error));
-      log.warn({ err: error, address: options.address, retryInMs: pause }, 'Temporal does not answer yet');
+      onFailed(proxy.lastFailure ?? (error instanceof Error ? error.message : String(error)));
+      log.warn(
+        { err: error, why: proxy.lastFailure, address: options.address, retryInMs: pause },
+        'Temporal does not answer yet',
+      );
       await sleep(pause * (0.75 + Math.random() / 2), undefined, { signal });
     }
   }

@@ -10,9 +10,9 @@ import { labTest, waitFor, waitLink, type LabTest } from '../lab/harness.ts';
 import { nothingLeaked } from '../lab/invariants.ts';
 import { Burst, since } from './burst.ts';
 
-/** Connections that hang since a Service changed its pod are given up after some 20 s. */
-const LIMIT = { limitMs: 75_000 };
-const BACK_MS = 75_000;
+/** Connections that hang since a Service changed its pod are given up after 5 s at most. */
+const LIMIT = { limitMs: 60_000 };
+const BACK_MS = 40_000;
 const ETCD = { namespace: SYSTEM_NAMESPACE, service: 'podwire-etcd', port: 2379 };
 const TEMPORAL = { namespace: SYSTEM_NAMESPACE, service: 'podwire-temporal', port: 7233 };
 

@@ -1,5 +1,9 @@
-/** A process that holds podwire's two kinds of connections to Temporal, at the address in its arguments, and prints `client` or `worker` for each answer over one. */
+/**
+ * A process that holds podwire's two kinds of connections to Temporal, at the address in its arguments. It prints `client` for each answer over the
+ * one, and `worker` for each run that a worker carried out over the other one.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from '@temporalio/worker';
 import { createLogger } from '../../adapters/log/logger.ts';
 import { connectClient } from '../../adapters/temporal/connection.ts';
 import { connectWorker } from '../../workers/native-connection.ts';
@@ -8,8 +12,15 @@ const [address = ''] = process.argv.slice(2);
 const options = { address, namespace: 'default' };
 const log = createLogger('asker', 'warn');
 const client = connectClient(options);
-const worker = await connectWorker(options, log, new AbortController().signal);
-worker.keepFresh([]);
+const connection = await connectWorker(options, log, new AbortController().signal);
+const taskQueue = 'asker';
+const worker = await Worker.create({
+  connection: connection.native,
+  taskQueue,
+  workflowsPath: new URL('connect-asker-workflow.ts', import.meta.url).pathname,
+});
+connection.keepFresh([worker]);
+let asked = 0;
 
 async function ask(name: string, answer: () => Promise<unknown>): Promise<never> {
   for (;;) {
@@ -27,6 +38,7 @@ async function ask(name: string, answer: () => Promise<unknown>): Promise<never>
 }
 
 await Promise.all([
+  worker.run(),
   ask('client', () => client.probe()),
-  ask('worker', () => worker.native.workflowService.getSystemInfo({})),
+  ask('worker', () => client.client.workflow.execute('answer', { taskQueue, workflowId: `answer-${(asked += 1)}` })),
 ]);
