@@ -226,17 +226,18 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
           ]),
         onTrouble: async ({ state, failure }) => {
           if (state !== undefined) await publishLookupFailure(context, observation, failure);
-          context.progress.control(state, `lookup-sandbox: ${failure.code}: ${failure.message}`);
+          context.progress.podStep('lookup-sandbox', { state, note: `${failure.code}: ${failure.message}` });
         },
       }),
     );
-    context.progress.control(undefined, '');
+    context.progress.podStep('lookup-sandbox', undefined);
     // Not `again`: a sandbox that is gone again before it is observed must not make the run hot.
     return 'stale';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     await publishLookupFailure(context, observation, error.failure);
-    context.progress.control('Refused', `${error.failure.code}: ${error.failure.message}`);
+    const note = `${error.failure.code}: ${error.failure.message}`;
+    context.progress.podStep('lookup-sandbox', { state: 'Refused', note });
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
   }

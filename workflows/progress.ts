@@ -34,6 +34,14 @@ export interface PodNetworkView {
   readonly lanes: readonly LaneView[];
 }
 
+/** What is in the way of the pod as a whole. */
+interface Shown {
+  readonly state: ProvisioningState | undefined;
+  readonly note: string;
+}
+
+const NOTHING: Shown = { state: undefined, note: '' };
+
 /** The worst of several states is what the run as a whole shows, in this order. */
 const BY_WEIGHT: readonly ProvisioningState[] = [
   'Stuck',
@@ -49,8 +57,9 @@ export class Progress {
   readonly #lanes = new Map<string, LaneView>();
   #networks: readonly string[] = [];
   #node = '';
-  #control: ProvisioningState | undefined;
-  #note = '';
+  #control: Shown = NOTHING;
+  /** Each by its activity id. */
+  readonly #podSteps = new Map<string, Shown>();
   #finished = false;
 
   constructor(pod: PodNetworkInput) {
@@ -66,6 +75,7 @@ export class Progress {
     this.#node = nodeOfPlace(observation.node || (observation.known[0]?.node ?? ''));
     this.inputsHash = observation.inputsHash;
     this.#lanes.clear();
+    this.#podSteps.clear();
     const names = [...observation.wished, ...observation.known].map((attachment) => networkKey(attachment.network));
     this.#networks = [...new Set(names)].sort();
     this.#show();
@@ -78,12 +88,19 @@ export class Progress {
 
   /** A dependency of the control side does not answer; undefined: it does again. */
   control(state: ProvisioningState | undefined, note: string): void {
-    if (this.#control === state && this.#note === note) return;
-    this.#control = state;
-    this.#note = note;
+    if (this.#control.state === state && this.#control.note === note) return;
+    this.#control = { state, note };
     this.#show();
     // What is in the way will be waited for.
     if (state !== undefined) this.flush();
+  }
+
+  /** A node's step for the pod as a whole is in trouble; it says so until it is told that it is no more, or the next round begins. */
+  podStep(activityId: string, shown: Shown | undefined): void {
+    if (shown === undefined) this.#podSteps.delete(activityId);
+    else this.#podSteps.set(activityId, { ...shown, note: `${activityId}: ${shown.note}` });
+    this.#show();
+    if (shown?.state !== undefined) this.flush();
   }
 
   /** Writes what changed since the last time; to be called before the run waits for something other than its own steps. */
@@ -94,21 +111,25 @@ export class Progress {
 
   /** The run's last word. */
   finish(state: 'Converged' | 'Refused', note: string): void {
-    this.#control = state;
-    this.#note = note;
+    this.#control = { state, note };
     this.#finished = true;
     this.#show();
     this.flush();
   }
 
   view(): PodNetworkView {
-    return { state: this.#state(), node: this.#node, note: this.#note, lanes: [...this.#lanes.values()] };
+    const notes = this.#ofPod().flatMap(({ note }) => (note === '' ? [] : [note]));
+    return { state: this.#state(), node: this.#node, note: notes.join('; '), lanes: [...this.#lanes.values()] };
+  }
+
+  #ofPod(): readonly Shown[] {
+    return this.#finished ? [this.#control] : [this.#control, ...this.#podSteps.values()];
   }
 
   #state(): ProvisioningState {
-    if (this.#finished && this.#control !== undefined) return this.#control;
-    const states = [this.#control, ...[...this.#lanes.values()].map((lane) => lane.state)];
-    return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control ?? 'Converging';
+    if (this.#finished && this.#control.state !== undefined) return this.#control.state;
+    const states = [...this.#ofPod(), ...this.#lanes.values()].map(({ state }) => state);
+    return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control.state ?? 'Converging';
   }
 
   /** All of them, as they should be; before the first observation what the starter knew stays. */

@@ -1,7 +1,7 @@
 /** A pod that waits in its agent init container: when it is let start, and by what it is not held up. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { until } from './limits.ts';
+import { until, untilAsked } from './limits.ts';
 import { startHarness, type Harness } from './harness.ts';
 import type { TestPod } from './test-pod.ts';
 
@@ -62,5 +62,23 @@ describe('a pod in its agent init container', { concurrency: true }, () => {
     await pod.signal('retryNow');
     await pod.ended();
     assert.equal(await pod.mark(), 'converged');
+  });
+
+  it('that cannot be let start while networks of it are stuck says both, goes on with each, and ends', async () => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    waits(pod);
+    const recorded = async (): Promise<boolean> =>
+      (await pod.records()).some(({ interfaceName, phase }) => interfaceName === 'red' && phase === 'attached');
+    lab.nodes.script(`${pod.uid}/red`, 'ensureVxlanLink', (call) => (call < 7 ? 'ParentMissing' : 'ok'));
+    lab.nodes.script(`${pod.uid}/blue`, 'ensureVxlanLink', () => 'ParentMissing');
+    lab.nodes.script(pod.uid, 'openGate', () => 'GateShut');
+    await pod.signal();
+    await untilAsked('red is attached and recorded', recorded, 90_000);
+    // What red's end has set off is over when the status tells of it.
+    await until('an event tells of red', () => pod.events.some((event) => /NetworkAttached: .*red/.test(event)));
+    assert.match(await pod.details(), /open-gate: GateShut/);
+    assert.match(await pod.details(), /Stuck \| blue/);
+    await pod.remove();
+    await pod.ended();
   });
 });
