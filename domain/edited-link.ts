@@ -10,13 +10,19 @@ export const knownLink = (
 ): KnownAttachment | undefined =>
   known.find((record) => record.interfaceName === interfaceName && record.sandboxId === sandboxId);
 
-/** The VXLAN link, read back once, over which a lane attaches; undefined: the attach makes its link. */
+/**
+ * The link, read back once, over which a lane attaches something else; undefined: the attach makes its link, or makes one anew as it was,
+ * which of a CNI network the plugins do from the beginning.
+ */
 export function editedLink(
   { interfaceName, attach, remove }: Lane,
   observation: Observation,
   sandboxId: string,
 ): KnownAttachment | undefined {
   const known = knownLink(observation, interfaceName, sandboxId);
-  if (known === undefined || remove.includes(known)) return undefined;
-  return attach?.wish.kind !== 'cni' && known.completed ? known : undefined;
+  if (known?.completed !== true || remove.includes(known)) return undefined;
+  const wish = attach?.wish;
+  if (wish !== undefined && wish.kind !== known.kind) return undefined;
+  const isRepair = wish?.kind === 'cni' && known.linkHash === wish.linkHash && known.hasLastGood !== true;
+  return isRepair ? undefined : known;
 }

@@ -5,5 +5,8 @@ import { networkKey, type Dialect, type NetworkRef } from './network-selection.t
 export const keepEntry = (dialect: Dialect, network: NetworkRef): string =>
   dialect === 'openvnf' ? network.name : `${dialect}:${networkKey(network)}`;
 
+/** What has an interface of a CNI dialect, whichever network that is: an entry asks for the interface, and cannot be carried out. */
+export const keepInterface = (dialect: 'npwg', interfaceName: string): string => `${dialect}:@${interfaceName}`;
+
 /** Everything of a dialect. */
 export const keepAll = (dialect: Dialect): string => `${dialect}:*`;

@@ -5,18 +5,31 @@
 import { networkKey, type NetworkRef } from './network-selection.ts';
 import { tunnelOf, type AttachmentRecord, type LinkBasis, type VxlanAttachmentRecord } from './records.ts';
 
-/** What an intent for `network` over that record can go back to; of CNI networks nothing, whose plugins change nothing in place. */
+/** What an intent for `network` over that VXLAN record can go back to; one over a CNI record has it as `madeWith`. */
 export function lastGoodOf(previous: AttachmentRecord | undefined, network: NetworkRef): LinkBasis | undefined {
   if (previous?.kind !== 'vxlan' || networkKey(previous.network) !== networkKey(network)) return undefined;
   if (previous.phase === 'attached') return { link: previous.link, vtep: previous.vtep };
   return previous.phase === 'intent' ? previous.lastGood : undefined;
 }
 
+/** Whether an intent can be taken back. */
+export const hasLastGood = (record: AttachmentRecord): boolean =>
+  record.phase === 'intent' && (record.kind === 'vxlan' ? record.lastGood : record.madeWith) !== undefined;
+
+/** The record as it would be, were its edit taken back; undefined: there is nothing to go back to. */
+export function asItWas(record: AttachmentRecord): AttachmentRecord | undefined {
+  if (!hasLastGood(record)) return undefined;
+  return record.kind === 'vxlan' ? { ...record, ...record.lastGood } : { ...record, ...record.madeWith };
+}
+
 /** The intent that makes the link again what it was; undefined: there is nothing to go back to. */
-export function takenBack(record: AttachmentRecord): VxlanAttachmentRecord | undefined {
-  if (record.kind !== 'vxlan' || record.phase !== 'intent' || record.lastGood === undefined) return undefined;
-  const back = { ...record, ...record.lastGood, generation: record.generation + 1 };
-  return { ...back, replaces: tunnelsLeft(record, tunnelOf(back)) };
+export function takenBack(record: AttachmentRecord): AttachmentRecord | undefined {
+  const was = asItWas(record);
+  if (was === undefined) return undefined;
+  const back = { ...was, generation: record.generation + 1 };
+  return record.kind === 'vxlan' && back.kind === 'vxlan'
+    ? { ...back, replaces: tunnelsLeft(record, tunnelOf(back)) }
+    : back;
 }
 
 /** Tunnels of the network, other than `tunnel`, that the interface may still have on the host once it is to have that one. */

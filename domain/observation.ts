@@ -81,9 +81,11 @@ export interface Observation {
 export const keepName = (record: AttachmentRecord): string =>
   keepEntry(record.kind === 'vxlan' ? 'openvnf' : record.dialect, record.network);
 
-/** Whether an attachment stays as it is whatever is wished; a dialect's `*` stands for all of its networks. */
+/** Whether an attachment stays as it is whatever is wished; a dialect's `*` stands for all of its networks, `@` for what has an interface. */
 export function isKept(record: KnownAttachment, { keep, keepAll }: Pick<Observation, 'keep' | 'keepAll'>): boolean {
-  const { kind, keepName: name } = record;
+  const { kind, keepName: name, interfaceName } = record;
   if (keep.includes(name)) return true;
-  return kind === 'vxlan' ? keepAll : keep.includes(`${name.slice(0, name.indexOf(':'))}:*`);
+  if (kind === 'vxlan') return keepAll;
+  const dialect = name.slice(0, name.indexOf(':'));
+  return keep.includes(`${dialect}:*`) || keep.includes(`${dialect}:@${interfaceName}`);
 }

@@ -42,16 +42,16 @@ const isSwap = (record: KnownAttachment, wish: WishedAttachment): boolean =>
   networkKey(record.network) === networkKey(wish.network) &&
   record.tunnelHash !== wish.tunnelHash;
 
-/** A link whose network is still asked for under its interface, in a way that was refused (ADR 18). */
+/** A link whose interface is still asked for, in a way that was refused (ADR 18). */
 const isRefusedEdit = (record: KnownAttachment, wished: readonly WishedAttachment[]): boolean =>
-  record.kind === 'vxlan' &&
   (record.phase === 'attached' || record.hasLastGood === true) &&
   wished.some(
     (wish) =>
       wish.refused !== undefined &&
-      wish.kind === 'vxlan' &&
+      wish.kind === record.kind &&
       wish.interfaceName === record.interfaceName &&
-      networkKey(wish.network) === networkKey(record.network),
+      // The name of a VXLAN interface is its network's, that of a CNI interface may be given to any network.
+      (wish.kind === 'cni' || networkKey(wish.network) === networkKey(record.network)),
   );
 
 /** Decides what to do; the result depends on nothing but the observation. */
@@ -106,13 +106,13 @@ export function plan(observation: Observation): Plan {
 export function isOnlyKept(record: KnownAttachment, observation: Observation): boolean {
   const { wished } = observation;
   if (mustGo(record, wished, observation)) return false;
-  // It is made anew as it was.
-  if (isRefusedEdit(record, wished)) return false;
+  // It is made anew as it was; of a CNI network only once it can be what is asked for.
+  if (record.kind === 'vxlan' && isRefusedEdit(record, wished)) return false;
   return !wished.some(
     (wish) =>
       wish.refused === undefined &&
       wish.interfaceName === record.interfaceName &&
-      (isSameTunnel(record, wish) || staysForSwap(record, wish, observation)),
+      (isSameTunnel(record, wish) || staysForEdit(record, wish, observation)),
   );
 }
 
@@ -152,7 +152,7 @@ function holderOf(
     (record) =>
       record.interfaceName === wish.interfaceName &&
       !isSameTunnel(record, wish) &&
-      !staysForSwap(record, wish, observation) &&
+      !staysForEdit(record, wish, observation) &&
       !mustGo(record, wished, observation),
   );
 }
@@ -164,6 +164,33 @@ function isSameTunnel(record: KnownAttachment, wish: WishedAttachment): boolean 
 /** What a swap leaves in place until then: a link that was once read back, in this very sandbox. */
 const staysForSwap = (record: KnownAttachment, wish: WishedAttachment, { node, sandboxId }: Observation): boolean =>
   isSwap(record, wish) && record.completed && record.node === node && record.sandboxId === sandboxId;
+
+/** What stays until something else can take its place: the step that makes that takes this one away first, and it is made again if that fails. */
+const staysForEdit = (record: KnownAttachment, wish: WishedAttachment, observation: Observation): boolean =>
+  staysForSwap(record, wish, observation) || staysForPlugins(record, wish, observation);
+
+/** A CNI interface that is to get another network, or the same one otherwise. Nobody else waits for what its network has only once. */
+function staysForPlugins(record: KnownAttachment, wish: WishedAttachment, observation: Observation): boolean {
+  const { node, sandboxId, known, wished } = observation;
+  if (record.kind !== 'cni' || wish.kind !== 'cni' || record.interfaceName !== wish.interfaceName) return false;
+  if (!record.completed || record.phase === 'removing' || isKept(record, observation)) return false;
+  if (record.node !== node || record.sandboxId !== sandboxId) return false;
+  const isElsewhere = (other: KnownAttachment | WishedAttachment, { network }: KnownAttachment | WishedAttachment) =>
+    other.kind === 'cni' &&
+    other.interfaceName !== record.interfaceName &&
+    networkKey(other.network) === networkKey(network);
+  const leaves = known.some(
+    (other) =>
+      isElsewhere(other, wish) &&
+      !wished.some(
+        ({ interfaceName, linkHash }) => interfaceName === other.interfaceName && linkHash === other.linkHash,
+      ),
+  );
+  const comes = wished.some(
+    (other) => isElsewhere(other, record) && other.refused === undefined && !isAttached(other, observation),
+  );
+  return !leaves && !comes;
+}
 
 /** An edit of a link that is in this very sandbox, begun and not carried through. */
 const isHalfDone = (record: KnownAttachment, { node, sandboxId }: Observation): boolean =>
@@ -187,7 +214,7 @@ function givesWay(record: KnownAttachment, wishes: readonly WishedAttachment[], 
   // Before the refusal, for it is this very record that the wish was refused for.
   if (lostItsDeclaration(record, wish)) return false;
   // The same tunnel with other addresses is changed in place; another one takes its place later.
-  if (wish.refused === undefined) return !staysForSwap(record, wish, observation) && !isSameTunnel(record, wish);
+  if (wish.refused === undefined) return !staysForEdit(record, wish, observation) && !isSameTunnel(record, wish);
   // A network whose edit is refused keeps what it has.
   return !isRefusedEdit(record, wishes);
 }

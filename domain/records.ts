@@ -119,21 +119,24 @@ export interface CniBasis {
   readonly cni: CniAttachmentSpec;
   /** The network configuration as it was when the intent was written: ADD, CHECK and DEL get this one, whatever becomes of the object. */
   readonly configText: string;
+  /** UID of the object that defines the network. */
+  readonly definitionUid: string;
 }
 
 export interface CniAttachmentRecord extends AttachmentBase, CniBasis {
   readonly kind: 'cni';
-  /** UID of the object that defines the network. */
-  readonly definitionUid: string;
-  /** Of an intent over an attached interface whose definition was edited since: what `result` was made with, for its DEL (ADR 6). */
+  /**
+   * Of an intent over an attached interface: what `result` was made with. Its DEL comes before the new ADD (ADR 6), and it is made again
+   * when that fails (ADR 18).
+   */
   readonly madeWith?: CniBasis;
 }
 
 /** What the ADD behind the record's result was called with; undefined: there was none. */
 export function madeWith(record: AttachmentRecord | undefined): CniBasis | undefined {
   if (record?.kind !== 'cni' || record.result === undefined) return undefined;
-  const { network, dialect, cni, configText } = record;
-  return record.madeWith ?? { network, dialect, cni, configText };
+  const { network, dialect, cni, configText, definitionUid } = record;
+  return record.madeWith ?? { network, dialect, cni, configText, definitionUid };
 }
 
 /** Identity of a tunnel as `vnis` and `users` have it. */

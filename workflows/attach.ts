@@ -50,7 +50,7 @@ async function refused(
   const { network, interfaceName } = wish;
   news.show('undo', failure.message, 'Refused', network);
   const detachedBefore = news.detached.length;
-  if (!(await keepsLink(context, wish, sandboxId))) for (const step of undo.reverse()) await step();
+  if (!(await keepsLink(context, sandboxId))) for (const step of undo.reverse()) await step();
   if (wish.mayBeRenamed !== true || failure.code !== INTERFACE_CONFLICT)
     return news.refuse(network, failure, { ...awaited, ...more });
   const end = await news.passOverName(network, failure);
@@ -60,15 +60,9 @@ async function refused(
 }
 
 /** Whether the link that was to be changed stays: it was attached before, and is now as it was, as far as it can be. */
-async function keepsLink(
-  context: LaneContext,
-  { network, interfaceName }: WishedAttachment,
-  sandboxId: string,
-): Promise<boolean> {
-  const { lane, observation } = context;
-  if (editedLink(lane, observation, sandboxId) === undefined) return false;
-  const { node } = observation;
-  return (await takeBack(context, { node, sandboxId, interfaceName, network })) !== 'nothing';
+async function keepsLink(context: LaneContext, sandboxId: string): Promise<boolean> {
+  const edited = editedLink(context.lane, context.observation, sandboxId);
+  return edited !== undefined && (await takeBack(context, edited)) !== 'nothing';
 }
 
 /** Whether an intent that could not be recorded leaves a link as it was attached. */
@@ -88,6 +82,7 @@ async function attachSteps(
   const { undo } = attempt;
   const { workflowId, runId } = workflowInfo();
   const known = knownLink(observation, lane.interfaceName, sandboxId);
+  const edited = editedLink(lane, observation, sandboxId);
 
   // What was there before podwire stays there, whether this attach is the first one or not.
   undo.push(() => detach(context, { kind, node, sandboxId, interfaceName, network }, 'undo'));
@@ -108,12 +103,18 @@ async function attachSteps(
     ...step,
     node,
     invoke: step.invoke({ node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
-    onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
+    onTrouble: async (trouble) => {
+      // What plugins are given for it is given up before they make it: the pod does not go without both for as long as it takes.
+      if (kind === 'cni' && trouble.state === 'Stuck' && edited !== undefined) throw new Refused(trouble.failure);
+      await news.trouble(step.step, network, generation, trouble);
+    },
     onWait: (failure) => news.waits(step.step, network, failure),
   });
 
   news.show('record-result', '', undefined, network);
   await records.recordResult({ ...run.pod, node, sandboxId, interfaceName, modRevision, result });
+  if (edited?.kind === 'cni' && networkKey(edited.network) !== networkKey(network))
+    news.detached.push({ interfaceName, network: edited.network, revision: modRevision });
   // One that was only looked at again is no news to anybody.
   if (known?.unverified !== true) news.attached = { interfaceName, network };
   news.show('attached', result.addresses.join(' '), undefined, network);

@@ -8,7 +8,7 @@ import { attachStep } from './link-steps.ts';
 import { Refused, Stale } from './outcome.ts';
 import { recordFailure } from './record-failure.ts';
 
-type EditedLink = Pick<KnownAttachment, 'node' | 'sandboxId' | 'interfaceName' | 'network'>;
+type EditedLink = Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>;
 
 /**
  * `back`: the link is as it was. `refused`: what it was is refused as well; it stays as it is, and the next sweep has it tried again: no link
@@ -32,7 +32,7 @@ export async function takeBack(context: LaneContext, link: EditedLink): Promise<
  */
 async function makeAsItWas(
   { run, news }: LaneContext,
-  { node, sandboxId, interfaceName, network }: EditedLink,
+  { kind, node, sandboxId, interfaceName, network }: EditedLink,
 ): Promise<TakenBack | undefined> {
   const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
   const token = await controlStep(run, (control) =>
@@ -40,7 +40,7 @@ async function makeAsItWas(
   );
   if (token === undefined) return 'nothing';
   const { generation, modRevision } = token;
-  const step = attachStep('vxlan', interfaceName, networkKey(network), node);
+  const step = attachStep(kind, interfaceName, networkKey(network), node);
   const task = { node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision };
   try {
     const result = await nodeStep(run, {

@@ -1,5 +1,6 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
 import { attachmentKey } from '../../domain/keys.ts';
+import { asItWas } from '../../domain/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import {
   RECORD_VERSION,
@@ -121,6 +122,7 @@ const keyOf = (input: RecordInput): string =>
 
 /** Taken back before: the answer was lost, or the run that did it was interrupted. A repair has nothing to take back at all. */
 function isBack({ hash }: RecordDeps, record: AttachmentRecord): boolean {
-  if (record.kind !== 'vxlan' || record.phase !== 'intent' || record.lastGood === undefined) return false;
-  return ofRecord(hash, { ...record, ...record.lastGood }).linkHash === ofRecord(hash, record).linkHash;
+  const was = asItWas(record);
+  if (was === undefined || ofRecord(hash, was).linkHash !== ofRecord(hash, record).linkHash) return false;
+  return record.kind === 'vxlan' || (was.kind === 'cni' && was.configText === record.configText);
 }

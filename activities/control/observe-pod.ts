@@ -2,6 +2,7 @@
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { isOutdated } from '../../domain/awaited.ts';
 import { keepAll } from '../../domain/keep.ts';
+import { hasLastGood } from '../../domain/last-good.ts';
 import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
 import { isExecPlace, placeOf } from '../../domain/place.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
@@ -154,9 +155,7 @@ function summary(
     generation: value.generation,
     modRevision,
     ...(agent !== undefined && value.agent?.containerId !== agent.containerId ? { unverified: true } : {}),
-    ...(value.kind === 'vxlan' && value.phase === 'intent' && value.lastGood !== undefined
-      ? { hasLastGood: true }
-      : {}),
+    ...(hasLastGood(value) ? { hasLastGood: true } : {}),
     completed: value.result !== undefined,
   };
 }

@@ -1,12 +1,15 @@
 /** Attaches one interface with CNI plugins. ADD is not idempotent: what was begun before is deleted first, and what succeeded is kept. */
 import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
+import { withSameAddresses } from '../../domain/cni/same-addresses.ts';
 import { PodwireError } from '../../domain/failures.ts';
+import { networkKey } from '../../domain/network-selection.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { CniResult } from '../../domain/ports/cni-plugins.ts';
+import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
 import { begun, callOf, del, journalEntry, madeLink, type Begun } from './cni-attachment.ts';
+import { isMadeAgain, resultOf } from './cni-earlier.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
@@ -21,11 +24,22 @@ export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Pr
     requireSandbox(deps, record, sandbox);
     const netns = await openRecorded(deps, record, signal, sandbox?.pid);
     try {
-      return await deps.networkLocks.shared(record.network, () => add(deps, record, netns, signal));
+      return await sharingNetworks(deps, record, () => add(deps, record, netns, signal));
     } finally {
       await netns.close();
     }
   });
+}
+
+/** The network's, and that of what is given up for it. */
+function sharingNetworks<T>(
+  { networkLocks }: CniDeps,
+  { network, madeWith }: CniAttachmentRecord,
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = madeWith?.network ?? network;
+  const alsoBefore = networkKey(before) === networkKey(network) ? work : () => networkLocks.shared(before, work);
+  return networkLocks.shared(network, alsoBefore);
 }
 
 async function add(
@@ -37,9 +51,13 @@ async function add(
   const call = callOf(record, record.netns.path);
   const [earlier, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
   if (earlier !== undefined) {
-    const done = before === undefined ? undefined : resultOf(earlier, record);
-    // The answer of the attempt that made it was lost.
-    if (done !== undefined && before !== undefined) return finish(deps, record, done, before, netns);
+    const done = before === undefined ? undefined : resultOf(earlier, record, call);
+    if (done !== undefined && before !== undefined) {
+      if (done.generation !== record.generation) await deps.journal.write({ ...done, generation: record.generation });
+      return finish(deps, record, { text: done.resultText }, before, netns);
+    }
+    // What is there is given up for something that can be tried at all.
+    await deps.plugins.ready(call);
     await undo(deps, record, earlier, netns, signal).catch((failure: unknown) => {
       throw withCause(earlier, failure);
     });
@@ -47,10 +65,7 @@ async function add(
     throw notOurs(record);
   }
   await deps.plugins.ready(call);
-  const entry = journalEntry(record, call);
-  await deps.journal.write(entry);
-  await deps.failpoints.hit('cniAdd:after-journal');
-  const result = await addOrUndo(deps, record, entry, netns, signal);
+  const { entry, result } = await begin(deps, record, call, netns, signal);
   await deps.failpoints.hit('cniAdd:after-plugins');
   await deps.journal.write({ ...entry, resultText: result.text });
   const link = await linkOf(deps, record, netns);
@@ -60,6 +75,41 @@ async function add(
     'CniFailed',
     `the plugins of network ${record.network.name} report success, but the pod has no interface ${record.interfaceName}; see the configuration of the network`,
   );
+}
+
+interface Made {
+  readonly entry: CniJournalEntry;
+  readonly result: CniResult;
+}
+
+/** What is made again is asked for with the addresses that it had. Where they are somebody else's by now, it gets others. */
+async function begin(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  call: CniCall,
+  netns: IdentifiedNetns,
+  signal: AbortSignal,
+): Promise<Made> {
+  const same = isMadeAgain(record) ? withSameAddresses(call, record.result?.addresses ?? []) : undefined;
+  if (same === undefined) return addOnce(deps, record, call, netns, signal);
+  return addOnce(deps, record, same, netns, signal).catch(async (error: unknown) => {
+    const isUndone = (await deps.journal.read(record.sandboxId, record.interfaceName)) === undefined;
+    if (signal.aborted || !isUndone || !(error instanceof PodwireError)) throw error;
+    return addOnce(deps, record, call, netns, signal);
+  });
+}
+
+async function addOnce(
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  call: CniCall,
+  netns: IdentifiedNetns,
+  signal: AbortSignal,
+): Promise<Made> {
+  const entry = journalEntry(record, call);
+  await deps.journal.write(entry);
+  await deps.failpoints.hit('cniAdd:after-journal');
+  return { entry, result: await addOrUndo(deps, record, entry, netns, signal) };
 }
 
 /** A chain that failed may have done half of its work: nothing of it stays while the next try is waited for. */
@@ -103,12 +153,6 @@ function withCause(earlier: Begun, failure: unknown): unknown {
     return failure;
   const message = `${earlier.failure}; and what that left cannot be taken away: ${failure.message}`;
   return new PodwireError(failure.code, message, { cause: failure });
-}
-
-/** The result of an ADD for this very generation. */
-function resultOf(earlier: Begun, record: CniAttachmentRecord): Pick<CniResult, 'text'> | undefined {
-  if (typeof earlier === 'string' || earlier.generation !== record.generation) return undefined;
-  return earlier.resultText === undefined ? undefined : { text: earlier.resultText };
 }
 
 async function linkOf(

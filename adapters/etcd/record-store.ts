@@ -165,17 +165,17 @@ async function takeBackIntent(
 ): Promise<Stored<AttachmentRecord> | undefined> {
   const record = takenBack(stored.value);
   if (record === undefined) return undefined;
-  const { network, podUid, interfaceName } = record;
   const { applied, revision } = await etcd.transact(
     [unchanged(stored)],
-    [
-      putOperation(stored.key, record),
-      { put: keys.userKey(network, podUid, interfaceName), value: tunnelOf(record) },
-      ...heldWhileReplaced(record, stored.value),
-    ],
+    [putOperation(stored.key, record), ...(record.kind === 'vxlan' ? tunnelOperations(record, stored.value) : [])],
   );
   return applied ? { key: stored.key, value: record, modRevision: revision } : undefined;
 }
+
+const tunnelOperations = (record: VxlanAttachmentRecord, previous: AttachmentRecord): Operation[] => [
+  { put: keys.userKey(record.network, record.podUid, record.interfaceName), value: tunnelOf(record) },
+  ...heldWhileReplaced(record, previous),
+];
 
 /** What the replaced link has may still be in use on the host: its ids stay held. */
 function heldWhileReplaced(record: VxlanAttachmentRecord, previous: AttachmentRecord | undefined): Operation[] {

@@ -86,13 +86,13 @@ const cniBasis = {
   dialect: z.enum(['npwg', 'kaloom']),
   cni: cniSpecSchema,
   configText: z.string(),
+  definitionUid: z.string(),
 };
 
 const cniAttachment = z.object({
   ...attachmentBase,
   ...cniBasis,
   kind: z.literal('cni'),
-  definitionUid: z.string(),
   madeWith: z.object(cniBasis).exactOptional(),
 });
 

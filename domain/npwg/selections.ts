@@ -3,7 +3,7 @@ import type { CniConfigSource } from '../cni/attachment.ts';
 import { configProblems } from '../cni/definition-check.ts';
 import type { DefinitionLookup } from '../cni/network-definition.ts';
 import { dialectProblem, limitedProblems } from '../cni/problems.ts';
-import { keepAll, keepEntry } from '../keep.ts';
+import { keepAll, keepEntry, keepInterface } from '../keep.ts';
 import {
   namespaceScope,
   type CniSelection,
@@ -48,24 +48,25 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
   const satisfied = satisfiedBy(foreign, candidates);
   const clashes = clashesOf(candidates, foreign, satisfied);
   const verdicts = candidates.map((candidate) => judge(candidate, clashes, satisfied, input));
+  const refused = candidates.filter((_, index) => (verdicts[index]?.problems.length ?? 0) > 0);
+  const selections = verdicts.flatMap((verdict) => verdict.selection ?? []);
+  const named = new Set([
+    ...selections.map(({ cni }) => cni.interfaceName),
+    ...foreign.map((entry) => entry.interfaceName),
+  ]);
+  const left = refused.map(({ spec }) => spec.interfaceName).filter((name) => name !== '');
   const keep = new Set([
     ...(unreadable ? [keepAll('npwg')] : []),
-    ...candidates.flatMap(({ element }, index) =>
-      (verdicts[index]?.problems.length ?? 0) === 0 ? [] : [keepEntry('npwg', refOf(element))],
-    ),
+    ...refused.map(({ element }) => keepEntry('npwg', refOf(element))),
+    ...left.filter((name) => !named.has(name)).map((name) => keepInterface('npwg', name)),
   ]);
   return {
-    selections: verdicts.flatMap((verdict) => verdict.selection ?? []),
+    selections,
     problems: limitedProblems('npwg', [...problems, ...verdicts.flatMap((verdict) => verdict.problems)]),
     warnings: [],
     keep: [...keep],
     foreign: foreign.map((entry): ForeignAttachment => foreignAttachment(entry, satisfied)),
-    reserved: [
-      ...otherInterfaces,
-      ...candidates.flatMap(({ spec: { interfaceName } }, index) =>
-        (verdicts[index]?.problems.length ?? 0) === 0 || interfaceName === '' ? [] : [interfaceName],
-      ),
-    ],
+    reserved: [...otherInterfaces, ...left],
   };
 }
 

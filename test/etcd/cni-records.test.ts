@@ -86,7 +86,13 @@ describe('records', () => {
     const { uid } = unique();
     const before = await etcd.keys('/podwire');
     const { network, dialect, cni } = cniIntent(uid);
-    const madeWith = { network, dialect, cni, configText: '{ "cniVersion": "1.0.0", "type": "ptp" }' };
+    const madeWith = {
+      network,
+      dialect,
+      cni,
+      configText: '{ "cniVersion": "1.0.0", "type": "ptp" }',
+      definitionUid: 'earlier',
+    };
     const record = cniIntent(uid, { result: RESULT, madeWith });
     assert.ok(await store.entomb(await recorded(record)));
     const nodeStore = createNodeStore(etcd);

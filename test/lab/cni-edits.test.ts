@@ -45,6 +45,8 @@ describe('edits of CNI networks', () => {
     'twice',
     'two',
     'unnamed',
+    'back',
+    'refusing',
   ];
 
   before(async () => {
@@ -107,6 +109,53 @@ describe('edits of CNI networks', () => {
       } finally {
         await inNetns(node?.netnsPath ?? '', 'ip', ['link', 'delete', 'up-later']);
       }
+    });
+
+    test('an interface whose new network cannot be attached has its old one again, with the same address, and says both', async () => {
+      const pod = podOf('back');
+      await wantNetworks(t.lab, pod, [{ name: 'ea', interface: 'edit0' }]);
+      const before = await attached(pod, 'edit0', 1);
+      await wantNetworks(t.lab, pod, [{ name: 'parentless', interface: 'edit0' }]);
+      await waitEvent(t.lab, pod, 'NetworkRefused', /edit0.*macvlan.*Link not found/, 45_000);
+      const status = await waitStatus(t.lab, pod, ['edit0 Attached', 'edit0 Refused'], 45_000);
+      assert.deepEqual(
+        status.map(({ name }) => name),
+        [`${t.namespace}/ea`, `${t.namespace}/parentless`],
+      );
+      const again = await attached(pod, 'edit0', 1);
+      assert.deepEqual(again?.addresses, before?.addresses);
+      assert.deepEqual(
+        (await npwgStatus(t.lab, pod)).map((entry) => entry.name),
+        [`${t.namespace}/ea`],
+      );
+      await statusTruthOfCni(pod);
+      // As it was before the mistake: nothing is done.
+      await wantNetworks(t.lab, pod, [{ name: 'ea', interface: 'edit0' }]);
+      await waitStatus(t.lab, pod, ['edit0 Attached']);
+      assert.deepEqual(await podLink(t.lab, pod, 'edit0'), again);
+    });
+
+    test('an interface stays untouched when a network is asked for in its place that nobody defined, or a plugin that is not there', async () => {
+      const pod = podOf('refusing');
+      await wantNetworks(t.lab, pod, [{ name: 'ea', interface: 'edit0' }]);
+      const before = await attached(pod, 'edit0', 1);
+      await defineNetworks(t.lab, t.namespace, {
+        pluginless: { cniVersion: '1.0.0', name: 'pluginless', type: 'no-such-plugin' },
+      });
+      for (const name of ['undefined', 'pluginless']) {
+        await wantNetworks(t.lab, pod, [{ name, interface: 'edit0' }]);
+        await waitEvent(t.lab, pod, 'NetworkRefused', new RegExp(name === 'undefined' ? name : 'no-such-plugin'));
+        await waitStatus(
+          t.lab,
+          pod,
+          (entries) => entries.map(({ state }) => state).join() === 'Attached,Refused',
+          45_000,
+        );
+        assert.deepEqual(await podLink(t.lab, pod, 'edit0'), before, name);
+      }
+      await wantNetworks(t.lab, pod, [{ name: 'eb', interface: 'edit0' }]);
+      await attached(pod, 'edit0', 2);
+      await waitStatus(t.lab, pod, ['edit0 Attached']);
     });
 
     test('a definition that does not exist yet is waited for visibly, and attached when it comes', async () => {

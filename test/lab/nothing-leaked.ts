@@ -2,10 +2,12 @@
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
 import { cniResultKey } from '../../domain/keys.ts';
-import { keepAll } from '../../domain/keep.ts';
+import { keepAll, keepInterface } from '../../domain/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { keepName } from '../../domain/observation.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
+import { statusEntries } from '../../domain/status-entries.ts';
+import { isJsonObject, member } from '../../domain/strict-json.ts';
 import { cniLeftovers } from './cni-leftovers.ts';
 import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys, type StoredKey } from './records.ts';
@@ -49,7 +51,17 @@ function attachmentViolations(record: AttachmentRecord, pods: readonly WishingPo
   const wished = pod.selections.some((wish) => isWishOf(wish, record));
   const everything = keepAll(record.kind === 'vxlan' ? 'openvnf' : record.dialect);
   const kept = pod.keep.includes(keepName(record)) || pod.keep.includes(everything);
-  return wished || kept ? [] : [`${what}: not asked for`];
+  return wished || kept || standsIn(record, pod) ? [] : [`${what}: not asked for`];
+}
+
+/** What has an interface keeps it while the pod asks for another network there that is refused. */
+function standsIn({ kind, interfaceName }: AttachmentRecord, { view, keep, selections }: WishingPod): boolean {
+  if (kind !== 'cni') return false;
+  if (keep.includes(keepInterface('npwg', interfaceName))) return true;
+  const refused = statusEntries(view.publishedStatus)
+    .filter(isJsonObject)
+    .some((entry) => member(entry, 'interface') === interfaceName && member(entry, 'state') === 'Refused');
+  return refused && selections.some((wish) => wish.kind === 'cni' && wish.cni.interfaceName === interfaceName);
 }
 
 /** Keys that must belong to an attachment, and keys that must belong to a pod that exists. */

@@ -216,6 +216,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await pod.ended();
     return pod.id;
   },
+  'cni-taken-back': async (lab) => {
+    const pod = await cni(lab, 'green@net1');
+    lab.nodes.script(pod.uid, 'cniAdd', (call) => (call > 1 && call <= 6 ? 'CniFailed' : 'ok'));
+    await pod.select('blue@net1');
+    await pod.ended();
+    return pod.id;
+  },
   'cni-exchanged': async (lab) => {
     const pod = await cni(lab, 'green@net1, blue@net2');
     await pod.select('blue@net1, green@net2');

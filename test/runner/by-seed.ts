@@ -13,7 +13,7 @@ const ALWAYS = ['cni-crash-points', 'crash-points', 'outages'];
 /** Each third takes about eight minutes. */
 const THIRDS = [
   ['agents', 'cni-chain', 'join-storm', 'migration', 'node-gone'],
-  ['cni-figures', 'cni-long-outage', 'cni-plugin-disappears', 'cni-reboot', 'reflect-outages'],
+  ['cni-edit-crash-points', 'cni-figures', 'cni-long-outage', 'cni-plugin-disappears', 'cni-reboot', 'reflect-outages'],
   [
     'etcd-lost',
     'gate-kept-shut',

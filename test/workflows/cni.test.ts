@@ -11,6 +11,7 @@ import { desiredInputs } from '../../domain/inputs.ts';
 import type { PodView } from '../../domain/pod-view.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { cniPods } from './cni-pods.ts';
 import { startHarness, type Harness } from './harness.ts';
 import { until } from './limits.ts';
 import type { TestPod } from './test-pod.ts';
@@ -22,22 +23,7 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
   });
   after(() => lab.stop());
 
-  /** A pod that asks for nothing, with networks that it may ask for. */
-  const podWith = async (...networks: readonly string[]): Promise<TestPod> => {
-    const pod = await lab.pod('');
-    for (const network of networks) pod.define(network);
-    return pod;
-  };
-  const attached = async (npwg: string): Promise<TestPod> => {
-    const pod = await podWith('green', 'blue', 'red');
-    await pod.select(npwg);
-    await pod.ended();
-    return pod;
-  };
-  const recorded = async (pod: TestPod): Promise<string[]> =>
-    (await pod.records())
-      .map(({ interfaceName, network, phase }) => `${interfaceName} ${network.name} ${phase}`)
-      .sort();
+  const { podWith, attached, recorded } = cniPods(() => lab);
   const viewOf = ({ namespace, name }: TestPod): PodView | undefined => lab.cluster.pods.get(`${namespace}/${name}`);
   /** Signals as the watcher does, until the mark is that of the inputs as the watcher sees them. Returns how many runs that took. */
   const followed = async (pod: TestPod): Promise<number> => {
@@ -160,17 +146,6 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.ok(!lab.meshSignals.includes(`${pod.namespace}/green`));
   });
 
-  it('that is refused in the place of another is undone by a removal of its own, not by the one that its run began with', async () => {
-    const pod = await attached('green@net1');
-    lab.nodes.script(pod.uid, 'cniAdd', () => 'CniConfigInvalid');
-    const removals = lab.faults.count(pod.uid, 'beginRemoval');
-    await pod.select('blue@net1');
-    await pod.ended();
-    assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1', 'cniAdd net1', 'cniDelete net1']);
-    assert.equal(lab.faults.count(pod.uid, 'beginRemoval') - removals, 2);
-    assert.deepEqual([pod.links, await recorded(pod), pod.status], [[], [], ['net1 Refused']]);
-  });
-
   it('without a name of its own gets the next one when the first is somebody else’s, keeps it, and nothing is refused', async () => {
     const pod = await podWith('green', 'blue');
     lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'InterfaceConflict');
@@ -238,29 +213,6 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     await pod.ended();
     assert.deepEqual(pod.steps, Array<string>(3).fill('cniAdd net1'));
     assert.equal(await pod.state(), 'Converged');
-  });
-
-  it('is replaced behind its interface name in one edit', async () => {
-    const pod = await attached('green@net1');
-    await pod.select('blue@net1');
-    await pod.ended();
-    assert.deepEqual(pod.steps.slice(1), ['cniDelete net1', 'cniAdd net1']);
-    assert.deepEqual(await pod.activityIds(), ['cni-del-net1', 'cni-add-net1']);
-    assert.deepEqual(await recorded(pod), ['net1 blue attached']);
-    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/blue`]);
-    assert.equal(await pod.mark(), 'converged');
-  });
-
-  it('is exchanged with another one between two interfaces: both are detached before either is attached', async () => {
-    const pod = await attached('green@net1, blue@net2');
-    await pod.select('blue@net1, green@net2');
-    await pod.ended();
-    assert.deepEqual(pod.steps.slice(2), ['cniDelete net1', 'cniDelete net2', 'cniAdd net1', 'cniAdd net2']);
-    assert.deepEqual(await recorded(pod), ['net1 blue attached', 'net2 green attached']);
-    assert.deepEqual(pod.status, ['net1 Attached', 'net2 Attached']);
-    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/blue`, `net2 ${pod.namespace}/green`]);
-    assert.equal(await pod.state(), 'Converged');
-    assert.equal(await pod.mark(), 'converged');
   });
 
   it('keeps its generated interface when the one before it is taken away', async () => {

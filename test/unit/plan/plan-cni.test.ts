@@ -22,9 +22,9 @@ const lanes = (observation: Observation): Extract<Plan, { kind: 'lanes' }> => {
 };
 
 describe('CNI networks of a running pod', () => {
-  it('replaced behind one interface name are removed and attached in one lane', () => {
+  it('replaced behind one interface name stay until the step that makes the other one, which can be taken back', () => {
     const observation = observed({ wished: [cniWish('net1', 'blue')], known: [cniRecord('net1', 'green')] });
-    assert.deepEqual(lines(observation), ['±net1']);
+    assert.deepEqual(lines(observation), ['+net1']);
     assert.equal(lanes(observation).more, false);
   });
 
@@ -75,7 +75,29 @@ describe('CNI networks of a running pod', () => {
 
   it('with other parameters are another attachment', () => {
     const other = { ...cniWish('net1', 'green'), linkHash: 'other', tunnelHash: 'other' };
-    assert.deepEqual(lines(observed({ wished: [other], known: [cniRecord('net1', 'green')] })), ['±net1']);
+    assert.deepEqual(lines(observed({ wished: [other], known: [cniRecord('net1', 'green')] })), ['+net1']);
+  });
+
+  it('replaced by one that is not for this sandbox, or was never attached, are removed first', () => {
+    for (const past of [{ sandboxId: 'earlier' }, { completed: false, phase: 'intent' as const }])
+      assert.deepEqual(
+        lines(observed({ wished: [cniWish('net1', 'blue')], known: [cniRecord('net1', 'green', past)] })),
+        ['±net1'],
+      );
+  });
+
+  it('stay behind an interface that is refused to another network, and become again what they were', () => {
+    const wished = [{ ...cniWish('net1', 'blue'), refused: { code: 'CniFailed', message: 'no parent' } }];
+    assert.deepEqual(lines(observed({ wished, known: [cniRecord('net1', 'green')] })), []);
+    const halfDone = cniRecord('net1', 'blue', { phase: 'intent', hasLastGood: true });
+    const { lanes: decided } = lanes(observed({ wished, known: [halfDone] }));
+    assert.deepEqual(decided, [{ interfaceName: 'net1', remove: [], takeBack: halfDone }]);
+  });
+
+  it('wait for what belongs to a network once, also when only one of two interfaces is edited', () => {
+    const wished = [cniWish('net1', 'blue')];
+    const known = [cniRecord('net1', 'green'), cniRecord('net2', 'blue')];
+    assert.deepEqual(lines(observed({ wished, known })), ['-net1', '-net2']);
   });
 });
 
@@ -92,7 +114,7 @@ describe('a wish for an interface that a network which stays has', () => {
 
   it('is carried out once that network does not stay any more', () => {
     assert.deepEqual(lanes(observed({ wished, known })).held, []);
-    assert.deepEqual(lines(observed({ wished, known })), ['±net1', '+net2']);
+    assert.deepEqual(lines(observed({ wished, known })), ['+net1', '+net2']);
   });
 
   it('is not held by a removal that was begun', () => {

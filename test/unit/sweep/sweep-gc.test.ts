@@ -63,7 +63,7 @@ describe('GC of CNI networks', () => {
     const { network, dialect, cni, configText } = cniRecord();
     const edited = '{"cniVersion":"1.1.0","name":"rewired","type":"bridge"}';
     await gc.run([stored(cniRecord())], NEVER);
-    const repair = { configText: edited, madeWith: { network, dialect, cni, configText } };
+    const repair = { configText: edited, madeWith: { network, dialect, cni, configText, definitionUid: 'u' } };
     await gc.run([stored(cniRecord({ phase: 'intent', ...repair }))], NEVER);
     const names = told.slice(1).map(({ valid }) => valid.map(({ interfaceName }) => interfaceName));
     assert.deepEqual(names, [['net1', 'net2', 'eth7'], ['net1']]);
