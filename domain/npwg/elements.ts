@@ -88,7 +88,7 @@ function jsonEntries(text: string): (Entry | Unnamed)[] | { readonly problem: Se
   if (!json.ok) {
     const code = json.fault === 'TooLong' ? 'AnnotationTooLong' : 'AnnotationInvalid';
     const place = json.line === undefined ? {} : { line: json.line };
-    return { problem: dialectProblem('npwg', code, place, `the annotation ${json.why}`) };
+    return { problem: dialectProblem('npwg', code, place, `the annotation ${json.what}`) };
   }
   if (!isJsonList(json.value)) {
     const why = 'the annotation is JSON but no list; allowed: a list of objects with "name" (NPWG 1.3, section 4.1.2)';
