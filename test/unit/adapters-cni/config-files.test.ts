@@ -53,7 +53,7 @@ describe('configurations in files of a node', () => {
     assert.equal(problems.length, 3);
     assert.match(
       problems.join('\n'),
-      /^40-broken\.conf .*\n50-nameless\.conf .*"name".*\n60-big\.conf, which has \d+ bytes; allowed: 65536$/,
+      /^40-broken\.conf .*\n50-nameless\.conf .*"name".*\n60-big\.conf has \d+ bytes; allowed: 65536$/,
     );
   });
 
