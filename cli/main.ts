@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
+import { KubeConfigError } from '../adapters/kubernetes/kube-config-error.ts';
 import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
@@ -43,7 +44,7 @@ registerTeardown(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  const expected = error instanceof UsageError || error instanceof PodwireError;
-  process.stderr.write(`podwire: ${expected ? error.message : String((error as Error).stack)}\n`);
+  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
+  process.stderr.write(`podwire: ${String(expected ? (error as Error).message : (error as Error).stack)}\n`);
   process.exitCode = 1;
 }
