@@ -18,6 +18,7 @@ import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
 import { buildInfo } from '../workers/build-info.ts';
 import { register as registerTeardown } from './commands/teardown.ts';
+import { register as registerVersion } from './commands/version.ts';
 import { UsageError } from './usage-error.ts';
 
 outliveClosedOutput();
@@ -40,6 +41,7 @@ registerSweep(program);
 registerReflect(program);
 registerKsr(program);
 registerTeardown(program);
+registerVersion(program);
 
 try {
   await program.parseAsync();
