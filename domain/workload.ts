@@ -22,7 +22,7 @@ const WAYS: Readonly<Record<string, readonly string[]>> = {
   'kubevirt.io/VirtualMachineInstanceReplicaSet': ['spec', 'template'],
 };
 
-export type Texts = Readonly<Record<string, string>>;
+type Texts = Readonly<Record<string, string>>;
 
 export interface Workload {
   readonly kind: string;
