@@ -25,6 +25,13 @@ export async function loadFileOf(command: Command): Promise<void> {
   file = await refused(() => loadSettingsFile([`--${FILE_FLAG}=${path}`], {}));
 }
 
+/** kubectl's variable counts where podwire's own and the settings file say nothing: a person has set it for all tools alike. */
+function environment(): NodeJS.ProcessEnv {
+  const { PODWIRE_KUBECONFIG: own = '', KUBECONFIG: ofAll = '' } = process.env;
+  if (own !== '' || ofAll === '' || file?.values.has('kubeconfig') === true) return process.env;
+  return { ...process.env, PODWIRE_KUBECONFIG: ofAll };
+}
+
 /**
  * What the flags, the environment and the settings file say.
  * @throws UsageError with every refused value
@@ -36,7 +43,7 @@ export function settingsOf<T extends SettingsTable>(command: Command, table: T):
     return typeof value === 'string' ? [`--${flag}=${value}`] : [];
   });
   try {
-    return readSettings(table, argv, process.env, file);
+    return readSettings(table, argv, environment(), file);
   } catch (error) {
     throw asUsageError(error);
   }

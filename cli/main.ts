@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
+import { KubeConfigError } from '../adapters/kubernetes/kube-config-error.ts';
 import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
@@ -17,6 +18,7 @@ import { register as registerStatus } from './commands/status.ts';
 import { register as registerSweep } from './commands/sweep.ts';
 import { buildInfo } from '../workers/build-info.ts';
 import { register as registerTeardown } from './commands/teardown.ts';
+import { register as registerVersion } from './commands/version.ts';
 import { UsageError } from './usage-error.ts';
 
 outliveClosedOutput();
@@ -39,11 +41,12 @@ registerSweep(program);
 registerReflect(program);
 registerKsr(program);
 registerTeardown(program);
+registerVersion(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  const expected = error instanceof UsageError || error instanceof PodwireError;
-  process.stderr.write(`podwire: ${expected ? error.message : String((error as Error).stack)}\n`);
+  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
+  process.stderr.write(`podwire: ${String(expected ? (error as Error).message : (error as Error).stack)}\n`);
   process.exitCode = 1;
 }

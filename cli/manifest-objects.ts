@@ -18,7 +18,11 @@ const MAX_BYTES = 128 * 1024 * 1024;
  * @throws UsageError when it cannot be read or something in it is no object with a kind
  */
 export async function readManifests(file: string): Promise<ManifestObject[]> {
-  const text = await readText(file, MAX_BYTES);
+  return manifestsIn(await readText(file, MAX_BYTES), file);
+}
+
+/** The same of a text that was read already. @param file how it is called in messages @throws UsageError */
+export async function manifestsIn(text: string, file: string): Promise<ManifestObject[]> {
   return (await documents(text, file))
     .filter((document) => document !== null && document !== undefined)
     .flatMap((document) => objectsIn(document, file));

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
+import { EVENT_REASONS, type EventReasons } from '../domain/event-reasons.ts';
 import type { DialectSettings } from '../domain/settings.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
@@ -25,6 +26,7 @@ export interface OrchestratorConfig {
   readonly workflowVersioning: 'auto' | 'off';
   readonly etcd: EtcdOptions;
   readonly dialect: DialectSettings;
+  readonly eventReasons: EventReasons;
   readonly bindAddress: string;
   readonly nodeGoneSeconds: number;
   /** Of one command in an agent container, in milliseconds. */
@@ -42,6 +44,12 @@ export const orchestratorSettings = {
   ...versioningSettings,
   ...etcdSettings,
   ...dialectSettings,
+  eventReasons: {
+    flag: 'event-reasons',
+    env: 'PODWIRE_EVENT_REASONS',
+    schema: z.enum(EVENT_REASONS).default('podwire'),
+    help: `whose reasons the events on pods have: ${EVENT_REASONS.join(' or ')}`,
+  },
   bindAddress: {
     flag: 'bind-address',
     env: 'PODWIRE_BIND_ADDRESS',
@@ -85,6 +93,7 @@ export function readOrchestratorConfig(
     workflowVersioning: values.workflowVersioning,
     etcd: { ...etcdOf(values), timeoutMs: LOCAL_ACTIVITY_ETCD_MS },
     dialect: dialectOf(values),
+    eventReasons: values.eventReasons,
     bindAddress: values.bindAddress,
     nodeGoneSeconds: values.nodeGoneMs / 1_000,
     execCommandMs: values.execCommandMs,

@@ -34,6 +34,7 @@ export const FAILURES = {
   VniFixed: 'terminal',
   InterfaceConflict: 'terminal',
   CniConfigInvalid: 'terminal',
+  CniSandboxUnknown: 'terminal',
   CapabilityIgnored: 'terminal',
   InvalidLink: 'terminal',
   NetnsRefused: 'terminal',

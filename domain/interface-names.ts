@@ -7,6 +7,12 @@ export interface Unnamed {
   readonly interfaceName: string;
 }
 
+/** One of an annotation. */
+export interface AskedName extends Unnamed {
+  /** Place of its entry in the annotation, from 1, where the dialect numbers interfaces by it. */
+  readonly position?: number;
+}
+
 export interface KnownName extends Unnamed {
   /** It is being taken away: the name is free for who asks for it. */
   readonly leaving?: boolean;
@@ -42,14 +48,15 @@ const numberOf = (name: string): number => Number(name.slice('net'.length));
 
 /**
  * Gives every selection its interface name. One without a name keeps that of an attachment of the same identity, so that neither taking
- * a network out of the annotation nor another entry that asks for the name renames it; a new one gets the lowest `netN` that nobody
- * has. So two selections have one name only where one of them asks for what the other, without a name of its own, has.
+ * a network out of the annotation nor another entry that asks for the name renames it; a new one gets the `netN` of its place (as
+ * Multus does: what the others are called changes nothing), or where that is somebody's the lowest that nobody has. So two selections
+ * have one name only where one of them asks for what the other, without a name of its own, has.
  *
  * @param known attachments there are, with names
  * @returns names in the order of the selections
  */
 export function interfaceNames(
-  selections: readonly Unnamed[],
+  selections: readonly AskedName[],
   known: readonly KnownName[],
   { foreign, reserved }: TakenNames,
 ): string[] {
@@ -65,6 +72,11 @@ export function interfaceNames(
     owned.add(keeps.interfaceName);
   }
   const taken = new Set([...asked, ...foreign, ...reserved, ...known.map(nameOf)]);
+  for (const [index, { interfaceName, position }] of selections.entries()) {
+    if (interfaceName !== '' || kept.has(index) || position === undefined || taken.has(numbered(position))) continue;
+    kept.set(index, numbered(position));
+    taken.add(numbered(position));
+  }
   return selections.map(({ interfaceName }, index) => {
     if (interfaceName !== '') return interfaceName;
     const name = kept.get(index) ?? lowestFree(taken);
@@ -73,6 +85,8 @@ export function interfaceNames(
   });
 }
 
+const numbered = (number: number): string => `net${number}`;
+
 const nameOf = ({ interfaceName }: Unnamed): string => interfaceName;
 
 const isOf = (record: Unnamed, selection: Unnamed): boolean =>
@@ -80,7 +94,6 @@ const isOf = (record: Unnamed, selection: Unnamed): boolean =>
 
 function lowestFree(taken: ReadonlySet<string>): string {
   for (let number = 1; ; number += 1) {
-    const name = `net${number}`;
-    if (!taken.has(name)) return name;
+    if (!taken.has(numbered(number))) return numbered(number);
   }
 }

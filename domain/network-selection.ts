@@ -26,6 +26,8 @@ export interface CniSelection {
   readonly network: NetworkRef;
   readonly cni: CniAttachmentSpec;
   readonly config: CniConfigSource;
+  /** NPWG: place of its entry in the annotation, from 1. An interface without a name is called after it. */
+  readonly position?: number;
 }
 
 export type NetworkSelection = VxlanSelection | CniSelection;

@@ -1,4 +1,5 @@
 /** The `podwire.io/network-status` annotation: a projection of records, for people and for programs in the pod. */
+import type { JsonValue } from './cni/attachment.ts';
 import { ignoredMac } from './kaloom/ignored-mac.ts';
 import {
   networkKey,
@@ -28,6 +29,8 @@ export interface NetworkStatus {
   readonly mac?: string;
   readonly mtu?: number;
   readonly ips?: readonly string[];
+  /** Further interfaces in the pod that its plugins reported. */
+  readonly others?: readonly { readonly interface: string; readonly mac?: string; readonly ips: readonly string[] }[];
   /** Of what is attached: in what it is not as it was asked for. */
   readonly code?: string;
   readonly message?: string;
@@ -117,14 +120,27 @@ export function publishedLinks(status: string | undefined): OwnLink[] {
         ...(typeof mac === 'string' ? { mac } : {}),
         ...(isJsonList(ips) ? { ips: ips.filter((ip) => typeof ip === 'string') } : {}),
       },
+      ...otherLinks(member(entry, 'others')),
     ];
+  });
+}
+
+function otherLinks(others: JsonValue | undefined): OwnLink[] {
+  return (isJsonList(others) ? others : []).filter(isJsonObject).flatMap((other) => {
+    const interfaceName = member(other, 'interface');
+    return typeof interfaceName !== 'string' || interfaceName === '' ? [] : [{ interfaceName, isAttached: true }];
   });
 }
 
 /** Links that were once read back: those that podwire may have published. */
 export const recordedLinks = (records: readonly AttachmentRecord[]): OwnLink[] =>
   records.flatMap(({ interfaceName, result }) =>
-    result === undefined ? [] : [{ interfaceName, isAttached: true, mac: result.mac, ips: result.addresses }],
+    result === undefined
+      ? []
+      : [
+          { interfaceName, isAttached: true, mac: result.mac, ips: result.addresses },
+          ...(result.others ?? []).map(({ addresses, ...other }) => ({ ...other, isAttached: true, ips: addresses })),
+        ],
   );
 
 function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefined): NetworkStatus {
@@ -139,7 +155,16 @@ function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefin
   if (record.phase === 'intent' || record.result === undefined) {
     return { ...base, state: failure === undefined ? 'Attaching' : 'Failing', ...failing };
   }
-  const { mac, mtu, addresses } = record.result;
+  const { mac, mtu, addresses, others = [] } = record.result;
   const tunnel = record.kind === 'vxlan' ? { vni: record.link.vni, dstport: record.link.dstPort } : {};
-  return { ...base, state: 'Attached', ...tunnel, mac, mtu, ips: addresses, ...ignoredMac(record) };
+  const further = others.map(({ interfaceName, addresses: ips, ...other }) => ({
+    interface: interfaceName,
+    ...other,
+    ips,
+  }));
+  return {
+    ...{ ...base, state: 'Attached', ...tunnel, mac, mtu, ips: addresses },
+    ...(further.length === 0 ? {} : { others: further }),
+    ...ignoredMac(record),
+  };
 }

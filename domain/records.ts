@@ -48,8 +48,16 @@ export interface LinkResult {
   /** From a CNI result: what only the plugins know. */
   readonly dns?: DnsResult;
   readonly gateways?: readonly string[];
+  readonly others?: readonly ReportedInterface[];
   /** What is not as it should be with a link that serves all the same; told to the pod's owner. */
   readonly warning?: StepFailure;
+}
+
+/** An interface in the pod that plugins report beside the one that they were asked for. */
+export interface ReportedInterface {
+  readonly interfaceName: string;
+  readonly mac?: string;
+  readonly addresses: readonly string[];
 }
 
 export interface DnsResult {

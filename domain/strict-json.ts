@@ -20,7 +20,9 @@ export type StrictJson =
   | {
       readonly ok: false;
       readonly fault: JsonFault;
-      /** Names the place and what is allowed. */
+      /** Says what is wrong and what is allowed. */
+      readonly what: string;
+      /** The same with its line, where there is one. */
       readonly why: string;
       /** 1-based; absent when it is about the whole text. */
       readonly line?: number;
@@ -33,7 +35,8 @@ export function parseStrictJson(text: string, limits: JsonLimits): StrictJson {
   // The first test spares counting the bytes of megabytes.
   const bytes = text.length > limits.maxBytes ? text.length : utf8Length(text);
   if (bytes > limits.maxBytes) {
-    return { ok: false, fault: 'TooLong', why: `has more than ${limits.maxBytes} bytes; allowed: at most that` };
+    const what = `has more than ${limits.maxBytes} bytes; allowed: at most that`;
+    return { ok: false, fault: 'TooLong', what, why: what };
   }
   const reader = new Reader(text, limits.maxDepth ?? DEFAULT_DEPTH);
   try {
@@ -41,7 +44,7 @@ export function parseStrictJson(text: string, limits: JsonLimits): StrictJson {
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     const line = text.slice(0, error.at).split('\n').length;
-    return { ok: false, fault: error.fault, why: `${error.message} (line ${line})`, line };
+    return { ok: false, fault: error.fault, what: error.message, why: `${error.message} (line ${line})`, line };
   }
 }
 

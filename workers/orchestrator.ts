@@ -69,7 +69,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const etcd = createEtcd(config.etcd, credentials);
   const kube = createKubeClient({ kubeconfig: config.kubeconfig, deadlineMs: API_DEADLINE_MS });
   const temporal = connectClient(config.temporal, credentials);
-  const cluster = createCluster(kube, podKeys(config.dialect));
+  const cluster = createCluster(kube, podKeys(config.dialect), config.eventReasons);
   const records = createRecordStore(etcd);
   const signals = createSignals(temporal.client);
   const failpoints = createFailpoints(config.failpointsFile);

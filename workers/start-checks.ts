@@ -1,7 +1,7 @@
 /**
  * The checks of a process at its start: all at once, each with a limit, repeated with a back-off until none fails, and now and then
- * afterwards, so that `podwire doctor` sees how things are. What fails after the start is shown and keeps nobody from being ready: the
- * process's own reasons say what does not work then.
+ * afterwards, so that `podwire doctor` sees how things are. What fails after the start is shown and keeps nobody from being ready, for the
+ * process's own reasons say what does not work then; but for a lasting one, an etcd that takes no writes, of which nothing else would tell.
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,18 @@ export interface CheckSource {
 }
 
 const LIMIT_MS = 2_000;
-const PAUSE_MS = { first: 500, longest: 10_000, afterwards: 60_000 };
+
+/** Milliseconds between two questions. */
+interface Pauses {
+  readonly first: number;
+  readonly longest: number;
+  /** When all is well. */
+  readonly afterwards: number;
+}
+
+const PAUSE_MS: Pauses = { first: 500, longest: 10_000, afterwards: 60_000 };
+
+type Told = Pick<Logger, 'info' | 'warn' | 'error'>;
 
 interface Asked {
   readonly source: CheckSource;
@@ -26,12 +37,14 @@ interface Asked {
 
 export class StartChecks {
   readonly #asked: readonly Asked[];
-  readonly #log: Logger;
+  readonly #log: Told;
   readonly #signal: AbortSignal;
+  readonly #pauses: Pauses;
   #told: readonly Check[] = [];
 
   /** @param signal ends everything */
-  constructor(sources: readonly CheckSource[], log: Logger, signal: AbortSignal) {
+  constructor(sources: readonly CheckSource[], log: Told, signal: AbortSignal, pauses: Pauses = PAUSE_MS) {
+    this.#pauses = pauses;
     // One listener for each question that is open.
     setMaxListeners(0, signal);
     this.#asked = sources.map((source) => ({ source, checks: [waiting(source.name)], passed: false }));
@@ -48,19 +61,24 @@ export class StartChecks {
     return this.#asked.flatMap(({ checks }) => checks);
   }
 
-  /** Why the start is not over yet; empty for ever once every source has passed. */
+  /** Why the start is not over yet; once every source has passed, what nothing else would tell. */
   reasons(): string[] {
-    return this.#asked.filter(({ passed }) => !passed).flatMap(({ checks }) => failures(checks).map(reasonOf));
+    return this.#asked.flatMap(({ passed, checks }) =>
+      failures(checks)
+        .filter(({ lasting }) => !passed || lasting === true)
+        .map(reasonOf),
+    );
   }
 
   async #repeat(asked: Asked): Promise<void> {
-    for (let pause = PAUSE_MS.first; !this.#signal.aborted; pause = Math.min(pause * 2, PAUSE_MS.longest)) {
+    const { first, longest, afterwards } = this.#pauses;
+    for (let pause = first; !this.#signal.aborted; pause = Math.min(pause * 2, longest)) {
       const checks = await this.#ask(asked.source);
       if (this.#signal.aborted) return;
       asked.checks = checks;
       if (failures(checks).length === 0) asked.passed = true;
       this.#tell();
-      const ms = asked.passed ? PAUSE_MS.afterwards : pause;
+      const ms = asked.passed ? afterwards : pause;
       await sleep(ms * (0.75 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
     }
   }

@@ -1,4 +1,5 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
+import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import { asItWas } from '../../domain/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
@@ -55,7 +56,9 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
         await wakeWaiting(deps);
       } else {
         if (stored.modRevision !== input.modRevision) return false;
-        if (!(await records.recordResult(stored, input.result, memberOf(stored.value, input.result)))) return false;
+        const warning = input.result.warning ?? changedAddresses(stored.value, input.result);
+        const result = warning === undefined ? input.result : { ...input.result, warning };
+        if (!(await records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
         if (stored.value.kind === 'vxlan')
           await wakeAfterLeaving(deps, stored.value.network, stored.value.replaces ?? []);
       }

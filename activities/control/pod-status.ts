@@ -165,7 +165,8 @@ async function writeAnnotations(
     : besideForeign(networkStatus(ordered, failures, refusals, parsed.problems, waiting), parsed.foreign);
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
-  const npwg = mergedNpwgStatus(pod.npwgStatus, [...publishedLinks(pod.publishedStatus), ...earlier], ordered);
+  const links = [...publishedLinks(pod.publishedStatus), ...earlier];
+  const npwg = mergedNpwgStatus(pod.npwgStatus, links, ordered, pod.podIPs);
   const changed = {
     ...(untouched || text === pod.publishedStatus
       ? {}

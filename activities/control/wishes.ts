@@ -31,6 +31,7 @@ export function wishesOf(
     selections.map((selection, index) => ({
       identity: prints[index]?.linkHash ?? '',
       interfaceName: nameIn(selection),
+      ...(selection.kind === 'cni' && selection.position !== undefined ? { position: selection.position } : {}),
     })),
     known.map((record) => ({
       identity: ofRecord(hash, record).linkHash,

@@ -25,6 +25,8 @@ export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Pr
     const netns = await openRecorded(deps, record, signal, sandbox?.pid);
     try {
       return await sharingNetworks(deps, record, () => add(deps, record, netns, signal));
+    } catch (error) {
+      throw await whetherSandboxStands(deps, record, error);
     } finally {
       await netns.close();
     }
@@ -131,6 +133,21 @@ async function addOrUndo(
     });
     throw error;
   }
+}
+
+/**
+ * A plugin that does not know the sandbox, or cannot use its network namespace, is right where it went meanwhile: the pod is then looked
+ * at anew. Where it stands, the same call would fail again.
+ */
+async function whetherSandboxStands(deps: CniDeps, record: CniAttachmentRecord, error: unknown): Promise<unknown> {
+  if (!(error instanceof PodwireError) || error.code !== 'CniSandboxUnknown') return error;
+  try {
+    requireSandbox(deps, record, await deps.runtime.describe(record.sandboxId));
+  } catch (gone) {
+    return gone;
+  }
+  const next = "the sandbox is there; see the plugin's own log, then podwire retry";
+  return new PodwireError(error.code, `${error.message}; ${next}`, { cause: error });
 }
 
 async function undo(

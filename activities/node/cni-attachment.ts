@@ -75,7 +75,7 @@ export function madeLink(
   text: string,
   link: LinkView,
 ): LinkResult {
-  const { dns, gateways } = plugins.facts(text, interfaceName);
+  const { dns, gateways, others, misnamed } = plugins.facts(text, interfaceName);
   return {
     ifindex: link.ifindex,
     mac: link.mac,
@@ -85,5 +85,7 @@ export function madeLink(
     before: 'absent',
     ...(dns === undefined ? {} : { dns }),
     ...(gateways.length === 0 ? {} : { gateways }),
+    ...(others.length === 0 ? {} : { others }),
+    ...(misnamed === undefined ? {} : { warning: { code: 'InterfaceMisnamed', message: misnamed } }),
   };
 }

@@ -1,5 +1,7 @@
-/** What a result of ADD says that the kernel does not: names servers, gateways. For the status, so it never fails. */
+/** What a result of ADD says that the kernel does not: name servers, gateways, other interfaces. For the status, so it never fails. */
+import { addressOf } from '../../domain/cidr.ts';
 import type { CniFacts, CniResult } from '../../domain/ports/cni-plugins.ts';
+import { ipCodec } from '../ip/ip-codec.ts';
 import { parseResult } from './result.ts';
 
 /** @param resultText as the last plugin printed it */
@@ -8,14 +10,41 @@ export function cniFacts(resultText: string, interfaceName: string): CniFacts {
   try {
     result = parseResult('', resultText);
   } catch {
-    return { gateways: [] };
+    return { gateways: [], others: [] };
   }
-  const { dns, ips, interfaces } = result;
-  const own = ips.filter(
-    ({ interface: index }) =>
-      index === undefined || interfaces[index]?.name === interfaceName || interfaces.length === 0,
-  );
-  const gateways = own.flatMap(({ gateway }) => gateway ?? []);
+  const { dns } = result;
+  const inPod = result.interfaces.flatMap((found, index) => (found.sandbox === undefined ? [] : [{ ...found, index }]));
+  const isMisnamed = inPod.length > 0 && !inPod.some(({ name }) => name === interfaceName);
   const hasDns = [dns?.nameservers, dns?.search].some((list) => (list?.length ?? 0) > 0) || dns?.domain !== undefined;
-  return { gateways, ...(dns !== undefined && hasDns ? { dns } : {}) };
+  return {
+    gateways: [...new Set(result.routes.flatMap((route) => gatewaysOf(route, result, interfaceName)))],
+    others: inPod
+      .filter(({ name }) => name !== interfaceName)
+      .map(({ name, mac, index }) => ({
+        interfaceName: name,
+        ...(mac === undefined ? {} : { mac }),
+        addresses: result.ips.filter((ip) => ip.interface === index).map(({ address }) => address),
+      })),
+    ...(dns !== undefined && hasDns ? { dns } : {}),
+    ...(isMisnamed ? { misnamed: misnamed(inPod[0]?.name ?? '', interfaceName) } : {}),
+  };
 }
+
+/** Of a default route; without one of its own that of the interface's addresses, as plugins take it (CNI SPEC 1.1, section 5). */
+function gatewaysOf(
+  { dst, gw }: CniResult['routes'][number],
+  { ips, interfaces }: CniResult,
+  interfaceName: string,
+): string[] {
+  const destination = dst === undefined ? undefined : ipCodec.cidr(dst);
+  if (destination !== undefined && destination.prefix !== 0) return [];
+  if (gw !== undefined) return [gw];
+  return ips
+    .filter(({ interface: index }) => index === undefined || interfaces[index]?.name === interfaceName)
+    .filter(({ address }) => ipCodec.address(addressOf(address))?.family === destination?.family)
+    .flatMap(({ gateway }) => gateway ?? [])
+    .slice(0, 1);
+}
+
+const misnamed = (reported: string, asked: string): string =>
+  `its plugins report ${reported} as the interface in the pod, and not ${asked}, which is there; the status lists both`;

@@ -10,6 +10,7 @@ export type CniCommand = 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS' | 'VERSION';
 /** Specified codes; 100 and above belong to the plugin, and 999 is what the reference plugins use for everything else. */
 export const INCOMPATIBLE_VERSION = 1;
 export const UNKNOWN_CONTAINER = 3;
+const INVALID_NETNS = 8;
 /** STATUS: ADD cannot be served now. */
 export const NOT_AVAILABLE = 50;
 /** And what is attached may have limited connectivity. */
@@ -30,6 +31,9 @@ const FAILURE_OF_CODE: Readonly<Record<number, FailureCode>> = {
   [NOT_AVAILABLE]: 'CniTryAgain',
   [NOT_AVAILABLE_AND_LIMITED]: 'CniTryAgain',
 };
+
+/** Of DEL the former means that nothing is left to do, and of CHECK that something is wrong. */
+const SANDBOX_UNKNOWN = [UNKNOWN_CONTAINER, INVALID_NETNS];
 
 const LIMIT = { msg: 300, details: 200, stderr: 200 };
 
@@ -84,7 +88,9 @@ export function pluginFailure(type: string, command: CniCommand, result: RunResu
   }
   const details = said.details === '' ? '' : ` (${printable(said.details, LIMIT.details)})`;
   return new CniPluginError(
-    FAILURE_OF_CODE[said.code] ?? 'CniFailed',
+    command === 'ADD' && SANDBOX_UNKNOWN.includes(said.code)
+      ? 'CniSandboxUnknown'
+      : (FAILURE_OF_CODE[said.code] ?? 'CniFailed'),
     `${what} failed with code ${said.code}: ${printable(said.msg, LIMIT.msg)}${details}${missingThere(said.msg)}`,
     said.code,
     said.msg,

@@ -29,10 +29,8 @@ const cidr = text.refine((value) => ipCodec.cidr(value) !== undefined, 'must be 
 const schema = z.object({
   cniVersion: z.enum(VERSIONS),
   interfaces: listOf(z.object({ name: text.min(1), mac: optionalText, sandbox: optionalText })),
-  ips: listOf(
-    z.object({ address: cidr, gateway: optionalAddress, interface: z.number().int().nonnegative().nullish() }),
-  ),
-  routes: listOf(z.object({ dst: cidr, gw: optionalAddress })),
+  ips: listOf(z.object({ address: cidr, gateway: optionalAddress, interface: z.number().int().nullish() })),
+  routes: listOf(z.object({ dst: z.union([z.literal(''), cidr]).nullish(), gw: optionalAddress })),
   dns: z.object({ nameservers: listOf(text), domain: optionalText, search: listOf(text) }).nullish(),
 });
 
@@ -61,9 +59,10 @@ export function parseResult(type: string, printed: string): CniResult {
     ips: ips.map((ip) => ({
       address: ip.address,
       ...given('gateway', ip.gateway),
-      ...(ip.interface === undefined || ip.interface === null ? {} : { interface: ip.interface }),
+      // Below 0 it is on none of them.
+      ...((ip.interface ?? -1) < 0 ? {} : { interface: ip.interface as number }),
     })),
-    routes: routes.map(({ dst, gw }) => ({ dst, ...given('gw', gw) })),
+    routes: routes.map(({ dst, gw }) => ({ ...given('dst', dst), ...given('gw', gw) })),
     ...(dns === undefined || dns === null ? {} : { dns: dnsOf(dns) }),
   };
 }

@@ -5,7 +5,7 @@
  */
 import { rootCertificates } from 'node:tls';
 import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'cockatiel';
-import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError, type IOptions } from 'etcd3';
+import { Etcd3, GRPCDeadlineExceededError, GRPCUnauthenticatedError, GRPCUnavailableError, type IOptions } from 'etcd3';
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { Credentials, TlsFiles } from '../tls/credential-files.ts';
 import { callLimitMs } from '../deadline/call-limit.ts';
@@ -53,9 +53,23 @@ export class EtcdConnection {
     this.#unfollow = this.#source.onChange(() => this.#renew());
   }
 
-  /** One call, or a few that belong together; what they throw is thrown. The client must not be kept. */
+  /**
+   * One call, or a few that belong together; what they throw is thrown. The client must not be kept. Where etcd refuses the token of an
+   * earlier login, they are made once more with that of a new one: a call that was refused has changed nothing.
+   */
   async use<T>(call: (client: Etcd3) => PromiseLike<T>): Promise<T> {
     const generation = this.#generation;
+    try {
+      return await this.#useOf(generation, call);
+    } catch (error) {
+      if (this.#options.auth === undefined || !isStaleLogin(error)) throw error;
+      // Whoever comes first replaces it for all.
+      if (generation === this.#generation) this.#renew();
+      return this.#useOf(this.#generation, call);
+    }
+  }
+
+  async #useOf<T>(generation: Generation, call: (client: Etcd3) => PromiseLike<T>): Promise<T> {
     generation.calls += 1;
     try {
       return await call(generation.client);
@@ -81,6 +95,15 @@ export class EtcdConnection {
     if (old.calls === 0) old.client.close();
   }
 }
+
+/**
+ * What etcd says of a token that counts no more: it ended, etcd was started anew, or users or roles have changed since (JSON Web Tokens).
+ * etcd3 logs in again for the first of these only.
+ */
+const STALE_LOGIN = /invalid auth token|revision of auth store is old|user name is empty/;
+
+const isStaleLogin = (error: unknown): boolean =>
+  error instanceof GRPCUnauthenticatedError || (error instanceof Error && STALE_LOGIN.test(error.message));
 
 /** Connections are made on first use. @throws CredentialError when the files of TLS or password cannot be used */
 export function openEtcd(options: EtcdOptions, credentials: CredentialStore = readOnce): EtcdConnection {

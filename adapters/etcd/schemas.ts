@@ -51,6 +51,9 @@ const result = z.object({
     })
     .exactOptional(),
   gateways: z.array(z.string()).exactOptional(),
+  others: z
+    .array(z.object({ interfaceName: z.string(), mac: z.string().exactOptional(), addresses: z.array(z.string()) }))
+    .exactOptional(),
   warning: z.object({ code: z.string(), message: z.string() }).exactOptional(),
 });
 

@@ -8,6 +8,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type 
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { PodwireError } from '../../domain/failures.ts';
 import { atMostMs, callLimitMs } from '../deadline/call-limit.ts';
+import { KubeConfigError } from './kube-config-error.ts';
 import { loadConfig } from './kube-config.ts';
 
 export interface KubeClientOptions {
@@ -69,10 +70,12 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Reads the credentials; throws an Error that names the file when it is missing or broken. Makes no connection. */
 export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
-  const config = loadConfig(options.kubeconfig);
+  const { config, credential } = loadConfig(options.kubeconfig);
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
-    throw new Error(`Kubeconfig ${options.kubeconfig ?? '(in-cluster)'} names no cluster. Set current-context in it.`);
+    throw new KubeConfigError(
+      `Kubeconfig ${options.kubeconfig ?? '(in-cluster)'} names no cluster. Set current-context in it.`,
+    );
   }
   const server = new URL(cluster.server);
   const secure = server.protocol === 'https:';
@@ -103,7 +106,7 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
       },
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     };
-    await config.applyToHTTPSOptions(target);
+    await withinSignal(config.applyToHTTPSOptions(target), request.signal);
     // The library brings an agent of its own that never keeps a connection; it is needed only to reach a proxy.
     if (cluster.proxyUrl === undefined) target.agent = agent;
     return await new Promise((resolve, reject) => {
@@ -114,6 +117,9 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
       outgoing.end(body);
     });
   };
+
+  /** Whether the API does not take the credential, and there is another one to be had. */
+  const isRefused = (status: number | undefined): boolean => status === 401 && credential?.refused() === true;
 
   const withDeadline = async <T>(request: KubeRequest, use: (limited: KubeRequest) => Promise<T>): Promise<T> => {
     const limitMs = Math.round(
@@ -143,7 +149,8 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
         const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
         const attempt = async () => readAnswer(await send(limited, body));
         try {
-          return await attempt();
+          const answer = await attempt();
+          return isRefused(answer.status) ? await attempt() : answer;
         } catch (error) {
           // The server closed an idle connection while we were using it. Every call of podwire can be repeated.
           if (isStaleSocket(error)) return await attempt();
@@ -164,7 +171,10 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
         };
         limited.signal?.addEventListener('abort', onLimit, { once: true });
         try {
-          return await send({ ...request, signal: opened.signal }, undefined);
+          const answer = await send({ ...request, signal: opened.signal }, undefined);
+          // Whoever opens watches tries again by itself, then with another credential.
+          isRefused(answer.statusCode);
+          return answer;
         } finally {
           limited.signal?.removeEventListener('abort', onLimit);
         }
@@ -174,6 +184,24 @@ export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
       agent.destroy();
     },
   };
+}
+
+/** A program that says who we are may hang; it goes on, for the next call. @throws the signal's reason */
+async function withinSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  // Who has given up does not hear of it.
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 async function readAnswer(response: IncomingMessage): Promise<KubeAnswer> {

@@ -1,5 +1,6 @@
 /** `Cluster` on the Kubernetes API. */
 import { definitionKey, type NetworkDefinition } from '../../domain/cni/network-definition.ts';
+import { eventReason, type EventReasons } from '../../domain/event-reasons.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import { Joined } from '../joined.ts';
 import type { KubeClient } from './client.ts';
@@ -10,8 +11,11 @@ import { getNode } from './nodes.ts';
 import type { PodKeys } from './pod-view.ts';
 import { getPod, patchAnnotations, podHasAddress } from './pods.ts';
 
-/** @param keys labels and annotations that the dialects read; nothing else of a pod is kept */
-export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
+/**
+ * @param keys labels and annotations that the dialects read; nothing else of a pod is kept
+ * @param reasons in whose words events are written
+ */
+export function createCluster(client: KubeClient, keys: PodKeys, reasons: EventReasons = 'podwire'): Cluster {
   // A burst of pods asks for the same few objects: each answer was asked for after everybody who gets it came.
   const configMaps = new Joined<ConfigMapView | undefined>();
   const definitions = new Joined<NetworkDefinition | undefined>();
@@ -25,7 +29,7 @@ export function createCluster(client: KubeClient, keys: PodKeys): Cluster {
     publishStatus: (pod, annotations, asRead) =>
       patchAnnotations(client, pod, { annotations, asRead, through: 'status' }),
     createEvent: async (pod, event) => {
-      await createEvent(client, { pod, ...event });
+      await createEvent(client, { pod, ...event, reason: eventReason(event.reason, reasons) });
     },
   };
 }

@@ -68,7 +68,7 @@ const OPEN = 1;
 
 /** @throws Error when the kubeconfig cannot be read */
 export function createPodExec(kubeconfig: string | undefined): PodExec {
-  const config = loadConfig(kubeconfig);
+  const { config } = loadConfig(kubeconfig);
   const places: BulkheadPolicy = bulkhead(AT_ONCE, WAITING);
   return { run: (target, argv, options) => places.execute(() => runOnce(config, target, argv, options)) };
 }

@@ -5,6 +5,7 @@ import type { CniCapabilityArgs, CniConfigSource } from './attachment.ts';
 import { parseNetworkConfig, type ConfigProblem } from './network-config.ts';
 import { capabilityProblems, policyProblems } from './policy.ts';
 import { dialectProblem } from './problems.ts';
+import { silentMistakes } from './silent-mistakes.ts';
 
 export interface ConfigCheck {
   readonly dialect: NetworkSelection['dialect'];
@@ -20,7 +21,11 @@ export interface ConfigCheck {
 export function configProblems(source: CniConfigSource, check: ConfigCheck): SelectionProblem[] {
   const parsed = parseNetworkConfig(source.text, check.fallbackName);
   const found: readonly ConfigProblem[] = parsed.ok
-    ? [...policyProblems(parsed.config, check.policy), ...capabilityProblems(parsed.config, check.capabilityArgs)]
+    ? [
+        ...policyProblems(parsed.config, check.policy),
+        ...capabilityProblems(parsed.config, check.capabilityArgs),
+        ...silentMistakes(source.text, parsed.config, check.capabilityArgs),
+      ]
     : parsed.problems;
   return found.map(({ code, key, why }) =>
     dialectProblem(check.dialect, code, { network: check.network, option: key }, why),

@@ -48,7 +48,17 @@ const MAX_TYPE = 64;
 const NAME_RULE = `a letter or digit, then letters, digits, "_", "." or "-", at most ${MAX_NAME}`;
 const TYPE_RULE = `the name of a program: a letter or digit, then letters, digits, "_", "." or "-", without "..", at most ${MAX_TYPE}`;
 
-const LIST_KEYS = ['name', 'plugins', 'cniVersion', 'cniVersions', 'disableCheck', 'disableGC', 'type'];
+const OWN_PLUGINS_ONLY = 'loadOnlyInlinedPlugins';
+const LIST_KEYS = [
+  'name',
+  'plugins',
+  'cniVersion',
+  'cniVersions',
+  'disableCheck',
+  'disableGC',
+  OWN_PLUGINS_ONLY,
+  'type',
+];
 const RUNTIME_KEYS = ['runtimeConfig', 'prevResult'];
 const PLUGIN_KEYS = ['type', 'name', 'cniVersion', 'capabilities', 'ipam', 'args', 'dns', 'delegate', ...RUNTIME_KEYS];
 
@@ -74,9 +84,21 @@ export function parseNetworkConfig(text: string, fallbackName: string): ParsedNe
     disableCheck: flagOf(top, 'disableCheck', problems),
     disableGC: flagOf(top, 'disableGC', problems),
   };
+  flagOf(top, OWN_PLUGINS_ONLY, problems);
   const plugins = isList ? pluginsOf(top, problems) : [pluginOf(top, '', problems)];
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, config: { name, cniVersion, ...flags, isList, plugins } };
+}
+
+/**
+ * Name of the network whose list goes on with plugins from elsewhere; undefined where it does not, or has no name to find them by.
+ * @param top a list, or what is meant to become one
+ */
+export function openListName(top: JsonObject): string | undefined {
+  const name = member(top, 'name');
+  const closed = member(top, OWN_PLUGINS_ONLY);
+  if (closed === true || closed === 'true') return undefined;
+  return typeof name === 'string' && name.length <= MAX_NAME && NAME.test(name) ? name : undefined;
 }
 
 export const isPluginType = (type: string): boolean =>

@@ -15,9 +15,13 @@ export interface NodeConfigsRecord {
   readonly configs: readonly NodeConfig[];
 }
 
-/** The first file that declares the network. */
-export const configNamed = (record: NodeConfigsRecord | undefined, name: string): NodeConfig | undefined =>
-  record?.configs.find((config) => config.name === name);
+/** The first list that declares the network, else the first file that does (as libcni looks for a network by its name). */
+export function configNamed(record: NodeConfigsRecord | undefined, name: string): NodeConfig | undefined {
+  const found = record?.configs.filter((config) => config.name === name) ?? [];
+  return found.find(({ file }) => isListFile(file)) ?? found[0];
+}
+
+export const isListFile = (file: string): boolean => file.endsWith('.conflist');
 
 /** Why a node has no configuration for a definition that leaves it to the node. */
 export function noNodeConfig(node: string, name: string, record: NodeConfigsRecord | undefined): string {

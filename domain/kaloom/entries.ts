@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../cni/attachment.ts';
 import { MAC_RULE, readMac } from '../cni/hardware-address.ts';
 import { dialectProblem } from '../cni/problems.ts';
 import type { SelectionProblem } from '../network-selection.ts';
-import { shown } from '../openvnf/problems.ts';
+import { shown, shownJson } from '../openvnf/problems.ts';
 import { foldedKey, isJsonList, isJsonObject, member, parseStrictJson, strangeKeys } from '../strict-json.ts';
 
 export const MAX_KALOOM_BYTES = 32 * 1024;
@@ -39,7 +39,7 @@ export function kaloomEntries(text: string, objectNamespace: string): KaloomEntr
   if (!json.ok) {
     const code = json.fault === 'TooLong' ? 'AnnotationTooLong' : 'AnnotationInvalid';
     const place = json.line === undefined ? {} : { line: json.line };
-    return whole(dialectProblem('kaloom', code, place, `the annotation ${json.why}`));
+    return whole(dialectProblem('kaloom', code, place, `the annotation ${json.what}`));
   }
   if (json.value === null) return { entries: [], problems: [], unreadable: false };
   if (!isJsonList(json.value)) {
@@ -100,7 +100,7 @@ function fieldsOf(fields: JsonObject, network: string, objectNamespace: string):
     const value = member(fields, key) ?? null;
     const taken = value === null ? fallback : fits(value);
     if (taken !== undefined) return taken;
-    const why = `has a wrong value; allowed: ${allowed}`;
+    const why = `value ${shownJson(value)} is not allowed; allowed: ${allowed}`;
     problems.push(dialectProblem('kaloom', 'InvalidValue', { network, option: key }, why));
     return fallback;
   };

@@ -18,6 +18,8 @@ export const MAX_NPWG_ELEMENTS = 64;
 export interface NpwgElement {
   readonly namespace: string;
   readonly name: string;
+  /** Of the entry in the annotation, from 1; entries that are refused count. */
+  readonly position: number;
   /** The JSON object as written, without known keys that are null; in the comma form `interface` at most. */
   readonly fields: JsonObject;
 }
@@ -53,8 +55,8 @@ export function npwgElements(text: string, podNamespace: string): NpwgElements {
   const problems: SelectionProblem[] = [];
   const otherInterfaces: string[] = [];
   let unreadable = false;
-  for (const entry of entries.slice(0, MAX_NPWG_ELEMENTS)) {
-    const read = 'fields' in entry ? named(entry, podNamespace) : entry;
+  for (const [index, entry] of entries.slice(0, MAX_NPWG_ELEMENTS).entries()) {
+    const read = 'fields' in entry ? named(entry, index + 1, podNamespace) : entry;
     if ('name' in read) elements.push(read);
     else {
       problems.push(read.problem);
@@ -86,7 +88,7 @@ function jsonEntries(text: string): (Entry | Unnamed)[] | { readonly problem: Se
   if (!json.ok) {
     const code = json.fault === 'TooLong' ? 'AnnotationTooLong' : 'AnnotationInvalid';
     const place = json.line === undefined ? {} : { line: json.line };
-    return { problem: dialectProblem('npwg', code, place, `the annotation ${json.why}`) };
+    return { problem: dialectProblem('npwg', code, place, `the annotation ${json.what}`) };
   }
   if (!isJsonList(json.value)) {
     const why = 'the annotation is JSON but no list; allowed: a list of objects with "name" (NPWG 1.3, section 4.1.2)';
@@ -103,7 +105,7 @@ function jsonEntries(text: string): (Entry | Unnamed)[] | { readonly problem: Se
   });
 }
 
-/** `[namespace/]name[@interface]` with commas between them; white space around one means nothing. */
+/** `[namespace/]name[@interface]` with commas between them; white space around one and around its parts means nothing, as to Multus. */
 function commaEntries(text: string): (Entry | Unnamed)[] | { readonly problem: SelectionProblem } {
   // A character is a byte at least.
   if (text.length > MAX_NPWG_BYTES) {
@@ -121,8 +123,8 @@ function commaEntries(text: string): (Entry | Unnamed)[] | { readonly problem: S
 
 /** What stands between two commas, as the JSON form would have it; undefined: it is no entry. */
 export function commaFields(piece: string): JsonObject | undefined {
-  const match = /^(?:([^/@]*)\/)?([^/@]*)(?:@([^/@]*))?$/.exec(trimJsonSpace(piece));
-  const [, namespace, name, interfaceName] = match ?? [];
+  const match = /^(?:([^/@]*)\/)?([^/@]*)(?:@([^/@]*))?$/.exec(piece) ?? [];
+  const [, namespace, name, interfaceName] = [...match].map((part: string | undefined) => part && trimJsonSpace(part));
   if (name === undefined || name === '' || namespace === '' || interfaceName === '') return undefined;
   return {
     name,
@@ -131,7 +133,7 @@ export function commaFields(piece: string): JsonObject | undefined {
   };
 }
 
-function named({ at, fields }: Entry, podNamespace: string): NpwgElement | Unnamed {
+function named({ at, fields }: Entry, position: number, podNamespace: string): NpwgElement | Unnamed {
   const name = member(fields, 'name');
   // Missing or empty means the pod's (§4.1.2.1.2).
   const written = member(fields, 'namespace') ?? '';
@@ -146,7 +148,7 @@ function named({ at, fields }: Entry, podNamespace: string): NpwgElement | Unnam
   if (!isDnsLabel(namespace)) {
     return unnamed('InvalidName', `${at} has the namespace ${shown(namespace)}; allowed: ${NAME_RULE}`, false);
   }
-  return { namespace, name, fields: withoutNulls(fields) };
+  return { namespace, name, position, fields: withoutNulls(fields) };
 }
 
 /** To Go's decoder null is nothing written, and its encoder writes null for `cni-args` that are not asked for. */

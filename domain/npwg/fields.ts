@@ -5,7 +5,7 @@ import { CNI_INTERFACE_RULE, isCniInterfaceName } from '../cni/interface-name.ts
 import { hostKeyProblems } from '../cni/policy.ts';
 import { dialectProblem } from '../cni/problems.ts';
 import type { SelectionProblem } from '../network-selection.ts';
-import { shown } from '../openvnf/problems.ts';
+import { shown, shownJson } from '../openvnf/problems.ts';
 import { read, refused, type Reading } from '../openvnf/reading.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { CniPolicy } from '../settings.ts';
@@ -32,7 +32,7 @@ export function npwgFields(element: NpwgElement, ip: IpCodec, policy: CniPolicy)
     if (value === undefined) return undefined;
     const found = reader(value);
     if (found.ok) return found.value;
-    const why = `${found.why}; allowed: ${allowed} (NPWG 1.3, section 4.1.2.1, "${key}")`;
+    const why = `value ${shownJson(value)} ${found.why}; allowed: ${allowed} (NPWG 1.3, section 4.1.2.1, "${key}")`;
     problems.push(dialectProblem('npwg', 'InvalidValue', { network, option: key, value: brief(value) }, why));
     return undefined;
   };
@@ -96,7 +96,7 @@ const SYNONYMS: ReadonlyMap<string, NpwgKey> = new Map([
 
 function readInterface(value: JsonValue): Reading<string> {
   if (typeof value !== 'string') return refused('is no text');
-  return isCniInterfaceName(value) ? read(value) : refused(`is ${shown(value)}, no name for an interface`);
+  return isCniInterfaceName(value) ? read(value) : refused('is no name for an interface');
 }
 
 const text =

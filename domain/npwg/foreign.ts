@@ -8,7 +8,7 @@ import { isDnsLabel } from '../openvnf/names.ts';
 import type { PodView } from '../pod-view.ts';
 import { isJsonObject, member } from '../strict-json.ts';
 import { statusEntries } from '../status-entries.ts';
-import { isOwnEntry, textOf } from './own-entry.ts';
+import { isOwnEntry, isPodsOwn, textOf } from './own-entry.ts';
 
 const MAX_FOREIGN = 128;
 /** Two names of Kubernetes objects and the slash between them. */
@@ -32,7 +32,7 @@ export function foreignEntries(pod: PodView, recorded: readonly OwnLink[] = []):
     .flatMap((entry): ForeignEntry[] => {
       const name = textOf(entry, 'name').slice(0, MAX_NAME);
       const interfaceName = textOf(entry, 'interface');
-      if ((name === '' && interfaceName === '') || isOwnEntry(entry, own)) return [];
+      if ((name === '' && interfaceName === '') || isOwnEntry(entry, own) || isPodsOwn(entry)) return [];
       const isDefault = member(entry, 'default') === true;
       return [{ interfaceName, network: name, reference: isDefault ? undefined : referenceOf(name, pod.namespace) }];
     })

@@ -19,6 +19,16 @@ export function isOwnEntry(entry: JsonObject, own: readonly OwnLink[]): boolean 
   return interfaceName !== '' && own.some((link) => link.interfaceName === interfaceName && agrees(entry, link));
 }
 
+/** The pod's own network in podwire's entry; its name is the node's to know, no object of the cluster says it. */
+export const PODS_OWN = { name: 'default', interface: 'eth0' } as const;
+
+/** Whether an entry is podwire's of the pod's own network: other runtimes write the MAC. */
+export const isPodsOwn = (entry: JsonObject): boolean =>
+  textOf(entry, 'name') === PODS_OWN.name &&
+  textOf(entry, 'interface') === PODS_OWN.interface &&
+  member(entry, 'default') === true &&
+  !Object.hasOwn(entry, 'mac');
+
 function agrees(entry: JsonObject, { mac = '', ips, isAttached }: OwnLink): boolean {
   const entryMac = textOf(entry, 'mac');
   const entryIps = ipsOf(entry);

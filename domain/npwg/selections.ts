@@ -101,7 +101,8 @@ function judge(candidate: Candidate, clashes: Clashes, satisfied: Satisfied, inp
   const config = configOf(candidate, input);
   if (Array.isArray(config)) return { problems: config };
   const network = refOf(candidate.element);
-  return { selection: { kind: 'cni', dialect: 'npwg', network, cni: candidate.spec, config }, problems: [] };
+  const { position } = candidate.element;
+  return { selection: { kind: 'cni', dialect: 'npwg', network, cni: candidate.spec, config, position }, problems: [] };
 }
 
 function configOf({ element, network, spec }: Candidate, input: NpwgInput): CniConfigSource | SelectionProblem[] {

@@ -1,4 +1,5 @@
 /** How mistakes are worded: they reach people through events, so what a user wrote is quoted, shortened and made printable. */
+import type { JsonValue } from '../cni/attachment.ts';
 import type { SelectionProblem } from '../network-selection.ts';
 
 const SHOWN_LENGTH = 64;
@@ -10,6 +11,13 @@ export const UNTIL_RIGHT = 'nothing is detached until the annotation is right ag
 export function shown(text: string): string {
   const short = text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
   return `"${printable(short).replaceAll('"', '\\"')}"`;
+}
+
+/** A value of JSON as a user wrote it: a text as `shown` quotes it, anything else as JSON of the same length at most. */
+export function shownJson(value: JsonValue): string {
+  if (typeof value === 'string') return shown(value);
+  const text = JSON.stringify(value);
+  return printable(text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text);
 }
 
 /** Replaces everything but printable ASCII (and the ellipsis of `shown`) by `\uXXXX`: control and direction characters fool readers. */

@@ -1,5 +1,6 @@
 /** CNI plugin chains on one node (CNI SPEC 1.1; configurations from 0.3.1). The port knows the protocol, not what is wished. */
 import type { CniCapabilityArgs, JsonObject } from '../cni/attachment.ts';
+import type { ReportedInterface } from '../records.ts';
 
 /** Everything that identifies one attachment to its plugins; the same for ADD, CHECK and DEL. */
 export interface CniCall {
@@ -25,7 +26,8 @@ export interface CniResult {
   /** `sandbox` is empty for an interface on the host. */
   readonly interfaces: readonly { readonly name: string; readonly mac?: string; readonly sandbox?: string }[];
   readonly ips: readonly { readonly address: string; readonly gateway?: string; readonly interface?: number }[];
-  readonly routes: readonly { readonly dst: string; readonly gw?: string }[];
+  /** Without a destination: the default route, as to the kernel. */
+  readonly routes: readonly { readonly dst?: string; readonly gw?: string }[];
   readonly dns?: {
     readonly nameservers?: readonly string[];
     readonly domain?: string;
@@ -35,8 +37,12 @@ export interface CniResult {
 
 export interface CniFacts {
   readonly dns?: CniResult['dns'];
-  /** Of the addresses on that interface. */
+  /** Of the default routes. */
   readonly gateways: readonly string[];
+  /** Interfaces in the pod beside that one. */
+  readonly others: readonly ReportedInterface[];
+  /** Why the result is not about that interface, for the pod's owner. */
+  readonly misnamed?: string;
 }
 
 export type CniCheck =

@@ -16,6 +16,8 @@ export interface Check {
   readonly allowed?: string;
   /** The command or the change that cures it. */
   readonly cure?: string;
+  /** An error that keeps the part from being ready also when it comes after the start: nothing else would tell of it. */
+  readonly lasting?: true;
 }
 
 /** Setting and value, for the checks of one target. */

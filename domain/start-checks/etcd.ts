@@ -62,7 +62,7 @@ function alarmChecks(alarms: readonly string[], at: string, about: About): Check
   return alarms.map((alarm): Check => {
     const noSpace = alarm === 'NOSPACE';
     return {
-      ...{ name, state: 'error', ...about },
+      ...{ name, state: 'error', ...about, lasting: true },
       text: noSpace ? 'alarm NOSPACE: the quota is used up, and nothing can be written' : `alarm ${alarm} is raised`,
       allowed: 'no alarm',
       cure: noSpace

@@ -266,6 +266,32 @@ describe('an activity that runs twice', () => {
     assert.equal((await recorded()).value.madeWith, undefined);
   });
 
+  it('tells that an interface which was made anew has other addresses', async () => {
+    const pod = await podWith();
+    const ref = { kind: 'nad' as const, namespace: pod.namespace, name: 'green' };
+    const config = JSON.stringify({ cniVersion: '1.0.0', name: 'green', type: 'macvlan' });
+    cluster.definitions.set(definitionKey(ref), { ...ref, uid: 'a', config, plugin: '' });
+    const view = cluster.pods.get(`${pod.namespace}/web`);
+    assert.ok(view);
+    cluster.pods.set(`${pod.namespace}/web`, { ...view, annotations: { [NPWG_NETWORKS_ANNOTATION]: 'green@g0' } });
+    const make = async (address: string): Promise<void> => {
+      const input = { ...(await intentOf(pod)), interfaceName: 'g0' };
+      const made = await control.recordIntent(input);
+      assert.ok(made.kind === 'recorded', JSON.stringify(made));
+      const result = { ...RESULT, ifindex: RESULT.ifindex + 1, addresses: [address] };
+      assert.ok(await control.recordResult({ ...input, ...made, result }));
+      const network = { scope: pod.namespace, name: 'green' };
+      await control.publishStatus({ ...pod, attached: [{ interfaceName: 'g0', network }], detached: [] });
+    };
+    const told = () => cluster.eventsOf(pod.uid).filter((event) => event.startsWith('NetworkWarning'));
+    await make('10.1.0.5/24');
+    assert.deepEqual(told(), []);
+    const [stored] = (await records.pod(pod.uid, NODE)).attachments;
+    assert.ok(stored !== undefined && (await records.beginRepair(stored)));
+    await make('10.1.0.6/24');
+    assert.match(told().join(), /g0: made anew, it has 10\.1\.0\.6\/24 and no longer 10\.1\.0\.5\/24/);
+  });
+
   it('refuses an intent for wishes or a sandbox that are others by now', async () => {
     const input = await intentOf(await podWith());
     assert.equal((await control.recordIntent({ ...input, inputsHash: 'older' })).kind, 'stale');

@@ -38,7 +38,8 @@ const add = (rule: FakeRule) => {
 const CODES: readonly (readonly [number, FailureCode])[] = [
   ...[1, 2, 4, 6, 7].map((code) => [code, 'CniConfigInvalid'] as const),
   ...[5, 11, 50, 51].map((code) => [code, 'CniTryAgain'] as const),
-  ...[0, 3, 8, 12, 99, 100, 999].map((code) => [code, 'CniFailed'] as const),
+  ...[3, 8].map((code) => [code, 'CniSandboxUnknown'] as const),
+  ...[0, 12, 99, 100, 999].map((code) => [code, 'CniFailed'] as const),
 ];
 
 // Fault: every error code of the specification, and some of nobody's.

@@ -102,6 +102,13 @@ const unused = async (): Promise<never> => {
 
 /** For the tests of VXLAN links; those of CNI attachments have real plugins (test/kernel/cni-*). */
 export const NO_CNI: { readonly plugins: CniPlugins; readonly journal: CniJournal } = {
-  plugins: { add: unused, del: unused, check: unused, ready: unused, gc: unused, facts: () => ({ gateways: [] }) },
+  plugins: {
+    add: unused,
+    del: unused,
+    check: unused,
+    ready: unused,
+    gc: unused,
+    facts: () => ({ gateways: [], others: [] }),
+  },
   journal: { read: unused, write: unused, remove: unused, list: unused },
 };

@@ -42,11 +42,12 @@ export interface NpwgStatus {
   readonly mac?: string;
 }
 
-/** NPWG's network-status annotation. */
+/** NPWG's network-status annotation, without podwire's entry of the pod's own network. */
 export async function npwgStatus(lab: Lab, pod: PodRef): Promise<readonly NpwgStatus[]> {
   const path = '{.metadata.annotations.k8s\\.v1\\.cni\\.cncf\\.io/network-status}';
   const text = await kubectl(lab, ['-n', pod.namespace, 'get', 'pod', pod.name, '-o', `jsonpath=${path}`]);
-  return text === '' ? [] : (JSON.parse(text) as NpwgStatus[]);
+  const entries = text === '' ? [] : (JSON.parse(text) as NpwgStatus[]);
+  return entries.filter(({ name, interface: interfaceName }) => name !== 'default' || interfaceName !== 'eth0');
 }
 
 /** Addresses that host-local has reserved on a node for a network. */

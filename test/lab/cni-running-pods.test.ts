@@ -49,17 +49,17 @@ describe('a running pod with CNI networks', () => {
     await waitLink(t.lab, p, 'data0', (seen) => seen?.up === true);
   });
 
-  test('keeps the first and gets a second one, named by podwire', async () => {
+  test('keeps the first and gets a second one, named by its place', async () => {
     const kept = await podLink(t.lab, p, 'data0');
     await wantNetworks(t.lab, p, [{ name: 'addressed', interface: 'data0' }, { name: 'plain' }]);
-    await waitLink(t.lab, p, 'net1', (seen) => seen?.up === true);
+    await waitLink(t.lab, p, 'net2', (seen) => seen?.up === true);
     assert.deepEqual(await podLink(t.lab, p, 'data0'), kept);
   });
 
   test('loses both with the annotation, and every reservation with them', async () => {
     await wantNetworks(t.lab, p, null);
     await waitLink(t.lab, p, 'data0', (seen) => seen === undefined);
-    await waitLink(t.lab, p, 'net1', (seen) => seen === undefined);
+    await waitLink(t.lab, p, 'net2', (seen) => seen === undefined);
     await waitFor('the status to be empty', async () => (await npwgStatus(t.lab, p)).length === 0 || undefined, SOON);
     assert.deepEqual(reservations(t.lab, t.node(0), 'addressed'), []);
   });

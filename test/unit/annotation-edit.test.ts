@@ -6,6 +6,10 @@ import { npwgElements } from '../../domain/npwg/elements.ts';
 
 const of = (name: string, namespace = '', interfaceName = '') => ({ name, namespace, interfaceName });
 
+/** How many entries an annotation has, right or wrong. */
+const piecesOf = (text: string): number =>
+  text.trimStart().startsWith('[') ? (JSON.parse(text) as unknown[]).length : text.split(',').length;
+
 describe('adding a network to an annotation', () => {
   const rows: [ListDialect, string | undefined, ReturnType<typeof of>, string | undefined][] = [
     ['npwg', undefined, of('a'), '[{"name":"a"}]'],
@@ -22,6 +26,7 @@ describe('adding a network to an annotation', () => {
     ],
     ['npwg', 'a@x@y', of('c'), 'a@x@y,c'],
     ['npwg', ' a,\n/b ,c/d/e,Bad,', of('c', 'other', 'x'), ' a,\n/b ,c/d/e,Bad,,other/c@x'],
+    ['npwg', ' here / a @ x ', of('a', '', 'x'), undefined],
     ['npwg', 'a@', of('a'), 'a@,a'],
     ['npwg', '\u00a0', of('a'), '\u00a0,a'],
     ['npwg', 'null', of('a'), 'null,a'],
@@ -81,6 +86,7 @@ describe('adding a network to an annotation', () => {
         assert.ok(old !== undefined && now !== undefined);
         assert.deepEqual(now.elements.slice(0, -1), old.elements);
         assert.deepEqual(now.elements.at(-1), {
+          position: before.trim() === '' ? 1 : piecesOf(before) + 1,
           namespace: 'here',
           name: 'new',
           fields: { name: 'new', interface: 'y' },

@@ -62,7 +62,7 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.equal(await pod.mark(), 'converged');
     assert.deepEqual(await recorded(pod), ['net1 green attached']);
     assert.deepEqual(pod.status, ['net1 Attached']);
-    assert.deepEqual(pod.npwgStatus, [`net1 ${pod.namespace}/green`]);
+    assert.deepEqual(pod.wholeNpwgStatus, ['eth0 default', `net1 ${pod.namespace}/green`]);
     assert.deepEqual(pod.events, [`NetworkAttached: attached net1 to network ${pod.namespace}/green`]);
   });
 
@@ -141,7 +141,7 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     await pod.ended();
     assert.deepEqual(pod.steps, ['cniAdd net1', 'cniDelete net1']);
     assert.deepEqual(await pod.activityIds(), ['cni-del-net1']);
-    assert.deepEqual([pod.links, pod.status, pod.npwgStatus, await recorded(pod)], [[], [], [], []]);
+    assert.deepEqual([pod.links, pod.status, pod.wholeNpwgStatus, await recorded(pod)], [[], [], [], []]);
     assert.equal(pod.events.at(-1), `NetworkDetached: detached net1 from network ${pod.namespace}/green`);
     assert.ok(!lab.meshSignals.includes(`${pod.namespace}/green`));
   });

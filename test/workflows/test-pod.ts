@@ -194,8 +194,13 @@ export class TestPod {
     return this.calls.map(({ step, interfaceName }) => `${step} ${interfaceName}`.trimEnd());
   }
 
-  /** Interfaces in NPWG's network-status, with their networks. */
+  /** Interfaces in NPWG's network-status, with their networks; without podwire's entry of the pod's own network. */
   get npwgStatus(): string[] {
+    return this.wholeNpwgStatus.filter((entry) => entry !== 'eth0 default');
+  }
+
+  /** Interfaces in NPWG's network-status, with their networks. */
+  get wholeNpwgStatus(): string[] {
     const text = this.#world.cluster.pods.get(`${this.namespace}/${this.name}`)?.npwgStatus ?? '[]';
     return (JSON.parse(text) as { interface: string; name: string }[]).map((one) => `${one.interface} ${one.name}`);
   }

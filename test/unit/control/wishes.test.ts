@@ -137,6 +137,14 @@ describe('wishes', () => {
     assert.deepEqual(carriedOut(wishes([a], [], [], ['net1'])), ['npwg net2'], 'asked for by a refused entry');
   });
 
+  it('without an interface have the number of their place in the annotation: `a@x,b` makes x and net2', () => {
+    const [a, b] = [selection('npwg', 'x', 'a'), { ...selection('npwg', '', 'b'), position: 2 }];
+    assert.deepEqual(
+      wishes([a, b]).map(({ interfaceName }) => interfaceName),
+      ['x', 'net2'],
+    );
+  });
+
   it('are known by the same fingerprint as the records made of them', () => {
     for (const dialect of ['npwg', 'kaloom', 'openvnf'] as const) {
       const one = selection(dialect, 'net1');

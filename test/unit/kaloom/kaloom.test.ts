@@ -190,6 +190,18 @@ describe('Kaloom’s annotation is refused with', () => {
     'a type of the configuration that is not allowed': config({ config: '{"type":"evil"}' }, 'PluginNotAllowed'),
     'a key of the host': config({ config: '{"dataDir":"/etc"}' }, 'HostKeyNotAllowed'),
   };
+  it('a value with the value in the message, and a line once', () => {
+    const found = (text: string) => parse(text).problems[0];
+    assert.match(
+      found('[{"name":"a","ifMac":"zz"}]')?.message ?? '',
+      /option "ifMac": value "zz" is not allowed; allowed/,
+    );
+    assert.match(found('[{"name":"a","podagentSkip":1}]')?.message ?? '', /value 1 is not allowed; allowed/);
+    const broken = found('[\n{"name":}]');
+    assert.equal(broken?.line, 2);
+    assert.doesNotMatch(broken.message, /line/);
+  });
+
   for (const [name, row] of Object.entries(MISTAKES)) {
     it(name, () => {
       const annotation = row.annotation ?? `[{"name":"good1"},${row.element ?? ''},{"name":"good2"}]`;

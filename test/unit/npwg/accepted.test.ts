@@ -11,6 +11,7 @@ const ACCEPTED: Readonly<Record<string, readonly [annotation: string, ...selecti
   'one name': ['a', 'blue/a'],
   'two names': ['a,b', 'blue/a', 'blue/b'],
   'names with white space around them': [' a ,\n b\t', 'blue/a', 'blue/b'],
+  'white space around the parts of an entry': ['blue / a @ x1,\tb @x2 , blue/ c', 'blue/a@x1', 'blue/b@x2', 'blue/c'],
   'a name with the namespace of the pod': ['blue/a', 'blue/a'],
   'a name with an interface': ['a@x1', 'blue/a@x1'],
   'namespace, name and interface': ['blue/a@net1.5', 'blue/a@net1.5'],
@@ -126,6 +127,18 @@ describe('the NPWG parser accepts', () => {
     assert.deepEqual(parse('infra/a', { settings: { npwg } }).selections.map(line), ['infra/a']);
     const open = { ...npwg, namespaceIsolation: false, sharedNamespaces: [] };
     assert.deepEqual(parse('red/a', { settings: { npwg: open } }).selections.map(line), ['red/a']);
+  });
+
+  it('the place of each entry, those counted that are refused or attached by another runtime', () => {
+    const places = (text: string) => parse(text).selections.map((one) => [one.network.name, asCni(one).position]);
+    assert.deepEqual(places('a@x,b'), [
+      ['a', 1],
+      ['b', 2],
+    ]);
+    assert.deepEqual(places('[{"name":"BAD"},{"name":"b"},{"name":"c","mac":"zz"},{"name":"d"}]'), [
+      ['b', 2],
+      ['d', 4],
+    ]);
   });
 
   it('a network of a namespace called cluster, under a name no namespace can have', () => {

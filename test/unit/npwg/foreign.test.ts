@@ -28,6 +28,14 @@ describe('what another runtime attached', () => {
     ]);
   });
 
+  it('is not the entry of the pod’s own network that podwire wrote', () => {
+    const own = { name: 'default', interface: 'eth0', ips: ['10.244.1.2'], default: true, dns: {} };
+    assert.deepEqual(seen('a', [own]).foreign, []);
+    assert.deepEqual(seen('a', [{ ...own, mac: '02:00:00:00:00:01' }]).foreign, [
+      { interfaceName: 'eth0', network: 'default' },
+    ]);
+  });
+
   it('satisfies one selection only', () => {
     assert.deepEqual(seen('a,a', [entry('blue/a', 'net1')]).selections.map(line), ['blue/a']);
   });

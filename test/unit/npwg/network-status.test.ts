@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mergedNpwgStatus } from '../../../domain/npwg/network-status.ts';
-import type { OwnLink } from '../../../domain/network-status.ts';
+import { networkStatus, publishedLinks, type OwnLink } from '../../../domain/network-status.ts';
 import type { CniAttachmentRecord, LinkResult } from '../../../domain/records.ts';
 import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
 
@@ -66,6 +66,28 @@ describe('an entry of the NPWG network-status', () => {
     assert.deepEqual(entry.gateway, ['10.2.0.1']);
   });
 
+  it('says which default route the pod asked for', () => {
+    const [asked] = merged(undefined, [], attached('net1')) as [Record<string, unknown>];
+    assert.deepEqual(asked['default-route'], ['10.2.0.1']);
+    const [not] = merged(undefined, [], plain(attached('net1'))) as [object];
+    assert.ok(!Object.hasOwn(not, 'default-route'));
+  });
+
+  it('is followed by one for each other interface in the pod that the plugins report, for as long as it is attached', () => {
+    const others = [{ interfaceName: 'net1.7', mac: '02:00:00:00:00:07', addresses: ['10.7.0.5/24'] }];
+    const record = plain(attached('net1', { others }));
+    const status = merged([MULTUS], [], record) as unknown[];
+    assert.deepEqual(interfaces(status), ['eth0', 'net1', 'net1.7']);
+    assert.deepEqual(status[2], {
+      ...{ name: 'red/green', interface: 'net1.7', ips: ['10.7.0.5'], mac: '02:00:00:00:00:07' },
+      ...{ default: false, dns: {} },
+    });
+    assert.equal(merged(status, ['net1'], record), undefined, 'is written once');
+    const published = publishedLinks(JSON.stringify(networkStatus([record], [], [], [])));
+    const after = mergedNpwgStatus(JSON.stringify(status), published, []);
+    assert.deepEqual(JSON.parse(after ?? ''), [MULTUS], 'goes with it');
+  });
+
   it('names the namespace that is called like the cluster’s scope', () => {
     const network = { scope: 'namespace.cluster', name: 'green' };
     const [entry] = merged(undefined, [], attached('net1', {}, { network })) as [{ name: string }];
@@ -87,6 +109,22 @@ describe('the NPWG network-status', () => {
     const status = merged([MULTUS, other], [], attached('net2'), attached('net1')) as unknown[];
     assert.deepEqual(status.slice(0, 2), [MULTUS, other]);
     assert.deepEqual(interfaces(status), ['eth0', 'net7', 'net2', 'net1']);
+  });
+
+  it('lists the pod’s own network where no other runtime wrote it, for as long as anything is attached', () => {
+    const podIPs = ['10.244.0.5', 'fd00::5'];
+    const first = mergedNpwgStatus(undefined, [], [attached('net1')], podIPs) ?? '';
+    const [own, ...others] = JSON.parse(first) as unknown[];
+    assert.deepEqual(own, { name: 'default', interface: 'eth0', ips: podIPs, default: true, dns: {} });
+    assert.deepEqual(interfaces(others), ['net1']);
+    const links = [{ ...link(), interfaceName: 'net1' }];
+    assert.equal(mergedNpwgStatus(first, links, [attached('net1')], podIPs), undefined, 'once');
+    const moved = mergedNpwgStatus(first, links, [attached('net1')], ['10.244.0.6']) ?? '';
+    assert.deepEqual((JSON.parse(moved) as { ips: unknown }[])[0]?.ips, ['10.244.0.6']);
+    assert.deepEqual(interfaces(JSON.parse(moved)), ['eth0', 'net1']);
+    assert.equal(mergedNpwgStatus(first, links, [], podIPs), '[]', 'is gone with the last one');
+    const beside = mergedNpwgStatus(JSON.stringify([MULTUS]), [], [attached('net1')], podIPs) ?? '';
+    assert.deepEqual(interfaces(JSON.parse(beside)), ['eth0', 'net1'], 'Multus wrote it');
   });
 
   it('loses the entries that were its own and are not attached any more, and no others', () => {

@@ -15,7 +15,7 @@ const RICH = JSON.stringify({
   name: 'rich',
   type: 'macvlan',
   capabilities: { ips: true, mac: true, infinibandGUID: true, bandwidth: true, portMappings: true },
-  ipam: { type: 'static' },
+  ipam: { type: 'static', addresses: [{ address: '10.0.0.1/24' }] },
 });
 /** Declares none. */
 export const PLAIN = JSON.stringify({

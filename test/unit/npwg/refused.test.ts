@@ -225,7 +225,7 @@ const MISTAKES: Readonly<Record<string, Row>> = {
   'a key twice': {
     annotation: '[{"name":"good","name":"bad"}]',
     code: 'AnnotationInvalid',
-    mentions: ['"name" twice', 'line 1'],
+    mentions: ['"name" twice'],
     keep: everything,
   },
   'a prototype': { annotation: '[{"name":"a","__proto__":{}}]', code: 'AnnotationInvalid', keep: everything },
@@ -303,6 +303,28 @@ describe('the NPWG parser refuses', () => {
       ['TooManyNetworks'],
     );
     assert.deepEqual(parsed.keep, everything);
+  });
+
+  it('a value with the value in the message, as it was written', () => {
+    const message = (key: string, written: string) =>
+      parse(`[{"name":"a","${key}":${written}}]`).problems.map((found) => found.message)[0] ?? '';
+    assert.match(message('mac', '"zz"'), /option "mac": value "zz" is no Ethernet address of six bytes; allowed/);
+    assert.match(message('infiniband-guid', '"zz"'), /value "zz" is no InfiniBand GUID/);
+    assert.match(message('interface', '"a/b"'), /value "a\/b" is no name for an interface/);
+    assert.match(message('mac', '2'), /value 2 is no text/);
+    assert.match(message('ips', '["10.0.0"]'), /value \["10\.0\.0"\] holds "10\.0\.0", which is no address/);
+    assert.match(
+      message('portMappings', '[{"hostPort":70000,"containerPort":1}]'),
+      /value \[\{"hostPort":70000,.*no port/,
+    );
+    assert.match(message('ipam-claim-reference', '"A b"'), /value "A b" is no name of an object/);
+    assert.match(message('ips', JSON.stringify(['\u202e'.repeat(200)])), /value \["\\u202e[^\u202e]{1,500}…/);
+  });
+
+  it('a text that is no JSON with its line once: the event and lint write that behind the message', () => {
+    const [found] = parse('[{"name":"a"},\n{"name":}]').problems;
+    assert.deepEqual([found?.code, found?.line], ['AnnotationInvalid', 2]);
+    assert.doesNotMatch(found?.message ?? '', /line/);
   });
 
   it('all mistakes of an entry at once', () => {

@@ -34,6 +34,20 @@ describe('interfaces without a name', () => {
     assert.deepEqual(names(['a', 'b', 'c']), ['net1', 'net2', 'net3']);
   });
 
+  it('have the number of their place in the annotation where they have one, whatever the others are called or are refused for', () => {
+    const at = (places: readonly (readonly [text: string, position: number])[], known: readonly string[] = []) =>
+      interfaceNames(
+        places.map(([text, position]) => ({ ...(parse([text])[0] as Unnamed), position })),
+        parse(known),
+        { foreign: ['net5'], reserved: ['net6'] },
+      );
+    assert.deepEqual(at([['a=x', 1], ['b', 2]]), ['x', 'net2']); // prettier-ignore
+    assert.deepEqual(at([['b', 2], ['c', 3]]), ['net2', 'net3'], 'the first entry is refused'); // prettier-ignore
+    assert.deepEqual(at([['a=net2', 1], ['b', 2], ['c', 3], ['d', 1]]), ['net2', 'net4', 'net3', 'net1']); // prettier-ignore
+    assert.deepEqual(at([['b', 5], ['c', 6]]), ['net1', 'net2'], 'somebody else has them'); // prettier-ignore
+    assert.deepEqual(at([['new', 1], ['b', 2]], ['b=net1']), ['net2', 'net1'], 'what is attached stays'); // prettier-ignore
+  });
+
   it('keep their names when another network is taken away or put before them', () => {
     const known = ['a=net1', 'b=net2', 'c=net3'];
     assert.deepEqual(names(['a', 'c'], known), ['net1', 'net3']);

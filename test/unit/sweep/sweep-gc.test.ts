@@ -18,7 +18,7 @@ function bench() {
     {
       networkLocks,
       plugins: {
-        ...{ add: unused, del: unused, check: unused, ready: unused, facts: () => ({ gateways: [] }) },
+        ...{ add: unused, del: unused, check: unused, ready: unused, facts: () => ({ gateways: [], others: [] }) },
         gc: async (_config, network, valid) => {
           told.push({ network, valid });
           return true;

@@ -1,0 +1,7 @@
+/** No API can be asked, for what a kubeconfig says or because there is none; its message is for the person who configures podwire. */
+export class KubeConfigError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'KubeConfigError';
+  }
+}

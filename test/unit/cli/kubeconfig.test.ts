@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run } from '../../../adapters/process/run.ts';
+
+const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+
+describe('the command line’s way to the API', () => {
+  let dir = '';
+  let server: Server;
+  let asked = 0;
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'podwire-cli-'));
+    server = createServer((_, response) => {
+      asked += 1;
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"metadata":{},"items":[]}');
+    });
+    await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening));
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const config = {
+      ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
+      clusters: [
+        { name: 'c', cluster: { server: `http://127.0.0.1:${address.port}`, 'insecure-skip-tls-verify': true } },
+      ],
+      users: [{ name: 'u', user: {} }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    };
+    writeFileSync(join(dir, 'config'), JSON.stringify(config));
+  });
+  after(() => {
+    server.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  const doctor = (env: Record<string, string>) =>
+    run({
+      ...{ file: process.execPath, args: ['--import', import.meta.resolve('tsx'), MAIN, 'doctor'] },
+      ...{ env: { PATH: '/usr/bin:/bin', HOME: dir, ...env }, timeoutMs: 60_000 },
+    });
+
+  it('is kubectl’s KUBECONFIG where podwire’s own variable says nothing', async () => {
+    const { stderr } = await doctor({ KUBECONFIG: join(dir, 'config') });
+    assert.ok(asked > 0, stderr);
+    const before = asked;
+    const other = await doctor({ KUBECONFIG: join(dir, 'config'), PODWIRE_KUBECONFIG: join(dir, 'gone') });
+    assert.equal(asked, before);
+    assert.match(other.stderr, /^podwire: Cannot read kubeconfig .*gone/);
+  });
+
+  it('is missed in one line where there is none', async () => {
+    const { code, stderr } = await doctor({});
+    assert.equal(code, 1);
+    assert.match(stderr, /^podwire: This is no pod.*KUBECONFIG\.\n$/);
+  });
+});
