@@ -36,6 +36,8 @@ function linkLine(command: LinkOnlyCommand): string {
     case 'set-alias':
       if (!ALIAS.test(command.alias)) throw invalid('alias', command.alias, 'letters, digits and :._-');
       return `link set dev ${name} alias ${command.alias === '' ? '""' : command.alias}`;
+    case 'set-mac':
+      return `link set dev ${name} address ${mac(command.mac)}`;
     case 'set-mtu':
       return `link set dev ${name} mtu ${integer('mtu', command.mtu, 68, 65535)}`;
     case 'set-nolearning':
@@ -69,7 +71,8 @@ function addLine(command: Extract<LinkCommand, { op: 'add-vxlan' }>): string {
       ? ''
       : ` srcport ${integer('srcport', first, 1, 65535)} ${integer('srcport', last, 1, 65535)}`;
   const tunnel = `vxlan id ${vni} dstport ${port}${source} dev ${linkName(command.parent)} nolearning${local}`;
-  return `link add name ${linkName(command.name)} mtu ${mtu} type ${tunnel}`;
+  const own = command.mac === undefined ? '' : ` address ${mac(command.mac)}`;
+  return `link add name ${linkName(command.name)} mtu ${mtu}${own} type ${tunnel}`;
 }
 
 function contentLine(command: ContentCommand): string {

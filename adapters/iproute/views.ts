@@ -6,6 +6,18 @@ import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
 import { ROUTE_PROTOCOL } from './lines.ts';
 
+/** Printed only when they are set. */
+const flagsSchema = z.object({
+  l2miss: z.boolean().optional(),
+  l3miss: z.boolean().optional(),
+  proxy: z.boolean().optional(),
+  rsc: z.boolean().optional(),
+  gbp: z.boolean().optional(),
+  remcsum_tx: z.boolean().optional(),
+  remcsum_rx: z.boolean().optional(),
+});
+const FLAGS = flagsSchema.keyof().options;
+
 const linkSchema = z.object({
   ifindex: z.number(),
   ifname: z.string(),
@@ -23,9 +35,13 @@ const linkSchema = z.object({
           port_range: z.object({ low: z.number(), high: z.number() }).optional(),
           link: z.string().optional(),
           learning: z.boolean().optional(),
+          local: z.string().optional(),
           local6: z.string().optional(),
+          group: z.string().optional(),
           group6: z.string().optional(),
+          remote: z.string().optional(),
           remote6: z.string().optional(),
+          ...flagsSchema.shape,
         })
         .optional(),
     })
@@ -115,14 +131,28 @@ function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
   const data = link.linkinfo?.info_data;
   // A device that takes its VNI from metadata has none of its own.
   if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined) return undefined;
-  const six = data.local6 ?? data.group6 ?? data.remote6;
   return {
     vni: data.id,
     dstPort: data.port ?? 0,
     ...sourcePorts(data.port_range),
     parent: data.link,
-    family: six === undefined ? 4 : 6,
     learning: data.learning !== false,
+    ...tunnelEnds(data),
+  };
+}
+
+type InfoData = NonNullable<NonNullable<z.infer<typeof linkSchema>['linkinfo']>['info_data']>;
+
+function tunnelEnds(data: InfoData): Pick<VxlanView, 'family' | 'local' | 'remote' | 'flags'> {
+  const remote6 = data.group6 ?? data.remote6;
+  const local = data.local6 ?? data.local;
+  const remote = remote6 ?? data.group ?? data.remote;
+  const flags = FLAGS.filter((flag) => data[flag] === true);
+  return {
+    family: (data.local6 ?? remote6) === undefined ? 4 : 6,
+    ...(local === undefined ? {} : { local }),
+    ...(remote === undefined ? {} : { remote }),
+    ...(flags.length === 0 ? {} : { flags }),
   };
 }
 

@@ -18,9 +18,12 @@ export type LinkCommand =
       readonly mtu: number;
       /** Own tunnel address; given for IPv6 only, where it makes the device one of that family. */
       readonly local?: string;
+      /** Absent: the kernel makes one up. */
+      readonly mac?: string;
     }
   /** An empty alias removes it. */
   | { readonly op: 'set-alias'; readonly name: string; readonly alias: string }
+  | { readonly op: 'set-mac'; readonly name: string; readonly mac: string }
   | { readonly op: 'set-mtu'; readonly name: string; readonly mtu: number }
   | { readonly op: 'set-nolearning'; readonly name: string }
   | { readonly op: 'rename'; readonly name: string; readonly to: string }
