@@ -16,6 +16,7 @@ import type {
 import { parseNpwgSelections } from '../../domain/npwg/selections.ts';
 import { MAX_ANNOTATION_BYTES } from '../../domain/openvnf/annotation.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
+import { GATEWAY_NOT_ON_LINK } from '../../domain/openvnf/link.ts';
 import { isDnsLabel } from '../../domain/openvnf/names.ts';
 import { parseSelections } from '../../domain/openvnf/selections.ts';
 import type { PodView } from '../../domain/pod-view.ts';
@@ -103,7 +104,7 @@ async function lint(file: string, options: LintOptions, command: Command): Promi
     options.dialect === 'openvnf'
       ? await lintOpenvnf(annotation, options, settings)
       : await lintCni(annotation, options, settings);
-  if (parsed.problems.length === 0) {
+  if (parsed.problems.length === 0 && !parsed.warnings.some(isMistake)) {
     const result = { networks: parsed.selections.map(described), warnings: parsed.warnings };
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     return;
@@ -113,6 +114,9 @@ async function lint(file: string, options: LintOptions, command: Command): Promi
   for (const found of parsed.warnings) process.stderr.write(`${line(place, 'warning', found)}\n`);
   process.exitCode = EXIT_PROBLEMS;
 }
+
+/** Of the warnings, what changes nothing that is attached and is never meant: the network is there without it. */
+const isMistake = ({ code }: SelectionProblem): boolean => code === GATEWAY_NOT_ON_LINK;
 
 function refuseMisplaced({ dialect, configmap, definitions }: LintOptions): void {
   if (dialect !== 'openvnf' && configmap !== undefined) throw new UsageError('--configmap is for --dialect openvnf');
