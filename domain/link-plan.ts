@@ -1,4 +1,5 @@
 /** From what a netns holds to the commands that make an attachment's link be there once, or be gone. Pure. */
+import { announcements, announcementsOnUp } from './announcement.ts';
 import { aliasFor, ownerOf } from './link-alias.ts';
 import type { LinkView, NetnsView } from './link-observation.ts';
 import type { LinkCommand } from './ports/link-kernel.ts';
@@ -152,7 +153,12 @@ function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps
 /** Routes need a link that is up; on one that is to stay down there are none. */
 function activation(spec: VxlanLinkSpec): LinkCommand[] {
   if (!spec.up) return [];
-  return [{ op: 'set-up', name: spec.interfaceName }, ...spec.routes.map((route) => addRoute(spec, route))];
+  const { interfaceName, addresses, routes } = spec;
+  return [
+    { op: 'set-up', name: interfaceName },
+    ...routes.map((route) => addRoute(spec, route)),
+    ...announcementsOnUp(interfaceName, addresses),
+  ];
 }
 
 const addRoute = (spec: VxlanLinkSpec, route: { destination: string; gateway: string }): LinkCommand => ({
@@ -178,8 +184,21 @@ function adjustment(view: NetnsView, present: LinkView, wish: LinkWish, mtu: num
     prepare,
     fillAs: name,
     ignoreRouterAdvertisements: goesUp,
-    activate: [...stateChange(present, spec, adopted), ...routeChanges(view, present, spec, adopted)],
+    activate: [
+      ...stateChange(present, spec, adopted),
+      ...routeChanges(view, present, spec, adopted),
+      ...announced(present, wish, prepare),
+    ],
   };
+}
+
+/** What the link's neighbours have to be told after these changes, if it is up then. */
+function announced(present: LinkView, { link: spec, mac }: LinkWish, changes: readonly LinkCommand[]): LinkCommand[] {
+  if (!spec.up) return [];
+  if (!present.up) return announcementsOnUp(present.name, spec.addresses);
+  const added = changes.flatMap((change) => (change.op === 'add-address' ? [change.cidr] : []));
+  if (!changes.some(({ op }) => op === 'set-mac')) return announcements(present.name, present.mac, added);
+  return announcements(present.name, mac ?? present.mac, spec.addresses);
 }
 
 const macChange = ({ mac, name }: LinkView, wish: LinkWish): LinkCommand[] =>

@@ -1,4 +1,5 @@
 /** Attaches one interface with CNI plugins. ADD is not idempotent: what was begun before is deleted first, and what succeeded is kept. */
+import { announcements } from '../../domain/announcement.ts';
 import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
@@ -128,6 +129,14 @@ async function preferDefaultRoutes(deps: CniDeps, { interfaceName, cni }: CniAtt
   await deps.kernel.execute(netns, commands);
 }
 
+/** Who shared the network with an earlier pod of these addresses may know them by another MAC. Not every plugin says so. */
+async function announce(deps: CniDeps, { mac, addresses }: LinkResult, { name, up }: LinkView, netns: IdentifiedNetns) {
+  if (!up || addresses.length === 0) return;
+  const commands = announcements(name, mac, addresses);
+  if (commands.some(({ op }) => op === 'announce-all')) await deps.kernel.announceItself(netns, name);
+  await deps.kernel.execute(netns, commands);
+}
+
 async function finish(
   deps: CniDeps,
   record: CniAttachmentRecord,
@@ -140,6 +149,7 @@ async function finish(
   // What was made is undone by the run, as with everything that would fail again.
   if (ignored !== undefined) throw capabilityIgnored(record, ignored);
   await preferDefaultRoutes(deps, record, netns);
+  await announce(deps, made, link, netns);
   await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
   return made;
 }

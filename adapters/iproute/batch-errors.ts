@@ -40,6 +40,9 @@ export function alreadySo(command: LinkCommand, message: string): boolean {
       return ABSENT.test(message) || NO_DEVICE.test(message);
     case 'remove-link':
       return NO_DEVICE.test(message);
+    case 'announce':
+    case 'announce-all':
+      return true;
     default:
       return false;
   }

@@ -2,6 +2,7 @@
 import type { NetnsView } from '../../domain/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/child.ts';
+import { createAnnouncing } from './announcing.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
 import { ipLine } from './lines.ts';
@@ -74,6 +75,7 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
     observe,
     execute: execute as NetnsKernel['execute'],
     ignoreRouterAdvertisements: createDeafness(inside),
+    announceItself: createAnnouncing(inside),
     ...createForwarding(inside, many),
     print: createPrinter(inside),
   };

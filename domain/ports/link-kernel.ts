@@ -35,6 +35,13 @@ export type LinkCommand =
   | { readonly op: 'remove-route'; readonly name: string; readonly destination: string; readonly gateway: string }
   /** A default route before the one there is, which comes into its own again when this link goes. */
   | { readonly op: 'prefer-default'; readonly name: string; readonly gateway: string }
+  /** Tells the neighbours of an IPv4 address of the link, three times a second apart. Nobody has to hear it: never fails. */
+  | { readonly op: 'announce'; readonly name: string; readonly address: string }
+  /**
+   * Tells them of all addresses of the link, where `announceItself` was done. The kernel forgets the link's neighbours by it, static ones
+   * too. Nobody has to hear it: never fails.
+   */
+  | { readonly op: 'announce-all'; readonly name: string; readonly mac: string }
   | { readonly op: 'remove-link'; readonly name: string };
 
 /** A way into a pod's network namespace that was verified; where it leads to does not change any more. */
@@ -72,6 +79,11 @@ export interface NetnsKernel {
    * Returns why it hears them all the same, where nothing that this kernel is reached with may change that; undefined: it is deaf.
    */
   ignoreRouterAdvertisements(netns: OpenNetns, link: string): Promise<string | undefined>;
+  /**
+   * Has the kernel tell a link's neighbours of its addresses when it comes up or gets another MAC, from now on. Where nothing that this
+   * kernel is reached with may change that, it stays as it was. Part of `ignoreRouterAdvertisements` as well.
+   */
+  announceItself(netns: OpenNetns, link: string): Promise<void>;
   /** Permanent forwarding entries of a VXLAN link; undefined when there is no such link. */
   readFdb(netns: OpenNetns, link: string): Promise<readonly FdbEntry[] | undefined>;
   /**

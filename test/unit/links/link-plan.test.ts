@@ -42,7 +42,7 @@ test('a new link gets its real name only after its alias, and goes up only after
   assert.equal(plan.kind, 'create');
   assert.deepEqual(
     commands(plan).map(({ op }) => op),
-    ['add-vxlan', 'set-alias', 'add-address', 'rename', 'set-up', 'add-route'],
+    ['add-vxlan', 'set-alias', 'add-address', 'rename', 'set-up', 'add-route', 'announce'],
   );
 });
 
@@ -57,7 +57,7 @@ test('a changed VNI is made beside the old link, which goes right before the ren
   assert.equal(plan.kind, 'replace');
   assert.deepEqual(
     commands(plan).map(({ op }) => op),
-    ['add-vxlan', 'set-alias', 'add-address', 'remove-link', 'rename', 'set-up'],
+    ['add-vxlan', 'set-alias', 'add-address', 'remove-link', 'rename', 'set-up', 'announce'],
   );
 });
 
@@ -87,9 +87,24 @@ test('a MAC that was changed is set back on a link of ours, and a link that is m
   const recorded = { ...wish, mac: '02:00:00:00:00:01' };
   assert.deepEqual(commands(planLink(view(link({ alias: ours, mac: '02:00:00:00:00:99' })), recorded)), [
     { op: 'set-mac', name: 'green', mac: '02:00:00:00:00:01' },
+    { op: 'announce', name: 'green', address: '10.1.0.2' },
   ]);
   const [made] = commands(planLink(view(), recorded));
   assert.ok(made?.op === 'add-vxlan' && made.mac === '02:00:00:00:00:01');
+});
+
+test('an address that a link gets while it is up is announced, and none of a link that stays down', () => {
+  const two = { ...wish.link, addresses: ['10.1.0.2/24', '10.1.0.9/24', 'fd00::9/64'] };
+  const present = link({ alias: ours });
+  assert.deepEqual(commands(planLink(view(present), { ...wish, link: two })).slice(2), [
+    { op: 'announce-all', name: 'green', mac: '02:00:00:00:00:01' },
+    { op: 'announce', name: 'green', address: '10.1.0.9' },
+  ]);
+  const down = commands(planLink(view({ ...present, up: false }), { ...wish, link: { ...two, up: false } }));
+  assert.deepEqual(
+    down.map(({ op }) => op),
+    ['add-address', 'add-address'],
+  );
 });
 
 test('a MAC that was changed on an adopted link stays: somebody else may rely on it', () => {
