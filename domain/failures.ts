@@ -36,6 +36,7 @@ export const FAILURES = {
   CniConfigInvalid: 'terminal',
   CapabilityIgnored: 'terminal',
   InvalidLink: 'terminal',
+  GatewayNotOnLink: 'terminal',
   NetnsRefused: 'terminal',
   RecordInvalid: 'terminal',
 } as const satisfies Record<string, RetryClass>;

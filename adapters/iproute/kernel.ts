@@ -5,6 +5,7 @@ import type { RunResult } from '../process/child.ts';
 import { createAnnouncing } from './announcing.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
+import { createGatewayLook } from './gateways.ts';
 import { ipLine } from './lines.ts';
 import { createPrinter } from './printer.ts';
 import { createDeafness } from './router-advertisements.ts';
@@ -75,6 +76,7 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
     observe,
     execute: execute as NetnsKernel['execute'],
     ignoreRouterAdvertisements: createDeafness(inside),
+    notOnLink: createGatewayLook(inside),
     announceItself: createAnnouncing(inside),
     ...createForwarding(inside, many),
     print: createPrinter(inside),

@@ -35,13 +35,10 @@ function linkLine(command: LinkOnlyCommand): string {
       return addLine(command);
     case 'rename':
       return `link set dev ${name} name ${linkName(command.to)}`;
-    case 'prefer-default': {
-      const gateway = address(command.gateway);
-      // IPv4 keeps routes of one metric in order; IPv6 would share the traffic between them, so this one gets the better metric.
-      return isIP(gateway) === 4
-        ? `route prepend 0.0.0.0/0 via ${gateway} dev ${name} proto ${ROUTE_PROTOCOL}`
-        : `route add ::/0 via ${gateway} dev ${name} metric 1 proto ${ROUTE_PROTOCOL}`;
-    }
+    case 'prefer-default':
+    case 'unprefer-default':
+    case 'drop-default':
+      return `route ${defaultRouteWords(command)}`;
     // Asking for its own address is what RFC 5227 calls an announcement. The kernel asks when somebody says that he uses a neighbour.
     case 'announce':
       return `neigh replace ${address(command.address)} dev ${name} use`;
@@ -50,6 +47,21 @@ function linkLine(command: LinkOnlyCommand): string {
     default:
       return `link set dev ${name} ${settingWords(command)}`;
   }
+}
+
+type DefaultCommand = Extract<LinkOnlyCommand, { op: `${string}-default` }>;
+
+/** IPv4 keeps routes of one metric in order; IPv6 would share the traffic between them, so the preferred one gets the better metric. */
+function defaultRouteWords(command: DefaultCommand): string {
+  const name = linkName(command.name);
+  if (command.op === 'drop-default' && command.gateway === undefined) return `delete 0.0.0.0/0 dev ${name}`;
+  const gateway = address(command.gateway ?? '');
+  if (command.op === 'drop-default')
+    return `delete ${isIP(gateway) === 4 ? '0.0.0.0/0' : '::/0'} via ${gateway} dev ${name}`;
+  const add = command.op === 'prefer-default';
+  return isIP(gateway) === 4
+    ? `${add ? 'prepend' : 'delete'} 0.0.0.0/0 via ${gateway} dev ${name} proto ${ROUTE_PROTOCOL}`
+    : `${add ? 'add' : 'delete'} ::/0 via ${gateway} dev ${name} metric 1 proto ${ROUTE_PROTOCOL}`;
 }
 
 type SettingCommand = Extract<LinkOnlyCommand, { op: `set-${string}` | 'announce-all' }>;

@@ -57,6 +57,10 @@ const routesSchema = z.array(
     gateway: z.string().optional(),
     dev: z.string().optional(),
     protocol: z.string().optional(),
+    /** In the place of gateway and dev: IPv6 puts routes of one metric together. */
+    nexthops: z.array(z.object({ gateway: z.string().optional(), dev: z.string().optional() })).optional(),
+    /** Absent: unicast. */
+    type: z.string().optional(),
   }),
 );
 const fdbSchema = z.array(
@@ -161,8 +165,16 @@ function sourcePorts(range: { low: number; high: number } | undefined): Pick<Vxl
   return range === undefined || range.high === 0 ? {} : { srcPorts: { first: range.low, last: range.high } };
 }
 
+/** Canonical CIDRs that `ip -j route show` prints without a gateway, but for the widest ones: those of a default route reach everybody. */
+export function parseDirectRoutes(stdout: string): string[] {
+  return checked(routesSchema, parseJson(stdout.trim() === '' ? '[]' : stdout))
+    .filter(({ dst, gateway, type }) => gateway === undefined && type === undefined && dst !== 'default')
+    .map(({ dst }) => (dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`));
+}
+
 /** iproute2 leaves out the prefix of host routes and calls the widest one `default`. */
-function routeView(route: z.infer<typeof routesSchema>[number]): RouteView[] {
+function routeView({ nexthops, ...route }: z.infer<typeof routesSchema>[number]): RouteView[] {
+  if (nexthops !== undefined) return nexthops.flatMap((hop) => routeView({ ...route, ...hop }));
   const { gateway, dev, protocol } = route;
   if (gateway === undefined || dev === undefined) return [];
   const six = gateway.includes(':');

@@ -228,7 +228,7 @@ function describedAttachment({ network, cni, config }: CniSelection) {
     runtimeConfig: cni.capabilityArgs,
     ...(cni.args.length === 0 ? {} : { args: Object.fromEntries(cni.args) }),
     ...(cni.configArgs === undefined ? {} : { cniArgs: cni.configArgs }),
-    ...(cni.defaultRoute.length === 0 ? {} : { defaultRoute: cni.defaultRoute }),
+    ...(cni.defaultRoute.length === 0 && cni.noDefaultRoute !== true ? {} : { defaultRoute: cni.defaultRoute }),
     ...(config.text === '' ? {} : { config: config.text }),
   };
 }

@@ -33,8 +33,11 @@ export type LinkCommand =
   | { readonly op: 'remove-address'; readonly name: string; readonly cidr: string }
   | { readonly op: 'add-route'; readonly name: string; readonly destination: string; readonly gateway: string }
   | { readonly op: 'remove-route'; readonly name: string; readonly destination: string; readonly gateway: string }
-  /** A default route before the one there is, which comes into its own again when this link goes. */
+  /** A default route before the one there is, which comes into its own again when this one or the link goes. */
   | { readonly op: 'prefer-default'; readonly name: string; readonly gateway: string }
+  | { readonly op: 'unprefer-default'; readonly name: string; readonly gateway: string }
+  /** A default route through the link, whoever made it: by its gateway, or that of IPv4 with or without one. */
+  | { readonly op: 'drop-default'; readonly name: string; readonly gateway?: string }
   /** Tells the neighbours of an IPv4 address of the link, three times a second apart. Nobody has to hear it: never fails. */
   | { readonly op: 'announce'; readonly name: string; readonly address: string }
   /**
@@ -79,6 +82,8 @@ export interface NetnsKernel {
    * Returns why it hears them all the same, where nothing that this kernel is reached with may change that; undefined: it is deaf.
    */
   ignoreRouterAdvertisements(netns: OpenNetns, link: string): Promise<string | undefined>;
+  /** Which of these gateways no route reaches directly through the link: the kernel takes none of them for a route. */
+  notOnLink(netns: OpenNetns, link: string, gateways: readonly string[]): Promise<readonly string[]>;
   /**
    * Has the kernel tell a link's neighbours of its addresses when it comes up or gets another MAC, from now on. Where nothing that this
    * kernel is reached with may change that, it stays as it was. Part of `ignoreRouterAdvertisements` as well.
