@@ -9,6 +9,7 @@ import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
 import { createLookBatch } from '../activities/look/look-batch.ts';
 import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
+import { allowedPlugins } from '../activities/node/allowed-plugins.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
 import { NetworkLocks } from '../activities/node/network-locks.ts';
 import { SandboxLocks } from '../activities/node/sandbox-locks.ts';
@@ -199,19 +200,21 @@ function assemble(
     scratchDir: join(config.stateDir, 'batches'),
   });
   const { node } = config;
+  const journal = createCniJournal(config.cniStateDir);
+  const plugins = createCniPlugins({
+    binDirs: config.cniBinDirs,
+    timeoutMs: config.cniTimeoutMs,
+    run: launcher.run,
+    log,
+  });
   return {
     ...{ node, bootId, store, runtime, kernel, temporaryName },
     serves: (place) => place === node,
     door: createNodeDoor({ kernel, runtime, bootId }),
     failpoints: createFailpoints(config.failpointsFile),
     sandboxLocks: new SandboxLocks(),
-    plugins: createCniPlugins({
-      binDirs: config.cniBinDirs,
-      timeoutMs: config.cniTimeoutMs,
-      run: launcher.run,
-      log,
-    }),
-    journal: createCniJournal(config.cniStateDir),
+    plugins: allowedPlugins(plugins, config.cniPolicy, journal),
+    journal,
     networkLocks: new NetworkLocks(),
     onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {
       log.warn(
