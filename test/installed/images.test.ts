@@ -131,7 +131,19 @@ describe('the images', () => {
   });
 
   it("have what the node worker and CNI plugins call in the node's", async () => {
-    const programs = ['iptables', 'nft', 'ip', 'bridge', 'nsenter', 'setpriv', 'unshare', 'flock', 'kmod', 'sysctl', 'ps'];
+    const programs = [
+      'iptables',
+      'nft',
+      'ip',
+      'bridge',
+      'nsenter',
+      'setpriv',
+      'unshare',
+      'flock',
+      'kmod',
+      'sysctl',
+      'ps',
+    ];
     for (const name of programs) await inside(NODE_IMAGE, 'sh', '-c', `command -v ${name}`);
   });
 
