@@ -1,7 +1,9 @@
 /** The failpoints of this build: those of crash tests are in a module that images and the npm package do not have. */
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
 
-type CrashModule = typeof import('./crash-failpoints.ts');
+interface CrashModule {
+  readonly createFailpoints: (file: string) => Failpoints;
+}
 
 const NONE: Failpoints = { hit: () => Promise.resolve() };
 
