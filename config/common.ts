@@ -94,6 +94,26 @@ const words = (fallback: readonly string[], pattern: RegExp, what: string) =>
     )
     .refine((list) => list.every((word) => pattern.test(word)), { error: `must be ${what}, separated by commas` });
 
+/** What network definitions may make plugins do; of the processes that write what plugins are called with, and of those that call them. */
+export const cniPolicySettings = {
+  cniPluginTypes: {
+    flag: 'cni-plugin-types',
+    env: 'PODWIRE_CNI_PLUGIN_TYPES',
+    schema: words(DEFAULT_DIALECT_SETTINGS.cniPolicy.pluginTypes, pluginType, 'names of CNI plugins'),
+    help: 'CNI plugins, IPAM included, that network definitions may name, separated by commas',
+  },
+  cniHostKeys: {
+    flag: 'cni-host-keys',
+    env: 'PODWIRE_CNI_HOST_KEYS',
+    schema: words(
+      DEFAULT_DIALECT_SETTINGS.cniPolicy.hostKeys,
+      new RegExp(`^(${HOST_KEYS.join('|')})$`),
+      `keys among ${HOST_KEYS.join(', ')}`,
+    ),
+    help: 'keys that reach into the host and that network definitions may use nevertheless, separated by commas',
+  },
+} as const satisfies SettingsTable;
+
 export const dialectSettings = {
   selector: {
     flag: 'selector',
@@ -170,22 +190,7 @@ export const dialectSettings = {
       .default(DEFAULT_DIALECT_SETTINGS.kaloom.namespace),
     help: "namespace of Kaloom's Network objects",
   },
-  cniPluginTypes: {
-    flag: 'cni-plugin-types',
-    env: 'PODWIRE_CNI_PLUGIN_TYPES',
-    schema: words(DEFAULT_DIALECT_SETTINGS.cniPolicy.pluginTypes, pluginType, 'names of CNI plugins'),
-    help: 'CNI plugins, IPAM included, that network definitions may name, separated by commas',
-  },
-  cniHostKeys: {
-    flag: 'cni-host-keys',
-    env: 'PODWIRE_CNI_HOST_KEYS',
-    schema: words(
-      DEFAULT_DIALECT_SETTINGS.cniPolicy.hostKeys,
-      new RegExp(`^(${HOST_KEYS.join('|')})$`),
-      `keys among ${HOST_KEYS.join(', ')}`,
-    ),
-    help: 'keys that reach into the host and that network definitions may use nevertheless, separated by commas',
-  },
+  ...cniPolicySettings,
   ...agentSettings,
 } as const satisfies SettingsTable;
 

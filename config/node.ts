@@ -1,12 +1,13 @@
 /** Settings of a node worker. */
 import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import type { CniPolicy } from '../domain/settings.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
-import { addressText, fileSettings, logSettings, seconds } from './common.ts';
+import { addressText, cniPolicySettings, fileSettings, logSettings, seconds } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
@@ -21,6 +22,8 @@ export interface NodeConfig {
   readonly cniBinDirs: readonly string[];
   readonly cniStateDir: string;
   readonly cniConfDir: string | undefined;
+  /** That of the orchestrators, looked at once more before a plugin is started. */
+  readonly cniPolicy: CniPolicy;
   /** Of one execution of one plugin. */
   readonly cniTimeoutMs: number;
   /** Between two sweeps, in milliseconds; 0: none by themselves. */
@@ -87,6 +90,7 @@ export const nodeSettings = {
     schema: absolutePath.default('/var/lib/podwire/cni'),
     help: 'folder of this worker alone, for its journal of CNI attachments; must outlive the worker',
   },
+  ...cniPolicySettings,
   cniConfDir: {
     flag: 'cni-conf-dir',
     env: 'PODWIRE_CNI_CONF_DIR',
@@ -136,10 +140,13 @@ export function readNodeConfig(
     bindAddress,
     failpointsFile,
     logLevel,
+    cniPluginTypes: pluginTypes,
+    cniHostKeys: hostKeys,
     ...rest
   } = others;
   return {
     ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
+    cniPolicy: { pluginTypes, hostKeys },
     ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),

@@ -37,6 +37,7 @@ export const FAILURES = {
   CniSandboxUnknown: 'terminal',
   CapabilityIgnored: 'terminal',
   InvalidLink: 'terminal',
+  GatewayNotOnLink: 'terminal',
   NetnsRefused: 'terminal',
   RecordInvalid: 'terminal',
 } as const satisfies Record<string, RetryClass>;

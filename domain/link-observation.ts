@@ -19,6 +19,12 @@ export interface VxlanView {
   /** The tunnel's family: the kernel keeps one forwarding table of one family per device. */
   readonly family: 4 | 6;
   readonly learning: boolean;
+  /** Address that it sends from; absent: the kernel chooses. */
+  readonly local?: string;
+  /** Where it floods to without a forwarding entry: a multicast group, or one host. */
+  readonly remote?: string;
+  /** Switches that make it another kind of device on the wire or ask somebody outside the kernel; iproute2's words. */
+  readonly flags?: readonly string[];
 }
 
 export interface LinkView {

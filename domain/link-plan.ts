@@ -1,8 +1,10 @@
 /** From what a netns holds to the commands that make an attachment's link be there once, or be gone. Pure. */
+import { announcements, announcementsOnUp } from './announcement.ts';
 import { aliasFor, ownerOf } from './link-alias.ts';
 import type { LinkView, NetnsView } from './link-observation.ts';
 import type { LinkCommand } from './ports/link-kernel.ts';
 import type { LinkResult } from './records.ts';
+import { unlikeOurs } from './vxlan-likeness.ts';
 import type { PortRange, VxlanLinkSpec } from './vxlan.ts';
 
 export interface LinkWish {
@@ -11,6 +13,8 @@ export interface LinkWish {
   readonly generation: number;
   /** This pod's tunnel address; its family is the tunnel's. */
   readonly vtep: string;
+  /** What the other members know it by, once it was attached; absent: the kernel makes one up. */
+  readonly mac?: string;
   /**
    * Name under which the link is made: derived from pod and interface, so that the next attempt finds what a crash left.
    * It gets its real name only when it carries our alias (the kernel takes no alias at creation).
@@ -78,7 +82,7 @@ function planPresent(view: NetnsView, present: LinkView, wish: LinkWish, mtu: nu
     if (owner === undefined) {
       return conflict(
         'LinkConflict',
-        `${wish.link.interfaceName} exists and is not ours: ${describe(present)}; remove it or choose another name=`,
+        `${wish.link.interfaceName} exists and is not ours: ${describe(present, wish.vtep)}; remove it or choose another name=`,
       );
     }
     return vniConflict(view, wish, present) ?? build('replace', 'ours', sweep, creation(wish, mtu, present));
@@ -134,6 +138,7 @@ function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps
         parent: spec.parent,
         mtu,
         ...(familyOf(wish.vtep) === 6 ? { local: wish.vtep } : {}),
+        ...(wish.mac === undefined ? {} : { mac: wish.mac }),
       },
       { op: 'set-alias', name, alias: aliasFor({ podUid: wish.podUid, generation: wish.generation, adopted: false }) },
       ...spec.addresses.map((cidr): LinkCommand => ({ op: 'add-address', name, cidr })),
@@ -148,7 +153,12 @@ function creation(wish: LinkWish, mtu: number, old: LinkView | undefined): Steps
 /** Routes need a link that is up; on one that is to stay down there are none. */
 function activation(spec: VxlanLinkSpec): LinkCommand[] {
   if (!spec.up) return [];
-  return [{ op: 'set-up', name: spec.interfaceName }, ...spec.routes.map((route) => addRoute(spec, route))];
+  const { interfaceName, addresses, routes } = spec;
+  return [
+    { op: 'set-up', name: interfaceName },
+    ...routes.map((route) => addRoute(spec, route)),
+    ...announcementsOnUp(interfaceName, addresses),
+  ];
 }
 
 const addRoute = (spec: VxlanLinkSpec, route: { destination: string; gateway: string }): LinkCommand => ({
@@ -165,24 +175,43 @@ function adjustment(view: NetnsView, present: LinkView, wish: LinkWish, mtu: num
   const alias = aliasFor({ podUid, generation, adopted });
   const prepare: LinkCommand[] = [];
   if (present.alias !== alias) prepare.push({ op: 'set-alias', name, alias });
+  if (!adopted) prepare.push(...macChange(present, wish));
   if (present.mtu !== mtu) prepare.push({ op: 'set-mtu', name, mtu });
   if (present.vxlan?.learning === true) prepare.push({ op: 'set-nolearning', name });
-  const have = new Set(present.addresses.map((address) => address.cidr));
-  const want = new Set(spec.addresses);
-  if (!adopted) {
-    for (const address of present.addresses) {
-      if (!address.linkLocal && !want.has(address.cidr))
-        prepare.push({ op: 'remove-address', name, cidr: address.cidr });
-    }
-  }
-  for (const cidr of want) if (!have.has(cidr)) prepare.push({ op: 'add-address', name, cidr });
+  prepare.push(...addressChanges(present, spec, adopted));
   const goesUp = spec.up && !present.up;
   return {
     prepare,
     fillAs: name,
     ignoreRouterAdvertisements: goesUp,
-    activate: [...stateChange(present, spec, adopted), ...routeChanges(view, present, spec, adopted)],
+    activate: [
+      ...stateChange(present, spec, adopted),
+      ...routeChanges(view, present, spec, adopted),
+      ...announced(present, wish, prepare),
+    ],
   };
+}
+
+/** What the link's neighbours have to be told after these changes, if it is up then. */
+function announced(present: LinkView, { link: spec, mac }: LinkWish, changes: readonly LinkCommand[]): LinkCommand[] {
+  if (!spec.up) return [];
+  if (!present.up) return announcementsOnUp(present.name, spec.addresses);
+  const added = changes.flatMap((change) => (change.op === 'add-address' ? [change.cidr] : []));
+  if (!changes.some(({ op }) => op === 'set-mac')) return announcements(present.name, present.mac, added);
+  return announcements(present.name, mac ?? present.mac, spec.addresses);
+}
+
+const macChange = ({ mac, name }: LinkView, wish: LinkWish): LinkCommand[] =>
+  wish.mac === undefined || wish.mac === mac ? [] : [{ op: 'set-mac', name, mac: wish.mac }];
+
+function addressChanges({ name, addresses }: LinkView, spec: VxlanLinkSpec, adopted: boolean): LinkCommand[] {
+  const have = new Set(addresses.map(({ cidr }) => cidr));
+  const want = new Set(spec.addresses);
+  const extra = adopted ? [] : addresses.filter(({ cidr, linkLocal }) => !linkLocal && !want.has(cidr));
+  return [
+    ...extra.map(({ cidr }): LinkCommand => ({ op: 'remove-address', name, cidr })),
+    ...[...want].filter((cidr) => !have.has(cidr)).map((cidr): LinkCommand => ({ op: 'add-address', name, cidr })),
+  ];
 }
 
 function stateChange(present: LinkView, spec: VxlanLinkSpec, adopted: boolean): LinkCommand[] {
@@ -232,7 +261,7 @@ function vniConflict(view: NetnsView, wish: LinkWish, old: LinkView | undefined)
   }
   return conflict(
     'VniInUse',
-    `VNI ${vni} port ${dstPort} is taken in this pod by ${describe(holder)}; choose another id=`,
+    `VNI ${vni} port ${dstPort} is taken in this pod by ${describe(holder, wish.vtep)}; choose another id=`,
   );
 }
 
@@ -244,7 +273,8 @@ function carries(link: LinkView, wish: LinkWish): boolean {
     vxlan.dstPort === wish.link.dstPort &&
     hasPorts(vxlan.srcPorts, wish.link.srcPorts) &&
     vxlan.parent === wish.link.parent &&
-    vxlan.family === familyOf(wish.vtep)
+    vxlan.family === familyOf(wish.vtep) &&
+    unlikeOurs(vxlan, wish.vtep).length === 0
   );
 }
 
@@ -257,8 +287,9 @@ const conflict = (code: ConflictCode, reason: string): LinkPlan => ({ kind: 'con
 const names = (view: NetnsView): string => view.links.map((link) => link.name).join(', ');
 
 /** One line for people: what is there. */
-function describe(link: LinkView): string {
+function describe(link: LinkView, vtep: string): string {
   if (link.vxlan === undefined) return `${link.name} (${link.kind ?? 'physical'})`;
   const { vni, dstPort, parent } = link.vxlan;
-  return `${link.name} (vxlan, VNI ${vni}, port ${dstPort}, over ${parent ?? 'nothing'})`;
+  const what = [`VNI ${vni}`, `port ${dstPort}`, `over ${parent ?? 'nothing'}`, ...unlikeOurs(link.vxlan, vtep)];
+  return `${link.name} (vxlan, ${what.join(', ')})`;
 }

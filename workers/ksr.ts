@@ -111,7 +111,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   });
   const rest = config.http.disabled
     ? undefined
-    : await startWebServer({ ...config.http, handle: (request) => route(routes, request) });
+    : await startWebServer({ ...config.http, handle: (request) => route(routes, request, writesOf(config.http)) });
   log.info({ rest: rest?.address ?? 'disabled', ...reflect.settings, etcd: reflect.etcd.endpoints }, 'reflecting');
 
   const compactor = config.autoCompactMs === 0 ? undefined : openEtcd(reflect.etcd, credentials);
@@ -167,4 +167,9 @@ function exitOnFaults(log: Logger): void {
       process.exit(1);
     });
   }
+}
+
+/** Without names and certificates anybody who reaches the port could change what is logged. */
+function writesOf({ users = [], tls }: KsrConfig['http']): 'loopback' | 'anywhere' {
+  return users.length > 0 || (tls?.clientCas.length ?? 0) > 0 ? 'anywhere' : 'loopback';
 }

@@ -9,6 +9,7 @@ import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
 import { createLookBatch } from '../activities/look/look-batch.ts';
 import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
+import { allowedPlugins } from '../activities/node/allowed-plugins.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
 import { NetworkLocks } from '../activities/node/network-locks.ts';
 import { SandboxLocks } from '../activities/node/sandbox-locks.ts';
@@ -25,7 +26,7 @@ import { createNodeStore } from '../adapters/etcd/node-store.ts';
 import { allowSysctls, READ_ONLY_SYSCTLS } from '../adapters/host/allow-sysctls.ts';
 import { readStoreState } from '../adapters/etcd/store-state.ts';
 import { readBootId } from '../adapters/host/boot-id.ts';
-import { createFailpoints } from '../adapters/host/failpoints.ts';
+import { loadFailpoints } from '../adapters/host/failpoints.ts';
 import { claimNameSoon } from '../adapters/host/single-instance.ts';
 import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
@@ -104,7 +105,8 @@ async function serve(config: NodeConfig): Promise<void> {
   const runtime = observeRuntime(createSandboxRuntime(cri));
   const temporal = connectClient(config.temporal, credentials);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
-  const deps = { ...assemble(config, createNodeStore(etcd), runtime, launcher, log), gateOf };
+  const failpoints = await loadFailpoints(config.failpointsFile);
+  const deps = { ...assemble(config, createNodeStore(etcd), runtime, launcher, log), failpoints, gateOf };
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts() });
@@ -191,7 +193,7 @@ function assemble(
   runtime: NodeDeps['runtime'],
   launcher: Launcher,
   log: Logger,
-): Omit<CniDeps, 'gateOf'> {
+): Omit<CniDeps, 'gateOf' | 'failpoints'> {
   const bootId = readBootId();
   const kernel = createIprouteKernel({
     netnsRoots: config.netnsRoots,
@@ -199,19 +201,20 @@ function assemble(
     scratchDir: join(config.stateDir, 'batches'),
   });
   const { node } = config;
+  const journal = createCniJournal(config.cniStateDir);
+  const plugins = createCniPlugins({
+    binDirs: config.cniBinDirs,
+    timeoutMs: config.cniTimeoutMs,
+    run: launcher.run,
+    log,
+  });
   return {
     ...{ node, bootId, store, runtime, kernel, temporaryName },
     serves: (place) => place === node,
     door: createNodeDoor({ kernel, runtime, bootId }),
-    failpoints: createFailpoints(config.failpointsFile),
     sandboxLocks: new SandboxLocks(),
-    plugins: createCniPlugins({
-      binDirs: config.cniBinDirs,
-      timeoutMs: config.cniTimeoutMs,
-      run: launcher.run,
-      log,
-    }),
-    journal: createCniJournal(config.cniStateDir),
+    plugins: allowedPlugins(plugins, config.cniPolicy, journal),
+    journal,
     networkLocks: new NetworkLocks(),
     onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {
       log.warn(

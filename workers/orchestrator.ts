@@ -17,7 +17,7 @@ import { createRecordStore } from '../adapters/etcd/record-store.ts';
 import { createRoster } from '../adapters/etcd/roster.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
-import { createFailpoints } from '../adapters/host/failpoints.ts';
+import { loadFailpoints } from '../adapters/host/failpoints.ts';
 import { startHealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient } from '../adapters/kubernetes/client.ts';
@@ -72,7 +72,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const cluster = createCluster(kube, podKeys(config.dialect), config.eventReasons);
   const records = createRecordStore(etcd);
   const signals = createSignals(temporal.client);
-  const failpoints = createFailpoints(config.failpointsFile);
+  const failpoints = await loadFailpoints(config.failpointsFile);
   const { nodeGoneSeconds } = config;
   const podParts = { cluster, records, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 };
   const steps = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);

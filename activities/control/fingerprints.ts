@@ -57,7 +57,7 @@ function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
  * an interface away under a running program. A plugin changes nothing in place, so both fingerprints are the same.
  */
 function ofCni(hash: Hash, dialect: string, network: NetworkRef, cni: CniAttachmentSpec): Fingerprints {
-  const { kind, capabilityArgs, args, configArgs, defaultRoute } = cni;
+  const { kind, capabilityArgs, args, configArgs, defaultRoute, noDefaultRoute } = cni;
   const whole = short(hash, [
     kind,
     dialect,
@@ -66,6 +66,7 @@ function ofCni(hash: Hash, dialect: string, network: NetworkRef, cni: CniAttachm
     args,
     configArgs ?? null,
     defaultRoute,
+    ...(noDefaultRoute === true ? ['no default route'] : []),
   ]);
   return { linkHash: whole, tunnelHash: whole };
 }

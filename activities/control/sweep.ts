@@ -76,8 +76,15 @@ async function repairDrift(deps: SweepControlDeps, input: RepairDriftInput): Pro
   const begun = isBegun(stored, input) ? stored : await begin(records, stored, input);
   if (begun === undefined) return false;
   await signals.podChanged(pod, `${interfaceName} drifted`);
-  await cluster.createEvent(pod, drifted(input, begun.value, 'it is made anew'));
+  await cluster.createEvent(pod, drifted(input, begun.value, repairOf(begun.value)));
   return true;
+}
+
+function repairOf({ kind, result }: AttachmentRecord): string {
+  if (kind === 'cni') return 'it is made anew';
+  return result?.adopted === true
+    ? 'it is set right again, but for its MAC address, which stays as it is: the link was there before podwire'
+    : 'it is made as it was again, with the same MAC address';
 }
 
 const KEPT =

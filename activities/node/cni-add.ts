@@ -1,4 +1,5 @@
 /** Attaches one interface with CNI plugins. ADD is not idempotent: what was begun before is deleted first, and what succeeded is kept. */
+import { announcements } from '../../domain/announcement.ts';
 import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
 import { withSameAddresses } from '../../domain/cni/same-addresses.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -10,6 +11,7 @@ import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
 import { begun, callOf, del, journalEntry, madeLink, type Begun } from './cni-attachment.ts';
 import { isMadeAgain, resultOf } from './cni-earlier.ts';
+import { setDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
@@ -182,10 +184,11 @@ async function linkOf(
   return links.find(({ name }) => name === record.interfaceName);
 }
 
-/** NPWG's `default-route`: the pod's own one is not touched, so that nothing has to be put back when the interface goes. */
-async function preferDefaultRoutes(deps: CniDeps, { interfaceName, cni }: CniAttachmentRecord, netns: IdentifiedNetns) {
-  if (cni.defaultRoute.length === 0) return;
-  const commands = cni.defaultRoute.map((gateway) => ({ op: 'prefer-default' as const, name: interfaceName, gateway }));
+/** Who shared the network with an earlier pod of these addresses may know them by another MAC. Not every plugin says so. */
+async function announce(deps: CniDeps, { mac, addresses }: LinkResult, { name, up }: LinkView, netns: IdentifiedNetns) {
+  if (!up || addresses.length === 0) return;
+  const commands = announcements(name, mac, addresses);
+  if (commands.some(({ op }) => op === 'announce-all')) await deps.kernel.announceItself(netns, name);
   await deps.kernel.execute(netns, commands);
 }
 
@@ -200,7 +203,8 @@ async function finish(
   const ignored = ignoredArgs(record.cni.capabilityArgs, made);
   // What was made is undone by the run, as with everything that would fail again.
   if (ignored !== undefined) throw capabilityIgnored(record, ignored);
-  await preferDefaultRoutes(deps, record, netns);
+  await setDefaultRoutes(deps, record, netns);
+  await announce(deps, made, link, netns);
   await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
   return made;
 }

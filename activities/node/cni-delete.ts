@@ -3,6 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';
 import { begun, callOf, del } from './cni-attachment.ts';
+import { giveBackDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
@@ -31,6 +32,8 @@ export async function deleteAttachment(
   }
   const netns = await openIfThere(deps, record, signal);
   try {
+    // A DEL that keeps failing must not keep the pod's traffic on a network that is to go.
+    if (netns !== undefined) await giveBackDefaultRoutes(deps, record, netns);
     await del(deps, record, earlier, netns === undefined ? '' : record.netns.path, signal);
     await deps.failpoints.hit('cniDelete:after-plugins');
     if (netns !== undefined) await requireGone(deps, record, netns);

@@ -27,6 +27,15 @@ export function ensureVxlanLink(deps: LinkDeps, input: LinkInput, signal: AbortS
   });
 }
 
+function wishOf({ temporaryName }: LinkDeps, record: VxlanAttachmentRecord): LinkWish {
+  const { link, podUid, generation, vtep, interfaceName, result } = record;
+  return {
+    ...{ link, podUid, generation, vtep },
+    ...(result === undefined ? {} : { mac: result.mac }),
+    temporaryName: temporaryName(podUid, interfaceName),
+  };
+}
+
 type Work = Exclude<LinkPlan, { kind: 'same' | 'conflict' }>;
 
 async function converge(
@@ -35,13 +44,7 @@ async function converge(
   netns: OpenNetns,
   device: LockedDevice,
 ): Promise<LinkResult> {
-  const wish: LinkWish = {
-    link: record.link,
-    podUid: record.podUid,
-    generation: record.generation,
-    vtep: record.vtep,
-    temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
-  };
+  const wish = wishOf(deps, record);
   // What is in the kernel now decides, not what an earlier attempt remembered.
   device.forget();
   let view = await deps.kernel.observe(netns);

@@ -5,6 +5,7 @@ import type { CniLeftovers } from '../../domain/ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { MembersRead } from '../../domain/ports/node-store.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
+import { withoutDefaultRoutes } from '../../domain/cni/without-default-routes.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { AttachmentRecord, CniAttachmentRecord, SandboxRecord, Stored } from '../../domain/records.ts';
 import {
@@ -240,7 +241,8 @@ async function checkFailure(
         if (resultText === undefined) return '';
         const call = entry?.call ?? callOf(record, record.netns.path);
         const limit = AbortSignal.any([signal, AbortSignal.timeout(CHECK_LIMIT_MS)]);
-        const check = await deps.plugins.check(call, resultText, limit);
+        const result = record.cni.noDefaultRoute === true ? withoutDefaultRoutes(resultText) : resultText;
+        const check = await deps.plugins.check(call, result, limit);
         return check.kind === 'failed' ? shortWhy(`CHECK: ${check.message}`) : '';
       }),
     );

@@ -36,4 +36,5 @@ export const cniSpecSchema: z.ZodType<CniAttachmentSpec> = z.object({
   args: z.array(z.tuple([z.string(), z.string()])),
   configArgs: jsonObjectSchema.exactOptional(),
   defaultRoute: z.array(z.string()),
+  noDefaultRoute: z.literal(true).exactOptional(),
 });

@@ -1,5 +1,5 @@
 /**
- * Files of host-local and libcni, read and never written. Formats: host-local v1.9.1 (backend/disk/backend.go: `<dir>/<network>/<address>`
+ * Files of host-local and libcni, read and, for a person who asks for it, removed. Formats: host-local v1.9.1 (backend/disk/backend.go: `<dir>/<network>/<address>`
  * holds `<container id>\r\n<interface>`, older ones the id alone), libcni 1.3 (api.go: `<dir>/<network>-<container id>-<interface>`).
  */
 import { readdir, readFile, unlink } from 'node:fs/promises';
@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CacheFile, CniLeftovers, Reservation } from '../../domain/ports/cni-leftovers.ts';
+import { underHostLocalLock } from './host-local-lock.ts';
 import { printable } from './printable.ts';
 
 export interface LeftoverPlaces {
@@ -73,10 +74,13 @@ export function createCniLeftovers({ networksDir, resultsDir }: LeftoverPlaces =
       return found;
     },
     async removeReservation(wanted) {
-      const now = await reservation(wanted.network, wanted.address);
-      if (now?.sandboxId !== wanted.sandboxId || now.interfaceName !== wanted.interfaceName) return false;
-      await unlink(join(networksDir, wanted.network, wanted.address));
-      return true;
+      const { network, address, sandboxId, interfaceName } = wanted;
+      return underHostLocalLock(join(networksDir, network), async () => {
+        const now = await reservation(network, address);
+        if (now?.sandboxId !== sandboxId || now.interfaceName !== interfaceName) return false;
+        await unlink(join(networksDir, network, address));
+        return true;
+      });
     },
     async removeCacheFile(wanted) {
       const now = await cacheFile(wanted.file.slice(resultsDir.length + 1));

@@ -1,68 +1,29 @@
-/**
- * Failpoints for crash tests: a file says what happens where, read anew at every hit, so that a test changes it while the
- * process runs. Without a file there are none.
- */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
-import { PodwireError } from '../../domain/failures.ts';
+/** The failpoints of this build: those of crash tests are in a module that images and the npm package do not have. */
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
 
-const MAX_DELAY_MS = 60_000;
-const actionsSchema = z.array(
-  z.strictObject({
-    point: z.string(),
-    /** `kill`: this process, at once. `delay`: wait `delayMs`. `fail`: a transient failure. */
-    action: z.enum(['kill', 'delay', 'fail']),
-    delayMs: z.number().int().min(0).max(MAX_DELAY_MS).optional(),
-    /** Removed from the file before it acts. */
-    once: z.boolean().optional(),
-  }),
-);
+interface CrashModule {
+  readonly createFailpoints: (file: string) => Failpoints;
+}
 
 const NONE: Failpoints = { hit: () => Promise.resolve() };
 
-/** @param file JSON list of `{point, action, delayMs?, once?}`; undefined: production, nothing ever happens. */
-export function createFailpoints(file: string | undefined): Failpoints {
-  if (file === undefined) return NONE;
-  return {
-    async hit(name) {
-      const actions = read(file);
-      const index = actions.findIndex(({ point }) => point === name);
-      const found = actions[index];
-      if (found === undefined) return;
-      if (found.once === true) replace(file, actions.toSpliced(index, 1));
-      if (found.action === 'kill') die();
-      if (found.action === 'delay') await sleep(found.delayMs ?? 0);
-      if (found.action === 'fail') throw new PodwireError('KernelBusy', `failpoint ${name}`);
-    },
-  };
-}
-
 /**
- * At once, with nothing written and nobody told. The first process of a container is spared its own SIGKILL by the kernel, as it is every
- * signal from inside that it does not handle; it is not spared what abort(3) ends with, an instruction that it may not execute.
+ * @param file what happens where; undefined: nothing ever happens
+ * @param load the module of crash tests
+ * @throws Error when a file is given to a build without that module
  */
-function die(): never {
-  process.kill(process.pid, 'SIGKILL');
-  process.abort();
-}
-
-function read(file: string): z.infer<typeof actionsSchema> {
-  // An error for each of a burst's many hits would cost more than the hits themselves.
-  if (!existsSync(file)) return [];
-  let text: string;
+export async function loadFailpoints(
+  file: string | undefined,
+  load: () => Promise<CrashModule> = () => import('./crash-failpoints.ts'),
+): Promise<Failpoints> {
+  if (file === undefined) return NONE;
   try {
-    text = readFileSync(file, 'utf8');
+    return (await load()).createFailpoints(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new Error(
+      'PODWIRE_FAILPOINTS_FILE is set, and this build of podwire has no failpoints: they are for crash tests. Remove the setting',
+      { cause: error },
+    );
   }
-  return actionsSchema.parse(JSON.parse(text === '' ? '[]' : text));
-}
-
-/** Synchronous on purpose: two hits in one process cannot both take a `once`. */
-function replace(file: string, actions: z.infer<typeof actionsSchema>): void {
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify(actions));
-  renameSync(`${file}.${process.pid}`, file);
 }

@@ -11,8 +11,15 @@ export interface Route {
 
 export const text = (status: number, body: string): Answer => ({ status, type: 'text/plain; charset=utf-8', body });
 
-/** Never rejects. */
-export async function route(routes: readonly Route[], request: IncomingMessage): Promise<Answer> {
+/**
+ * Never rejects.
+ * @param writes who may change something: whoever comes over the loopback interface, or everybody, where clients have to say who they are
+ */
+export async function route(
+  routes: readonly Route[],
+  request: IncomingMessage,
+  writes: 'loopback' | 'anywhere' = 'loopback',
+): Promise<Answer> {
   const [path = '/'] = (request.url ?? '/').split('?', 1);
   const fitting = routes.flatMap((each) => {
     const parts = decoded(each.path.exec(path));
@@ -22,12 +29,19 @@ export async function route(routes: readonly Route[], request: IncomingMessage):
   const found = fitting.find(({ method }) => method === request.method);
   if (found === undefined)
     return { ...text(405, ''), headers: { allow: fitting.map(({ method }) => method).join(', ') } };
+  if (found.method !== 'GET' && writes === 'loopback' && !isLoopback(request.socket.localAddress ?? ''))
+    return text(403, NOT_FROM_HERE);
   try {
     return await found.handle(...found.parts);
   } catch (error) {
     return text(500, `${error instanceof Error ? error.message : String(error)}\n`);
   }
 }
+
+const NOT_FROM_HERE =
+  'this is done over the loopback interface only; for other clients set client-basic-auth or client-cert-files in http.conf\n';
+
+const isLoopback = (address: string): boolean => address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address);
 
 /** Undefined for no match, and for escapes that are none. */
 function decoded(match: RegExpExecArray | null): string[] | undefined {

@@ -1,4 +1,5 @@
 /** What `ip -batch` and `bridge -batch` say when a line fails (iproute2 6.1: the message, then `Command failed -:N`). */
+import { isIP } from 'node:net';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/child.ts';
@@ -35,11 +36,19 @@ export function alreadySo(command: LinkCommand, message: string): boolean {
     // The command names device and prefix, so it can only be the very same address.
     case 'add-address':
       return EXISTS.test(message);
+    // IPv4 says so of a route that is the same in everything; of IPv6 it is any of that metric.
+    case 'prefer-default':
+      return EXISTS.test(message) && isIP(command.gateway) === 4;
     case 'remove-address':
     case 'remove-route':
+    case 'unprefer-default':
+    case 'drop-default':
       return ABSENT.test(message) || NO_DEVICE.test(message);
     case 'remove-link':
       return NO_DEVICE.test(message);
+    case 'announce':
+    case 'announce-all':
+      return true;
     default:
       return false;
   }
@@ -76,10 +85,23 @@ export function commandFailure(command: LinkCommand, message: string): PodwireEr
           `route ${route} on ${command.name} is refused by the kernel: ${message}; the gateway must be reachable through this link`,
         );
   }
+  if (command.op === 'prefer-default') return defaultRouteFailure(command, message);
   if (/^Error: |Invalid argument|Permission denied|not supported|Numerical result/i.test(message)) {
     return failure('InvalidLink', `${what} is refused by the kernel: ${message}`);
   }
   return failure('CommandFailed', `${what}: ${message}`);
+}
+
+function defaultRouteFailure(
+  { name, gateway }: Extract<LinkCommand, { op: 'prefer-default' }>,
+  message: string,
+): PodwireError {
+  const what = `the default route via ${gateway} on ${name}`;
+  if (EXISTS.test(message))
+    return new PodwireError('CommandFailed', `${what}: there is another one of metric 1 in the pod; remove it`);
+  return /invalid gateway|No route to host|unreachable|Invalid argument/i.test(message)
+    ? new PodwireError('GatewayNotOnLink', `${what} is refused by the kernel: ${message}`)
+    : new PodwireError('CommandFailed', `${what}: ${message}`);
 }
 
 /** For a child that ended without saying which line failed. */

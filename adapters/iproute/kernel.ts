@@ -2,8 +2,10 @@
 import type { NetnsView } from '../../domain/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/child.ts';
+import { createAnnouncing } from './announcing.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
+import { createGatewayLook } from './gateways.ts';
 import { ipLine } from './lines.ts';
 import { createPrinter } from './printer.ts';
 import { createDeafness } from './router-advertisements.ts';
@@ -74,6 +76,8 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
     observe,
     execute: execute as NetnsKernel['execute'],
     ignoreRouterAdvertisements: createDeafness(inside),
+    notOnLink: createGatewayLook(inside),
+    announceItself: createAnnouncing(inside),
     ...createForwarding(inside, many),
     print: createPrinter(inside),
   };

@@ -33,28 +33,56 @@ function linkLine(command: LinkOnlyCommand): string {
   switch (command.op) {
     case 'add-vxlan':
       return addLine(command);
-    case 'set-alias':
-      if (!ALIAS.test(command.alias)) throw invalid('alias', command.alias, 'letters, digits and :._-');
-      return `link set dev ${name} alias ${command.alias === '' ? '""' : command.alias}`;
-    case 'set-mtu':
-      return `link set dev ${name} mtu ${integer('mtu', command.mtu, 68, 65535)}`;
-    case 'set-nolearning':
-      return `link set dev ${name} type vxlan nolearning`;
     case 'rename':
       return `link set dev ${name} name ${linkName(command.to)}`;
-    case 'set-up':
-      return `link set dev ${name} up`;
-    case 'set-down':
-      return `link set dev ${name} down`;
-    case 'prefer-default': {
-      const gateway = address(command.gateway);
-      // IPv4 keeps routes of one metric in order; IPv6 would share the traffic between them, so this one gets the better metric.
-      return isIP(gateway) === 4
-        ? `route prepend 0.0.0.0/0 via ${gateway} dev ${name} proto ${ROUTE_PROTOCOL}`
-        : `route add ::/0 via ${gateway} dev ${name} metric 1 proto ${ROUTE_PROTOCOL}`;
-    }
+    case 'prefer-default':
+    case 'unprefer-default':
+    case 'drop-default':
+      return `route ${defaultRouteWords(command)}`;
+    // Asking for its own address is what RFC 5227 calls an announcement. The kernel asks when somebody says that he uses a neighbour.
+    case 'announce':
+      return `neigh replace ${address(command.address)} dev ${name} use`;
     case 'remove-link':
       return `link delete dev ${name}`;
+    default:
+      return `link set dev ${name} ${settingWords(command)}`;
+  }
+}
+
+type DefaultCommand = Extract<LinkOnlyCommand, { op: `${string}-default` }>;
+
+/** IPv4 keeps routes of one metric in order; IPv6 would share the traffic between them, so the preferred one gets the better metric. */
+function defaultRouteWords(command: DefaultCommand): string {
+  const name = linkName(command.name);
+  if (command.op === 'drop-default' && command.gateway === undefined) return `delete 0.0.0.0/0 dev ${name}`;
+  const gateway = address(command.gateway ?? '');
+  if (command.op === 'drop-default')
+    return `delete ${isIP(gateway) === 4 ? '0.0.0.0/0' : '::/0'} via ${gateway} dev ${name}`;
+  const add = command.op === 'prefer-default';
+  return isIP(gateway) === 4
+    ? `${add ? 'prepend' : 'delete'} 0.0.0.0/0 via ${gateway} dev ${name} proto ${ROUTE_PROTOCOL}`
+    : `${add ? 'add' : 'delete'} ::/0 via ${gateway} dev ${name} metric 1 proto ${ROUTE_PROTOCOL}`;
+}
+
+type SettingCommand = Extract<LinkOnlyCommand, { op: `set-${string}` | 'announce-all' }>;
+
+function settingWords(command: SettingCommand): string {
+  switch (command.op) {
+    case 'set-alias':
+      if (!ALIAS.test(command.alias)) throw invalid('alias', command.alias, 'letters, digits and :._-');
+      return `alias ${command.alias === '' ? '""' : command.alias}`;
+    // The MAC that a link has, set again, is announced again.
+    case 'announce-all':
+    case 'set-mac':
+      return `address ${mac(command.mac)}`;
+    case 'set-mtu':
+      return `mtu ${integer('mtu', command.mtu, 68, 65535)}`;
+    case 'set-nolearning':
+      return 'type vxlan nolearning';
+    case 'set-up':
+      return 'up';
+    case 'set-down':
+      return 'down';
   }
 }
 
@@ -69,7 +97,8 @@ function addLine(command: Extract<LinkCommand, { op: 'add-vxlan' }>): string {
       ? ''
       : ` srcport ${integer('srcport', first, 1, 65535)} ${integer('srcport', last, 1, 65535)}`;
   const tunnel = `vxlan id ${vni} dstport ${port}${source} dev ${linkName(command.parent)} nolearning${local}`;
-  return `link add name ${linkName(command.name)} mtu ${mtu} type ${tunnel}`;
+  const own = command.mac === undefined ? '' : ` address ${mac(command.mac)}`;
+  return `link add name ${linkName(command.name)} mtu ${mtu}${own} type ${tunnel}`;
 }
 
 function contentLine(command: ContentCommand): string {

@@ -9,6 +9,7 @@
 import type { NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/child.ts';
 import { unknownOutcome } from './batch-errors.ts';
+import { announcingKeys } from './announcing.ts';
 import type { InsideCall, RunInside } from './kernel.ts';
 import { linkName } from './lines.ts';
 
@@ -39,8 +40,8 @@ export function createDeafness(inside: RunInside): NetnsKernel['ignoreRouterAdve
   };
   return async (netns, link) => {
     // sysctl(8): with slashes as separators a dot belongs to the name. -e: no such key when the netns has no IPv6.
-    const key = `net/ipv6/conf/${linkName(link)}/accept_ra=0`;
-    const noSwitch = await attempt(netns, 'sysctl', ['-e', '-q', '-w', key]);
+    const keys = [`net/ipv6/conf/${linkName(link)}/accept_ra=0`, ...announcingKeys(link)];
+    const noSwitch = await attempt(netns, 'sysctl', ['-e', '-q', '-w', ...keys]);
     if (noSwitch === undefined) return undefined;
     const noRule = await attempt(netns, 'nft', [rules(link)]);
     return noRule === undefined ? undefined : `${noSwitch}; ${noRule}`;

@@ -6,6 +6,18 @@ import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
 import { ROUTE_PROTOCOL } from './lines.ts';
 
+/** Printed only when they are set. */
+const flagsSchema = z.object({
+  l2miss: z.boolean().optional(),
+  l3miss: z.boolean().optional(),
+  proxy: z.boolean().optional(),
+  rsc: z.boolean().optional(),
+  gbp: z.boolean().optional(),
+  remcsum_tx: z.boolean().optional(),
+  remcsum_rx: z.boolean().optional(),
+});
+const FLAGS = flagsSchema.keyof().options;
+
 const linkSchema = z.object({
   ifindex: z.number(),
   ifname: z.string(),
@@ -23,9 +35,13 @@ const linkSchema = z.object({
           port_range: z.object({ low: z.number(), high: z.number() }).optional(),
           link: z.string().optional(),
           learning: z.boolean().optional(),
+          local: z.string().optional(),
           local6: z.string().optional(),
+          group: z.string().optional(),
           group6: z.string().optional(),
+          remote: z.string().optional(),
           remote6: z.string().optional(),
+          ...flagsSchema.shape,
         })
         .optional(),
     })
@@ -41,6 +57,10 @@ const routesSchema = z.array(
     gateway: z.string().optional(),
     dev: z.string().optional(),
     protocol: z.string().optional(),
+    /** In the place of gateway and dev: IPv6 puts routes of one metric together. */
+    nexthops: z.array(z.object({ gateway: z.string().optional(), dev: z.string().optional() })).optional(),
+    /** Absent: unicast. */
+    type: z.string().optional(),
   }),
 );
 const fdbSchema = z.array(
@@ -115,14 +135,28 @@ function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
   const data = link.linkinfo?.info_data;
   // A device that takes its VNI from metadata has none of its own.
   if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined) return undefined;
-  const six = data.local6 ?? data.group6 ?? data.remote6;
   return {
     vni: data.id,
     dstPort: data.port ?? 0,
     ...sourcePorts(data.port_range),
     parent: data.link,
-    family: six === undefined ? 4 : 6,
     learning: data.learning !== false,
+    ...tunnelEnds(data),
+  };
+}
+
+type InfoData = NonNullable<NonNullable<z.infer<typeof linkSchema>['linkinfo']>['info_data']>;
+
+function tunnelEnds(data: InfoData): Pick<VxlanView, 'family' | 'local' | 'remote' | 'flags'> {
+  const remote6 = data.group6 ?? data.remote6;
+  const local = data.local6 ?? data.local;
+  const remote = remote6 ?? data.group ?? data.remote;
+  const flags = FLAGS.filter((flag) => data[flag] === true);
+  return {
+    family: (data.local6 ?? remote6) === undefined ? 4 : 6,
+    ...(local === undefined ? {} : { local }),
+    ...(remote === undefined ? {} : { remote }),
+    ...(flags.length === 0 ? {} : { flags }),
   };
 }
 
@@ -131,8 +165,16 @@ function sourcePorts(range: { low: number; high: number } | undefined): Pick<Vxl
   return range === undefined || range.high === 0 ? {} : { srcPorts: { first: range.low, last: range.high } };
 }
 
+/** Canonical CIDRs that `ip -j route show` prints without a gateway, but for the widest ones: those of a default route reach everybody. */
+export function parseDirectRoutes(stdout: string): string[] {
+  return checked(routesSchema, parseJson(stdout.trim() === '' ? '[]' : stdout))
+    .filter(({ dst, gateway, type }) => gateway === undefined && type === undefined && dst !== 'default')
+    .map(({ dst }) => (dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`));
+}
+
 /** iproute2 leaves out the prefix of host routes and calls the widest one `default`. */
-function routeView(route: z.infer<typeof routesSchema>[number]): RouteView[] {
+function routeView({ nexthops, ...route }: z.infer<typeof routesSchema>[number]): RouteView[] {
+  if (nexthops !== undefined) return nexthops.flatMap((hop) => routeView({ ...route, ...hop }));
   const { gateway, dev, protocol } = route;
   if (gateway === undefined || dev === undefined) return [];
   const six = gateway.includes(':');

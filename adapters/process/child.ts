@@ -47,6 +47,8 @@ export interface RunResult {
 const SETPRIV = '/usr/bin/setpriv';
 const DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024;
 const PIPE_GRACE_MS = 200;
+/** A killed child ends within this time, unless it hangs in the kernel, where no signal reaches it: nobody waits for that one. */
+const END_GRACE_MS = 500;
 
 /** Starts a child; throws, or lets it emit `error`, where the system refuses one. */
 export type Start = (options: RunOptions) => ChildProcess;
@@ -109,16 +111,23 @@ function noted({ pid }: ChildProcess, registry: ProcessRegistry | undefined): ((
 /** What runs children: `run`, or a `Launcher`, whose smaller process does it. */
 export type Run = (options: RunOptions) => Promise<RunResult>;
 
-/** Runs what `start` starts to its end, its time-out or its abortion; never throws for what the child did. */
+/** Runs what `start` starts to its end, or to half a second after its time-out or its abortion; never throws for what the child did. */
 export async function runStarted(start: Start, options: RunOptions): Promise<RunResult> {
   const startedAt = performance.now();
   let timedOut = false;
   let aborted = false;
   const child = tryStart(start, options);
   if (typeof child === 'string') return notStarted(child);
-  const end = endOf(child);
+  const ended = endOf(child);
   const forget = noted(child, options.registry);
+  // One that is given up keeps its note: a successor of this process has to know of it.
+  void ended.then(() => forget?.());
+  let giveUp = (_: Ended): void => undefined;
+  const givenUp = new Promise<Ended>((resolve) => {
+    giveUp = resolve;
+  });
 
+  let endLimit: NodeJS.Timeout | undefined;
   const stop = (): void => {
     killGroup(child.pid);
     // The group is dead; a process that left the group may still hold the pipes, and must not hold us.
@@ -126,6 +135,15 @@ export async function runStarted(start: Start, options: RunOptions): Promise<Run
       child.stdout?.destroy();
       child.stderr?.destroy();
     }, PIPE_GRACE_MS).unref();
+    // Not unref'd: for somebody who waits for nothing else this is what ends it.
+    endLimit ??= setTimeout(() => {
+      child.unref();
+      giveUp({
+        code: undefined,
+        signal: undefined,
+        failure: `it does not end although it was killed: ${options.file}`,
+      });
+    }, END_GRACE_MS);
   };
   const timer = setTimeout(() => {
     timedOut = true;
@@ -146,7 +164,7 @@ export async function runStarted(start: Start, options: RunOptions): Promise<Run
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.input);
   try {
-    const [result, stdout, stderr] = await Promise.all([end, stdoutRead, stderrRead]);
+    const [result, stdout, stderr] = await Promise.all([Promise.race([ended, givenUp]), stdoutRead, stderrRead]);
     return {
       code: result.code,
       signal: result.signal,
@@ -159,8 +177,8 @@ export async function runStarted(start: Start, options: RunOptions): Promise<Run
     };
   } finally {
     clearTimeout(timer);
+    clearTimeout(endLimit);
     options.signal?.removeEventListener('abort', onAbort);
-    forget?.();
   }
 }
 

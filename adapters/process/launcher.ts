@@ -24,7 +24,10 @@ export interface Launcher {
   close(): void;
 }
 
-/** The launcher ends a child at its time-out; one that does not answer long after that is ended itself. */
+/**
+ * The launcher ends a child at its time-out, and gives up one that goes on all the same. A launcher that does not answer long after that
+ * does not start anybody's children any more, and is ended itself.
+ */
 const GRACE_MS = 2_000;
 
 interface Call {

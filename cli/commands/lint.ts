@@ -11,7 +11,15 @@ import {
   type DialectSettings,
 } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
-import { described, judge, line, readSurroundings, type LintedPod, type LintOptions } from '../lint/judge.ts';
+import {
+  described,
+  isMistake,
+  judge,
+  line,
+  readSurroundings,
+  type LintedPod,
+  type LintOptions,
+} from '../lint/judge.ts';
 import { lintManifests, looksLikeManifest } from '../lint/manifests.ts';
 import { manifestsIn } from '../manifest-objects.ts';
 import { nameOf, readText } from '../text-source.ts';
@@ -83,7 +91,7 @@ async function lint(file: string, options: LintOptions, command: Command): Promi
   refuseMisplaced(options);
   const around = await readSurroundings(options, settings);
   const parsed = judge(options.dialect, alone(text, options, settings), around, settings);
-  if (parsed.problems.length === 0) {
+  if (parsed.problems.length === 0 && !parsed.warnings.some(isMistake)) {
     const result = { networks: parsed.selections.map(described), warnings: parsed.warnings };
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     return;

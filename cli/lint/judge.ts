@@ -13,6 +13,7 @@ import type {
 } from '../../domain/network-selection.ts';
 import { parseNpwgSelections } from '../../domain/npwg/selections.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
+import { GATEWAY_NOT_ON_LINK } from '../../domain/openvnf/link.ts';
 import { parseSelections } from '../../domain/openvnf/selections.ts';
 import type { PodView } from '../../domain/pod-view.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
@@ -130,7 +131,10 @@ function describedAttachment({ network, cni, config }: CniSelection) {
     runtimeConfig: cni.capabilityArgs,
     ...(cni.args.length === 0 ? {} : { args: Object.fromEntries(cni.args) }),
     ...(cni.configArgs === undefined ? {} : { cniArgs: cni.configArgs }),
-    ...(cni.defaultRoute.length === 0 ? {} : { defaultRoute: cni.defaultRoute }),
+    ...(cni.defaultRoute.length === 0 && cni.noDefaultRoute !== true ? {} : { defaultRoute: cni.defaultRoute }),
     ...(config.text === '' ? {} : { config: config.text }),
   };
 }
+
+/** Of the warnings, what is never meant: the network is attached without it. */
+export const isMistake = ({ code }: SelectionProblem): boolean => code === GATEWAY_NOT_ON_LINK;

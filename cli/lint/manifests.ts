@@ -5,7 +5,7 @@ import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } fro
 import { placementFindings, workloadOf, type Workload } from '../../domain/workload.ts';
 import type { ManifestObject } from '../manifest-objects.ts';
 import { UsageError } from '../usage-error.ts';
-import { described, judge, line, type LintOptions, type Surroundings } from './judge.ts';
+import { described, isMistake, judge, line, type LintOptions, type Surroundings } from './judge.ts';
 
 /** Whether a text is a Kubernetes object rather than the value of an annotation, which has no such keys. */
 export const looksLikeManifest = (text: string): boolean =>
@@ -44,7 +44,7 @@ export function lintManifests(
     );
   }
   const all = workloads.map((workload) => judgeWorkload(workload, options, around, settings));
-  const hasProblems = all.some(({ problems }) => problems.length > 0);
+  const hasProblems = all.some(({ problems, warnings }) => problems.length > 0 || warnings.some(isMistake));
   return {
     hasProblems,
     result: { workloads: all.map(resultOf) },

@@ -34,7 +34,10 @@ COPY workers ./workers
 COPY watcher ./watcher
 COPY cli ./cli
 COPY deploy/images/tsconfig.json deploy/images/
+# For crash tests only: --build-arg FAILPOINTS=true leaves in what makes a process die, wait or fail at places that a file names.
+ARG FAILPOINTS=""
 RUN node_modules/.bin/tsc -p deploy/images && node_modules/.bin/tsx workers/build-bundle.ts && \
+    { test -n "$FAILPOINTS" || rm build/adapters/host/crash-failpoints.js; } && \
     mkdir -p /application/usr/local/bin && mv build /application/podwire && cp package.json /application/podwire/ && \
     chmod 755 /application/podwire/cli/main.js && ln -s /podwire/cli/main.js /application/usr/local/bin/podwire
 

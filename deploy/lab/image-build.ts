@@ -18,6 +18,8 @@ export interface PodwireImages {
 }
 
 export interface ImageOptions {
+  /** For crash tests; shipped images have none. */
+  readonly failpoints?: boolean;
   /** Also the image of agent containers. */
   readonly agent?: boolean;
   /** Folder of the sources; this checkout's unless told otherwise. */
@@ -37,7 +39,12 @@ export async function ensurePodwireImages(progress: Progress, options: ImageOpti
     [NODE_IMAGE, 'node'],
     ...(options.agent === true ? [[PODWIRE_AGENT_IMAGE, 'agent'] as [string, string]] : []),
   ];
-  const kind = options.agent === true ? 'podwire-agent' : 'podwire';
+  const failpoints = options.failpoints === true ? 'true' : '';
+  const kind = [
+    'podwire',
+    ...(options.agent === true ? ['agent'] : []),
+    ...(failpoints === '' ? [] : ['failpoints']),
+  ].join('-');
   const file = join(imageCache(), `${kind}-${inputsHash([NODE_VERSION, built.commit], root)}.tar`);
   const present = presentArchive(file);
   if (present !== undefined) return { archives: [present] };
@@ -46,7 +53,7 @@ export async function ensurePodwireImages(progress: Progress, options: ImageOpti
   const bases = await ensureBases(store, progress);
   const secrets = mkdtempSync(join(imageCache(), 'tmp', 'secrets-'));
   try {
-    const extra = [...(await builderSecrets(secrets)), ...buildArguments(bases, built)];
+    const extra = [...(await builderSecrets(secrets)), ...buildArguments(bases, built, failpoints)];
     for (const [tag, name] of dockerfiles) {
       const dockerfile = join(root, 'deploy/images', `${name}.Dockerfile`);
       await progress.task(`image ${name}`, () => store.build(tag, dockerfile, root, extra));
@@ -67,7 +74,10 @@ export async function ensurePodwireImages(progress: Progress, options: ImageOpti
   return { archives: [archive] };
 }
 
-function buildArguments(bases: Bases, { commit, date }: Revision): string[] {
-  const values = { NODE_IMAGE: bases.node, DEBIAN_IMAGE: bases.debian, BUILD_COMMIT: commit, BUILD_DATE: date };
+function buildArguments(bases: Bases, { commit, date }: Revision, failpoints: string): string[] {
+  const values = {
+    ...{ NODE_IMAGE: bases.node, DEBIAN_IMAGE: bases.debian, BUILD_COMMIT: commit, BUILD_DATE: date },
+    FAILPOINTS: failpoints,
+  };
   return Object.entries(values).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
 }

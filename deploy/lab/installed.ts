@@ -46,7 +46,7 @@ export function installation(lab: Lab): Installation | undefined {
 
 /** Builds the images unless they are there, and gives them to every node: podwire's, and for the evaluation those of Temporal and etcd. */
 export async function provideImages(lab: Lab, overlay: Overlay, progress: Progress): Promise<void> {
-  const archives = [...(await ensurePodwireImages(progress)).archives];
+  const archives = [...(await ensurePodwireImages(progress, { failpoints: true })).archives];
   if (overlay === 'evaluation') {
     const { temporal, etcd } = await ensureBinaries(progress);
     archives.push(await ensureEvaluationImages(progress, { temporal, etcd, etcdctl: lab.binaries.etcdctl }));

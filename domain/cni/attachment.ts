@@ -42,6 +42,8 @@ export interface CniAttachmentSpec {
   readonly configArgs?: JsonObject;
   /** Gateways that get the pod's default route (NPWG `default-route`), canonical addresses. */
   readonly defaultRoute: readonly string[];
+  /** NPWG `default-route: []`: none of the network, though its definition would give one. */
+  readonly noDefaultRoute?: true;
 }
 
 /** Where a configuration came from, and its text as its author wrote it. */

@@ -1,4 +1,5 @@
 /** An interface that was made anew, and whose IPAM did not give it the addresses that it had. */
+import { networkKey } from '../network-selection.ts';
 import type { CniAttachmentSpec } from './attachment.ts';
 import type { AttachmentRecord, LinkResult, StepFailure } from '../records.ts';
 
@@ -9,8 +10,9 @@ import type { AttachmentRecord, LinkResult, StepFailure } from '../records.ts';
  */
 export function changedAddresses(before: AttachmentRecord, now: LinkResult): StepFailure | undefined {
   if (before.kind !== 'cni' || before.result === undefined) return undefined;
-  const madeWith = before.madeWith?.cni ?? before.cni;
-  if (asked(madeWith) !== asked(before.cni)) return undefined;
+  const madeWith = before.madeWith ?? before;
+  const isSameNetwork = networkKey(madeWith.network) === networkKey(before.network);
+  if (!isSameNetwork || asked(madeWith.cni) !== asked(before.cni)) return undefined;
   const [old, fresh] = [before.result.addresses, now.addresses].map((list) => [...list].sort());
   if (old === undefined || fresh === undefined || old.length === 0 || old.join(' ') === fresh.join(' '))
     return undefined;

@@ -22,8 +22,9 @@ export function readIps(value: JsonValue, ip: IpCodec): Reading<readonly string[
   });
 }
 
-/** Canonical unicast addresses of gateways, at most one for each family. */
+/** Canonical unicast addresses of gateways, at most one for each family; an empty list asks for none (NPWG 1.3, section 4.1.2.1.9). */
 export function readGateways(value: JsonValue, ip: IpCodec): Reading<readonly string[]> {
+  if (isJsonList(value) && value.length === 0) return read([]);
   const families = new Set<4 | 6>();
   return readList(value, (text) => {
     const address = ip.address(text);

@@ -45,8 +45,10 @@ export function npwgFields(element: NpwgElement, ip: IpCodec, policy: CniPolicy)
   const bandwidth = take('bandwidth', BANDWIDTH_RULE, readBandwidth);
   const portMappings = take('portMappings', PORT_MAPPINGS_RULE, (value) => readPortMappings(value, ip));
   const cniArgs = take('cni-args', 'an object with at least one key', readCniArgs);
-  const gateways = take('default-route', 'a list of one IPv4 address, one IPv6 address, or one of each', (value) =>
-    readGateways(value, ip),
+  const gateways = take(
+    'default-route',
+    'a list of one IPv4 address, one IPv6 address, one of each, or none',
+    (value) => readGateways(value, ip),
   );
   const claim = take('ipam-claim-reference', 'the name of an IPAMClaim in the namespace of the pod', readClaim);
   problems.push(...claimProblems(element.fields, network), ...argumentProblems(cniArgs, network, policy));
@@ -66,6 +68,7 @@ export function npwgFields(element: NpwgElement, ip: IpCodec, policy: CniPolicy)
     args: [],
     ...(Object.keys(configArgs).length === 0 ? {} : { configArgs }),
     defaultRoute: gateways ?? [],
+    ...(gateways?.length === 0 ? { noDefaultRoute: true } : {}),
   };
   return { spec, problems };
 }

@@ -6,7 +6,7 @@ import { addressOf } from '../cidr.ts';
 import { CLUSTER_SCOPE } from '../network-selection.ts';
 import type { AttachmentRecord, CniAttachmentRecord, DnsResult, LinkResult } from '../records.ts';
 import { isJsonObject, member } from '../strict-json.ts';
-import type { JsonObject } from '../cni/attachment.ts';
+import type { CniAttachmentSpec, JsonObject } from '../cni/attachment.ts';
 import { recordedLinks, type OwnLink } from '../network-status.ts';
 import { statusEntries } from '../status-entries.ts';
 import { isOwnEntry, isPodsOwn, PODS_OWN, textOf } from './own-entry.ts';
@@ -56,12 +56,13 @@ function statusEntry({ network, interfaceName, cni }: CniAttachmentRecord, resul
     mtu,
     default: false,
     dns: dnsEntry(dns),
-    ...(cni.defaultRoute.length > 0
-      ? { gateway: cni.defaultRoute, 'default-route': cni.defaultRoute }
-      : gateways.length > 0
-        ? { gateway: gateways }
-        : {}),
+    ...gatewayEntry(cni, gateways),
   };
+}
+
+function gatewayEntry({ defaultRoute, noDefaultRoute }: CniAttachmentSpec, gateways: readonly string[]): JsonObject {
+  if (defaultRoute.length > 0) return { gateway: defaultRoute, 'default-route': defaultRoute };
+  return noDefaultRoute === true || gateways.length === 0 ? {} : { gateway: gateways };
 }
 
 const otherEntries = ({ network }: CniAttachmentRecord, { others = [] }: LinkResult): JsonObject[] =>

@@ -1,5 +1,5 @@
 /** What a pod asks for in the NPWG's standard (version 1.3), judged as a whole. Pure and total: any text gives a result. */
-import type { CniConfigSource } from '../cni/attachment.ts';
+import type { CniConfigSource, JsonObject } from '../cni/attachment.ts';
 import { configProblems } from '../cni/definition-check.ts';
 import type { DefinitionLookup } from '../cni/network-definition.ts';
 import { dialectProblem, limitedProblems } from '../cni/problems.ts';
@@ -157,11 +157,17 @@ function satisfiedBy(foreign: readonly ForeignEntry[], candidates: readonly Cand
   return satisfied;
 }
 
+/** An empty list asks for none, and so does not compete; a wrong value asks for something. */
+function asksForDefaultRoute(fields: JsonObject): boolean {
+  const value = Object.hasOwn(fields, 'default-route') ? fields['default-route'] : undefined;
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
+}
+
 /** What entries of one annotation cannot share: interfaces (the first has it), and the pod's default route (then nobody has it). */
 function clashesOf(candidates: readonly Candidate[], foreign: readonly ForeignEntry[], satisfied: Satisfied): Clashes {
   const owners = new Map<string, string>();
   const foreignOwners = new Map(foreign.map((entry) => [entry.interfaceName, entry.network]));
-  const routed = candidates.filter(({ element }) => Object.hasOwn(element.fields, 'default-route'));
+  const routed = candidates.filter(({ element }) => asksForDefaultRoute(element.fields));
   return new Map(
     candidates.map((candidate) => {
       const { network, spec } = candidate;

@@ -9,6 +9,9 @@ import { problem } from './problems.ts';
 
 const MIN_IPV6_MTU = 1280;
 
+/** Code of the warning about a route that no pod can have as it is written. */
+export const GATEWAY_NOT_ON_LINK = 'GatewayNotOnLink';
+
 export interface JudgedLink {
   readonly link: VxlanLinkSpec;
   readonly problems: readonly SelectionProblem[];
@@ -64,8 +67,9 @@ function linkProblems(
 }
 
 /**
- * Routes the kernel can hold. It has none over an interface that is down and none whose gateway is the pod itself (the gateway pod of
- * a network whose ConfigMap entry has the route); the original's commands failed there without a word, here they are left out with one.
+ * Routes the kernel can hold. It has none over an interface that is down, none whose gateway is the pod itself (the gateway pod of
+ * a network whose ConfigMap entry has the route), and none whose gateway is behind no address of the link; the original's commands failed
+ * there without a word, here they are left out with one.
  */
 function possibleRoutes(
   link: VxlanLinkSpec,
@@ -88,8 +92,9 @@ function possibleRoutes(
       return false;
     }
     if (!isOnLink(route.gateway, link, ip)) {
-      const why = `the gateway of "${text}" is in no subnet of this network's addresses; the kernel may refuse the route`;
-      warnings.push(problem('GatewayNotOnLink', routePlace, why));
+      const why = `"${text}" is left out: the gateway is in no subnet of this network's addresses, and the kernel refuses such a route; give a gateway within one of them, or add an ip= whose subnet has it`;
+      warnings.push(problem(GATEWAY_NOT_ON_LINK, routePlace, why));
+      return false;
     }
     return true;
   });

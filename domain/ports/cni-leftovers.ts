@@ -21,7 +21,7 @@ export interface CniLeftovers {
   /** Bounded in number; folders that are not there are empty. */
   reservations(): Promise<readonly Reservation[]>;
   cacheFiles(): Promise<readonly CacheFile[]>;
-  /** False: it says something else by now. */
+  /** False: it says something else by now. @throws PodwireError KernelBusy while its plugin works on this network */
   removeReservation(reservation: Reservation): Promise<boolean>;
   removeCacheFile(file: CacheFile): Promise<boolean>;
 }

@@ -18,9 +18,12 @@ export type LinkCommand =
       readonly mtu: number;
       /** Own tunnel address; given for IPv6 only, where it makes the device one of that family. */
       readonly local?: string;
+      /** Absent: the kernel makes one up. */
+      readonly mac?: string;
     }
   /** An empty alias removes it. */
   | { readonly op: 'set-alias'; readonly name: string; readonly alias: string }
+  | { readonly op: 'set-mac'; readonly name: string; readonly mac: string }
   | { readonly op: 'set-mtu'; readonly name: string; readonly mtu: number }
   | { readonly op: 'set-nolearning'; readonly name: string }
   | { readonly op: 'rename'; readonly name: string; readonly to: string }
@@ -30,8 +33,18 @@ export type LinkCommand =
   | { readonly op: 'remove-address'; readonly name: string; readonly cidr: string }
   | { readonly op: 'add-route'; readonly name: string; readonly destination: string; readonly gateway: string }
   | { readonly op: 'remove-route'; readonly name: string; readonly destination: string; readonly gateway: string }
-  /** A default route before the one there is, which comes into its own again when this link goes. */
+  /** A default route before the one there is, which comes into its own again when this one or the link goes. */
   | { readonly op: 'prefer-default'; readonly name: string; readonly gateway: string }
+  | { readonly op: 'unprefer-default'; readonly name: string; readonly gateway: string }
+  /** A default route through the link, whoever made it: by its gateway, or that of IPv4 with or without one. */
+  | { readonly op: 'drop-default'; readonly name: string; readonly gateway?: string }
+  /** Tells the neighbours of an IPv4 address of the link, three times a second apart. Nobody has to hear it: never fails. */
+  | { readonly op: 'announce'; readonly name: string; readonly address: string }
+  /**
+   * Tells them of all addresses of the link, where `announceItself` was done. The kernel forgets the link's neighbours by it, static ones
+   * too. Nobody has to hear it: never fails.
+   */
+  | { readonly op: 'announce-all'; readonly name: string; readonly mac: string }
   | { readonly op: 'remove-link'; readonly name: string };
 
 /** A way into a pod's network namespace that was verified; where it leads to does not change any more. */
@@ -69,6 +82,13 @@ export interface NetnsKernel {
    * Returns why it hears them all the same, where nothing that this kernel is reached with may change that; undefined: it is deaf.
    */
   ignoreRouterAdvertisements(netns: OpenNetns, link: string): Promise<string | undefined>;
+  /** Which of these gateways no route reaches directly through the link: the kernel takes none of them for a route. */
+  notOnLink(netns: OpenNetns, link: string, gateways: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Has the kernel tell a link's neighbours of its addresses when it comes up or gets another MAC, from now on. Where nothing that this
+   * kernel is reached with may change that, it stays as it was. Part of `ignoreRouterAdvertisements` as well.
+   */
+  announceItself(netns: OpenNetns, link: string): Promise<void>;
   /** Permanent forwarding entries of a VXLAN link; undefined when there is no such link. */
   readFdb(netns: OpenNetns, link: string): Promise<readonly FdbEntry[] | undefined>;
   /**

@@ -11,7 +11,7 @@ import type { PodIdentity } from '../pod-view.ts';
 import type { CacheFile, Reservation } from '../ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../ports/cni-journal.ts';
 import type { AttachmentRecord, Stored } from '../records.ts';
-import { driftOf } from './drift.ts';
+import { driftOf, onlyMacDiffers } from './drift.ts';
 import { shortWhy, type Finding } from './finding.ts';
 
 export interface ObservedSandbox {
@@ -147,7 +147,11 @@ function drifted({ bootId, sandboxes, records, journal, checks }: NodeSnapshot):
         ? [`the node made it as generation ${entry.generation}, recorded is ${record.generation}`]
         : [];
     const why = [...driftOf(record, sandbox.view, checks.get(key)), ...other];
-    return why.length === 0 ? [] : [ofRecord('drift', 'repair', stored, why.join('; '))];
+    if (why.length === 0) return [];
+    const told = why.length === 1 && onlyMacDiffers(record, sandbox.view);
+    return told
+      ? [{ ...ofRecord('drift', 'report', stored, `${why.join('; ')}, which podwire leaves as it is`), repairs: 0 }]
+      : [ofRecord('drift', 'repair', stored, why.join('; '))];
   });
 }
 

@@ -2,6 +2,7 @@
 import { ownerOf } from '../link-alias.ts';
 import type { LinkView, NetnsView } from '../link-observation.ts';
 import type { AttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
+import { unlikeOurs } from '../vxlan-likeness.ts';
 
 /**
  * What differs, in words; empty when nothing does. Addresses that were added are no drift: a program in the pod may have its own.
@@ -18,6 +19,14 @@ export function driftOf(record: AttachmentRecord, view: NetnsView, checkFailure?
   return record.kind === 'vxlan'
     ? vxlanDrift(record, result, link, view)
     : [...linkDrift(result, link, true, sameFamily(4)), ...(checkFailure === undefined ? [] : [checkFailure])];
+}
+
+/** Whether a CNI interface differs by its MAC and by nothing else: its plugins, or a program in the pod, know better than podwire does. */
+export function onlyMacDiffers(record: AttachmentRecord, view: NetnsView): boolean {
+  const { kind, result, interfaceName } = record;
+  const link = view.links.find(({ name }) => name === interfaceName);
+  if (kind !== 'cni' || result === undefined || link === undefined || link.mac === result.mac) return false;
+  return driftOf(record, view).length === 1;
 }
 
 /** The attachment's own link under another name. */
@@ -44,6 +53,7 @@ function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, link: Lin
       ? []
       : [`VNI ${vxlan.vni} port ${vxlan.dstPort} instead of ${spec.vni} port ${spec.dstPort}`]),
     ...(vxlan.learning ? ['it learns addresses'] : []),
+    ...unlikeOurs(vxlan, record.vtep).map((what) => `it has ${what}`),
     ...linkDrift(result, link, spec.up, () => true),
     // A link that is down has lost its routes by that.
     ...(link.up ? missing.map(({ destination }) => `route ${destination} is missing`) : []),

@@ -36,7 +36,7 @@ export interface Finding {
   readonly foreign?: boolean;
   readonly pod?: PodIdentity;
   readonly attachment?: SweptAttachment;
-  /** Of a `drift` that is only reported: how often its interface was made anew in vain. */
+  /** Of a `drift` that is only reported: how often its interface was made anew in vain; 0: what differs is not podwire's to repair. */
   readonly repairs?: number;
   /** Of a `record`: its status says that drift remains, and there is none any more. */
   readonly over?: true;

@@ -82,7 +82,10 @@ describe('repair of what drifted', () => {
       b.events.map(({ type, reason }) => [type, reason]),
       [['Warning', 'NetworkDrifted']],
     );
-    assert.match(b.events[0]?.message ?? '', /^red of network .*: the link is gone; it is made anew$/);
+    assert.match(
+      b.events[0]?.message ?? '',
+      /^red of network .*: the link is gone; it is made as it was again, with the same MAC address$/,
+    );
   });
 
   it('does nothing to a record that was written since it was looked at', async () => {

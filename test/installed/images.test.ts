@@ -68,6 +68,11 @@ for (const image of [CONTROL_PLANE_IMAGE, NODE_IMAGE]) {
         for (const bin of ['usr/local/bin', 'usr/bin']) assert.ok(!existsSync(join(rootOf(image), bin, name)), name);
     });
 
+    it('has no failpoints: nothing in it makes a process die at a place that a file names', () => {
+      assert.equal(existsSync(join(rootOf(image), 'podwire/adapters/host/failpoints.js')), true);
+      assert.equal(existsSync(join(rootOf(image), 'podwire/adapters/host/crash-failpoints.js')), false);
+    });
+
     it("has the core of Temporal's SDK for one platform", () => {
       const releases = join(rootOf(image), 'podwire/node_modules/@temporalio/core-bridge/releases');
       assert.equal(readdirSync(releases).length, 1);
@@ -126,7 +131,19 @@ describe('the images', () => {
   });
 
   it("have what the node worker and CNI plugins call in the node's", async () => {
-    const programs = ['iptables', 'nft', 'ip', 'bridge', 'nsenter', 'setpriv', 'unshare', 'kmod', 'sysctl', 'ps'];
+    const programs = [
+      'iptables',
+      'nft',
+      'ip',
+      'bridge',
+      'nsenter',
+      'setpriv',
+      'unshare',
+      'flock',
+      'kmod',
+      'sysctl',
+      'ps',
+    ];
     for (const name of programs) await inside(NODE_IMAGE, 'sh', '-c', `command -v ${name}`);
   });
 

@@ -12,6 +12,7 @@ import { sweepLook, type SweepDeps } from '../../activities/node/sweep-look.ts';
 import { run } from '../../adapters/process/run.ts';
 import type { Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { Pinger } from '../faults/pinger.ts';
+import { parse, vxlan } from '../unit/openvnf/parsing.ts';
 import { createNode, destinations, NETWORK, NEVER, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 const IP = '/usr/sbin/ip';
@@ -185,4 +186,22 @@ test('a member that leaves is taken out of an adopted link at once', async () =>
   assert.deepEqual(destinations(await a.fdb()), [B]);
   assert.deepEqual(destinations(await b.fdb()), [A]);
   assert.deepEqual(await sweep(), []);
+});
+
+test("the original's own example keeps the link that the original made: only its route, which no kernel takes, is missing", async () => {
+  const pod = await node.pod();
+  const made = 'link add vxeth0 type vxlan id 100 dev eth0 dstport 0';
+  await pod.netns.exec([IP, ...made.split(' ')]);
+  await ipBatch(pod, ['address add 192.168.10.1/24 dev vxeth0', 'link set vxeth0 up']);
+  const route = 'route add 192.168.10.0/24 via 192.168.100.1 dev vxeth0';
+  await assert.rejects(pod.netns.exec([IP, ...route.split(' ')]), /invalid gateway/);
+  const before = (await pod.link('vxeth0')) ?? assert.fail('the link was not made');
+  const annotation = 'vxeth0 ip=192.168.10.1/24 route=192.168.10.0/24:192.168.100.1';
+  const [asked] = parse(annotation, { vxeth0: 'id=100 up' }).selections.map(vxlan);
+  const result = await node.ensure(await pod.intend(asked?.link));
+  assert.equal(result.adopted, true);
+  const { ifindex, mac, up, addresses } = before;
+  assert.equal(result.ifindex, ifindex);
+  const now = await pod.link('vxeth0');
+  assert.deepEqual([now?.mac, now?.up, now?.addresses], [mac, up, addresses]);
 });

@@ -10,7 +10,7 @@ test('a failpoint kills also the first process of a container, which its own SIG
   const dir = mkdtempSync(join(tmpdir(), 'podwire-failpoint-'));
   const file = join(dir, 'failpoints.json');
   writeFileSync(file, JSON.stringify([{ point: 'here', action: 'kill', once: true }]));
-  const module = JSON.stringify(new URL('../../adapters/host/failpoints.ts', import.meta.url).pathname);
+  const module = JSON.stringify(new URL('../../adapters/host/crash-failpoints.ts', import.meta.url).pathname);
   const text = [
     `import { createFailpoints } from ${module};`,
     `process.on('exit', () => console.log('exit'));`,

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { openSync, closeSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
 import { startTime } from '../../adapters/process/registry.ts';
 
@@ -17,6 +20,21 @@ after(() => {
   launchers.forEach((each) => each.close());
   rmSync(registryDir, { recursive: true });
 });
+
+/**
+ * Makes a process one that its parent cannot see the end of, as of one that hangs in the kernel: who traces it does not wait for it.
+ * Perl can make any system call; ptrace(2) has another number on each architecture.
+ */
+async function holdAfterDeath(pidFile: string): Promise<ChildProcess> {
+  while (!existsSync(pidFile) || readFileSync(pidFile, 'utf8') === '') await sleep(20);
+  const pid = readFileSync(pidFile, 'utf8').trim();
+  const number = process.arch === 'arm64' ? 117 : 101;
+  const PTRACE_SEIZE = 0x4206;
+  const program = `$| = 1; syscall(${number}, ${PTRACE_SEIZE}, ${pid}, 0, 0) == 0 or die $!; print "held"; sleep 60`;
+  const tracer = spawn('/usr/bin/perl', ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(tracer.stdout as NodeJS.ReadableStream, 'data');
+  return tracer;
+}
 
 describe('launcher of child processes', () => {
   it('gives input and environment to the child, and its output and exit code back', async () => {
@@ -76,6 +94,36 @@ describe('launcher of child processes', () => {
     assert.equal((await run({ file: '/bin/true', args: [], brief: true, timeoutMs: 5_000 })).code, 0);
     const state = startTime(pid) === undefined ? 'gone' : readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2];
     assert.ok(state === 'gone' || state === 'Z', `it is in state ${state}`);
+  });
+
+  it('gives up a child that goes on although it was killed, and no other call with it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'podwire-launcher-hang-'));
+    const own = createLauncher({ registryDir: dir });
+    const { run } = own;
+    const launcherPid = async (): Promise<string> =>
+      (await run({ file: '/bin/sh', args: ['-c', 'echo $PPID'], timeoutMs: 5_000 })).stdout;
+    const before = await launcherPid();
+    const pidFile = join(dir, 'pid-of-child');
+    const hanging = run({ file: '/bin/sh', args: ['-c', `echo $$ > ${pidFile}; exec sleep 60`], timeoutMs: 1_500 });
+    const other = run({ file: '/bin/sh', args: ['-c', 'sleep 6; echo done'], timeoutMs: 20_000 });
+    const tracer = await holdAfterDeath(pidFile);
+    try {
+      const hung = await hanging;
+      assert.deepEqual([hung.code, hung.timedOut], [undefined, true]);
+      assert.ok(hung.durationMs < 3_000, `given up after ${hung.durationMs} ms`);
+      assert.notEqual(startTime(Number(readFileSync(pidFile, 'utf8'))), undefined, 'it was to go on');
+      assert.deepEqual(
+        readdirSync(dir).filter((name) => name.startsWith(`${readFileSync(pidFile, 'utf8').trim()}-`)).length,
+        1,
+        'a successor is not told of it',
+      );
+      assert.deepEqual([(await other).code, (await other).stdout], [0, 'done\n']);
+      assert.equal(await launcherPid(), before);
+    } finally {
+      tracer.kill('SIGKILL');
+      own.close();
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   it('says so when there is no such program', async () => {

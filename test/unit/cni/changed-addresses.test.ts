@@ -26,9 +26,12 @@ describe('an interface that was made anew', () => {
   it('says nothing of what the pod asked for itself, nor of VXLAN', () => {
     const before = had('10.1.0.5/24');
     const other = { ...before.cni, capabilityArgs: { ips: ['10.1.0.6/24'] } };
-    const { network, dialect, configText, cni } = before;
-    const edited = { ...before, cni: other, madeWith: { network, dialect, configText, cni } };
+    const { network, dialect, configText, cni, definitionUid } = before;
+    const edited = { ...before, cni: other, madeWith: { network, dialect, configText, cni, definitionUid } };
     assert.equal(changedAddresses(edited, has('10.1.0.6/24')), undefined);
+    const elsewhere = { ...network, name: 'another' };
+    const moved = { ...before, madeWith: { network: elsewhere, dialect, configText, cni, definitionUid } };
+    assert.equal(changedAddresses(moved, has('10.1.0.6/24')), undefined);
     const vxlan = intent('red', 7, { result: { ...RESULT, addresses: ['10.1.0.5/24'] } });
     assert.equal(changedAddresses(vxlan, has('10.1.0.6/24')), undefined);
   });

@@ -1,3 +1,4 @@
+import { readNodeConfig } from '../../../config/node.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '../../../config/cli-flags.ts';
@@ -45,4 +46,15 @@ test('values that nothing could mean are refused', () => {
       (error) => error instanceof ConfigError && error.message.includes(`--${flag}`) && error.message.includes(value),
     );
   }
+});
+
+test('the node worker has the same policy from the same settings, for its own look', () => {
+  const env = {
+    PODWIRE_NODE_NAME: 'n1',
+    PODWIRE_CNI_PLUGIN_TYPES: 'bridge,host-device',
+    PODWIRE_CNI_HOST_KEYS: 'device',
+  };
+  const { cniPolicy } = readNodeConfig([], env);
+  assert.deepEqual(cniPolicy, { pluginTypes: ['bridge', 'host-device'], hostKeys: ['device'] });
+  assert.deepEqual(readNodeConfig([], { PODWIRE_NODE_NAME: 'n1' }).cniPolicy, DEFAULT_DIALECT_SETTINGS.cniPolicy);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
@@ -212,4 +213,29 @@ test('a client that never ends its request is let go, and the server stops in sp
   await strict.stop();
   assert.ok(performance.now() - begun < 5_000);
   socket.destroy();
+});
+
+const routesOf = () =>
+  ksrRoutes({
+    loggers,
+    parts: () => parts,
+    status: () => assert.fail('nobody asked'),
+    ...{ stats: new Registry(), health: new Registry(), metrics: new Registry() },
+    ...{ onLevel: () => undefined, checks: () => [], startReasons: () => [] },
+  });
+const at = (localAddress: string, method: string, url: string): IncomingMessage =>
+  ({ method, url, socket: { localAddress } }) as unknown as IncomingMessage;
+
+test('what changes something is done for who comes over the loopback interface, unless clients have to say who they are', async () => {
+  const put = (address: string, writes?: 'anywhere') =>
+    route(routesOf(), at(address, 'PUT', '/log/ksr-pod/debug'), writes);
+  for (const address of ['127.0.0.1', '127.0.0.53', '::1', '::ffff:127.0.0.1'])
+    assert.equal((await put(address)).status, 200, address);
+  for (const address of ['10.244.1.7', 'fd00::7', '::ffff:10.244.1.7', '127.evil', '']) {
+    const { status, body } = await put(address);
+    assert.equal(status, 403, address);
+    assert.match(body, /client-basic-auth/);
+    assert.equal((await put(address, 'anywhere')).status, 200, address);
+    assert.equal((await route(routesOf(), at(address, 'GET', '/log/list'))).status, 200);
+  }
 });

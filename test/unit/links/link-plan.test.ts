@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { aliasFor, ownerOf } from '../../../domain/link-alias.ts';
-import type { LinkView, NetnsView } from '../../../domain/link-observation.ts';
+import type { LinkView, NetnsView, VxlanView } from '../../../domain/link-observation.ts';
 import { planLink, type LinkWish } from '../../../domain/link-plan.ts';
 import { planRemoval } from '../../../domain/link-removal.ts';
 import type { LinkCommand } from '../../../domain/ports/link-kernel.ts';
@@ -42,7 +42,7 @@ test('a new link gets its real name only after its alias, and goes up only after
   assert.equal(plan.kind, 'create');
   assert.deepEqual(
     commands(plan).map(({ op }) => op),
-    ['add-vxlan', 'set-alias', 'add-address', 'rename', 'set-up', 'add-route'],
+    ['add-vxlan', 'set-alias', 'add-address', 'rename', 'set-up', 'add-route', 'announce'],
   );
 });
 
@@ -57,7 +57,7 @@ test('a changed VNI is made beside the old link, which goes right before the ren
   assert.equal(plan.kind, 'replace');
   assert.deepEqual(
     commands(plan).map(({ op }) => op),
-    ['add-vxlan', 'set-alias', 'add-address', 'remove-link', 'rename', 'set-up'],
+    ['add-vxlan', 'set-alias', 'add-address', 'remove-link', 'rename', 'set-up', 'announce'],
   );
 });
 
@@ -81,6 +81,59 @@ test('a VNI that our other, disappearing link holds is a matter of time, not a c
 test('IPv6 addresses on an MTU below 1280 are refused, since the kernel would drop them silently', () => {
   const plan = planLink(view(), { ...wish, link: { ...wish.link, mtu: 1200, addresses: ['fd00::1/64'] } });
   assert.ok(plan.kind === 'conflict' && plan.code === 'InvalidLink');
+});
+
+test('a MAC that was changed is set back on a link of ours, and a link that is made anew gets it again', () => {
+  const recorded = { ...wish, mac: '02:00:00:00:00:01' };
+  assert.deepEqual(commands(planLink(view(link({ alias: ours, mac: '02:00:00:00:00:99' })), recorded)), [
+    { op: 'set-mac', name: 'green', mac: '02:00:00:00:00:01' },
+    { op: 'announce', name: 'green', address: '10.1.0.2' },
+  ]);
+  const [made] = commands(planLink(view(), recorded));
+  assert.ok(made?.op === 'add-vxlan' && made.mac === '02:00:00:00:00:01');
+});
+
+test('an address that a link gets while it is up is announced, and none of a link that stays down', () => {
+  const two = { ...wish.link, addresses: ['10.1.0.2/24', '10.1.0.9/24', 'fd00::9/64'] };
+  const present = link({ alias: ours });
+  assert.deepEqual(commands(planLink(view(present), { ...wish, link: two })).slice(2), [
+    { op: 'announce-all', name: 'green', mac: '02:00:00:00:00:01' },
+    { op: 'announce', name: 'green', address: '10.1.0.9' },
+  ]);
+  const down = commands(planLink(view({ ...present, up: false }), { ...wish, link: { ...two, up: false } }));
+  assert.deepEqual(
+    down.map(({ op }) => op),
+    ['add-address', 'add-address'],
+  );
+});
+
+test('a MAC that was changed on an adopted link stays: somebody else may rely on it', () => {
+  const alias = aliasFor({ podUid: UID, generation: 3, adopted: true });
+  const plan = planLink(view(link({ alias, mac: '02:00:00:00:00:99' })), { ...wish, mac: '02:00:00:00:00:01' });
+  assert.deepEqual(plan, { kind: 'same' });
+});
+
+const tunnel = { vni: 7, dstPort: 8472, parent: 'eth0', family: 4, learning: false } as const;
+const unlike: [string, Partial<VxlanView>][] = [
+  ['local 10.244.1.9', { local: '10.244.1.9' }],
+  ['group 239.1.1.1', { remote: '239.1.1.1' }],
+  ['remote 10.244.1.9', { remote: '10.244.1.9' }],
+  ['l2miss', { flags: ['l2miss'] }],
+  ['gbp', { flags: ['gbp'] }],
+];
+for (const [what, change] of unlike) {
+  test(`a foreign VXLAN device with ${what} is no candidate for adoption, and one of ours is made anew`, () => {
+    const vxlan = { ...tunnel, ...change };
+    const plan = planLink(view(link({ alias: undefined, vxlan })), wish);
+    assert.ok(plan.kind === 'conflict' && plan.code === 'LinkConflict');
+    assert.ok(plan.reason.includes(what), plan.reason);
+    assert.equal(planLink(view(link({ alias: ours, vxlan })), wish).kind, 'replace');
+  });
+}
+
+test("a foreign VXLAN device whose local address is the pod's own is adopted", () => {
+  const vxlan = { ...tunnel, local: wish.vtep };
+  assert.equal(planLink(view(link({ alias: undefined, vxlan })), wish).kind, 'adopt');
 });
 
 const anyLink = fc.record({

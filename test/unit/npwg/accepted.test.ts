@@ -80,6 +80,12 @@ const ACCEPTED: Readonly<Record<string, readonly [annotation: string, ...selecti
     'blue/a via=10.0.0.1,fe80::1',
     'blue/b',
   ],
+  'an empty list of gateways, which takes the default route of a definition away and competes with nobody': [
+    '[{"name":"a","default-route":[]},{"name":"b","default-route":["10.0.0.1"]},{"name":"c","default-route":[]}]',
+    'blue/a via=none',
+    'blue/b via=10.0.0.1',
+    'blue/c via=none',
+  ],
   'an IPAMClaim': ['[{"name":"a","ipam-claim-reference":"vm.a"}]', 'blue/a args={"ipam-claim-reference":"vm.a"}'],
   'somebody else’s key, which has a period': ['[{"name":"a","example.org/x":[{}]}]', 'blue/a'],
   'escapes in texts': ['[{"name":"\\u0061"}]', 'blue/a'],

@@ -87,6 +87,7 @@ export function line(selection: NetworkSelection): string {
     ...(asked === '{}' ? [] : [asked]),
     ...(cni.configArgs === undefined ? [] : [`args=${JSON.stringify(cni.configArgs)}`]),
     ...(cni.defaultRoute.length === 0 ? [] : [`via=${cni.defaultRoute.join(',')}`]),
+    ...(cni.noDefaultRoute === true ? ['via=none'] : []),
   ].join(' ');
 }
 
@@ -103,6 +104,6 @@ export function asElement(selection: NetworkSelection): Record<string, unknown> 
     ...(infinibandGUID === undefined ? {} : { 'infiniband-guid': infinibandGUID }),
     ...(Object.keys(cniArgs).length === 0 ? {} : { 'cni-args': cniArgs }),
     ...(claim === undefined ? {} : { 'ipam-claim-reference': claim }),
-    ...(cni.defaultRoute.length === 0 ? {} : { 'default-route': cni.defaultRoute }),
+    ...(cni.defaultRoute.length === 0 && cni.noDefaultRoute !== true ? {} : { 'default-route': cni.defaultRoute }),
   };
 }

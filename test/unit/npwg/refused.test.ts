@@ -76,7 +76,6 @@ const MISTAKES: Readonly<Record<string, Row>> = {
   'an unknown key of a port mapping': value('portMappings', '[{"hostport":1,"containerPort":1}]', 'did you mean'),
   'cni-args that are a list': value('cni-args', '[]', 'no object'),
   'empty cni-args': value('cni-args', '{}', 'empty'),
-  'an empty default route': value('default-route', '[]', 'empty'),
   'a default route with prefix length': value('default-route', '["10.0.0.1/24"]'),
   'two default routes of one family': value('default-route', '["10.0.0.1","10.0.0.2"]', 'two IPv4'),
   'a multicast gateway': value('default-route', '["224.0.0.1"]', 'unicast'),

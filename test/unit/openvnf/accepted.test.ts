@@ -222,9 +222,22 @@ const ROWS: readonly Row[] = [
     warnings: ['GatewayIsOwnAddress'],
   },
   {
-    says: 'a gateway outside the subnets is carried out with a warning',
-    annotation: 'a id=9 up ip=10.9.0.1/24 route=10.8.0.0/16:10.10.0.9',
-    networks: ['red/a a 9/8472@eth0 up ip=10.9.0.1/24 route=10.8.0.0/16>10.10.0.9'],
+    says: 'of several routes only the one whose gateway is in no subnet is left out, with a warning',
+    annotation: 'a id=9 up ip=10.9.0.1/24 route=10.8.0.0/16:10.10.0.9 route=10.7.0.0/16:10.9.0.9',
+    networks: ['red/a a 9/8472@eth0 up ip=10.9.0.1/24 route=10.7.0.0/16>10.9.0.9'],
+    warnings: ['GatewayNotOnLink'],
+  },
+  {
+    says: "the original's own example, whose gateway is in no subnet: without its route, with a warning",
+    annotation: 'vxeth0 ip=192.168.10.1/24 route=192.168.10.0/24:192.168.100.1',
+    configMap: { vxeth0: 'id=100 up' },
+    networks: ['cluster/vxeth0 vxeth0 100/8472@eth0 up ip=192.168.10.1/24'],
+    warnings: ['GatewayNotOnLink'],
+  },
+  {
+    says: 'an IPv6 gateway outside the subnets as well; a link-local one is on every link',
+    annotation: 'a id=9 up ip=2001:db8::2/64 route=2001:db8:2::/64:2001:db8:1::1 route=2001:db8:3::/64:fe80::1',
+    networks: ['red/a a 9/8472@eth0 up ip=2001:db8::2/64 route=2001:db8:3::/64>fe80::1'],
     warnings: ['GatewayNotOnLink'],
   },
   {

@@ -107,6 +107,17 @@ describe('podwire lint', () => {
     assert.match(lines[2] ?? '', /^<stdin>:4: error: network "c", option "up": .* \[MisplacedOption\]$/);
   });
 
+  it("exits with 2 for a route that would be left out: the original's own example", async () => {
+    const configMap = await file('original.yaml', 'vxeth0: id=100 up\n');
+    const annotation = 'vxeth0 ip=192.168.10.1/24 route=192.168.10.0/24:192.168.100.1';
+    const result = await podwire(['lint', '--configmap', configMap, '-'], annotation);
+    assert.equal(result.code, 2, result.stdout);
+    assert.match(
+      result.stderr,
+      /^<stdin>:1: warning: network "vxeth0", option "route": .*192\.168\.100\.1.* is left out.* \[GatewayNotOnLink\]\n$/,
+    );
+  });
+
   it('says in one line what it cannot read, and exits with 1', async () => {
     const missing = join(folder, 'missing');
     const cases: [args: string[], says: RegExp][] = [

@@ -33,6 +33,20 @@ describe('a look at a node', () => {
     });
   });
 
+  test("sets back the MAC of a VXLAN link, and only tells of a CNI interface's, which is its plugins'", () => {
+    const mac = '02:00:00:00:00:99';
+    const findings = classify(snapshot({ sandboxes: sandbox([greenLink({ mac }), wiredLink({ mac })]) }));
+    assert.deepEqual(
+      findings.map(({ action, where, repairs }) => [action, where.split(' ')[0], repairs]),
+      [
+        ['repair', 'green', undefined],
+        ['report', 'net1', 0],
+      ],
+    );
+    const [finding] = classify(snapshot({ sandboxes: sandbox([greenLink(), wiredLink({ mac, up: false })]) }));
+    assert.equal(finding?.action, 'repair');
+  });
+
   test('finds an attachment whose record is of another generation than what the node made', () => {
     assert.deepEqual(found({ journal: [journalEntry({}, 2)] }), ['drift repair net1']);
   });

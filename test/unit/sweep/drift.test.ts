@@ -34,6 +34,16 @@ describe('drift of an attachment', () => {
       { vxlan: { vni: 7, dstPort: 8472, parent: 'eth0', family: 4, learning: true } },
       ['it learns addresses'],
     ],
+    [
+      'a remote end of its own',
+      { vxlan: { vni: 7, dstPort: 8472, parent: 'eth0', family: 4, learning: false, remote: '239.1.1.1' } },
+      ['it has group 239.1.1.1'],
+    ],
+    [
+      'another local address',
+      { vxlan: { vni: 7, dstPort: 8472, parent: 'eth0', family: 4, learning: false, local: '10.0.0.9' } },
+      ['it has local 10.0.0.9'],
+    ],
   ];
   for (const [what, change, expected] of vxlan) {
     test(`is told for a VXLAN link with ${what}`, () => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createCniLeftovers } from '../../../adapters/cni/leftovers.ts';
 
 describe('what plugins and libcni keep on disk', () => {
@@ -36,6 +39,45 @@ describe('what plugins and libcni keep on disk', () => {
     assert.deepEqual(await leftovers.cacheFiles(), [
       { file: join(resultsDir, 'a-id1-net1'), sandboxId: 'id1', interfaceName: 'net1', network: 'a' },
     ]);
+  });
+
+  test("is removed under host-local's own lock: an address that is given away meanwhile stays", async (t) => {
+    const folder = join(networksDir, 'locked');
+    mkdirSync(folder);
+    const file = join(folder, '10.0.0.2');
+    writeFileSync(file, 'id1\r\nnet1');
+    const seen = { network: 'locked', address: '10.0.0.2', sandboxId: 'id1', interfaceName: 'net1' };
+    // As host-local does: flock(2) on the file `lock` of the network's folder.
+    const holder = spawn('/usr/bin/flock', [join(folder, 'lock'), '/bin/sh', '-c', 'echo held; read wait'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    t.after(() => holder.kill('SIGKILL'));
+    await once(holder.stdout, 'data');
+    const removal = leftovers.removeReservation(seen);
+    await sleep(300);
+    assert.equal(existsSync(file), true, 'it did not wait');
+    writeFileSync(file, 'id2\r\nnet1');
+    holder.stdin.end('\n');
+    assert.equal(await removal, false);
+    assert.equal(existsSync(file), true);
+    assert.equal(await leftovers.removeReservation({ ...seen, sandboxId: 'id2' }), true);
+    // The lock is free again.
+    assert.equal(spawnSync('/usr/bin/flock', ['--nonblock', join(folder, 'lock'), '/bin/true']).status, 0);
+  });
+
+  test('stays while somebody holds the lock for long, and that is told', async (t) => {
+    const folder = join(networksDir, 'stuck');
+    mkdirSync(folder);
+    writeFileSync(join(folder, '10.0.0.2'), 'id1\r\nnet1');
+    const holder = spawn('/usr/bin/flock', [join(folder, 'lock'), '/bin/sh', '-c', 'echo held; read wait'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    t.after(() => holder.kill('SIGKILL'));
+    await once(holder.stdout, 'data');
+    const seen = { network: 'stuck', address: '10.0.0.2', sandboxId: 'id1', interfaceName: 'net1' };
+    await assert.rejects(leftovers.removeReservation(seen), /stuck.*lock/);
+    assert.equal(existsSync(join(folder, '10.0.0.2')), true);
+    holder.stdin.end('\n');
   });
 
   test('is removed only while it says what was seen', async () => {
