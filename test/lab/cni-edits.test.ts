@@ -31,23 +31,9 @@ describe('edits of CNI networks', () => {
     assert.ok(pod, `there is no pod ${name}`);
     return pod;
   };
-  const NAMES = [
-    'mixed',
-    'late',
-    'taken',
-    'deleted',
-    'edited',
-    'swap',
-    'order',
-    'foreign',
-    'alone',
-    'bare',
-    'twice',
-    'two',
-    'unnamed',
-    'back',
-    'refusing',
-  ];
+  const NAMES = 'mixed late taken deleted edited swap order foreign alone bare twice two unnamed back refusing'.split(
+    ' ',
+  );
 
   before(async () => {
     await defineNetworks(t.lab, t.namespace, {
