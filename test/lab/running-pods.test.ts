@@ -107,7 +107,8 @@ describe('a running pod', () => {
     const pinger = new Pinger(await podNetnsPath(t.lab, p), '10.31.0.2');
     for (const [mistake, said] of [
       ['mtu=9000', /edit1: set-mtu edit1 is refused by the kernel/],
-      ['route=10.9.0.0/16:172.16.0.1', /edit1: route 10\.9\.0\.0\/16 via 172\.16\.0\.1 on edit1 is refused/],
+      // A broadcast address is no gateway; one that is in no subnet of the link only costs its route.
+      ['route=10.9.0.0/16:10.31.0.255', /edit1: route 10\.9\.0\.0\/16 via 10\.31\.0\.255 on edit1 is refused/],
     ] as const) {
       await annotate(t.lab, p, `${right} ${mistake}`);
       await waitEvent(t.lab, p, 'NetworkRefused', said);
