@@ -47,15 +47,13 @@ export class GateKeeper {
         summary: `let ${namespace}/${name} start`,
         invoke: (proxy, options) =>
           proxy.openGate.executeWithOptions(options, [{ node, podUid: uid, namespace, name, containerId }]),
-        onTrouble: async ({ state, failure }) =>
-          progress.podStep(OPEN_GATE, { state, note: `${failure.code}: ${failure.message}` }),
+        onTrouble: async (trouble) => progress.podStep(OPEN_GATE, trouble),
       });
       this.#opened = true;
       progress.podStep(OPEN_GATE, undefined);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      const note = `${error.failure.code}: ${error.failure.message}`;
-      progress.podStep(OPEN_GATE, { state: 'Refused', note });
+      progress.podStep(OPEN_GATE, { state: 'Refused', failure: error.failure });
     }
   }
 }

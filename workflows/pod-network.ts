@@ -224,9 +224,9 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
           proxy.lookupSandbox.executeWithOptions(phase, [
             { podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
           ]),
-        onTrouble: async ({ state, failure }) => {
-          if (state !== undefined) await publishLookupFailure(context, observation, failure);
-          context.progress.podStep('lookup-sandbox', { state, note: `${failure.code}: ${failure.message}` });
+        onTrouble: async (trouble) => {
+          if (trouble.state !== undefined) await publishLookupFailure(context, observation, trouble.failure);
+          context.progress.podStep('lookup-sandbox', trouble);
         },
       }),
     );
@@ -236,8 +236,7 @@ async function lookupSandbox(context: RunContext, observation: Observation): Pro
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     await publishLookupFailure(context, observation, error.failure);
-    const note = `${error.failure.code}: ${error.failure.message}`;
-    context.progress.podStep('lookup-sandbox', { state: 'Refused', note });
+    context.progress.podStep('lookup-sandbox', { state: 'Refused', failure: error.failure });
     await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
   }

@@ -12,6 +12,7 @@ import {
 } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import { nodeOfPlace } from '../domain/place.ts';
+import type { StepFailure } from '../domain/records.ts';
 import type { Observation } from '../domain/observation.ts';
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
@@ -39,6 +40,14 @@ interface Shown {
   readonly state: ProvisioningState | undefined;
   readonly note: string;
 }
+
+/** Why a node's step for the pod as a whole goes on failing, or is given up. */
+interface PodStepTrouble {
+  readonly state: ProvisioningState | undefined;
+  readonly failure: StepFailure;
+}
+
+const noteOf = (activityId: string, { code, message }: StepFailure): string => `${activityId}: ${code}: ${message}`;
 
 const NOTHING: Shown = { state: undefined, note: '' };
 
@@ -96,11 +105,11 @@ export class Progress {
   }
 
   /** A node's step for the pod as a whole is in trouble; it says so until it is told that it is no more, or the next round begins. */
-  podStep(activityId: string, shown: Shown | undefined): void {
-    if (shown === undefined) this.#podSteps.delete(activityId);
-    else this.#podSteps.set(activityId, { ...shown, note: `${activityId}: ${shown.note}` });
+  podStep(activityId: string, trouble: PodStepTrouble | undefined): void {
+    if (trouble === undefined) this.#podSteps.delete(activityId);
+    else this.#podSteps.set(activityId, { state: trouble.state, note: noteOf(activityId, trouble.failure) });
     this.#show();
-    if (shown?.state !== undefined) this.flush();
+    if (trouble?.state !== undefined) this.flush();
   }
 
   /** Writes what changed since the last time; to be called before the run waits for something other than its own steps. */

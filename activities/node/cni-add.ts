@@ -60,15 +60,15 @@ async function add(
       if (done.generation !== record.generation) await deps.journal.write({ ...done, generation: record.generation });
       return finish(deps, record, { text: done.resultText }, before, netns);
     }
-    // What is there is given up for something that can be tried at all.
-    await deps.plugins.ready(call);
-    await undo(deps, record, earlier, netns, signal).catch((failure: unknown) => {
-      throw withCause(earlier, failure);
-    });
   } else if (before !== undefined) {
     throw notOurs(record);
   }
+  // What is there is given up for something that can be tried at all.
   await deps.plugins.ready(call);
+  if (earlier !== undefined)
+    await undo(deps, record, earlier, netns, signal).catch((failure: unknown) => {
+      throw withCause(earlier, failure);
+    });
   const { entry, result } = await begin(deps, record, call, netns, signal);
   await deps.failpoints.hit('cniAdd:after-plugins');
   await deps.journal.write({ ...entry, resultText: result.text });
@@ -94,26 +94,19 @@ async function begin(
   netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<Made> {
+  const addOnce = async (asked: CniCall): Promise<Made> => {
+    const entry = journalEntry(record, asked);
+    await deps.journal.write(entry);
+    await deps.failpoints.hit('cniAdd:after-journal');
+    return { entry, result: await addOrUndo(deps, record, entry, netns, signal) };
+  };
   const same = isMadeAgain(record) ? withSameAddresses(call, record.result?.addresses ?? []) : undefined;
-  if (same === undefined) return addOnce(deps, record, call, netns, signal);
-  return addOnce(deps, record, same, netns, signal).catch(async (error: unknown) => {
+  if (same === undefined) return addOnce(call);
+  return addOnce(same).catch(async (error: unknown) => {
     const isUndone = (await deps.journal.read(record.sandboxId, record.interfaceName)) === undefined;
     if (signal.aborted || !isUndone || !(error instanceof PodwireError)) throw error;
-    return addOnce(deps, record, call, netns, signal);
+    return addOnce(call);
   });
-}
-
-async function addOnce(
-  deps: CniDeps,
-  record: CniAttachmentRecord,
-  call: CniCall,
-  netns: IdentifiedNetns,
-  signal: AbortSignal,
-): Promise<Made> {
-  const entry = journalEntry(record, call);
-  await deps.journal.write(entry);
-  await deps.failpoints.hit('cniAdd:after-journal');
-  return { entry, result: await addOrUndo(deps, record, entry, netns, signal) };
 }
 
 /** A chain that failed may have done half of its work: nothing of it stays while the next try is waited for. */

@@ -1,5 +1,6 @@
 /** Which handler answers a request: the first route whose path fits; unknown paths and methods as Go's routers answer them. */
 import type { IncomingMessage } from 'node:http';
+import ipaddr from 'ipaddr.js';
 import type { Answer } from './web-server.ts';
 
 export interface Route {
@@ -41,7 +42,8 @@ export async function route(
 const NOT_FROM_HERE =
   'this is done over the loopback interface only; for other clients set client-basic-auth or client-cert-files in http.conf\n';
 
-const isLoopback = (address: string): boolean => address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address);
+const isLoopback = (address: string): boolean =>
+  ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback';
 
 /** Undefined for no match, and for escapes that are none. */
 function decoded(match: RegExpExecArray | null): string[] | undefined {

@@ -1,5 +1,5 @@
 /** What podwire makes of an annotation or of a pod that nobody has created yet: the same parser as the controllers'. */
-import { createHash } from 'node:crypto';
+import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import type { DefinitionLookup } from '../../domain/cni/network-definition.ts';
 import { parseKaloomSelections } from '../../domain/kaloom/selections.ts';
@@ -73,8 +73,6 @@ export function judge(
     warnings: [...parsed.warnings, ...(declared === 'absent' ? [] : brokenElsewhere(declared, parsed))],
   };
 }
-
-const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
 
 const podView = (linted: LintedPod): PodView => ({
   uid: '',

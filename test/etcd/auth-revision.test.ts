@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { createEtcd } from '../../adapters/etcd/client.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { requireLogin, startEtcd, type EtcdServer } from './etcd-server.ts';
 
 let dir: string;
 let server: EtcdServer;
@@ -35,10 +35,7 @@ before(async () => {
     `jwt,pub-key=${publicKey},priv-key=${privateKey},sign-method=RS256,ttl=10m`,
   ]);
   admin = new Etcd3({ hosts: server.endpoint });
-  await admin.user('root').create('first');
-  await admin.user('root').addRole('root');
-  await admin.auth.authEnable();
-  admin.close();
+  await requireLogin(admin, 'first');
 });
 after(async () => {
   await server.stop();

@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Etcd3 } from 'etcd3';
 import { tied } from '../../adapters/process/child.ts';
 import { daemonPid, startDaemon, stopDaemon } from '../../adapters/process/daemon.ts';
 import { createEtcd } from '../../adapters/etcd/client.ts';
@@ -41,6 +42,14 @@ const tlsFlags = (tls: TlsFiles | undefined): string[] =>
   tls === undefined
     ? []
     : ['--cert-file', tls.cert, '--key-file', tls.key, '--trusted-ca-file', tls.ca, '--client-cert-auth'];
+
+/** From now on the server wants users and passwords. @param admin is closed: its calls would be refused */
+export async function requireLogin(admin: Etcd3, rootPassword: string): Promise<void> {
+  await admin.user('root').create(rootPassword);
+  await admin.user('root').addRole('root');
+  await admin.auth.authEnable();
+  admin.close();
+}
 
 /** Three members of one cluster, each of which can be frozen by itself. */
 export async function startEtcdCluster(): Promise<readonly EtcdServer[]> {

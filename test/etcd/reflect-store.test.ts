@@ -15,7 +15,7 @@ import { lossOf, ReflectMonitor } from '../../watcher/reflect-monitor.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
 import { freePort } from '../workflows/free-port.ts';
 import { promised, until, untilAsked, within } from '../workflows/limits.ts';
-import { startEtcd, startEtcdCluster, type EtcdServer, type TlsFiles } from './etcd-server.ts';
+import { requireLogin, startEtcd, startEtcdCluster, type EtcdServer, type TlsFiles } from './etcd-server.ts';
 
 const value = Buffer.from('{}');
 const add = (key: string): StoreChange => ({ key, value, was: undefined });
@@ -140,10 +140,7 @@ describe('an etcd that refuses', () => {
   it('wants user and password', async () => {
     const closed = await startEtcd();
     const admin = new Etcd3({ hosts: closed.endpoint });
-    await admin.user('root').create('secret');
-    await admin.user('root').addRole('root');
-    await admin.auth.authEnable();
-    admin.close();
+    await requireLogin(admin, 'secret');
     const stranger = openReflectStore({ endpoints: [closed.endpoint], timeoutMs: 2_000 });
     await assert.rejects(stranger.write([add('/a')]), unavailable(/user name and password/));
     stranger.close();

@@ -11,7 +11,7 @@ import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { Authority, MountedSecret } from '../tls/authority.ts';
 import { untilAsked } from '../workflows/limits.ts';
-import { startEtcd, type EtcdServer } from './etcd-server.ts';
+import { requireLogin, startEtcd, type EtcdServer } from './etcd-server.ts';
 
 let dir: string;
 let server: EtcdServer;
@@ -40,10 +40,7 @@ before(async () => {
       privateKey: readFileSync(old.pair.key),
     },
   });
-  await admin.user('root').create('first');
-  await admin.user('root').addRole('root');
-  await admin.auth.authEnable();
-  admin.close();
+  await requireLogin(admin, 'first');
 });
 after(async () => {
   await server.stop();
