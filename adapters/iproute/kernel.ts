@@ -6,7 +6,7 @@ import { createAnnouncing } from './announcing.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './forwarding.ts';
 import { createGatewayLook } from './gateways.ts';
-import { ipLine } from './lines.ts';
+import { ipLines } from './lines.ts';
 import { createPrinter } from './printer.ts';
 import { createDeafness } from './router-advertisements.ts';
 import { parseNetns } from './views.ts';
@@ -59,15 +59,15 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
   ): Promise<NetnsView | undefined> {
     let rest = commands;
     while (rest.length > 0) {
-      const lines = [...rest.map(ipLine), ...(thenObserve ? OBSERVE : [])];
-      const result = await ipBatch(netns, lines);
+      const written = rest.flatMap((command, index) => ipLines(command).map((line) => ({ line, command, index })));
+      const result = await ipBatch(netns, [...written.map(({ line }) => line), ...(thenObserve ? OBSERVE : [])]);
       if (result.code === 0) return thenObserve ? parseNetns(result.stdout) : undefined;
       // ip stops at the first line that fails; what is already so is done, and the lines behind it go on.
       const failed = failedLines(result.stderr)[0];
-      const command = failed === undefined ? undefined : rest[failed.line - 1];
-      if (failed === undefined || command === undefined) throw unknownOutcome('ip -batch', result);
-      if (!alreadySo(command, failed.message)) throw commandFailure(command, failed.message);
-      rest = rest.slice(failed.line);
+      const at = failed === undefined ? undefined : written[failed.line - 1];
+      if (failed === undefined || at === undefined) throw unknownOutcome('ip -batch', result);
+      if (!alreadySo(at.command, failed.message)) throw commandFailure(at.command, failed.message);
+      rest = rest.slice(at.index + 1);
     }
     return thenObserve ? observe(netns) : undefined;
   }

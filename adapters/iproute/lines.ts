@@ -23,6 +23,16 @@ export const ROUTE_PROTOCOL = 230;
 type ContentCommand = Extract<LinkCommand, { cidr: string } | { destination: string }>;
 type LinkOnlyCommand = Exclude<LinkCommand, ContentCommand>;
 
+/**
+ * The lines of a command, in order. The kernel announces an address at once only where it does not ask for it already: of two announcements within
+ * three seconds the second would wait for the next of its questions, which come a second apart. Its own entry is made to have failed before.
+ * @throws PodwireError InvalidLink for a value that is not of its kind
+ */
+export const ipLines = (command: LinkCommand): readonly string[] =>
+  command.op === 'announce'
+    ? [`neigh replace ${address(command.address)} dev ${linkName(command.name)} nud failed`, ipLine(command)]
+    : [ipLine(command)];
+
 /** One line without its line feed. Throws InvalidLink for a value that is not of its kind. */
 export function ipLine(command: LinkCommand): string {
   return 'cidr' in command || 'destination' in command ? contentLine(command) : linkLine(command);
