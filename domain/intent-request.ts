@@ -1,4 +1,5 @@
 /** What is asked for when the intent of a wished attachment is to be recorded: names and fingerprints, no configuration. */
+import { knownLink } from './edited-link.ts';
 import type { Observation, WishedAttachment } from './observation.ts';
 import type { AttachmentOwner } from './records.ts';
 
@@ -10,15 +11,19 @@ export interface IntentRequest {
   readonly selection: number;
   /** The inputs the plan was made from; others by now: `stale`. */
   readonly inputsHash: string;
+  /** Generation of what the plan saw on the interface, 0 for nothing; an attached record of another one: `stale`. */
+  readonly knownGeneration: number;
   readonly owner: AttachmentOwner;
 }
 
 /** @param sandboxId where the wish is to be carried out */
 export function intentRequest(
-  { node, inputsHash }: Observation,
+  observation: Observation,
   { interfaceName, selection }: WishedAttachment,
   sandboxId: string,
   owner: AttachmentOwner,
 ): IntentRequest {
-  return { node, sandboxId, interfaceName, selection, inputsHash, owner };
+  const { node, inputsHash } = observation;
+  const knownGeneration = knownLink(observation, interfaceName, sandboxId)?.generation ?? 0;
+  return { node, sandboxId, interfaceName, selection, inputsHash, knownGeneration, owner };
 }

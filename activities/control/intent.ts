@@ -69,6 +69,9 @@ async function intentFrom(
   const sandbox = isExecPlace(input.node) ? sandboxInApi(desired) : published;
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
+  // An etcd that was lost may be filled again in between: an ADD over what is there would take it away first.
+  if (previous?.value.phase === 'attached' && previous.value.generation !== input.knownGeneration)
+    return { kind: 'stale', reason: 'the interface was attached meanwhile' };
 
   const resolved = await withNodeConfig(deps, input.node, selection);
   if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };

@@ -12,7 +12,7 @@ import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { controlOver } from './control-over.ts';
+import { controlOver, intentOver } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { RESULT } from './some-records.ts';
 
@@ -63,17 +63,13 @@ describe('an activity that runs twice', () => {
     await nodes.putSandbox(NODE, sandboxOf({ podUid: uid, namespace: uid, name: 'web' }, `${uid}-sandbox`));
     return pod;
   };
-  const intentOf = async (pod: PodIdentity): Promise<IntentInput> => {
-    const { inputsHash: hash, sandboxId = '' } = await control.observePod(pod);
-    const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    return { ...pod, node: NODE, sandboxId, interfaceName: 'red', selection: 0, inputsHash: hash, owner };
-  };
-  const attach = async (pod: PodIdentity): Promise<IntentInput & { modRevision: string }> => {
+  const intentOf = async (pod: PodIdentity): Promise<IntentInput> => intentOver(pod, await control.observePod(pod));
+  const attach = async (pod: PodIdentity, by = control): Promise<IntentInput & { modRevision: string }> => {
     const input = await intentOf(pod);
-    const intent = await control.recordIntent(input);
+    const intent = await by.recordIntent(input);
     assert.ok(intent.kind === 'recorded');
     const { modRevision } = intent;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
+    assert.ok(await by.recordResult({ ...input, modRevision, result: RESULT }));
     return { ...input, modRevision };
   };
 
@@ -122,6 +118,21 @@ describe('an activity that runs twice', () => {
     assert.equal((await control.recordIntent(input)).kind, 'stale');
     await control.forgetAttachment({ ...input, modRevision: '', tellsMesh: false });
     assert.equal((await control.recordIntent(input)).kind, 'recorded');
+  });
+
+  it('writes no intent over an attachment that its observation did not see', async () => {
+    const pod = await podWith();
+    const early = await intentOf(pod);
+    // As when a lost etcd is filled again, by somebody else.
+    const { interfaceName } = await attach(pod, createControl());
+    for (const orchestrator of [control, createControl()])
+      assert.deepEqual(await orchestrator.recordIntent(early), {
+        ...{ kind: 'stale', reason: 'the interface was attached meanwhile' },
+      });
+    const [stored] = (await records.pod(pod.uid, '')).attachments;
+    assert.equal(stored?.value.interfaceName, interfaceName);
+    assert.equal(stored.value.phase, 'attached');
+    assert.equal((await control.recordIntent(await intentOf(pod))).kind, 'recorded');
   });
 
   it('writes one intent, and both know its revision', async () => {

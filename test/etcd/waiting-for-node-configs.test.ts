@@ -19,7 +19,7 @@ import { NodeConfigsPublisher } from '../../workers/node-configs.ts';
 import { etcdMarkReader } from '../../watcher/etcd-mark-reader.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { controlOver } from './control-over.ts';
+import { controlOver, intentOver } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 
 const LOG = pino({ level: 'silent' });
@@ -86,10 +86,9 @@ describe('a pod that waits for a file of its node', () => {
   };
   /** What a run does first: a look, and the intent if nothing is in the way. */
   const begin = async (pod: PodIdentity): Promise<{ input: IntentInput; intent: IntentResult }> => {
-    const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
-    assert.equal(wished[0]?.refused, undefined);
-    const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    const input = { ...pod, node, sandboxId, interfaceName: 'f0', selection: 0, inputsHash: hash, owner };
+    const observation = await control.observePod(pod);
+    assert.equal(observation.wished[0]?.refused, undefined);
+    const input = intentOver(pod, observation);
     return { input, intent: await control.recordIntent(input) };
   };
   const refusalOf = async (pod: PodIdentity): Promise<RefusalInput> => {

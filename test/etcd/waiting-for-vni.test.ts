@@ -11,7 +11,7 @@ import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { controlOver } from './control-over.ts';
+import { controlOver, intentOver } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { RESULT } from './some-records.ts';
 
@@ -57,11 +57,9 @@ describe('a pod that waits for a VNI', () => {
   };
   /** What a run does first: a look, and the intent if nothing is in the way. */
   const begin = async (pod: PodIdentity): Promise<{ input: IntentInput; intent: IntentResult | 'refused before' }> => {
-    const { inputsHash: hash, sandboxId = '', wished } = await control.observePod(pod);
-    const owner = { workflowId: `pod/${pod.uid}`, runId: 'run' };
-    const interfaceName = wished[0]?.interfaceName ?? '';
-    const input = { ...pod, node: NODE, sandboxId, interfaceName, selection: 0, inputsHash: hash, owner };
-    return { input, intent: wished[0]?.refused ? 'refused before' : await control.recordIntent(input) };
+    const observation = await control.observePod(pod);
+    const input = intentOver(pod, observation);
+    return { input, intent: observation.wished[0]?.refused ? 'refused before' : await control.recordIntent(input) };
   };
   const intended = async (pod: PodIdentity): Promise<Recorded> => {
     const { input, intent } = await begin(pod);

