@@ -1,6 +1,5 @@
 /** Connections of one inspecting command, and its exit code: 1 when somebody did not answer. */
 import type { Command } from 'commander';
-import { createKubeClient } from '../../adapters/kubernetes/client.ts';
 import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
@@ -23,6 +22,7 @@ export interface Inspection {
 export async function inspecting(command: Command, work: (inspection: Inspection) => Promise<void>): Promise<void> {
   const values = settingsOf(command, table);
   const settings = dialectOf(values);
+  const { createKubeClient } = await import('../../adapters/kubernetes/client.ts');
   const client = createKubeClient({ kubeconfig: values.kubeconfig });
   const stopping = new AbortController();
   try {
