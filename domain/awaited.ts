@@ -5,6 +5,8 @@ import { networkKey, type NetworkRef } from './network-selection.ts';
 export interface Awaited {
   /** `<port>/<vni>` when another network's VNI is in the way. */
   readonly waitsForVni?: string;
+  /** When an address of the network, without prefix length, is another pod's. */
+  readonly waitsForAddress?: string;
   /** When the configuration is to come from a file of the pod's node: that is not there, or no use as it is. */
   readonly waitsForConfig?: AwaitedConfig;
 }
@@ -22,22 +24,45 @@ interface AwaitedConfig {
 export interface AwaitedFacts {
   /** Key of the network that has a tunnel (`port/id`), if one does. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
+  /** As `addressHolder` of address-claims.ts has it; undefined: the address is free. */
+  readonly addressHolder: (network: NetworkRef, address: string) => Promise<string | undefined>;
   readonly nodeConfigs: (node: string) => Promise<NodeConfigsRecord | undefined>;
 }
 
 /** Only what is awaited, of something that says more. */
-export const awaitedOf = ({ waitsForVni, waitsForConfig }: Awaited): Awaited => ({
+export const awaitedOf = ({ waitsForVni, waitsForAddress, waitsForConfig }: Awaited): Awaited => ({
   ...(waitsForVni === undefined ? {} : { waitsForVni }),
+  ...(waitsForAddress === undefined ? {} : { waitsForAddress }),
   ...(waitsForConfig === undefined ? {} : { waitsForConfig }),
 });
 
+/** What became free for other pods. */
+export interface Freed {
+  /** `<port>/<vni>` */
+  readonly tunnels: readonly string[];
+  readonly network: NetworkRef;
+  /** Of the network, without prefix length. */
+  readonly addresses: readonly string[];
+}
+
+/** Whether a refusal may be over by what became free. */
+export function waitsForAny(
+  { network, waitsForVni, waitsForAddress }: Awaited & { readonly network: NetworkRef },
+  freed: Freed,
+): boolean {
+  if (waitsForVni !== undefined && freed.tunnels.includes(waitsForVni)) return true;
+  const isSameNetwork = networkKey(network) === networkKey(freed.network);
+  return waitsForAddress !== undefined && isSameNetwork && freed.addresses.includes(waitsForAddress);
+}
+
 /** Whether a refusal waits for what is otherwise by now; one that waits for nothing does not. */
 export async function isOutdated(
-  { network, waitsForVni, waitsForConfig }: Awaited & { readonly network: NetworkRef },
+  { network, waitsForVni, waitsForAddress, waitsForConfig }: Awaited & { readonly network: NetworkRef },
   facts: AwaitedFacts,
   hash: (text: string) => string,
 ): Promise<boolean> {
   if (waitsForVni !== undefined && !isTakenFrom(network, await facts.tunnelOwner(waitsForVni))) return true;
+  if (waitsForAddress !== undefined && (await facts.addressHolder(network, waitsForAddress)) === undefined) return true;
   if (waitsForConfig === undefined) return false;
   const { node, name, refused } = waitsForConfig;
   return textHash(configNamed(await facts.nodeConfigs(node), name)?.text, hash) !== refused;
@@ -52,7 +77,10 @@ export const isTakenFrom = (network: NetworkRef, owner: string | undefined): boo
   owner !== undefined && owner !== networkKey(network);
 
 /** Why a pod whose refusal is outdated is woken. */
-export const wakeReason = ({ waitsForVni, waitsForConfig }: Awaited): string =>
-  waitsForConfig === undefined
+export function wakeReason({ waitsForVni, waitsForAddress, waitsForConfig }: Awaited): string {
+  if (waitsForConfig !== undefined)
+    return `the configuration of network ${waitsForConfig.name} in the files of node ${waitsForConfig.node} has changed`;
+  return waitsForAddress === undefined
     ? `VNI ${waitsForVni?.split('/')[1] ?? ''} is free again`
-    : `the configuration of network ${waitsForConfig.name} in the files of node ${waitsForConfig.node} has changed`;
+    : `address ${waitsForAddress} is free again`;
+}

@@ -32,6 +32,7 @@ export const FAILURES = {
   VniInUse: 'terminal',
   VniTaken: 'terminal',
   VniFixed: 'terminal',
+  AddressTaken: 'terminal',
   InterfaceConflict: 'terminal',
   CniConfigInvalid: 'terminal',
   CniSandboxUnknown: 'terminal',

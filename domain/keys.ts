@@ -34,6 +34,10 @@ export const userKey = (network: NetworkRef, podUid: string, interfaceName: stri
 export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceName: string, tunnel: string): string =>
   `${userKey(network, podUid, interfaceName)}~${tunnel.replace('/', '-')}`;
 
+/** Whose an address of a VXLAN network is. @param address without prefix length */
+export const addressKey = (network: NetworkRef, address: string): string =>
+  `${ROOT}/networks/${networkKey(network)}/addresses/${address}`;
+
 export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;
 
 export const tunnelsPrefix = (): string => `${ROOT}/vnis/`;

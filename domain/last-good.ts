@@ -3,7 +3,13 @@
  * and is taken back when the kernel refuses it. Pure.
  */
 import { networkKey, type NetworkRef } from './network-selection.ts';
-import { tunnelOf, type AttachmentRecord, type LinkBasis, type VxlanAttachmentRecord } from './records.ts';
+import {
+  tunnelOf,
+  type AttachmentRecord,
+  type CniBasis,
+  type LinkBasis,
+  type VxlanAttachmentRecord,
+} from './records.ts';
 
 /** What an intent for `network` over that VXLAN record can go back to; one over a CNI record has it as `madeWith`. */
 export function lastGoodOf(previous: AttachmentRecord | undefined, network: NetworkRef): LinkBasis | undefined {
@@ -37,4 +43,15 @@ export function tunnelsLeft(record: VxlanAttachmentRecord, tunnel: string): read
   const all = new Set([...(record.replaces ?? []), tunnelOf(record)]);
   all.delete(tunnel);
   return [...all];
+}
+
+/** What came before an intent is of no use once there is a result. */
+export function withoutPast(record: AttachmentRecord): AttachmentRecord {
+  const rest: { replaces?: readonly string[]; lastGood?: LinkBasis; madeWith?: CniBasis } & AttachmentRecord = {
+    ...record,
+  };
+  delete rest.replaces;
+  delete rest.lastGood;
+  delete rest.madeWith;
+  return rest;
 }

@@ -1,7 +1,8 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
+import { claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
 import { attachmentKey } from '../../domain/keys.ts';
-import { asItWas } from '../../domain/last-good.ts';
+import { asItWas, withoutPast } from '../../domain/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import {
   RECORD_VERSION,
@@ -43,6 +44,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return undefined;
       const back = isBack(deps, stored.value) ? stored : await records.takeBackIntent(stored);
+      if (back !== undefined && back !== stored) await wakeForAddresses(deps, stored.value, back.value);
       return back === undefined ? undefined : { generation: back.value.generation, modRevision: back.modRevision };
     },
 
@@ -59,8 +61,11 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
         const warning = input.result.warning ?? changedAddresses(stored.value, input.result);
         const result = warning === undefined ? input.result : { ...input.result, warning };
         if (!(await records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
-        if (stored.value.kind === 'vxlan')
-          await wakeAfterLeaving(deps, stored.value.network, stored.value.replaces ?? []);
+        await wakeAfterLeaving(deps, {
+          network: stored.value.network,
+          tunnels: stored.value.kind === 'vxlan' ? (stored.value.replaces ?? []) : [],
+          addresses: freedAddresses(stored.value, withoutPast(stored.value)),
+        });
       }
       await tellMesh(deps, stored.value, 'a member joined');
       return true;
@@ -73,6 +78,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return undefined;
       const removing = stored.value.phase === 'removing' ? stored : await records.beginRemoval(stored);
+      if (removing !== undefined && removing !== stored) await wakeForAddresses(deps, stored.value, removing.value);
       return removing === undefined
         ? undefined
         : { generation: removing.value.generation, modRevision: removing.modRevision };
@@ -84,7 +90,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       // Before the record goes: afterwards nothing says any more that they are to be told.
       if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member left');
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
-      await wakeAfterLeaving(deps, stored.value.network, tunnelsOf(stored.value));
+      await wakeAfterLeaving(deps, { network: stored.value.network, tunnels: tunnelsOf(stored.value), addresses: [] });
       return true;
     },
 
@@ -92,7 +98,10 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return gone(deps);
       if (!(await records.entomb(stored))) return false;
-      await wakeAfterLeaving(deps, stored.value.network, tunnelsOf(stored.value));
+      const { network } = stored.value;
+      await wakeAfterLeaving(deps, {
+        ...{ network, tunnels: tunnelsOf(stored.value), addresses: claimedAddresses(stored.value) },
+      });
       return true;
     },
   };
@@ -102,6 +111,11 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
 async function gone(deps: RecordDeps): Promise<true> {
   await wakeWaiting(deps);
   return true;
+}
+
+/** The address that a record gave up may be what another pod waits for; one that goes is free before its link is gone. */
+async function wakeForAddresses(deps: RecordDeps, before: AttachmentRecord, after: AttachmentRecord): Promise<void> {
+  await wakeAfterLeaving(deps, { network: before.network, tunnels: [], addresses: freedAddresses(before, after) });
 }
 
 async function tellMesh({ signals }: RecordDeps, { kind, network }: AttachmentRecord, reason: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** The intent of an attachment: made from the pod's wish as it is now, and written before the first side effect. */
+import { holdingPod } from '../../domain/address-claims.ts';
 import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
 import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
 import { configProblems } from '../../domain/cni/definition-check.ts';
@@ -166,6 +167,13 @@ function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentR
         code: 'VniTaken',
         waitsForVni: outcome.tunnel,
         message: `${askedFor(record)} belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
+      };
+    case 'address-taken':
+      return {
+        kind: 'refused',
+        code: 'AddressTaken',
+        waitsForAddress: outcome.address,
+        message: `network ${networkKey(record.network)}: address ${outcome.address} belongs to pod ${holdingPod(outcome.holder)}; choose a free ip, or wait until that pod has left the network`,
       };
     case 'vni-fixed':
       return {

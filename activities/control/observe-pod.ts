@@ -68,8 +68,8 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
 }
 
 /**
- * Refusals that still say something. What waits for a VNI is decided anew each time: to whom the VNI belongs by now, the intent's
- * transaction knows best. What waits for a file of the node is over when that is another one. What was refused to other inputs is
+ * Refusals that still say something. What waits for a VNI or an address is decided anew each time: to whom that belongs by now, the
+ * intent's transaction knows best. What waits for a file of the node is over when that is another one. What was refused to other inputs is
  * forgotten, so that one who takes a wish back and asks again is heard.
  */
 async function forgetOver(
@@ -80,6 +80,7 @@ async function forgetOver(
 ): Promise<readonly RecordedRefusal[]> {
   const isOver = async (refusal: RecordedRefusal): Promise<boolean> =>
     refusal.waitsForVni !== undefined ||
+    refusal.waitsForAddress !== undefined ||
     (desired !== undefined && refusal.inputsHash !== desired.inputsHash) ||
     isOutdated(refusal, records, hash);
   const standing: RecordedRefusal[] = [];

@@ -1,9 +1,10 @@
 /**
- * Wakes pods that were refused because another network had the VNI, or for what else is otherwise by now. A pod that was passed over would
+ * Wakes pods that were refused because another network had the VNI, another pod the address, or for what else is otherwise by now. A pod that was passed over would
  * stay refused for ever, for its mark says that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next
  * observation, and whoever dies before that wakes the pod once more, which does no harm.
  */
-import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import type { Freed } from '../../domain/awaited.ts';
+import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore, WaitingPod } from '../../domain/ports/record-store.ts';
 import { tunnelOf, type AttachmentRecord } from '../../domain/records.ts';
@@ -14,27 +15,23 @@ export interface WakeDeps {
 }
 
 /**
- * After an attachment of the network gave up these tunnels (`port/id`); one that others of it still use is not free.
+ * After an attachment gave up tunnels and addresses; a tunnel that others of its network still use is not free.
  * @returns the pods that were woken
  */
 export async function wakeAfterLeaving(
   deps: WakeDeps,
-  network: NetworkRef,
-  tunnels: readonly string[],
+  { network, tunnels, addresses }: Freed,
 ): Promise<readonly WaitingPod[]> {
   const left: string[] = [];
   for (const tunnel of tunnels) {
     if ((await deps.records.tunnelOwner(tunnel)) !== networkKey(network)) left.push(tunnel);
   }
-  return left.length === 0 ? [] : wakeWaiting(deps, left);
+  return left.length + addresses.length === 0 ? [] : wakeWaiting(deps, { network, tunnels: left, addresses });
 }
 
-/** Wakes every pod that waits in vain: for a caller that does not know any more what it freed. */
-export async function wakeWaiting(
-  { records, signals }: WakeDeps,
-  tunnels?: readonly string[],
-): Promise<readonly WaitingPod[]> {
-  const pods = await records.outdatedRefusals(tunnels);
+/** Wakes every pod that waits in vain. @param freed absent: for a caller that does not know any more what it freed */
+export async function wakeWaiting({ records, signals }: WakeDeps, freed?: Freed): Promise<readonly WaitingPod[]> {
+  const pods = await records.outdatedRefusals(freed);
   for (const { reason, ...pod } of pods) await signals.podChanged(pod, reason);
   return pods;
 }

@@ -62,7 +62,10 @@ export class EtcdConnection {
     try {
       return await this.#useOf(generation, call);
     } catch (error) {
-      if (this.#options.auth === undefined || !isStaleLogin(error)) throw error;
+      if (this.#options.auth === undefined) throw error;
+      // With a password that was replaced while this call was on its way.
+      const isOldPassword = generation !== this.#generation && isRefusedLogin(error);
+      if (!isOldPassword && !isStaleLogin(error)) throw error;
       // Whoever comes first replaces it for all.
       if (generation === this.#generation) this.#renew();
       return this.#useOf(this.#generation, call);
@@ -104,6 +107,9 @@ const STALE_LOGIN = /invalid auth token|revision of auth store is old|user name 
 
 const isStaleLogin = (error: unknown): boolean =>
   error instanceof GRPCUnauthenticatedError || (error instanceof Error && STALE_LOGIN.test(error.message));
+
+const isRefusedLogin = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes('authentication failed');
 
 /** Connections are made on first use. @throws CredentialError when the files of TLS or password cannot be used */
 export function openEtcd(options: EtcdOptions, credentials: CredentialStore = readOnce): EtcdConnection {

@@ -2,6 +2,7 @@
 import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { tunnelOf, type AttachmentRecord, type Stored } from '../../domain/records.ts';
+import { releaseAddresses } from './address-reservation.ts';
 import type { Condition, Etcd, Operation } from './client.ts';
 import { readPod } from './pod-records.ts';
 import { failureKeyOf, memberOf, podNodeKeyOf, putOperation, unchanged } from './record-entries.ts';
@@ -62,16 +63,23 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
   const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
     (entry) => entry !== undefined,
   );
+  // Another sandbox of the pod has them by now.
+  const addresses = sameUser ? undefined : await releaseAddresses(etcd, record, undefined);
   const leaving =
     sameUser || record.kind === 'cni'
       ? [STAYS]
       : [await leaveVni(etcd, record, tunnelOf(record)), ...(await leaveReplaced(etcd, record))];
   return {
-    conditions: [...unused.map((entry) => unchanged(entry)), ...leaving.flatMap(({ conditions }) => conditions)],
+    conditions: [
+      ...unused.map((entry) => unchanged(entry)),
+      ...(addresses?.conditions ?? []),
+      ...leaving.flatMap(({ conditions }) => conditions),
+    ],
     operations: [
       { remove: failureKeyOf(record) },
       ...(record.kind === 'cni' ? [{ remove: keys.cniResultKey(record) }] : []),
       ...unused.map((entry) => ({ remove: entry.key })),
+      ...(addresses?.operations ?? []),
       ...leaving.flatMap(({ operations }) => operations),
     ],
     leaving,

@@ -1,21 +1,20 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (ADR 35). */
-import { isTakenFrom } from '../../domain/awaited.ts';
+import { isTakenFrom, waitsForAny } from '../../domain/awaited.ts';
 import * as keys from '../../domain/keys.ts';
-import { lastGoodOf, takenBack } from '../../domain/last-good.ts';
+import { lastGoodOf, takenBack, withoutPast } from '../../domain/last-good.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
   tunnelOf,
   type AttachmentRecord,
-  type CniBasis,
-  type LinkBasis,
   type LinkResult,
   type MemberRecord,
   type Stored,
   type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
-import type { Condition, Etcd, Operation } from './client.ts';
+import { addressKeys, releaseAddresses, reserveAddresses, takenAddress } from './address-reservation.ts';
+import type { Condition, Entry, Etcd, Operation } from './client.ts';
 import { readMesh } from './mesh-records.ts';
 import { readPod, readPodUnmarked } from './pod-records.ts';
 import {
@@ -64,11 +63,8 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
     tunnelOwner: async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value,
-    outdatedRefusals: (tunnels) =>
-      listOutdatedRefusals(
-        etcd,
-        tunnels && (({ waitsForVni }) => waitsForVni !== undefined && tunnels.includes(waitsForVni)),
-      ),
+    addressHolder: async (network, address) => (await etcd.get(keys.addressKey(network, address)))?.value,
+    outdatedRefusals: (freed) => listOutdatedRefusals(etcd, freed && ((refusal) => waitsForAny(refusal, freed))),
 
     members: async (network) => {
       const prefix = keys.membersPrefix(network);
@@ -117,38 +113,65 @@ async function recordIntent(
   const key = keys.attachmentKey(record);
   const vniKey = keys.vniKey(link.dstPort, link.vni);
   const ownUser = keys.userKey(network, podUid, link.interfaceName);
-  const usersPrefix = keys.usersPrefix(network);
-  const [[reservation] = [], users = []] = await etcd.read([{ key: vniKey }, { prefix: usersPrefix }]);
+  const [[reservation] = [], users = [], ...reserved] = await etcd.read([
+    { key: vniKey },
+    { prefix: keys.usersPrefix(network) },
+    ...addressKeys(previous?.value, record).map((each) => ({ key: each })),
+  ]);
 
+  const tunnelRefusal = tunnelRefused(record, reservation, users);
+  if (tunnelRefusal !== undefined) return tunnelRefusal;
+  const found = reserved.flat();
+  // A pod that is known to be attached keeps its address while a lost store is filled again.
+  const taken = isClaimed ? undefined : takenAddress(record, previous?.value, found);
+  if (taken !== undefined) return { kind: 'address-taken', ...taken };
+  const addresses = reserveAddresses(previous?.value, record, found);
   const owner = networkKey(network);
   const tunnel = tunnelOf(record);
-  if (reservation !== undefined && isTakenFrom(network, reservation.value))
-    return { kind: 'vni-taken', tunnel, owner: reservation.value };
-  // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
-  const foreign = users.find((user) => !user.key.startsWith(`${usersPrefix}${podUid}/`) && user.value !== tunnel);
-  if (network.scope !== 'cluster' && foreign !== undefined) return { kind: 'vni-fixed', inUse: foreign.value };
 
   const value = JSON.stringify(record);
-  const isKnown = reservation === undefined && !isClaimed ? IDS_KNOWN : [];
+  const isKnown = needsKnownIds(reservation, isClaimed) ? IDS_KNOWN : [];
   const { applied, revision } = await etcd.transact(
     [
       NOT_TORN_DOWN,
       ...isKnown,
       previous === undefined ? { key, is: 'absent' } : unchanged(previous),
       reservation === undefined ? { key: vniKey, is: 'absent' } : { key: vniKey, is: 'equal', value: owner },
+      ...addresses.conditions,
     ],
     [
       { put: key, value },
       { put: vniKey, value: owner },
       { put: ownUser, value: tunnel },
       ...heldWhileReplaced(record, previous?.value),
+      ...addresses.operations,
       { put: podNodeKeyOf(record), value: '' },
     ],
   );
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : whyNot(etcd, isKnown);
 }
 
+/** @param users of the network, each with its tunnel */
+function tunnelRefused(
+  record: VxlanAttachmentRecord,
+  reservation: Entry | undefined,
+  users: readonly Entry[],
+): IntentOutcome | undefined {
+  const { network, podUid } = record;
+  const tunnel = tunnelOf(record);
+  if (reservation !== undefined && isTakenFrom(network, reservation.value))
+    return { kind: 'vni-taken', tunnel, owner: reservation.value };
+  // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
+  if (network.scope === 'cluster') return undefined;
+  const own = `${keys.usersPrefix(network)}${podUid}/`;
+  const foreign = users.find((user) => !user.key.startsWith(own) && user.value !== tunnel);
+  return foreign === undefined ? undefined : { kind: 'vni-fixed', inUse: foreign.value };
+}
+
 /** Whose a free VNI is, is not known before all that had one have written it back. */
+const needsKnownIds = (reservation: Entry | undefined, isClaimed: boolean): boolean =>
+  reservation === undefined && !isClaimed;
+
 const IDS_KNOWN: readonly Condition[] = [{ key: keys.idsKnownKey(), is: 'present' }];
 
 const NOT_TORN_DOWN: Condition = { key: keys.teardownKey(), is: 'absent' };
@@ -165,9 +188,14 @@ async function takeBackIntent(
 ): Promise<Stored<AttachmentRecord> | undefined> {
   const record = takenBack(stored.value);
   if (record === undefined) return undefined;
+  const freed = await releaseAddresses(etcd, stored.value, record);
   const { applied, revision } = await etcd.transact(
-    [unchanged(stored)],
-    [putOperation(stored.key, record), ...(record.kind === 'vxlan' ? tunnelOperations(record, stored.value) : [])],
+    [unchanged(stored), ...freed.conditions],
+    [
+      putOperation(stored.key, record),
+      ...(record.kind === 'vxlan' ? tunnelOperations(record, stored.value) : []),
+      ...freed.operations,
+    ],
   );
   return applied ? { key: stored.key, value: record, modRevision: revision } : undefined;
 }
@@ -212,10 +240,12 @@ async function recordResult(
   const record = stored.value;
   const attached: AttachmentRecord = { ...withoutPast(record), phase: 'attached', result };
   const left = record.kind === 'vxlan' ? await leaveReplaced(etcd, record) : [];
+  const freed = await releaseAddresses(etcd, record, attached);
   const { applied } = await etcd.transact(
-    [unchanged(stored), ...left.flatMap(({ conditions }) => conditions)],
+    [unchanged(stored), ...freed.conditions, ...left.flatMap(({ conditions }) => conditions)],
     [
       putOperation(stored.key, attached),
+      ...freed.operations,
       ...left.flatMap(({ operations }) => operations),
       ...(member === undefined
         ? []
@@ -226,27 +256,16 @@ async function recordResult(
   return applied;
 }
 
-/** What came before an intent is of no use once there is a result. */
-function withoutPast(record: AttachmentRecord): AttachmentRecord {
-  const rest: { replaces?: readonly string[]; lastGood?: LinkBasis; madeWith?: CniBasis } & AttachmentRecord = {
-    ...record,
-  };
-  delete rest.replaces;
-  delete rest.lastGood;
-  delete rest.madeWith;
-  return rest;
-}
-
 async function beginRemoval(
   etcd: Etcd,
   stored: Stored<AttachmentRecord>,
 ): Promise<Stored<AttachmentRecord> | undefined> {
   const record = stored.value;
   const removing: AttachmentRecord = { ...record, phase: 'removing', generation: record.generation + 1 };
-  const member = await memberOf(etcd, record);
+  const [member, freed] = await Promise.all([memberOf(etcd, record), releaseAddresses(etcd, record, removing)]);
   const { applied, revision } = await etcd.transact(
-    [unchanged(stored)],
-    [putOperation(stored.key, removing), ...(member === undefined ? [] : [{ remove: member }])],
+    [unchanged(stored), ...freed.conditions],
+    [putOperation(stored.key, removing), ...(member === undefined ? [] : [{ remove: member }]), ...freed.operations],
   );
   return applied ? { key: stored.key, value: removing, modRevision: revision } : undefined;
 }

@@ -1,9 +1,11 @@
 /** Pods that were refused for what is otherwise by now: another network had the VNI, a file of the node was missing or wrong. */
 import type { z } from 'zod';
-import { isOutdated, wakeReason, type Awaited } from '../../domain/awaited.ts';
+import { isOutdated, wakeReason } from '../../domain/awaited.ts';
 import * as keys from '../../domain/keys.ts';
 import type { WaitingPod } from '../../domain/ports/record-store.ts';
 import { inputsHash } from '../hash/inputs-hash.ts';
+import type { NetworkRef } from '../../domain/network-selection.ts';
+import type { RefusalRecord } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
 import { podUidBelow } from './record-entries.ts';
 import { nodeConfigsSchema, parseEntry, refusalSchema } from './schemas.ts';
@@ -14,12 +16,14 @@ import { nodeConfigsSchema, parseEntry, refusalSchema } from './schemas.ts';
  */
 export async function listOutdatedRefusals(
   etcd: Etcd,
-  isOfInterest: (awaited: Awaited) => boolean = () => true,
+  isOfInterest: (refusal: RefusalRecord) => boolean = () => true,
 ): Promise<WaitingPod[]> {
   const prefix = keys.refusalsPrefix();
   const pods = new Map<string, WaitingPod>();
+  const holderAt = once(async (key) => (await etcd.get(key))?.value);
   const facts = {
     tunnelOwner: once(async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value),
+    addressHolder: async (network: NetworkRef, address: string) => holderAt(keys.addressKey(network, address)),
     nodeConfigs: once(async (node) => readable(nodeConfigsSchema, await etcd.get(keys.nodeConfigsKey(node)))),
   };
   for (const entry of (await etcd.list(prefix)).entries) {

@@ -9,6 +9,7 @@ import { kubernetesSettings } from '../../config/common.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import type { Values } from '../../config/cli-flags.ts';
+import { claimedAddresses } from '../../domain/address-claims.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
@@ -125,16 +126,16 @@ async function forgetOne({ records, signals }: Deps, found: Stored<AttachmentRec
   }
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   say(`forgot ${namespace}/${name} ${interfaceName} of network ${networkKey(network)} (${found.key})`);
-  if (found.value.kind === 'vxlan') await freeVni({ records, signals }, found.value, say);
+  if (found.value.kind === 'vxlan') await tellOfFreed({ records, signals }, found.value, say);
   await signals.podChanged({ uid: podUid, namespace, name }, 'podwire forget');
   say(`desiredChanged → ${namespace}/${name}`);
 }
 
-async function freeVni(deps: Deps, record: VxlanAttachmentRecord, say: (line: string) => void): Promise<void> {
+async function tellOfFreed(deps: Deps, record: VxlanAttachmentRecord, say: (line: string) => void): Promise<void> {
   const { network, link } = record;
   if ((await deps.records.tunnelOwner(tunnelOf(record))) === undefined)
     say(`VNI ${link.vni} on UDP port ${link.dstPort} is free`);
-  for (const pod of await wakeAfterLeaving(deps, network, tunnelsOf(record)))
-    say(`desiredChanged → ${podText(pod)}, which waited for it`);
+  const left = { network, tunnels: tunnelsOf(record), addresses: claimedAddresses(record) };
+  for (const pod of await wakeAfterLeaving(deps, left)) say(`desiredChanged → ${podText(pod)}, which waited for it`);
   await deps.signals.membersChanged(network, 'podwire forget');
 }

@@ -1,4 +1,5 @@
 /** podwire's memory, in terms of its records. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
+import type { Freed } from '../awaited.ts';
 import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
 import type { PodIdentity } from '../pod-view.ts';
@@ -23,6 +24,8 @@ export type IntentOutcome =
   /** The store was begun anew, and it is not known yet who has what this one asks for. */
   | { readonly kind: 'rebuilding' }
   | { readonly kind: 'vni-taken'; /** `<port>/<vni>` */ readonly tunnel: string; readonly owner: string }
+  /** @see addressHolder in address-claims.ts */
+  | { readonly kind: 'address-taken'; readonly address: string; readonly holder: string }
   | { readonly kind: 'vni-fixed'; readonly inUse: string };
 
 export interface PodRecords {
@@ -95,11 +98,13 @@ export interface RecordStore {
   readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
   /** Key of the network that has a tunnel (`port/id`); undefined: it is free. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
+  /** Who has an address of a VXLAN network, as `addressHolder` of address-claims.ts has it; undefined: it is free. */
+  readonly addressHolder: (network: NetworkRef, address: string) => Promise<string | undefined>;
   /**
-   * Pods that were refused for what is otherwise by now: another network had the VNI, a file of the node could not be used. Their refusals
-   * stay: the pod's next observation forgets them. @param tunnels those of interest, and nothing else; absent: all
+   * Pods that were refused for what is otherwise by now: another network had the VNI, another pod the address, a file of the node could
+   * not be used. Their refusals stay: the pod's next observation forgets them. @param freed what may be awaited; absent: anything
    */
-  readonly outdatedRefusals: (tunnels?: readonly string[]) => Promise<readonly WaitingPod[]>;
+  readonly outdatedRefusals: (freed?: Freed) => Promise<readonly WaitingPod[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;
   /** Undefined also when it cannot be read: nothing depends on it. */

@@ -31,7 +31,6 @@ after(async () => {
   real.close();
   await server.stop();
 });
-
 let numbers = 0;
 const unique = (): { uid: string; vni: number } => ({ uid: `pod-${(numbers += 1)}`, vni: 1_000 + numbers });
 
@@ -294,23 +293,24 @@ for (const [name, etcdOf] of [
     it("tell who was refused a VNI that is free now, or their own network's, until they are tried again", async () => {
       const { uid, vni } = unique();
       const tunnel = `8472/${vni}`;
-      const reason = `VNI ${vni} is free again`;
       const network = { scope: uid, name: 'red' };
+      const freed = { network, tunnels: [tunnel], addresses: [] };
       const refusal = {
         ...{ v: RECORD_VERSION, namespace: uid, name: 'web', inputsHash: 'x', network },
         ...{ interfaceName: 'red', code: 'VniTaken', message: 'taken' },
       };
-      const outdated = async (): Promise<string[]> => (await store.outdatedRefusals([tunnel])).map((pod) => pod.uid);
+      const outdated = async () => (await store.outdatedRefusals(freed)).map((pod) => pod.uid);
       const owner = await removed(store, intent(`${uid}-owner`, vni));
       await store.putRefusal(uid, { ...refusal, waitsForVni: tunnel });
       await store.putRefusal(uid, { ...refusal, interfaceName: 'blue' });
       await etcd.transact([], [{ put: keys.refusalKey(uid, 'unreadable'), value: '{"v":1}' }]);
       assert.deepEqual(await outdated(), [], 'the other network still has it');
       assert.ok(await store.forget(owner));
-      assert.deepEqual(await store.outdatedRefusals([tunnel]), [{ uid, namespace: uid, name: 'web', reason }]);
+      const reason = `VNI ${vni} is free again`;
+      assert.deepEqual(await store.outdatedRefusals(freed), [{ uid, namespace: uid, name: 'web', reason }]);
       assert.deepEqual(await outdated(), [uid], 'told once more: nothing says that the pod was woken');
       assert.ok((await store.outdatedRefusals()).some((pod) => pod.uid === uid));
-      assert.deepEqual(await store.outdatedRefusals(['8472/1']), []);
+      assert.deepEqual(await store.outdatedRefusals({ ...freed, tunnels: ['8472/1'] }), []);
       await recorded(store, intent(`${uid}-sibling`, vni, { network }));
       assert.deepEqual(await outdated(), [uid], 'its own network has it');
       await etcd.transact([], [{ remove: keys.refusalKey(uid, 'unreadable') }]);

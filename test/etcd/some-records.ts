@@ -1,4 +1,5 @@
 /** Shortens the tests of records: one attachment, written as the little that differs from a plain one. */
+import { createHash } from 'node:crypto';
 import {
   RECORD_VERSION,
   type CniAttachmentRecord,
@@ -25,12 +26,18 @@ export function intent(uid: string, vni: number, change: Partial<VxlanAttachment
     interfaceName: 'red',
     link: {
       ...{ kind: 'vxlan', interfaceName: 'red', vni, dstPort: 8472, parent: 'eth0', up: true },
-      ...{ addresses: ['10.1.0.1/24'], routes: [], peers: [] },
+      ...{ addresses: [addressOf(uid, change.podUid)], routes: [], peers: [] },
     },
     vtep: '10.0.0.9',
     phase: 'intent',
     ...change,
   };
+}
+
+/** Pods of one network have different addresses. */
+function addressOf(uid: string, podUid = uid): string {
+  const [a = 0, b = 0, c = 0] = createHash('sha256').update(podUid).digest();
+  return `10.${a}.${b}.${c}/8`;
 }
 
 export const MARK: ConvergedMark = {

@@ -1,9 +1,10 @@
-/** A pod that was refused because another network has the VNI, on a real etcd; the signals that wake it are recorded, and fail when told to. */
+/** A pod that was refused because another network has the VNI, or another pod the address, on a real etcd; the signals that wake it are recorded, and fail when told to. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/inputs.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { awaitedOf } from '../../domain/awaited.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
@@ -18,7 +19,7 @@ import { RESULT } from './some-records.ts';
 const NODE = 'n1';
 type Recorded = IntentInput & { readonly modRevision: string };
 
-describe('a pod that waits for a VNI', () => {
+describe('a pod that waits for a VNI or an address', () => {
   const real = etcdForTests();
   let records: RecordStore;
   let nodes: NodeStore;
@@ -71,17 +72,18 @@ describe('a pod that waits for a VNI', () => {
     assert.ok(await control.recordResult({ ...input, result: RESULT }));
     return input;
   };
-  /** Returns what a run that was told `VniTaken` does next. */
+  /** Returns what a run that was told `VniTaken` or `AddressTaken` does next. */
   const refused = async (pod: PodIdentity): Promise<() => Promise<void>> => {
     const { input, intent } = await begin(pod);
     assert.ok(typeof intent === 'object' && intent.kind === 'refused', JSON.stringify(intent));
-    const { code, message, waitsForVni } = intent;
-    assert.ok(waitsForVni !== undefined);
+    const { code, message } = intent;
+    const awaited = awaitedOf(intent);
+    assert.equal(Object.keys(awaited).length, 1);
     const { interfaceName, inputsHash: hash } = input;
     const network = { scope: pod.namespace, name: interfaceName };
     return () =>
       control.recordRefusal({
-        ...{ ...pod, inputsHash: hash, interfaceName, network, failure: { code, message }, waitsForVni },
+        ...{ ...pod, inputsHash: hash, interfaceName, network, failure: { code, message }, ...awaited },
       });
   };
   const waiting = async (network: string, namespace?: string): Promise<PodIdentity> => {
@@ -189,5 +191,93 @@ describe('a pod that waits for a VNI', () => {
     await control.beginRemoval(faster);
     assert.ok(await control.forgetAttachment({ ...faster, tellsMesh: false }));
     assert.equal(wakings(pod), 2);
+  });
+
+  /** A network of a namespace of its own. */
+  const shopOf = (): { shop: string; network: string; id: number } => {
+    const id = vni();
+    return { shop: `shop-${id}`, network: `red id=${id}`, id };
+  };
+
+  it('is told who has its address, keeps what it has, and is woken when that pod leaves the network', async () => {
+    const { shop, network } = shopOf();
+    const owner = await podWith(`${network} ip=10.1.0.1/24 ip=fd00::1/64`, shop);
+    const owned = await attach(owner);
+    const edited = await podWith(`${network} ip=10.1.0.2/24`, shop);
+    await attach(edited);
+    annotate(edited, `${network} ip=fd00::0:1/48`);
+    await (
+      await refused(edited)
+    )();
+    const { attachments, refusals } = await records.pod(edited.uid, NODE);
+    assert.equal(attachments[0]?.value.phase, 'attached');
+    assert.deepEqual(refusals[0]?.code, 'AddressTaken');
+    assert.match(refusals[0].message, new RegExp(`${shop}/red: address fd00::1 belongs to pod ${shop}/${owner.name};`));
+    const pod = await waiting(`${network} ip=10.1.0.1/24`, shop);
+    await control.beginRemoval(owned);
+    assert.deepEqual([wakings(pod), wakings(edited)], [1, 1]);
+    await attach(pod);
+    await intended(edited);
+  });
+
+  it('is woken when the pod that has its address takes another one, and not before that is made', async () => {
+    const { shop, network } = shopOf();
+    const owner = await podWith(`${network} ip=10.1.0.1/24`, shop);
+    await attach(owner);
+    const pod = await waiting(`${network} ip=10.1.0.1/24`, shop);
+    annotate(owner, `${network} ip=10.1.0.2/24`);
+    const edit = await intended(owner);
+    assert.equal(wakings(pod), 0);
+    await waiting(`${network} ip=10.1.0.2/24`, shop);
+    assert.ok(await control.recordResult({ ...edit, result: RESULT }));
+    assert.equal(wakings(pod), 1);
+    await intended(pod);
+  });
+
+  it('is woken when an edit that wanted its address is taken back', async () => {
+    const { shop, network } = shopOf();
+    const owner = await podWith(`${network} ip=10.1.0.1/24`, shop);
+    await attach(owner);
+    annotate(owner, `${network} ip=10.1.0.2/24`);
+    const edit = await intended(owner);
+    const pod = await waiting(`${network} ip=10.1.0.2/24`, shop);
+    assert.ok(await control.takeBackIntent(edit));
+    assert.equal(wakings(pod), 1);
+    await intended(pod);
+    await waiting(`${network} ip=10.1.0.1/24`, shop);
+  });
+
+  it('finds no address kept by pods that are gone, nor by one whose node is', async () => {
+    const { shop, network } = shopOf();
+    const [first, second] = [
+      await attach(await podWith(`${network} ip=10.1.0.1/24`, shop)),
+      await attach(await podWith(`${network} ip=10.1.0.2/24`, shop)),
+    ];
+    const pod = await waiting(`${network} ip=10.1.0.2/24`, shop);
+    await control.beginRemoval(first);
+    assert.ok(await control.forgetAttachment({ ...first, tellsMesh: false }));
+    assert.ok(await control.entombAttachment(second));
+    assert.equal(wakings(pod), 1);
+    const reserved = await real.etcd.keys(`/podwire/networks/${shop}/red/addresses/`);
+    assert.deepEqual(reserved, []);
+  });
+
+  it('goes on as it is when it is known to have been attached, whoever has reserved its address since', async () => {
+    const { shop, id } = shopOf();
+    const pod = await podWith(`red id=${id} ip=10.1.0.1/24`, shop);
+    await attach(await podWith(`red id=${id} ip=10.1.0.1/24`, shop));
+    const status = [{ name: `${shop}/red`, interface: 'red', state: 'Attached', vni: id, dstport: 4789 }];
+    const view = cluster.pods.get(`${shop}/${pod.name}`);
+    assert.ok(view);
+    const { input } = await begin(pod);
+    const dstport = Number(
+      (await real.etcd.keys('/podwire/vnis/')).find((key) => key.endsWith(`/${id}`))?.split('/')[3],
+    );
+    const publishedStatus = JSON.stringify(status.map((entry) => ({ ...entry, dstport })));
+    cluster.pods.set(`${shop}/${pod.name}`, { ...view, publishedStatus });
+    assert.equal((await control.recordIntent(input)).kind, 'refused', 'what it was then');
+    const [again] = [await begin(pod)];
+    assert.ok(typeof again.intent === 'object');
+    assert.equal(again.intent.kind, 'recorded');
   });
 });

@@ -1,7 +1,8 @@
 /** NothingLeaked: records, reservations, members, links and open runs are those that living pods' wishes imply. */
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
-import { cniResultKey } from '../../domain/keys.ts';
+import { claimedAddresses } from '../../domain/address-claims.ts';
+import { addressKey, cniResultKey } from '../../domain/keys.ts';
 import { keepAll, keepInterface } from '../../domain/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { keepName } from '../../domain/observation.ts';
@@ -99,6 +100,7 @@ function impliedBy(record: AttachmentRecord): string[] {
     `${network}/members/${podUid}/${interfaceName}`,
     `${network}/users/${podUid}/${interfaceName}`,
     `/podwire/vnis/${record.link.dstPort}/${record.link.vni}`,
+    ...claimedAddresses(record).map((address) => addressKey(record.network, address)),
   ];
 }
 

@@ -2,7 +2,7 @@
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { isTakenFrom } from '../../domain/awaited.ts';
-import { attachmentsPrefix, refusalsPrefix, tunnelKey, usersPrefix } from '../../domain/keys.ts';
+import { addressKey, attachmentsPrefix, refusalsPrefix, tunnelKey, usersPrefix } from '../../domain/keys.ts';
 import { networkKey, type NetworkSelection } from '../../domain/network-selection.ts';
 import { tunnelOf, type AttachmentRecord, type RefusalRecord } from '../../domain/records.ts';
 import { readKeys, type StoredKey } from './records.ts';
@@ -48,11 +48,12 @@ function stillHolds(
   podUid: string,
   keys: readonly StoredKey[],
 ): boolean {
-  const { code, network, waitsForVni } = refusal;
+  const { code, network, waitsForVni, waitsForAddress } = refusal;
   if (code === 'VniTaken') {
     const owner = keys.find(({ key }) => key === tunnelKey(waitsForVni ?? ''))?.value;
     return isTakenFrom(network, owner as string | undefined);
   }
+  if (code === 'AddressTaken') return keys.some(({ key }) => key === addressKey(network, waitsForAddress ?? ''));
   if (code === 'VniFixed' && wish.kind === 'vxlan') {
     const prefix = usersPrefix(network);
     return below(keys, prefix).some(

@@ -1,0 +1,30 @@
+/** Each address of a VXLAN network is one pod's. Pure; the reservations themselves are in etcd. */
+import type { AttachmentRecord } from './records.ts';
+
+/**
+ * Addresses, without prefix length, that an attachment keeps others from: its own, and until an edit is through those that it may go back
+ * to. One that is being removed is out of its network and keeps none.
+ */
+export function claimedAddresses(record: AttachmentRecord | undefined): readonly string[] {
+  if (record?.kind !== 'vxlan' || record.phase === 'removing') return [];
+  const all = [...record.link.addresses, ...(record.lastGood?.link.addresses ?? [])];
+  return [...new Set(all.map(withoutPrefix))];
+}
+
+/** What a reservation says of its holder: `<pod UID>/<interface> <namespace>/<name>`. */
+export const addressHolder = (record: AttachmentRecord): string =>
+  `${record.podUid}/${record.interfaceName} ${record.namespace}/${record.name}`;
+
+/** `<namespace>/<name>` of the pod that an `addressHolder` text names. */
+export const holdingPod = (holder: string): string => holder.split(' ', 2)[1] ?? holder;
+
+/** Addresses that are free for others once a record is another one. @param after undefined: it is gone */
+export function freedAddresses(
+  before: AttachmentRecord | undefined,
+  after: AttachmentRecord | undefined,
+): readonly string[] {
+  const kept = claimedAddresses(after);
+  return claimedAddresses(before).filter((address) => !kept.includes(address));
+}
+
+export const withoutPrefix = (cidr: string): string => cidr.split('/', 1)[0] ?? cidr;
