@@ -122,8 +122,7 @@ async function recordIntent(
   const tunnelRefusal = tunnelRefused(record, reservation, users);
   if (tunnelRefusal !== undefined) return tunnelRefusal;
   const found = reserved.flat();
-  // A pod that is known to be attached keeps its address while a lost store is filled again.
-  const taken = isClaimed ? undefined : takenAddress(record, previous?.value, found);
+  const taken = keepsAddress(previous, isClaimed) ? undefined : takenAddress(record, previous?.value, found);
   if (taken !== undefined) return { kind: 'address-taken', ...taken };
   const addresses = reserveAddresses(previous?.value, record, found);
   const owner = networkKey(network);
@@ -168,10 +167,14 @@ function tunnelRefused(
   return foreign === undefined ? undefined : { kind: 'vni-fixed', inUse: foreign.value };
 }
 
-/** Whose a free VNI is, is not known before all that had one have written it back. */
+/** A pod whose record was lost with the store, and which is known to have been attached. */
+const keepsAddress = (previous: Stored<AttachmentRecord> | undefined, isClaimed: boolean): boolean =>
+  previous === undefined && isClaimed;
+
 const needsKnownIds = (reservation: Entry | undefined, isClaimed: boolean): boolean =>
   reservation === undefined && !isClaimed;
 
+/** Whose a free VNI is, is not known before all that had one have written it back. */
 const IDS_KNOWN: readonly Condition[] = [{ key: keys.idsKnownKey(), is: 'present' }];
 
 const NOT_TORN_DOWN: Condition = { key: keys.teardownKey(), is: 'absent' };

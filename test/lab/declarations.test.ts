@@ -70,4 +70,18 @@ describe('the declaration of a network', () => {
     await annotate(t.lab, next, 'decl1 ip=10.41.0.2/24');
     await exactlyOne(t.lab, pods);
   });
+
+  test('gives an address to one pod: the other is told who has it, and gets it when that one takes another', async () => {
+    const [first, next] = pods;
+    await annotate(t.lab, next, 'decl1 ip=10.41.0.1/24');
+    const event = await waitEvent(t.lab, next, 'NetworkRefused', /address 10\.41\.0\.1 /);
+    assert.match(event.message, new RegExp(`belongs to pod ${t.namespace}/${first.name}`));
+    await nothingLost(t.lab, pods);
+    await waitReachable(t.lab, first, '10.41.0.2');
+
+    await annotate(t.lab, first, 'decl1 ip=10.41.0.3/24');
+    await waitLink(t.lab, next, 'decl1', (link) => link?.addresses.includes('10.41.0.1/24') === true);
+    await waitReachable(t.lab, first, '10.41.0.1');
+    await Promise.all([nothingLost(t.lab, pods), exactlyOne(t.lab, pods), statusTruth(t.lab, pods)]);
+  });
 });
