@@ -92,6 +92,17 @@ describe('sweeps of a node', () => {
     );
   });
 
+  test('ask no plugin about an interface that a program in the pod took over, and have its status put right', async () => {
+    const links = [wiredLink({ name: 'net9' }), wiredLink({ ifindex: 9 })];
+    const bench = node({ view: view(links), failures: [remaining] });
+    bench.deps.plugins.check = async () => assert.fail('CHECK of the link that has its name');
+    const { rows } = await bench.sweep();
+    assert.deepEqual(
+      rows.map(({ outcome, finding }) => [outcome, finding.kind, finding.over]),
+      [['found', 'record', true]],
+    );
+  });
+
   test('leave the status alone while the drift remains, or nobody can say', async () => {
     const failures = [remaining];
     const drifting = await node({ view: view([wiredLink({ mtu: 1300 })]), failures }).sweep();
