@@ -342,7 +342,7 @@ describe('an interface of plugins', () => {
     try {
       await pod.netns.exec([IP, 'link', 'set', 'net1', 'netns', nested.path]);
       await nested.exec([IP, 'link', 'set', 'net1', 'name', NIC]);
-      const taken = `veth${randomBytes(3).toString('hex')}`;
+      const taken = `other${randomBytes(3).toString('hex')}`;
       await pod.netns.exec([IP, 'link', 'add', taken, 'index', String(attached.result.ifindex), 'type', 'bridge']);
       await nested.exec([IP, 'link', 'set', NIC, 'netns', pod.netns.path]);
     } finally {
