@@ -36,8 +36,20 @@ export interface LinkView {
   readonly alias: string | undefined;
   /** `vxlan`, `veth`, …; undefined for a physical link. */
   readonly kind: string | undefined;
+  /** Of a veth whose other end is in another network namespace: that end's index there. */
+  readonly peerIfindex?: number;
   readonly vxlan: VxlanView | undefined;
   readonly addresses: readonly AddressView[];
+}
+
+/** The end of a veth on the host, whose other end is in another network namespace. */
+export interface HostEnd {
+  readonly ifindex: number;
+  readonly name: string;
+  /** Of the other end, in its namespace. */
+  readonly peerIfindex: number;
+  /** Whose port it is. */
+  readonly bridge?: string;
 }
 
 /** A route with a gateway. */

@@ -6,6 +6,8 @@ import type { LinkCommand } from './ports/link-kernel.ts';
 export interface RemovalWish {
   readonly podUid: string;
   readonly interfaceName: string;
+  /** Of the link as it was recorded, if it was: then it is found under another name as well. */
+  readonly ifindex?: number | undefined;
   readonly temporaryName: string;
   /** Undo of a failed attach: what was there before stays. Otherwise the owner wants the network gone. */
   readonly giveBackAdopted: boolean;
@@ -22,10 +24,13 @@ export function planRemoval(view: NetnsView, wish: RemovalWish): RemovalPlan {
     .filter((link) => link.name === wish.temporaryName)
     .map((link): LinkCommand => ({ op: 'remove-link', name: link.name }));
   const swept = sweep.length === 0 ? ('absent' as const) : ('removed' as const);
-  const present = view.links.find((link) => link.name === wish.interfaceName);
-  if (present === undefined) return { outcome: swept, commands: sweep };
-  const owner = ownerOf(present.alias);
-  if (owner?.podUid !== wish.podUid) return { outcome: 'foreign', commands: sweep };
+  const named = view.links.find((link) => link.name === wish.interfaceName);
+  const present = [named, view.links.find(({ ifindex }) => ifindex === wish.ifindex)].find(
+    (link) => ownerOf(link?.alias)?.podUid === wish.podUid,
+  );
+  const owner = ownerOf(present?.alias);
+  if (present === undefined || owner === undefined)
+    return { outcome: named === undefined ? swept : 'foreign', commands: sweep };
   if (owner.adopted && wish.giveBackAdopted) {
     return { outcome: 'released', commands: [...sweep, { op: 'set-alias', name: present.name, alias: '' }] };
   }

@@ -39,6 +39,8 @@ export interface AttachmentOwner {
 /** What the node read back from the kernel after the link was made. */
 export interface LinkResult {
   readonly ifindex: number;
+  /** Of a veth: the index of its other end, on the host. */
+  readonly hostIfindex?: number;
   readonly mac: string;
   readonly mtu: number;
   readonly addresses: readonly string[];

@@ -35,6 +35,7 @@ async function removeLink(deps: CniDeps, record: VxlanAttachmentRecord, signal: 
       const { commands } = planRemoval(await deps.kernel.observe(netns), {
         podUid: record.podUid,
         interfaceName: record.interfaceName,
+        ifindex: record.result?.ifindex,
         temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
         giveBackAdopted: false,
       });

@@ -2,6 +2,7 @@
 import { announcements } from '../../domain/announcement.ts';
 import { ignoredArgs } from '../../domain/cni/ignored-args.ts';
 import { withSameAddresses } from '../../domain/cni/same-addresses.ts';
+import { findOwnLink, isTakenOver, type FoundLink } from '../../domain/cni/own-link.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
@@ -9,13 +10,14 @@ import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
-import { begun, callOf, del, journalEntry, madeLink, type Begun } from './cni-attachment.ts';
+import { begun, begunAdd, callOf, journalEntry, madeBy, madeLink, type Begun } from './cni-attachment.ts';
 import { isMadeAgain, resultOf } from './cni-earlier.ts';
 import { setDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
 import { openRecorded, requireSandbox } from './sandbox-netns.ts';
+import { undoAdd } from './undo-add.ts';
 
 export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Promise<LinkResult> {
   return underSandboxLock(deps, input, async () => {
@@ -53,16 +55,16 @@ async function add(
   signal: AbortSignal,
 ): Promise<LinkResult> {
   const call = callOf(record, record.netns.path);
-  const [earlier, before] = await Promise.all([begun(deps, record), linkOf(deps, record, netns)]);
-  if (earlier !== undefined) {
-    const done = before === undefined ? undefined : resultOf(earlier, record, call);
-    if (done !== undefined && before !== undefined) {
-      if (done.generation !== record.generation) await deps.journal.write({ ...done, generation: record.generation });
-      return finish(deps, record, { text: done.resultText }, before, netns);
-    }
-  } else if (before !== undefined) {
-    throw notOurs(record);
+  const earlier = await begun(deps, record);
+  const found = await linksOf(deps, record, madeBy(earlier, record), netns);
+  const { own, other } = found;
+  if (earlier !== undefined && own !== undefined) {
+    const done = resultOf(earlier, record, call, isTakenOver(found));
+    if (done !== undefined) return finish(deps, record, done, own, netns);
   }
+  // Nothing is given up for what cannot come in its place.
+  if (other !== undefined) throw own === undefined ? notOurs(record) : takenOver(record, own);
+  if (earlier === undefined && own !== undefined) throw notOurs(record);
   // What is there is given up for something that can be tried at all.
   await deps.plugins.ready(call);
   if (earlier !== undefined)
@@ -72,8 +74,8 @@ async function add(
   const { entry, result } = await begin(deps, record, call, netns, signal);
   await deps.failpoints.hit('cniAdd:after-plugins');
   await deps.journal.write({ ...entry, resultText: result.text });
-  const link = await linkOf(deps, record, netns);
-  if (link !== undefined) return finish(deps, record, result, link, netns);
+  const link = (await linksOf(deps, record, undefined, netns)).own;
+  if (link !== undefined) return finish(deps, record, { ...entry, resultText: result.text }, link, netns);
   await undo(deps, record, entry, netns, signal);
   throw new PodwireError(
     'CniFailed',
@@ -152,9 +154,8 @@ async function undo(
   netns: IdentifiedNetns,
   signal: AbortSignal,
 ): Promise<void> {
-  await del(deps, record, earlier, record.netns.path, signal);
-  // Without its entry in the journal it would be taken for somebody else's.
-  if ((await linkOf(deps, record, netns)) !== undefined) throw remains(record);
+  // Without its entry in the journal what is left would be taken for somebody else's.
+  await undoAdd(deps, begunAdd(deps, record, earlier, signal), netns, signal);
   await deps.journal.remove(record.sandboxId, record.interfaceName);
   await deps.failpoints.hit('cniAdd:after-undo');
 }
@@ -167,14 +168,15 @@ function withCause(earlier: Begun, failure: unknown): unknown {
   return new PodwireError(failure.code, message, { cause: failure });
 }
 
-async function linkOf(
-  deps: CniDeps,
-  record: CniAttachmentRecord,
+/** @param made undefined: of what was made only the name is known */
+async function linksOf(
+  { kernel }: CniDeps,
+  { interfaceName }: CniAttachmentRecord,
+  made: LinkResult | undefined,
   netns: IdentifiedNetns,
-): Promise<LinkView | undefined> {
-  if (deps.kernel.surelyLacks(netns, record.interfaceName)) return undefined;
-  const { links } = await deps.kernel.observe(netns);
-  return links.find(({ name }) => name === record.interfaceName);
+): Promise<FoundLink> {
+  if (made === undefined && kernel.surelyLacks(netns, interfaceName)) return { own: undefined, other: undefined };
+  return findOwnLink((await kernel.observe(netns)).links, interfaceName, made);
 }
 
 /** Who shared the network with an earlier pod of these addresses may know them by another MAC. Not every plugin says so. */
@@ -188,17 +190,24 @@ async function announce(deps: CniDeps, { mac, addresses }: LinkResult, { name, u
 async function finish(
   deps: CniDeps,
   record: CniAttachmentRecord,
-  { text }: Pick<CniResult, 'text'>,
+  entry: CniJournalEntry & { readonly resultText: string },
   link: LinkView,
   netns: IdentifiedNetns,
 ): Promise<LinkResult> {
-  const made = madeLink(deps, record.interfaceName, text, link);
+  const { generation, interfaceName } = record;
+  const { resultText: text } = entry;
+  // A program in the pod that has taken it over has changed it as well; it stays as it was recorded.
+  const isAway = link.name !== interfaceName;
+  const made = (isAway ? entry.made : undefined) ?? madeLink(deps, interfaceName, text, link);
+  await deps.journal.write({ ...entry, generation, made });
   const ignored = ignoredArgs(record.cni.capabilityArgs, made);
   // What was made is undone by the run, as with everything that would fail again.
   if (ignored !== undefined) throw capabilityIgnored(record, ignored);
-  await setDefaultRoutes(deps, record, netns);
-  await announce(deps, made, link, netns);
-  await deps.store.putCniResult(record, { v: RECORD_VERSION, generation: record.generation, text });
+  if (!isAway) {
+    await setDefaultRoutes(deps, record, netns);
+    await announce(deps, made, link, netns);
+  }
+  await deps.store.putCniResult(record, { v: RECORD_VERSION, generation, text });
   return made;
 }
 
@@ -214,8 +223,11 @@ const notOurs = ({ dialect, interfaceName, network }: CniAttachmentRecord): Podw
   );
 };
 
-const remains = ({ interfaceName }: CniAttachmentRecord): PodwireError =>
-  new PodwireError('CniFailed', `interface ${interfaceName} is still in the pod after DEL; see the plugin's own log`);
+const takenOver = ({ interfaceName }: CniAttachmentRecord, { name }: LinkView): PodwireError =>
+  new PodwireError(
+    'InterfaceConflict',
+    `interface ${interfaceName} is used by a program in the pod, which calls it ${name} and has put another link under its name; it was left as it is; have that program give it back first, or detach the network and attach it under another interface name`,
+  );
 
 const capabilityIgnored = ({ interfaceName, network }: CniAttachmentRecord, what: string): PodwireError =>
   new PodwireError(

@@ -6,6 +6,7 @@ import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall } from '../../domain/ports/cni-plugins.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
 import type { CniDeps } from './deps.ts';
+import type { BegunAdd } from './undo-add.ts';
 
 /** `unreadable`: something was begun, and nobody knows what. `lost`: of what is recorded as attached the journal says nothing. */
 export type Begun = CniJournalEntry | 'unreadable' | 'lost';
@@ -52,8 +53,26 @@ export async function begun(
   }
 }
 
+/** What was begun, as `undoAdd` takes it. */
+export const begunAdd = (
+  deps: CniDeps,
+  record: CniAttachmentRecord,
+  earlier: Begun,
+  signal: AbortSignal,
+): BegunAdd => ({
+  podUid: record.podUid,
+  interfaceName: record.interfaceName,
+  network: record.network.name,
+  made: madeBy(earlier, record),
+  del: (netnsPath) => del(deps, record, earlier, netnsPath, signal),
+});
+
+/** The link that the last ADD made, as far as anybody knows: the record may still have one that was given up for it. */
+export const madeBy = (earlier: Begun | undefined, { result }: CniAttachmentRecord): LinkResult | undefined =>
+  typeof earlier === 'object' ? earlier.made : result;
+
 /** DEL with exactly what its ADD was called with, as far as anybody knows, and with the result of that ADD. */
-export async function del(
+async function del(
   { plugins, store }: CniDeps,
   record: CniAttachmentRecord,
   earlier: Begun,
@@ -78,6 +97,7 @@ export function madeLink(
   const { dns, gateways, others, misnamed } = plugins.facts(text, interfaceName);
   return {
     ifindex: link.ifindex,
+    ...(link.peerIfindex === undefined ? {} : { hostIfindex: link.peerIfindex }),
     mac: link.mac,
     mtu: link.mtu,
     addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),

@@ -1,13 +1,13 @@
 /** Detaches one interface with the configuration of its ADD, also when its sandbox is gone: reservations outlive a netns. */
 import { PodwireError } from '../../domain/failures.ts';
-import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';
-import { begun, callOf, del } from './cni-attachment.ts';
+import { begun, begunAdd, callOf } from './cni-attachment.ts';
 import { giveBackDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
 import { openIfThere } from './sandbox-netns.ts';
+import { undoAdd } from './undo-add.ts';
 
 export function cniDelete(deps: CniDeps, input: DeleteLinkInput, signal: AbortSignal): Promise<DeleteLinkResult> {
   return underSandboxLock(deps, input, async () => {
@@ -31,27 +31,20 @@ export async function deleteAttachment(
     return { outcome: 'absent' };
   }
   const netns = await openIfThere(deps, record, signal);
-  try {
+  const add = begunAdd(deps, record, earlier, signal);
+  const del = async (netnsPath: string): Promise<void> => {
     // A DEL that keeps failing must not keep the pod's traffic on a network that is to go.
-    if (netns !== undefined) await giveBackDefaultRoutes(deps, record, netns);
-    await del(deps, record, earlier, netns === undefined ? '' : record.netns.path, signal);
+    if (netns !== undefined && netnsPath !== '') await giveBackDefaultRoutes(deps, record, netns);
+    await add.del(netnsPath);
     await deps.failpoints.hit('cniDelete:after-plugins');
-    if (netns !== undefined) await requireGone(deps, record, netns);
+  };
+  try {
+    await undoAdd(deps, { ...add, del }, netns, signal);
   } finally {
     await netns?.close();
   }
   await deps.journal.remove(record.sandboxId, record.interfaceName);
   return { outcome: netns === undefined ? 'sandbox-gone' : 'removed' };
-}
-
-async function requireGone(deps: CniDeps, record: CniAttachmentRecord, netns: IdentifiedNetns): Promise<void> {
-  if (deps.kernel.surelyLacks(netns, record.interfaceName)) return;
-  const { links } = await deps.kernel.observe(netns);
-  if (links.every(({ name }) => name !== record.interfaceName)) return;
-  throw new PodwireError(
-    'CniFailed',
-    `the plugins of network ${record.network.name} report success, but interface ${record.interfaceName} is still in the pod; see the plugins' own log`,
-  );
 }
 
 /** What was perhaps never begun must not be stuck for a plugin that is not there. */

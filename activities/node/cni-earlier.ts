@@ -20,12 +20,13 @@ export const isMadeAgain = ({
 
 /**
  * The ADD for this very generation, where its answer was lost; or that of what an edit is taken back to, where the edit came to nothing
- * before it took that away.
+ * before it took that away; or that of what a program in the pod took over before it could be made anew.
  */
 export function resultOf(
   earlier: Begun,
   record: CniAttachmentRecord,
   call: CniCall,
+  isTakenOver: boolean,
 ): (CniJournalEntry & { readonly resultText: string }) | undefined {
   if (typeof earlier === 'string' || earlier.resultText === undefined) return undefined;
   const isUntouched =
@@ -33,7 +34,7 @@ export function resultOf(
     isMadeAgain(record) &&
     // With what it was made with, but for addresses that podwire asked for by itself.
     isDeepStrictEqual({ ...earlier.call, configArgs: call.configArgs }, { ...call, configArgs: call.configArgs });
-  return earlier.generation === record.generation || isUntouched
+  return earlier.generation === record.generation || isUntouched || (isTakenOver && isMadeAgain(record))
     ? { ...earlier, resultText: earlier.resultText }
     : undefined;
 }

@@ -19,6 +19,7 @@ export function deleteVxlanLink(
         const plan = planRemoval(await deps.kernel.observe(netns), {
           podUid: record.podUid,
           interfaceName: record.interfaceName,
+          ifindex: record.result?.ifindex,
           temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
           giveBackAdopted: input.unadopt ?? record.result === undefined,
         });

@@ -2,6 +2,7 @@
  * Writes back what the node's journal of CNI attachments says, after podwire's etcd was lost: each record with the configuration of its
  * ADD, so that CHECK and DEL get that one, whatever became of the definition. Nothing on the host is touched, and no plugin runs.
  */
+import { findOwnLink } from '../../domain/cni/own-link.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { podWorkflowId } from '../../domain/messages.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
@@ -72,9 +73,8 @@ async function restore(deps: RestoreDeps, entry: Done, signal: AbortSignal): Pro
 
 async function resultOf(deps: RestoreDeps, entry: Done, netns: IdentifiedNetns): Promise<LinkResult | undefined> {
   const { interfaceName } = entry.call;
-  const { links } = await deps.kernel.observe(netns);
-  const link = links.find(({ name }) => name === interfaceName);
-  return link === undefined ? undefined : madeLink(deps, interfaceName, entry.resultText, link);
+  const { own } = findOwnLink((await deps.kernel.observe(netns)).links, interfaceName, entry.made);
+  return own === undefined ? undefined : (entry.made ?? madeLink(deps, interfaceName, entry.resultText, own));
 }
 
 /** As it was, but for its owner's run, which nobody knows any more. */

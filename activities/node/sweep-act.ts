@@ -1,17 +1,19 @@
 /** The second look, and what follows from it on the node: each thing is looked at once more, under its lock, right before it goes. */
+import { findOwnLink } from '../../domain/cni/own-link.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
-import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
+import type { IdentifiedNetns, LinkCommand } from '../../domain/ports/link-kernel.ts';
 import type { SandboxRecord } from '../../domain/records.ts';
-import { driftOf, renamedLink } from '../../domain/sweep/drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import type { SweepOutcome, SweepRow } from '../../domain/sweep/messages.ts';
 import { removeStrangers } from './fdb-strangers.ts';
+import { renameLink } from './own-name.ts';
 import { openRecorded } from './sandbox-netns.ts';
 import type { SweepActInput, SweepActResult } from './sweep-inputs.ts';
 import { look, type Look, type SweepDeps } from './sweep-look.ts';
+import { undoAdd } from './undo-add.ts';
 
 /** A pod's own operation takes milliseconds with links and seconds with plugins; the next sweep comes soon enough. */
 const LOCK_WAIT_MS = 1_000;
@@ -188,41 +190,37 @@ function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal)
       ...{ node: deps.node, podUid: entry.podUid, sandboxId, interfaceName },
     });
     if (record?.value.kind === 'cni') return 'gone';
-    const call = { ...entry.call, netnsPath: await netnsToUndo(deps, entry, signal) };
-    await deps.plugins.del(call, entry.resultText, signal);
+    const netns = await openToUndo(deps, entry, signal);
+    const { podUid, made, resultText, call } = entry;
+    const del = (netnsPath: string): Promise<void> => deps.plugins.del({ ...call, netnsPath }, resultText, signal);
+    try {
+      await undoAdd(deps, { podUid, interfaceName, network: call.networkName, made, del }, netns, signal);
+    } finally {
+      await netns?.close();
+    }
     await deps.journal.remove(sandboxId, interfaceName);
     return 'removed';
   });
 }
 
-/** Empty, so that only reservations are given back, when the interface of that name is not the one that this entry made. */
-async function netnsToUndo(deps: SweepDeps, entry: CniJournalEntry, signal: AbortSignal): Promise<string> {
+/** Undefined, so that only reservations are given back, where there is no such netns any more. */
+async function openToUndo(
+  deps: SweepDeps,
+  entry: CniJournalEntry,
+  signal: AbortSignal,
+): Promise<IdentifiedNetns | undefined> {
   const sandbox = await publishedSandbox(deps, entry.call.sandboxId);
-  if (sandbox?.podUid !== entry.podUid || sandbox.bootId !== deps.bootId || entry.bootId !== deps.bootId) return '';
+  if (sandbox?.podUid !== entry.podUid || sandbox.bootId !== deps.bootId || entry.bootId !== deps.bootId)
+    return undefined;
   try {
-    const netns = await openRecorded(deps, sandbox, signal);
-    try {
-      const { links } = await deps.kernel.observe(netns);
-      const link = links.find(({ name }) => name === entry.call.interfaceName);
-      const ours = link === undefined || entry.resultText === undefined || madeIt(entry.resultText, link);
-      return ours && ownerOf(link?.alias) === undefined ? sandbox.netns.path : '';
-    } finally {
-      await netns.close();
-    }
+    return await openRecorded(deps, sandbox, signal);
   } catch (error) {
-    if (error instanceof PodwireError && error.retryClass === 'stale') return '';
+    if (error instanceof PodwireError && error.retryClass === 'stale') return undefined;
     throw error;
   }
 }
 
-/** A result that names no MAC says nothing against it. */
-function madeIt(resultText: string, { name, mac }: LinkView): boolean {
-  const { interfaces = [] } = JSON.parse(resultText) as { interfaces?: { name?: string; mac?: string }[] };
-  const own = interfaces.filter((each) => each.name === name && each.mac !== undefined && each.mac !== '');
-  return own.length === 0 || own.some((each) => each.mac?.toLowerCase() === mac);
-}
-
-/** DEL finds an interface by its name: one that was renamed gets it back first, so that it is not left over. */
+/** One that was renamed has its name again also where it is only kept, and not made anew for the time being. */
 async function nameBack(deps: SweepDeps, { attachment, pod }: Finding, signal: AbortSignal): Promise<void> {
   if (attachment === undefined || pod === undefined) return;
   const { sandboxId, interfaceName } = attachment;
@@ -231,16 +229,9 @@ async function nameBack(deps: SweepDeps, { attachment, pod }: Finding, signal: A
     if (stored?.modRevision !== attachment.modRevision || stored.value.kind !== 'cni') return;
     const netns = await openRecorded(deps, stored.value, signal);
     try {
-      const view = await deps.kernel.observe(netns);
-      const taken = view.links.some(({ name }) => name === interfaceName);
-      const link = taken ? undefined : renamedLink(stored.value, view);
-      if (link === undefined || driftOf(stored.value, view).length === 0) return;
-      await deps.kernel.execute(netns, [
-        { op: 'set-down', name: link.name },
-        { op: 'rename', name: link.name, to: interfaceName },
-        // One that is only kept is not made anew for the time being.
-        ...(link.up ? [{ op: 'set-up' as const, name: interfaceName }] : []),
-      ]);
+      const { own, other } = findOwnLink((await deps.kernel.observe(netns)).links, interfaceName, stored.value.result);
+      if (own === undefined || own.name === interfaceName || other !== undefined) return;
+      await renameLink(deps, netns, own, interfaceName);
     } finally {
       await netns.close();
     }

@@ -16,7 +16,7 @@ import {
   type ObservedSandbox,
   type Strangers,
 } from '../../domain/sweep/classify.ts';
-import { driftOf } from '../../domain/sweep/drift.ts';
+import { driftOf, isLeftToPod } from '../../domain/sweep/drift.ts';
 import { remainsOf } from '../../domain/sweep/remaining-drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import { callOf } from './cni-attachment.ts';
@@ -215,6 +215,8 @@ async function checked(
   const sound = records.flatMap(({ value }) => {
     const view = views.get(value.sandboxId);
     if (view === undefined || value.kind !== 'cni' || value.phase !== 'attached') return [];
+    // CHECK would look at the link that has the interface's name.
+    if (isLeftToPod(value, view)) return [];
     return driftOf(value, view).length === 0 ? [value] : [];
   });
   await eachWithLimit(sound, AT_ONCE, async (record) => {

@@ -1,6 +1,7 @@
-/** What a pod asks of CNI plugins, as it is kept in etcd and in the node's journal. */
+/** What a pod asks of CNI plugins and what came of it, as it is kept in etcd and in the node's journal. */
 import { z } from 'zod';
 import type { CniAttachmentSpec, CniCapabilityArgs, JsonObject } from '../../domain/cni/attachment.ts';
+import type { LinkResult } from '../../domain/records.ts';
 
 export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), z.json());
 
@@ -37,4 +38,27 @@ export const cniSpecSchema: z.ZodType<CniAttachmentSpec> = z.object({
   configArgs: jsonObjectSchema.exactOptional(),
   defaultRoute: z.array(z.string()),
   noDefaultRoute: z.literal(true).exactOptional(),
+});
+
+/** What the node read back from the kernel. */
+export const linkResultSchema: z.ZodType<LinkResult> = z.object({
+  ifindex: z.number().int(),
+  hostIfindex: z.number().int().exactOptional(),
+  mac: z.string(),
+  mtu: z.number().int(),
+  addresses: z.array(z.string()),
+  adopted: z.boolean(),
+  before: z.enum(['absent', 'ours', 'foreign-compatible']),
+  dns: z
+    .object({
+      nameservers: z.array(z.string()).exactOptional(),
+      domain: z.string().exactOptional(),
+      search: z.array(z.string()).exactOptional(),
+    })
+    .exactOptional(),
+  gateways: z.array(z.string()).exactOptional(),
+  others: z
+    .array(z.object({ interfaceName: z.string(), mac: z.string().exactOptional(), addresses: z.array(z.string()) }))
+    .exactOptional(),
+  warning: z.object({ code: z.string(), message: z.string() }).exactOptional(),
 });

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { isCniInterfaceName } from '../../domain/cni/interface-name.ts';
 import type { CniJournal, CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import { capabilityArgsSchema, cniSpecSchema, jsonObjectSchema } from './attachment-schemas.ts';
+import { capabilityArgsSchema, cniSpecSchema, jsonObjectSchema, linkResultSchema } from './attachment-schemas.ts';
 import { printable } from './printable.ts';
 
 /** No underscore: it separates the id from the interface name. */
@@ -42,6 +42,7 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     definitionUid: z.string(),
   }),
   resultText: z.string().exactOptional(),
+  made: linkResultSchema.exactOptional(),
   failure: z.string().exactOptional(),
 });
 

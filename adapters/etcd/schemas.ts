@@ -13,7 +13,7 @@ import {
   type RefusalRecord,
   type SandboxRecord,
 } from '../../domain/records.ts';
-import { cniSpecSchema } from '../cni/attachment-schemas.ts';
+import { cniSpecSchema, linkResultSchema } from '../cni/attachment-schemas.ts';
 import type { Entry } from './client.ts';
 
 /** A newer build may mean something else by the same fields. */
@@ -36,27 +36,6 @@ const link = z.object({
   flood: z.literal(false).exactOptional(),
 });
 
-const result = z.object({
-  ifindex: z.number().int(),
-  mac: z.string(),
-  mtu: z.number().int(),
-  addresses: z.array(z.string()),
-  adopted: z.boolean(),
-  before: z.enum(['absent', 'ours', 'foreign-compatible']),
-  dns: z
-    .object({
-      nameservers: z.array(z.string()).exactOptional(),
-      domain: z.string().exactOptional(),
-      search: z.array(z.string()).exactOptional(),
-    })
-    .exactOptional(),
-  gateways: z.array(z.string()).exactOptional(),
-  others: z
-    .array(z.object({ interfaceName: z.string(), mac: z.string().exactOptional(), addresses: z.array(z.string()) }))
-    .exactOptional(),
-  warning: z.object({ code: z.string(), message: z.string() }).exactOptional(),
-});
-
 const attachmentBase = {
   v: version,
   podUid: z.string(),
@@ -71,7 +50,7 @@ const attachmentBase = {
   owner: z.object({ workflowId: z.string(), runId: z.string() }),
   generation: z.number().int(),
   phase: z.enum(['intent', 'attached', 'removing']),
-  result: result.exactOptional(),
+  result: linkResultSchema.exactOptional(),
   agent: z.object({ container: z.string(), containerId: z.string() }).exactOptional(),
 };
 

@@ -9,8 +9,8 @@ import { FLOOD_MAC, type FdbEntry } from '../../domain/fdb.ts';
 import type { Neighbour } from '../../domain/neighbours.ts';
 import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
 
-/** The kernel takes far more (`a;b`, `-x`, `$(id)`); the first character keeps words apart from options. */
-const LINK_NAME = /^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/;
+/** The kernel takes far more (`a;b`, `-x`, `$(id)`); the first character keeps words apart from options. KubeVirt's begin with a digit. */
+const LINK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,14}$/;
 const ALIAS = /^[a-zA-Z0-9:._-]{0,255}$/;
 const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 

@@ -10,8 +10,10 @@ import { openNetns, type NetnsFile } from '../netns/open-netns.ts';
 import type { ProcessRegistry } from '../process/registry.ts';
 import type { Run } from '../process/child.ts';
 import { run as runHere } from '../process/run.ts';
+import { unknownOutcome } from './batch-errors.ts';
 import { createNetnsKernel, type RunInMany, type RunInside } from './kernel.ts';
 import { createManyNetns } from './many-netns.ts';
+import { parseHostEnds } from './views.ts';
 
 export interface IprouteOptions {
   /** Folders right below which netns files are accepted. */
@@ -24,6 +26,8 @@ export interface IprouteOptions {
 }
 
 const NSENTER = '/usr/bin/nsenter';
+const IP = '/usr/sbin/ip';
+const HOST_TIMEOUT_MS = 3_000;
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
 interface Entered extends IdentifiedNetns {
@@ -67,6 +71,13 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
       const file = openNetns(path, options.netnsRoots);
       const entered: Entered = { identity: file.identity, close: async () => file.close(), file, signal, pid };
       return entered;
+    },
+    async hostEnds(signal) {
+      const args = ['-j', 'link', 'show', 'type', 'veth'];
+      const options = { env: { LC_ALL: 'C' }, timeoutMs: HOST_TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT, signal };
+      const result = await run({ file: IP, args, ...options, brief: true, ...registry });
+      if (result.code !== 0 || result.truncated) throw unknownOutcome('ip link show', result);
+      return parseHostEnds(result.stdout);
     },
     surelyLacks(netns, link) {
       const { pid, identity } = netns as Entered;

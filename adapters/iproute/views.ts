@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
 import type { Neighbour } from '../../domain/neighbours.ts';
-import type { LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
+import type { HostEnd, LinkView, NetnsView, RouteView, VxlanView } from '../../domain/link-observation.ts';
 import { ROUTE_PROTOCOL } from './lines.ts';
 
 /** Printed only when they are set. */
@@ -25,6 +25,9 @@ const linkSchema = z.object({
   mtu: z.number(),
   address: z.string().optional(),
   ifalias: z.string().optional(),
+  link_index: z.number().optional(),
+  /** Printed where `link_index` is one of another namespace. */
+  link_netnsid: z.number().optional(),
   linkinfo: z
     .object({
       info_kind: z.string().optional(),
@@ -51,6 +54,11 @@ const linkSchema = z.object({
     .default([]),
 });
 const linksSchema = z.array(linkSchema);
+const hostEndsSchema = z.array(
+  linkSchema
+    .pick({ ifindex: true, ifname: true, link_index: true, link_netnsid: true })
+    .extend({ master: z.string().optional() }),
+);
 const routesSchema = z.array(
   z.object({
     dst: z.string(),
@@ -93,6 +101,16 @@ export function parseNetns(stdout: string): NetnsView {
   };
 }
 
+/** What `ip -j link show type veth` prints: those whose other end is in another namespace. */
+export function parseHostEnds(stdout: string): HostEnd[] {
+  return checked(hostEndsSchema, parseJson(stdout.trim() === '' ? '[]' : stdout)).flatMap(
+    ({ ifindex, ifname, master, link_index, link_netnsid }): HostEnd[] =>
+      link_index === undefined || link_netnsid === undefined
+        ? []
+        : [{ ifindex, name: ifname, peerIfindex: link_index, ...(master === undefined ? {} : { bridge: master }) }],
+  );
+}
+
 /** What `ip -j neigh show` prints. */
 export function parseNeighbours(stdout: string): Neighbour[] {
   return checked(neighboursSchema, parseJson(stdout.trim() === '' ? '[]' : stdout)).flatMap(({ dst, lladdr }) =>
@@ -122,6 +140,7 @@ function linkView(link: z.infer<typeof linkSchema>): LinkView {
     up: link.flags.includes('UP'),
     alias: link.ifalias,
     kind: link.linkinfo?.info_kind,
+    ...peerOf(link),
     vxlan: vxlanView(link),
     addresses: link.addr_info.map((address) => ({
       cidr: `${address.local}/${address.prefixlen}`,
@@ -129,6 +148,11 @@ function linkView(link: z.infer<typeof linkSchema>): LinkView {
       linkLocal: address.family === 'inet6' && address.scope === 'link',
     })),
   };
+}
+
+function peerOf({ linkinfo, link_index, link_netnsid }: z.infer<typeof linkSchema>): Pick<LinkView, 'peerIfindex'> {
+  const isElsewhere = linkinfo?.info_kind === 'veth' && link_netnsid !== undefined;
+  return isElsewhere && link_index !== undefined ? { peerIfindex: link_index } : {};
 }
 
 function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {

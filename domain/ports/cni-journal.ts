@@ -2,7 +2,7 @@
  * What this node's worker has begun with CNI plugins: written before a plugin runs, removed after its DEL. It survives a killed worker
  * and a lost etcd, and it is how a retry knows that DEL must come first.
  */
-import type { CniAttachmentRecord } from '../records.ts';
+import type { CniAttachmentRecord, LinkResult } from '../records.ts';
 import type { CniCall } from './cni-plugins.ts';
 
 /** Of an attachment's record, what does not follow from the call. */
@@ -18,6 +18,8 @@ export interface CniJournalEntry {
   readonly basis: JournalBasis;
   /** ADD's result, once it succeeded. */
   readonly resultText?: string;
+  /** The link that it made, as the kernel had it: from then on it is known by its index, whatever it is called. */
+  readonly made?: LinkResult;
   /** Why ADD failed, when its DEL failed too: that cause is what people have to know. */
   readonly failure?: string;
 }

@@ -1,6 +1,6 @@
 /** The kernel of one node, as far as links in network namespaces go. */
 import type { FdbChange, FdbEntry } from '../fdb.ts';
-import type { NetnsView } from '../link-observation.ts';
+import type { HostEnd, NetnsView } from '../link-observation.ts';
 import type { Neighbour, NeighbourChange } from '../neighbours.ts';
 import type { NetnsIdentity } from '../records.ts';
 import type { LookQuestion } from './pod-look.ts';
@@ -117,4 +117,6 @@ export interface LinkKernel extends NetnsKernel {
   open(path: string, signal: AbortSignal, pid?: number): Promise<IdentifiedNetns>;
   /** Whether there is no link of that name, where that can be told at once; false: `observe`. */
   surelyLacks(netns: IdentifiedNetns, link: string): boolean;
+  /** Of the namespace that the plugins work in. Fails with CommandFailed, CommandTimedOut. */
+  hostEnds(signal: AbortSignal): Promise<readonly HostEnd[]>;
 }

@@ -11,7 +11,7 @@ import type { PodIdentity } from '../pod-view.ts';
 import type { CacheFile, Reservation } from '../ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../ports/cni-journal.ts';
 import type { AttachmentRecord, Stored } from '../records.ts';
-import { driftOf, onlyMacDiffers } from './drift.ts';
+import { driftOf, isLeftToPod, onlyMacDiffers } from './drift.ts';
 import { shortWhy, type Finding } from './finding.ts';
 
 export interface ObservedSandbox {
@@ -140,6 +140,7 @@ function drifted({ bootId, sandboxes, records, journal, checks }: NodeSnapshot):
     const { value: record } = stored;
     const sandbox = byId.get(record.sandboxId);
     if (sandbox === undefined || record.bootId !== bootId || record.phase !== 'attached') return [];
+    if (isLeftToPod(record, sandbox.view)) return [];
     const key = checkKey(record.sandboxId, record.interfaceName);
     const entry = begun.get(key);
     const other =

@@ -1,7 +1,8 @@
 /** How an attachment's interface differs from what was recorded of it. Pure. */
+import { findOwnLink, isTakenOver } from '../cni/own-link.ts';
 import { ownerOf } from '../link-alias.ts';
 import type { LinkView, NetnsView } from '../link-observation.ts';
-import type { AttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
+import type { AttachmentRecord, CniAttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
 import { unlikeOurs } from '../vxlan-likeness.ts';
 
 /**
@@ -11,36 +12,49 @@ import { unlikeOurs } from '../vxlan-likeness.ts';
 export function driftOf(record: AttachmentRecord, view: NetnsView, checkFailure?: string): string[] {
   const { result } = record;
   if (record.phase !== 'attached' || result === undefined) return [];
-  const link = view.links.find(({ name }) => name === record.interfaceName);
-  if (link === undefined) {
-    const renamed = renamedLink(record, view);
-    return [renamed === undefined ? 'the link is gone' : `the link was renamed to ${renamed.name}`];
-  }
-  return record.kind === 'vxlan'
-    ? vxlanDrift(record, result, link, view)
-    : [...linkDrift(result, link, true, sameFamily(4)), ...(checkFailure === undefined ? [] : [checkFailure])];
+  return record.kind === 'vxlan' ? vxlanDrift(record, result, view) : cniDrift(record, result, view, checkFailure);
 }
+
+function cniDrift(
+  { interfaceName }: CniAttachmentRecord,
+  result: LinkResult,
+  view: NetnsView,
+  checkFailure: string | undefined,
+): string[] {
+  const found = findOwnLink(view.links, interfaceName, result);
+  const { own, other } = found;
+  if (isTakenOver(found)) return [];
+  if (own === undefined)
+    return [other === undefined ? 'the link is gone' : 'the link is gone, and another one has its name'];
+  if (own.name !== interfaceName) return [`the link was renamed to ${own.name}`];
+  return [...linkDrift(result, own, true, sameFamily(4)), ...(checkFailure === undefined ? [] : [checkFailure])];
+}
+
+/** Whether a program in the pod uses a CNI interface for itself, with another link under its name: that is no drift, whatever it did to it. */
+export const isLeftToPod = ({ kind, phase, interfaceName, result }: AttachmentRecord, view: NetnsView): boolean =>
+  kind === 'cni' &&
+  phase === 'attached' &&
+  result !== undefined &&
+  isTakenOver(findOwnLink(view.links, interfaceName, result));
 
 /** Whether a CNI interface differs by its MAC and by nothing else: its plugins, or a program in the pod, know better than podwire does. */
 export function onlyMacDiffers(record: AttachmentRecord, view: NetnsView): boolean {
   const { kind, result, interfaceName } = record;
-  const link = view.links.find(({ name }) => name === interfaceName);
-  if (kind !== 'cni' || result === undefined || link === undefined || link.mac === result.mac) return false;
+  if (kind !== 'cni' || result === undefined) return false;
+  const { own } = findOwnLink(view.links, interfaceName, result);
+  if (own?.name !== interfaceName || own.mac === result.mac) return false;
   return driftOf(record, view).length === 1;
 }
 
-/** The attachment's own link under another name. */
-export function renamedLink(record: AttachmentRecord, view: NetnsView): LinkView | undefined {
-  const { result } = record;
-  return view.links.find((link) =>
-    record.kind === 'vxlan'
-      ? link.ifindex === result?.ifindex && ownerOf(link.alias)?.podUid === record.podUid
-      : link.ifindex === result?.ifindex && link.mac === result.mac,
-  );
-}
-
-function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, link: LinkView, view: NetnsView): string[] {
-  const { link: spec } = record;
+function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, view: NetnsView): string[] {
+  const { link: spec, interfaceName } = record;
+  const link = view.links.find(({ name }) => name === interfaceName);
+  if (link === undefined) {
+    const renamed = view.links.find(
+      ({ ifindex, alias }) => ifindex === result.ifindex && ownerOf(alias)?.podUid === record.podUid,
+    );
+    return [renamed === undefined ? 'the link is gone' : `the link was renamed to ${renamed.name}`];
+  }
   if (ownerOf(link.alias)?.podUid !== record.podUid) return ["the link is another one, without podwire's alias"];
   const { vxlan } = link;
   if (vxlan === undefined) return ['the link is no VXLAN device'];

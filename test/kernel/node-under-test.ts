@@ -10,6 +10,8 @@ import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
 import { createNodeDoor, openRecorded } from '../../activities/node/sandbox-netns.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
+import type { Run } from '../../adapters/process/child.ts';
+import { run } from '../../adapters/process/run.ts';
 import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
 import type { FdbEntry } from '../../domain/fdb.ts';
 import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
@@ -55,10 +57,11 @@ function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInp
   return { node, podUid, sandboxId, interfaceName, generation, modRevision };
 }
 
-export function createNode(): NodeUnderTest {
+/** @param host where the node's plugins run; the machine's own namespace when left out */
+export function createNode(host?: TestNetns): NodeUnderTest {
   const store = new FakeStore();
   const runtime = new FakeRuntime();
-  const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
+  const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
   const deps: CniDeps = {
     ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
     serves: (place) => place === NODE,
@@ -141,6 +144,16 @@ const GREEN: VxlanLinkSpec = {
   routes: [{ destination: '192.168.12.0/29', gateway: '192.168.11.1' }],
   peers: [],
 };
+
+/** What enters no namespace by itself is run on that host. */
+const runOn =
+  (host: TestNetns): Run =>
+  ({ file, args, ...options }) =>
+    file === NSENTER
+      ? run({ file, args, ...options })
+      : run({ file: NSENTER, args: [`--net=${host.path}`, '--', file, ...args], ...options });
+
+const NSENTER = '/usr/bin/nsenter';
 
 /** Addresses of links that are not link-local, sorted. */
 export const cidrs = (link: LinkView | undefined): string[] =>

@@ -40,8 +40,13 @@ test('what is written is read back, by another worker too', async () => {
   await createCniJournal(dir).write(entry());
   const journal = createCniJournal(dir);
   assert.deepEqual(await journal.read('abc', 'net1'), entry());
-  await journal.write(entry('net1', { resultText: '{"cniVersion":"1.0.0"}' }));
-  assert.equal((await journal.read('abc', 'net1'))?.resultText, '{"cniVersion":"1.0.0"}');
+  const made = { ifindex: 6, hostIfindex: 40, mac: '02:00:00:00:00:06', mtu: 1500, addresses: ['10.0.0.1/8'] };
+  const done = entry('net1', {
+    resultText: '{"cniVersion":"1.0.0"}',
+    made: { ...made, adopted: false, before: 'absent', gateways: ['10.0.0.254'] },
+  });
+  await journal.write(done);
+  assert.deepEqual(await journal.read('abc', 'net1'), done);
   assert.equal(await journal.read('abc', 'net2'), undefined);
 });
 

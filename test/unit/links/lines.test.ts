@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failedLines } from '../../../adapters/iproute/batch-errors.ts';
 import { fdbLine, ipLine } from '../../../adapters/iproute/lines.ts';
-import { parseNetns } from '../../../adapters/iproute/views.ts';
+import { parseHostEnds, parseNetns } from '../../../adapters/iproute/views.ts';
 import { FLOOD_MAC } from '../../../domain/fdb.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 
@@ -72,6 +72,50 @@ test('host routes and the default route are read in the form in which they are w
     parseNetns(`[]\n${JSON.stringify(routes)}\n`).routes.map(({ destination }) => destination),
     ['0.0.0.0/0', '::/0', '10.9.0.1/32', 'fd09::1/128'],
   );
+});
+
+test('a link may be called as KubeVirt calls it', () => {
+  const rename = { op: 'rename', name: '16477688c0e-nic', to: 'net1' } as const;
+  assert.equal(ipLine(rename), 'link set dev 16477688c0e-nic name net1');
+});
+
+test('the other end of a veth is known where it is in another namespace', () => {
+  const links = [
+    {
+      ifindex: 3,
+      ifname: 'net1',
+      flags: [],
+      mtu: 1500,
+      link_index: 40,
+      link_netnsid: 0,
+      linkinfo: { info_kind: 'veth' },
+    },
+    { ifindex: 4, ifname: 'a', flags: [], mtu: 1500, link: 'b', linkinfo: { info_kind: 'veth' } },
+    {
+      ifindex: 5,
+      ifname: 'c',
+      flags: [],
+      mtu: 1500,
+      link_index: 2,
+      link_netnsid: 0,
+      linkinfo: { info_kind: 'macvlan' },
+    },
+  ];
+  const seen = parseNetns(`${JSON.stringify(links)}\n[]\n`).links;
+  assert.deepEqual(
+    seen.map(({ peerIfindex }) => peerIfindex),
+    [40, undefined, undefined],
+  );
+  const ends = [
+    { ifindex: 40, ifname: 'veth1', link_index: 3, link_netnsid: 1, master: 'br0' },
+    { ifindex: 41, ifname: 'veth2', link_index: 3, link_netnsid: 2 },
+    { ifindex: 42, ifname: 'here', link: 'there' },
+  ];
+  assert.deepEqual(parseHostEnds(JSON.stringify(ends)), [
+    { ifindex: 40, name: 'veth1', peerIfindex: 3, bridge: 'br0' },
+    { ifindex: 41, name: 'veth2', peerIfindex: 3 },
+  ]);
+  assert.deepEqual(parseHostEnds(''), []);
 });
 
 test('output that is cut off is an error, not an empty namespace', () => {

@@ -195,6 +195,18 @@ test('whatever there is, a removal takes only our own link and leftovers, and gi
   );
 });
 
+test("a removal finds our own link by its index under another name, and leaves alone what has its name or another pod's alias", () => {
+  const removal = { podUid: UID, interfaceName: 'green', ifindex: 7, temporaryName: TEMPORARY, giveBackAdopted: false };
+  const plan = (...links: LinkView[]) => planRemoval({ links, routes: [] }, removal);
+  const renamed = link({ name: 'blue', ifindex: 7, alias: ours });
+  const standIn = link({ name: 'green', ifindex: 8 });
+  const gone = { outcome: 'removed', commands: [{ op: 'remove-link', name: 'blue' }] };
+  assert.deepEqual(plan(renamed), gone);
+  assert.deepEqual(plan(standIn, renamed), gone);
+  assert.deepEqual(plan({ ...renamed, alias: 'podwire:another:1' }, standIn), { outcome: 'foreign', commands: [] });
+  assert.deepEqual(plan({ ...renamed, ifindex: 9 }), { outcome: 'absent', commands: [] });
+});
+
 test("an alias is read back as it was written, and other texts are nobody's", () => {
   const owner = { podUid: UID, generation: 12, adopted: true };
   assert.deepEqual(ownerOf(aliasFor(owner)), owner);

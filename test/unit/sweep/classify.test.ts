@@ -51,6 +51,11 @@ describe('a look at a node', () => {
     assert.deepEqual(found({ journal: [journalEntry({}, 2)] }), ['drift repair net1']);
   });
 
+  test('leaves an interface alone that a program in the pod took over, also one of another generation', () => {
+    const links = [greenLink(), wiredLink({ name: 'net9' }), wiredLink({ ifindex: 9 })];
+    assert.deepEqual(found({ journal: [journalEntry({}, 2)], sandboxes: sandbox(links) }), []);
+  });
+
   test('cannot tell drift of a sandbox that it could not look into', () => {
     assert.deepEqual(found({ sandboxes: [] }), []);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { driftOf, renamedLink } from '../../../domain/sweep/drift.ts';
+import { driftOf } from '../../../domain/sweep/drift.ts';
 import { cniRecord, greenLink, view, vxlanRecord, wiredLink } from './some-node.ts';
 
 const both = [greenLink(), wiredLink()];
@@ -59,7 +59,17 @@ describe('drift of an attachment', () => {
     assert.deepEqual(driftOf(vxlanRecord(), view([wiredLink()])), ['the link is gone']);
     assert.deepEqual(driftOf(vxlanRecord(), view([greenLink({ name: 'blue' })])), ['the link was renamed to blue']);
     assert.deepEqual(driftOf(cniRecord(), view([wiredLink({ name: 'net9' })])), ['the link was renamed to net9']);
-    assert.equal(renamedLink(cniRecord(), view([wiredLink({ name: 'net9', mac: '02:00:00:00:00:99' })])), undefined);
+    const another = wiredLink({ name: 'net9', mac: '02:00:00:00:00:99' });
+    assert.deepEqual(driftOf(cniRecord(), view([another])), ['the link was renamed to net9']);
+    const replaced = ['the link is gone, and another one has its name'];
+    assert.deepEqual(driftOf(cniRecord(), view([wiredLink({ ifindex: 9 })])), replaced);
+  });
+
+  test('is none of a CNI interface whose name a program in the pod gave to another link, whatever it did to both', () => {
+    const nic = wiredLink({ name: 'net9', mac: '02:00:00:00:00:99', up: false, mtu: 1300, cidrs: [] });
+    assert.deepEqual(driftOf(cniRecord(), view([nic, wiredLink({ ifindex: 9, up: false })]), 'CHECK: no'), []);
+    const green = [greenLink({ name: 'blue' }), wiredLink({ ifindex: 9, name: 'green' })];
+    assert.notDeepEqual(driftOf(vxlanRecord(), view(green)), [], 'of a VXLAN link it is');
   });
 
   test('is no address that somebody added, nor an IPv6 address of a CNI interface, which a router may have given', () => {

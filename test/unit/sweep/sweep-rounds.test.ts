@@ -92,6 +92,17 @@ describe('sweeps of a node', () => {
     );
   });
 
+  test('leave an interface alone that a program in the pod took over, whatever CHECK would say, and have its status put right', async () => {
+    const links = [wiredLink({ name: 'net9' }), wiredLink({ ifindex: 9 })];
+    const bench = node({ view: view(links), failures: [remaining] });
+    bench.deps.plugins.check = async () => ({ kind: 'failed', message: 'not of type veth' });
+    const { rows } = await bench.sweep();
+    assert.deepEqual(
+      rows.map(({ outcome, finding }) => [outcome, finding.kind, finding.over]),
+      [['found', 'record', true]],
+    );
+  });
+
   test('leave the status alone while the drift remains, or nobody can say', async () => {
     const failures = [remaining];
     const drifting = await node({ view: view([wiredLink({ mtu: 1300 })]), failures }).sweep();
