@@ -55,8 +55,8 @@ export class PodSignals {
   /** UIDs whose signal may be sent now, oldest first. */
   readonly #ready = new Set<string>();
   readonly #inFlight = new Set<Promise<void>>();
-  /** After a failure one at a time, until one succeeds: an outage is probed, not stormed. */
-  #cautious = false;
+  /** Pods whose signals failed since one succeeded. From the second on it is an outage, which is probed by one at a time, not stormed. */
+  readonly #failing = new Set<string>();
   #stopped = false;
 
   constructor(options: PodSignalsOptions) {
@@ -191,7 +191,7 @@ export class PodSignals {
   }
 
   #pump(): void {
-    const limit = this.#cautious ? 1 : (this.#options.concurrency ?? 16);
+    const limit = this.#failing.size > 1 ? 1 : (this.#options.concurrency ?? 16);
     for (const uid of this.#ready) {
       if (this.#stopped || this.#inFlight.size >= limit) return;
       this.#ready.delete(uid);
@@ -215,11 +215,11 @@ export class PodSignals {
       await this.#options.send(pod, wanted.signal, wanted.reason, wanted.unlessInputs);
       slot.toldNetworks = pod.networks ?? slot.toldNetworks;
       slot.failures = 0;
-      this.#cautious = false;
+      this.#failing.clear();
       this.#options.onSent(wanted.signal, performance.now() - wanted.since, slot.pod);
     } catch (error) {
       slot.failures += 1;
-      this.#cautious = true;
+      this.#failing.add(slot.pod.uid);
       // Whatever was observed meanwhile is newer than what failed.
       slot.wanted ??= wanted;
       const delay = backOffDelay(this.#backOff, slot.failures);

@@ -2,6 +2,7 @@
 import type { Etcd3, IOperation, IResponseOp } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import { readOnce, type CredentialStore } from '../tls/rotation.ts';
+import { keyPages, listPages } from './pages.ts';
 import { openEtcd, type EtcdConnection, type EtcdOptions } from './open.ts';
 
 export type { EtcdOptions } from './open.ts';
@@ -63,11 +64,10 @@ export function createEtcd(options: EtcdOptions, credentials: CredentialStore = 
         const [kv] = response.kvs;
         return kv === undefined ? undefined : entry(kv);
       }),
-    list: (prefix) =>
-      bounded(etcd, `list ${prefix}`, async (client) => {
-        const response = await client.getAll().prefix(prefix).exec();
-        return { entries: response.kvs.map(entry), revision: String(response.header.revision) };
-      }),
+    list: async (prefix) => {
+      const { kvs, revision } = await listPages((call) => bounded(etcd, `list ${prefix}`, call), prefix);
+      return { entries: kvs.map(entry), revision };
+    },
     read: (asks) =>
       bounded(etcd, 'read', async (client) => {
         const { responses } = await always(client)
@@ -84,7 +84,7 @@ export function createEtcd(options: EtcdOptions, credentials: CredentialStore = 
           .commit();
         return responses.slice(0, asks.length).map(entriesOf);
       }),
-    keys: (prefix) => bounded(etcd, `list keys of ${prefix}`, (client) => client.getAll().prefix(prefix).keys()),
+    keys: (prefix) => keyPages((call) => bounded(etcd, `list keys of ${prefix}`, call), prefix),
     transact: (conditions, operations) =>
       bounded(etcd, 'transaction', async (client) => {
         if (operations.length > MAX_OPERATIONS)

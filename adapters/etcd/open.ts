@@ -26,7 +26,7 @@ export interface EtcdOptions {
   };
 }
 
-const MAX_LISTING_BYTES = 64 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** How long a member that failed is passed over when there are others. */
 const PASSED_OVER_MS = 1_000;
@@ -129,8 +129,8 @@ function newClient(options: EtcdOptions, now: Credentials): Etcd3 {
     grpcOptions: withConnectLimit({
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.max_reconnect_backoff_ms': 1000,
-      // gRPC's default of 4 MB is less than a listing of 20,000 pods' marks.
-      'grpc.max_receive_message_length': MAX_LISTING_BYTES,
+      // gRPC's default of 4 MB is less than a page of large records.
+      'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
       ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
     }),
     ...(tls === undefined ? {} : { credentials: tlsCredentials(now) }),

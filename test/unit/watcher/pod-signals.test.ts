@@ -145,7 +145,7 @@ test('a deletion takes the place of a change that waits, and the pod is forgotte
   assert.equal(calls.length, 2);
 });
 
-test('no more than the allowed number is in flight, and after a failure one at a time', async () => {
+test('no more than the allowed number is in flight, and after failures of several pods one at a time', async () => {
   const { signals, calls } = harness(3);
   for (let i = 0; i < 10; i += 1) signals.observe(pod(`u${i}`), 'A', true, '');
   assert.equal(calls.length, 3);
@@ -154,6 +154,19 @@ test('no more than the allowed number is in flight, and after a failure one at a
   assert.equal(calls.length, 4);
   calls[3]?.answer();
   await until('three again', () => calls.length === 7);
+});
+
+test('one pod whose signal fails again and again keeps no other waiting', async () => {
+  const { signals, calls } = harness(3);
+  signals.observe(pod('bad'), 'A', true, '');
+  calls[0]?.answer(new Error('refused'));
+  await until('the bad one is tried again', () => calls.length === 2);
+  for (let i = 0; i < 4; i += 1) signals.observe(pod(`u${i}`), 'A', true, '');
+  // Its second try is still under way.
+  assert.deepEqual(
+    calls.slice(1).map(({ uid }) => uid),
+    ['bad', 'u0', 'u1'],
+  );
 });
 
 test('a failed signal is sent again with what is newest', async () => {
