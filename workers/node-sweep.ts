@@ -1,49 +1,57 @@
-/** The node worker's part in sweeps: the activities, and the schedule that runs them. */
-import type { Client } from '@temporalio/client';
+/** The node worker's part in sweeps: its own looks, and the activities of the runs that they start. */
 import type { CniDeps } from '../activities/node/deps.ts';
-import { createSweepNodeActivities } from '../activities/node/sweep-activities.ts';
+import { createSweepSteps, type SweepSteps } from '../activities/node/sweep-activities.ts';
 import { SweepGc } from '../activities/node/sweep-gc.ts';
-import type { SweepNodeActivities } from '../activities/node/sweep-inputs.ts';
 import { SweepMemory, type SweepObserver } from '../activities/node/sweep-memory.ts';
 import { createCniLeftovers } from '../adapters/cni/leftovers.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import { ensureSweepSchedule } from '../adapters/temporal/sweeps.ts';
 import { networkKey } from '../domain/network-selection.ts';
+import { needsSweep } from '../domain/sweep/needs-sweep.ts';
 
-export function createNodeSweep(deps: CniDeps, observer: SweepObserver, log: Logger): SweepNodeActivities {
+export function createNodeSweep(deps: CniDeps, observer: SweepObserver, log: Logger): SweepSteps {
   const leftovers = createCniLeftovers();
   const gc = new SweepGc({ ...deps, leftovers }, (network, err) =>
     log.warn({ network: networkKey(network), err }, 'GC of a CNI network failed'),
   );
-  return createSweepNodeActivities({ ...deps, leftovers, gc, observer, memory: new SweepMemory() });
+  return createSweepSteps({ ...deps, leftovers, gc, observer, memory: new SweepMemory() });
 }
 
-export interface SweepScheduleParts {
-  readonly client: Client;
+export interface OwnLooksParts {
   readonly node: string;
-  readonly intervalMs: number;
-  /** Which database Temporal has. */
-  readonly identity: () => Promise<string>;
-  /** While podwire is to be out of the cluster there is no schedule. */
+  readonly steps: SweepSteps;
+  /** Starts a run of `nodeSweep`, unless one is under way. */
+  readonly startSweep: () => Promise<void>;
+  /** Notes in etcd that the node was looked at. @param at ISO 8601 */
+  readonly noteLook: (at: string) => Promise<void>;
+  /** While podwire is to be out of the cluster nothing is made anew. */
   readonly isTornDown: () => boolean;
 }
 
-/** Keeps the node's schedule as it is to be: also in a Temporal that lost its database, and not while podwire is to be out of the cluster. */
-export class SweepSchedule {
-  readonly #parts: SweepScheduleParts;
-  #made: string | undefined;
+/**
+ * The node is looked at by its own worker, again and again: a run for each look would be what an idle cluster costs most, and a lost
+ * Temporal would end them. Only what a look finds is worked on by a run, in which people see it.
+ */
+export class OwnLooks {
+  readonly #parts: OwnLooksParts;
+  /** What was only to be reported when a run was started last. */
+  #reported: readonly string[] = [];
 
-  constructor(parts: SweepScheduleParts) {
+  constructor(parts: OwnLooksParts) {
     this.#parts = parts;
   }
 
-  /** Makes it, and starts a first sweep with it, unless that was done. @throws PodwireError `TemporalUnavailable` */
-  async look(): Promise<void> {
-    const { client, node, intervalMs, identity, isTornDown } = this.#parts;
-    const interval = isTornDown() ? 0 : intervalMs;
-    const wished = `${await identity()} ${interval}`;
-    if (wished === this.#made) return;
-    await ensureSweepSchedule(client, node, interval);
-    this.#made = wished;
+  /** @throws PodwireError EtcdUnavailable, CriUnavailable, TemporalUnavailable: the next look begins again */
+  async look(signal: AbortSignal): Promise<void> {
+    const { node, steps, startSweep, noteLook, isTornDown } = this.#parts;
+    if (isTornDown()) return;
+    const { findings, gcDue } = await steps.look({ node }, signal);
+    this.#reported = this.#reported.filter((id) => findings.some((finding) => finding.id === id));
+    if (needsSweep(findings, this.#reported)) {
+      await startSweep();
+      this.#reported = findings.filter(({ action }) => action === 'report').map(({ id }) => id);
+    } else if (gcDue) {
+      await steps.act({ node, ids: [], removeForeign: false }, signal);
+    }
+    await noteLook(new Date().toISOString());
   }
 }

@@ -4,6 +4,7 @@
  * worker already.
  */
 import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import type { CniDeps, NodeDeps } from '../activities/node/deps.ts';
 import { createLookBatch } from '../activities/look/look-batch.ts';
@@ -18,6 +19,7 @@ import { createNodeDoor, openRecorded } from '../activities/node/sandbox-netns.t
 import { createCniJournal } from '../adapters/cni/journal.ts';
 import { createCniPlugins } from '../adapters/cni/plugins.ts';
 import { createContainerRuntime } from '../adapters/cri/container-runtime.ts';
+import { sweepActivities, type SweepSteps } from '../activities/node/sweep-activities.ts';
 import { createCriClient } from '../adapters/cri/client.ts';
 import { observeRuntime } from '../adapters/cri/runtime-health.ts';
 import { createSandboxRuntime } from '../adapters/cri/sandbox-runtime.ts';
@@ -35,6 +37,7 @@ import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { createLauncher, type Launcher } from '../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../adapters/process/registry.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
+import { pauseSecondsFor, startSweep } from '../adapters/temporal/sweeps.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
 import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import { RotatingCredentials } from '../adapters/tls/rotation.ts';
@@ -49,7 +52,7 @@ import { everyInterval } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { resyncNetworks } from './node-resync.ts';
-import { createNodeSweep, SweepSchedule } from './node-sweep.ts';
+import { createNodeSweep, OwnLooks } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
@@ -62,8 +65,6 @@ const RESYNC_INTERVAL_MS = 60_000;
 const CONFIGS_INTERVAL_MS = 5_000;
 /** A key of a few is read; a thousand nodes are two hundred reads a second. */
 const STORE_INTERVAL_MS = 5_000;
-/** Whether Temporal's database is still the same one. */
-const SCHEDULE_INTERVAL_MS = 20_000;
 const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
@@ -164,13 +165,12 @@ async function serve(config: NodeConfig): Promise<void> {
   ];
   const connection = await connecting;
   if (ready && connection !== undefined) {
-    const { client, identity } = temporal;
-    const isTornDown = (): boolean => store.isTornDown;
-    const schedule = new SweepSchedule({ client, identity, isTornDown, node: config.node, intervalMs: config.sweepMs });
-    loops.push(everyInterval('sweep schedule', SCHEDULE_INTERVAL_MS, log, signal, () => schedule.look()));
-  }
-  if (ready && connection !== undefined) {
-    const worker = await createWorker(config, connection, deps, metrics, log);
+    const sweep = createNodeSweep(deps, metrics.sweep, log);
+    const worker = await createWorker(config, connection, deps, metrics, sweep);
+    if (config.sweepMs > 0) {
+      const looks = ownLooks(config, deps, sweep, temporal.client, () => store.isTornDown);
+      loops.push(everyInterval('sweep', config.sweepMs, log, signal, () => looks.look(signal)));
+    }
     connection.keepFresh([worker]);
     workers.push(worker);
     startUp.done();
@@ -226,12 +226,27 @@ function assemble(
   };
 }
 
+function ownLooks(
+  { node, sweepMs }: NodeConfig,
+  { store }: Pick<CniDeps, 'store'>,
+  steps: SweepSteps,
+  client: Client,
+  isTornDown: () => boolean,
+): OwnLooks {
+  const pauseSeconds = pauseSecondsFor(sweepMs);
+  return new OwnLooks({
+    ...{ node, steps, isTornDown },
+    startSweep: () => startSweep(client, { node, pauseSeconds }),
+    noteLook: (at) => store.putNode(node, at),
+  });
+}
+
 function createWorker(
   config: NodeConfig,
   connection: WorkerConnection,
   deps: CniDeps,
   metrics: NodeMetrics,
-  log: Logger,
+  sweep: SweepSteps,
 ): Promise<Worker> {
   const steps = metrics.timed(createNodeSteps(deps));
   return Worker.create({
@@ -240,7 +255,7 @@ function createWorker(
     taskQueue: nodeQueue(config.node),
     activities: {
       ...createNodeActivities(steps),
-      ...createNodeSweep(deps, metrics.sweep, log),
+      ...sweepActivities(sweep),
       lookIntoPods: withHeartbeat(createLookBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
     },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },

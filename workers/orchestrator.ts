@@ -26,7 +26,7 @@ import { podKeys } from '../adapters/kubernetes/pod-view.ts';
 import { createLogger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
-import { podRunIsOpen, removeSweepSchedule } from '../adapters/temporal/sweeps.ts';
+import { podRunIsOpen } from '../adapters/temporal/sweeps.ts';
 import { createWorkflowBuilds } from '../adapters/temporal/workflow-builds.ts';
 import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import { RotatingCredentials } from '../adapters/tls/rotation.ts';
@@ -76,10 +76,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const { nodeGoneSeconds } = config;
   const podParts = { cluster, records, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 };
   const steps = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);
-  const runs = {
-    isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod),
-    removeSweepSchedule: (node: string) => removeSweepSchedule(temporal.client, node),
-  };
+  const runs = { isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod) };
   const lookAtPod = createLookAtPod(podParts);
   const sweep = createSweepControlActivities({
     ...{ cluster, records, signals, runs, lookAtPod },

@@ -170,25 +170,18 @@ async function onNode<T>(
   }
 }
 
-/** A Node object that is missing in two looks some minutes apart is gone for good (ADR 32), and nobody needs to sweep it. */
+/** A person who asked for the sweep is told whether the node is there at all. */
 async function nodeAway(input: NodeSweepInput): Promise<SweepReport> {
   const away: SweepReport = { ...done(input, [], 0), state: 'node-away' };
   if (input.dryRun === true) return away;
-  const once = await nodeExists(input.node);
-  if (once?.exists !== false) return away;
-  await sleep(`${once.lookAgainAfterSeconds}s`);
-  if ((await nodeExists(input.node))?.exists !== false) return away;
-  await attempt(async () => {
-    await sweepControl.removeSweepSchedule({ node: input.node });
-    return true;
-  });
-  return { ...away, state: 'node-gone' };
+  return (await nodeExists(input.node)) === false ? { ...away, state: 'node-gone' } : away;
 }
 
 /** Undefined when nobody can say. */
-async function nodeExists(node: string): Promise<{ exists: boolean; lookAgainAfterSeconds: number } | undefined> {
+async function nodeExists(node: string): Promise<boolean | undefined> {
   try {
-    return await control.readNode.executeWithOptions({ summary: `does node ${node} still exist?` }, [{ node }]);
+    const summary = `does node ${node} still exist?`;
+    return (await control.readNode.executeWithOptions({ summary }, [{ node }])).exists;
   } catch (error) {
     if (classify(error).kind === 'cancelled') throw error;
     return undefined;

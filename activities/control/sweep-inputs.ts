@@ -35,6 +35,4 @@ export interface SweepControlActivities {
   tellStrangers(input: StrangersInput): Promise<boolean>;
   /** Those of the addresses that pods have which the label selects and which have not ended. */
   livingAddresses(input: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
-  /** Ends the sweeps of a node that is gone for good. */
-  removeSweepSchedule(input: { readonly node: string }): Promise<void>;
 }

@@ -21,8 +21,6 @@ export interface SweepControlDeps {
   readonly runs: {
     /** Whether a run of the pod is open. */
     isOpen(pod: PodIdentity): Promise<boolean>;
-    /** One that is not there is fine. */
-    removeSweepSchedule(node: string): Promise<void>;
   };
 }
 
@@ -59,7 +57,6 @@ export function createSweepControlActivities(deps: SweepControlDeps): SweepContr
       const living = await Promise.all(addresses.map((address) => deps.cluster.podHasAddress(address)));
       return addresses.filter((_address, index) => living[index] === true);
     },
-    removeSweepSchedule: ({ node }) => deps.runs.removeSweepSchedule(node),
   };
 }
 

@@ -1,14 +1,26 @@
-/** The node worker's sweep activities, ready to be registered. One at a time: two sweeps at once would act on each other's half. */
+/** The steps of a node's sweeps, and the activities made of them. One at a time: two sweeps at once would act on each other's half. */
 import { PodwireError } from '../../domain/failures.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { sweepAct } from './sweep-act.ts';
-import type { SweepNodeActivities } from './sweep-inputs.ts';
+import type {
+  SweepActInput,
+  SweepActResult,
+  SweepLookInput,
+  SweepLookResult,
+  SweepNodeActivities,
+} from './sweep-inputs.ts';
 import { sweepLook, type SweepDeps } from './sweep-look.ts';
 import { withHeartbeat, type Step } from './with-heartbeat.ts';
 
 const WAIT_MS = 20_000;
 
-export function createSweepNodeActivities(deps: SweepDeps): SweepNodeActivities {
+/** The two steps of a sweep, for whoever takes them. */
+export interface SweepSteps {
+  readonly look: Step<SweepLookInput, SweepLookResult>;
+  readonly act: Step<SweepActInput, SweepActResult>;
+}
+
+export function createSweepSteps(deps: SweepDeps): SweepSteps {
   const mutex = new KeyedMutex();
   const busy = (): Error => new PodwireError('SandboxBusy', 'another sweep of this node takes long');
   const alone =
@@ -19,8 +31,10 @@ export function createSweepNodeActivities(deps: SweepDeps): SweepNodeActivities 
       if (input.node !== deps.node) throw new PodwireError('Fenced', `this is node ${deps.node}, not ${input.node}`);
       return mutex.run('', WAIT_MS, busy, () => step(deps, input, signal));
     };
-  return {
-    sweepLook: withHeartbeat(alone(sweepLook)),
-    sweepAct: withHeartbeat(alone(sweepAct)),
-  };
+  return { look: alone(sweepLook), act: alone(sweepAct) };
 }
+
+export const sweepActivities = ({ look, act }: SweepSteps): SweepNodeActivities => ({
+  sweepLook: withHeartbeat(look),
+  sweepAct: withHeartbeat(act),
+});

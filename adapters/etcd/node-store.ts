@@ -56,7 +56,8 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     removeSandbox: async (node, podUid) => {
       await etcd.transact([], [{ remove: keys.sandboxKey(node, podUid) }]);
     },
-    putNode: (node) => put(keys.nodeKey(node), { v: RECORD_VERSION }),
+    putNode: (node, lookedAt) =>
+      put(keys.nodeKey(node), { v: RECORD_VERSION, ...(lookedAt === undefined ? {} : { lookedAt }) }),
     putNodeConfigs: async (node, record) => {
       const key = keys.nodeConfigsKey(node);
       if (record !== undefined) await put(key, record);

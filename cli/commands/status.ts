@@ -52,6 +52,7 @@ async function status(target: string | undefined, options: StatusOptions, comman
     const { findOpenRuns } = await import('../pod-runs.ts');
     const runs = await findOpenRuns(client, { namespace, name, state: options.state });
     process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs));
+    if (target === undefined) process.stdout.write(await withEtcd(settings, nodesText).catch(unreadable));
     if (namespace === undefined || name === undefined) return;
     for (const run of runs) process.stdout.write(await laneText(client, run));
     process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, client, { namespace, name })));
@@ -68,6 +69,17 @@ async function storeText(etcd: Etcd): Promise<string> {
   if (isWhole) return '';
   const since = incarnation === undefined ? '' : ` since ${incarnation.since}`;
   return `podwire's etcd is new${since}: what is attached is still being recorded; nothing is removed meanwhile, and new VXLAN ids wait\n`;
+}
+
+/** Leaks and drift are found by the looks of the nodes' workers: a node that is not looked at any more has to be seen somewhere. */
+async function nodesText(etcd: Etcd): Promise<string> {
+  const { readNodeLooks } = await import('../../adapters/etcd/node-looks.ts');
+  const now = Date.now();
+  const rows = (await readNodeLooks(etcd)).map(({ node, lookedAt }) => [
+    node,
+    lookedAt === undefined ? 'never' : `${ageText(new Date(lookedAt), now)} ago`,
+  ]);
+  return rows.length === 0 ? '' : `\n${textTable(['node', 'looked at'], rows)}`;
 }
 
 /** The runs are worth seeing all the same. */

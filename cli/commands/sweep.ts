@@ -1,4 +1,4 @@
-/** `podwire sweep`: looks for leaks and drift on nodes now, without waiting for their schedules. */
+/** `podwire sweep`: looks for leaks and drift on nodes now, without waiting for their workers' next looks. */
 import type { Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import { etcdSettings } from '../../config/etcd.ts';

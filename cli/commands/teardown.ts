@@ -6,8 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { etcdSettings } from '../../config/etcd.ts';
-import { temporalSettings } from '../../config/temporal.ts';
-import type { Values } from '../../config/cli-flags.ts';
 import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { AttachmentRecord, FailureRecord } from '../../domain/records.ts';
@@ -15,9 +13,8 @@ import { addSettings, settingsOf } from '../command-settings.ts';
 import { textTable } from '../text-table.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
-import { withTemporal } from '../with-temporal.ts';
 
-const table = { ...temporalSettings, ...etcdSettings };
+const table = etcdSettings;
 
 interface TeardownOptions {
   readonly dryRun?: boolean;
@@ -74,7 +71,6 @@ async function teardown(options: TeardownOptions, command: Command): Promise<voi
     say('podwire attaches nothing any more (podwire teardown --undo takes that back)');
     const left = await waitForEnd(etcd, waitSeconds * 1_000);
     if (left.length > 0) return tellLeft(etcd, left, waitSeconds);
-    await removeSchedules(etcd, settings);
     await removeRecords(etcd, options.purge === true);
     say(
       "nothing of podwire's is attached any more; now remove its workloads: kubectl delete -k … -l app.kubernetes.io/part-of=podwire",
@@ -143,17 +139,6 @@ async function tellLeft(etcd: Etcd, left: readonly AttachmentRecord[], waitedSec
   if (left.length > SHOWN) say(`and ${left.length - SHOWN} more`);
   say(`after ${waitedSeconds} s this is left; podwire goes on with it. Repeat this command to watch it on`);
   process.exitCode = EXIT_REMAINS;
-}
-
-/** The node workers take their own away as well; those of nodes that are gone nobody else would. */
-async function removeSchedules(etcd: Etcd, settings: Values<typeof table>): Promise<void> {
-  const prefix = keys.nodeKey('');
-  const nodes = (await etcd.keys(prefix)).map((key) => key.slice(prefix.length));
-  await withTemporal(settings, async (client) => {
-    const { removeSweepSchedule } = await import('../../adapters/temporal/sweeps.ts');
-    for (const node of nodes) await removeSweepSchedule(client, node);
-  });
-  say(`removed the sweep schedules of ${nodes.length} nodes`);
 }
 
 /** What running workers publish of themselves and of their nodes stays until a purge: they would only write it again. */

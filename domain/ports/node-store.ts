@@ -56,8 +56,8 @@ export interface NodeStore {
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
   removeSandbox(node: string, podUid: string): Promise<void>;
-  /** Says that the node has a worker: who asks for all nodes gets it. */
-  putNode(node: string): Promise<void>;
+  /** Says that the node has a worker: who asks for all nodes gets it. @param lookedAt when the worker last looked at it, ISO 8601 */
+  putNode(node: string, lookedAt?: string): Promise<void>;
   /** Undefined: this node offers no configurations. */
   putNodeConfigs(node: string, record: NodeConfigsRecord | undefined): Promise<void>;
   /** Pods that were refused for a file of this node that is there now, or another one now; until they are tried again. */

@@ -3,7 +3,7 @@ import type { Finding } from './finding.ts';
 
 export const NODE_SWEEP = 'nodeSweep';
 
-/** Id of a node's schedule, and the beginning of its runs' ids: Temporal adds the time. */
+/** Id of the run that a node's worker starts, and the beginning of the ids of others. */
 export const sweepId = (node: string): string => `sweep/${node}`;
 
 /** Ids of runs that a person starts; runs that do the same are one. */
@@ -37,7 +37,7 @@ export interface SweepRow {
   readonly note?: string;
 }
 
-/** `node-away`: its worker does not answer. `node-gone`: so is its Node object, and the schedule was removed. */
+/** `node-away`: its worker does not answer. `node-gone`: it has no Node object either. */
 type SweepState = 'done' | 'node-away' | 'node-gone' | 'failed';
 
 export interface SweepReport {

@@ -43,7 +43,7 @@ function bench(o: { open?: boolean; apiFails?: number } = {}) {
       },
     },
     signals: { podChanged: async ({ uid }) => void signals.push(uid) },
-    runs: { isOpen: async () => o.open === true, removeSweepSchedule: async () => undefined },
+    runs: { isOpen: async () => o.open === true },
   });
   return { records, events, signals, pods, ...activities };
 }

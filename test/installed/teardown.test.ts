@@ -5,7 +5,7 @@ import { before, describe, test } from 'node:test';
 import { linksIn, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { deleteInstallation, inSystem, installPodwire } from '../../deploy/lab/installed.ts';
 import { kubectl, pathOnHost, podNetnsPath } from '../../deploy/lab/lab.ts';
-import { podwire, temporal } from '../cli/podwire-command.ts';
+import { podwire } from '../cli/podwire-command.ts';
 import { reservations } from '../lab/cni-networks.ts';
 import { labTest } from '../lab/harness.ts';
 import { readKeys } from '../lab/records.ts';
@@ -69,8 +69,6 @@ describe('a cluster that podwire leaves', () => {
       const links = await linksIn(await podNetnsPath(t.lab, pod));
       assert.deepEqual(links.map(({ name }) => name).sort(), ['eth0', 'lo'], pod.name);
     }
-    const schedules = await temporal(t.lab, ['schedule', 'list', '--address', t.lab.temporal.host]);
-    assert.doesNotMatch(schedules, /sweep\//);
   });
 
   test('is as before once it is deleted: nothing of it in the API, on the nodes, in etcd', async () => {

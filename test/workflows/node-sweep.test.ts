@@ -4,18 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { DriftRemainsInput, RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
 import type { SweepActInput, SweepActResult, SweepLookResult } from '../../activities/node/sweep-inputs.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
-import { ensureSweepSchedule, removeSweepSchedule, sweepNow } from '../../adapters/temporal/sweeps.ts';
+import { startSweep, sweepNow } from '../../adapters/temporal/sweeps.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import type { Finding } from '../../domain/sweep/finding.ts';
 import { sweepId, type SweepReport } from '../../domain/sweep/messages.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { startDevServer, type DevServer } from './dev-server.ts';
-import { untilAsked } from './limits.ts';
 
 const POD = { uid: 'u1', namespace: 'shop', name: 'web-0' };
 const attachment = { node: 'n1', sandboxId: 's', interfaceName: 'net1', generation: 3, modRevision: '9' };
@@ -69,7 +68,6 @@ describe('a sweep', () => {
           calls.push(`wake ${name}`);
           return true;
         },
-        removeSweepSchedule: async ({ node }: { node: string }) => removeSweepSchedule(client, node),
       },
     });
     await serve(nodeQueue('n1'), {
@@ -169,25 +167,23 @@ describe('a sweep', () => {
     assert.deepEqual(calls, ['look', 'look']);
   });
 
-  it('does not wait for a node that is away, and keeps sweeping one that still has its Node object', async () => {
+  it('does not wait for a node that is away', async () => {
     nodeExists = true;
     const startedAt = performance.now();
     assert.equal((await sweep({ node: 'away' })).state, 'node-away');
     assert.ok(performance.now() - startedAt < 30_000);
   });
 
-  it('ends the schedule of a node whose Node object is missing in two looks', async () => {
+  it('says of a node that is away whether it has a Node object', async () => {
     nodeExists = false;
-    await ensureSweepSchedule(client, 'gone', 600_000);
-    // Made twice is made once.
-    await ensureSweepSchedule(client, 'gone', 600_000);
-    await untilAsked('the schedule is removed by the sweep that came with it', async () => {
-      try {
-        await client.schedule.getHandle(sweepId('gone')).describe();
-        return false;
-      } catch (error) {
-        return error instanceof ScheduleNotFoundError;
-      }
-    });
+    assert.equal((await sweep({ node: 'gone' })).state, 'node-gone');
+  });
+
+  it('is begun once for what a node finds again and again', async () => {
+    calls.length = 0;
+    first = sees();
+    await Promise.all([1, 2, 3].map(() => startSweep(client, { node: 'n1', pauseSeconds: 1 })));
+    await client.workflow.getHandle(sweepId('n1')).result();
+    assert.deepEqual(calls, ['look']);
   });
 });
