@@ -147,6 +147,10 @@ export function madeWith(record: AttachmentRecord | undefined): CniBasis | undef
   return record.madeWith ?? { network, dialect, cni, configText, definitionUid };
 }
 
+/** The network that the interface was last read back in; undefined: an attach has never come so far. */
+export const attachedTo = (record: AttachmentRecord): NetworkRef | undefined =>
+  record.result === undefined ? undefined : (madeWith(record) ?? record).network;
+
 /** Identity of a tunnel as `vnis` and `users` have it. */
 export const tunnelOf = ({ link }: Pick<VxlanAttachmentRecord, 'link'>): string => `${link.dstPort}/${link.vni}`;
 

@@ -4,6 +4,7 @@ import { attachmentKey } from '../../domain/keys.ts';
 import { asItWas } from '../../domain/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import {
+  attachedTo,
   RECORD_VERSION,
   type AttachmentRecord,
   type LinkResult,
@@ -73,9 +74,10 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       const stored = await read(input);
       if (stored === undefined) return undefined;
       const removing = stored.value.phase === 'removing' ? stored : await records.beginRemoval(stored);
-      return removing === undefined
-        ? undefined
-        : { generation: removing.value.generation, modRevision: removing.modRevision };
+      if (removing === undefined) return undefined;
+      const { value, modRevision } = removing;
+      const from = attachedTo(value);
+      return { generation: value.generation, modRevision, ...(from === undefined ? {} : { attachedTo: from }) };
     },
 
     forgetAttachment: async (input) => {

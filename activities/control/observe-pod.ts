@@ -92,7 +92,11 @@ async function forgetOver(
 }
 
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
-function sandboxOf(desired: Desired | undefined, place: string, { sandbox }: PodRecords): string | undefined {
+export function sandboxOf(
+  desired: Pick<Desired, 'pod'> | undefined,
+  place: string,
+  { sandbox }: Pick<PodRecords, 'sandbox'>,
+): string | undefined {
   if (desired === undefined || place === '') return undefined;
   return isExecPlace(place) ? execSandboxId(desired.pod) : sandbox?.sandboxId;
 }
