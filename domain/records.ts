@@ -23,6 +23,7 @@ export const EXEC_NETNS: NetnsIdentity = { path: 'exec', inode: '0', ctimeNs: '0
 /** A Ready sandbox as its node worker published it. */
 export interface SandboxRecord {
   readonly v: number;
+  /** As the container runtime has it. */
   readonly podUid: string;
   readonly namespace: string;
   readonly name: string;
@@ -84,6 +85,8 @@ export type AttachmentPhase = 'intent' | 'attached' | 'removing';
 interface AttachmentBase {
   readonly v: number;
   readonly podUid: string;
+  /** As of `SoughtPod`. */
+  readonly runtimeUid?: string;
   readonly namespace: string;
   readonly name: string;
   readonly node: string;

@@ -21,6 +21,7 @@ import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../..
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
 import { sandboxOf } from './observe-pod.ts';
+import { withSandbox } from './published-sandbox.ts';
 import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PublishInput } from './inputs.ts';
@@ -79,7 +80,7 @@ interface Basis {
 async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const { pod } = reading;
   const place = placeOf(pod, deps.settings.agents.backend);
-  const recorded = await deps.records.pod(pod.uid, place);
+  const recorded = await withSandbox(deps.records, pod, place, await deps.records.pod(pod.uid, place));
   const desired = reading.beside(recorded.attachments);
   const known = recorded.attachments.map(({ value }) => value);
   const wishes = wishesOf(deps.hash, desired, known, recorded.refusals);

@@ -28,6 +28,7 @@ export function callOf(record: CniAttachmentRecord, netnsPath: string): CniCall 
 export const journalEntry = (record: CniAttachmentRecord, call: CniCall): CniJournalEntry => ({
   v: RECORD_VERSION,
   podUid: record.podUid,
+  ...(record.runtimeUid === undefined ? {} : { runtimeUid: record.runtimeUid }),
   generation: record.generation,
   bootId: record.bootId,
   call,

@@ -8,6 +8,7 @@ import type { SandboxRecord } from '../../domain/records.ts';
 import { driftOf, renamedLink } from '../../domain/sweep/drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import type { SweepOutcome, SweepRow } from '../../domain/sweep/messages.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import { removeStrangers } from './fdb-strangers.ts';
 import { openRecorded } from './sandbox-netns.ts';
 import type { SweepActInput, SweepActResult } from './sweep-inputs.ts';
@@ -198,7 +199,8 @@ function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal)
 /** Empty, so that only reservations are given back, when the interface of that name is not the one that this entry made. */
 async function netnsToUndo(deps: SweepDeps, entry: CniJournalEntry, signal: AbortSignal): Promise<string> {
   const sandbox = await publishedSandbox(deps, entry.call.sandboxId);
-  if (sandbox?.podUid !== entry.podUid || sandbox.bootId !== deps.bootId || entry.bootId !== deps.bootId) return '';
+  if (sandbox?.podUid !== uidInRuntime(entry) || sandbox.bootId !== deps.bootId || entry.bootId !== deps.bootId)
+    return '';
   try {
     const netns = await openRecorded(deps, sandbox, signal);
     try {

@@ -60,6 +60,7 @@ const result = z.object({
 const attachmentBase = {
   v: version,
   podUid: z.string(),
+  runtimeUid: z.string().exactOptional(),
   namespace: z.string(),
   name: z.string(),
   node: z.string(),

@@ -3,6 +3,7 @@ import { ownerOf } from '../link-alias.ts';
 import type { LinkView, NetnsView } from '../link-observation.ts';
 import type { AttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
 import { unlikeOurs } from '../vxlan-likeness.ts';
+import { uidInRuntime } from '../static-pods.ts';
 
 /**
  * What differs, in words; empty when nothing does. Addresses that were added are no drift: a program in the pod may have its own.
@@ -34,14 +35,14 @@ export function renamedLink(record: AttachmentRecord, view: NetnsView): LinkView
   const { result } = record;
   return view.links.find((link) =>
     record.kind === 'vxlan'
-      ? link.ifindex === result?.ifindex && ownerOf(link.alias)?.podUid === record.podUid
+      ? link.ifindex === result?.ifindex && ownerOf(link.alias)?.podUid === uidInRuntime(record)
       : link.ifindex === result?.ifindex && link.mac === result.mac,
   );
 }
 
 function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, link: LinkView, view: NetnsView): string[] {
   const { link: spec } = record;
-  if (ownerOf(link.alias)?.podUid !== record.podUid) return ["the link is another one, without podwire's alias"];
+  if (ownerOf(link.alias)?.podUid !== uidInRuntime(record)) return ["the link is another one, without podwire's alias"];
   const { vxlan } = link;
   if (vxlan === undefined) return ['the link is no VXLAN device'];
   const routes = new Set(view.routes.map((route) => `${route.destination} ${route.gateway} ${route.link}`));
