@@ -7,7 +7,7 @@ import { canonicalJson, type JsonValue } from './canonical-json.ts';
 import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.ts';
 import { kaloomReferences } from './kaloom/references.ts';
 import { parseKaloomSelections } from './kaloom/selections.ts';
-import type { ParsedSelections } from './network-selection.ts';
+import { networkKey, type ParsedSelections } from './network-selection.ts';
 import type { OwnLink } from './network-status.ts';
 import { npwgReferences } from './npwg/references.ts';
 import { parseNpwgSelections } from './npwg/selections.ts';
@@ -91,7 +91,11 @@ export function desiredInputs(
     problems: parsed.problems.map(({ code, message }) => ({ code, message })),
     warnings: parsed.warnings.map(({ code, message }) => ({ code, message })),
     keep: parsed.keep,
-    foreign: (parsed.foreign ?? []).map(({ interfaceName, network }) => ({ interfaceName, network })),
+    foreign: (parsed.foreign ?? []).map(({ interfaceName, network, satisfies }) => ({
+      ...{ interfaceName, network },
+      // The status names what it was asked for as, so an edit that asks for it or gives it up has to be answered.
+      ...(satisfies === undefined ? {} : { satisfies: networkKey(satisfies) }),
+    })),
     reserved: parsed.reserved ?? [],
   };
   const canonical = canonicalJson({

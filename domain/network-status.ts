@@ -8,7 +8,7 @@ import {
   type NetworkRef,
   type SelectionProblem,
 } from './network-selection.ts';
-import type { AttachmentRecord, FailureRecord, StepFailure } from './records.ts';
+import type { AttachmentRecord, FailureRecord, LinkResult, StepFailure } from './records.ts';
 import { DRIFT_REMAINS, remainsOf } from './sweep/remaining-drift.ts';
 import { statusEntries } from './status-entries.ts';
 import { isJsonList, isJsonObject, member } from './strict-json.ts';
@@ -20,8 +20,8 @@ export interface NetworkStatus {
   /** Absent: kube-vxlan-controller's. */
   readonly dialect?: Dialect;
   /**
-   * `Attached` only after the kernel was read back; `Failing` also when it differs since, and making it anew was in vain. `Foreign`:
-   * asked for, and another runtime has attached it.
+   * `Attached` only after the kernel was read back; `Failing` also when it differs since, and making it anew was in vain. `Detaching`: there
+   * until the removal has succeeded. `Foreign`: asked for, and another runtime has attached it.
    */
   readonly state: 'Attached' | 'Attaching' | 'Failing' | 'Detaching' | 'Refused' | 'Foreign';
   readonly vni?: number;
@@ -113,7 +113,8 @@ export function publishedLinks(status: string | undefined): OwnLink[] {
     const state = member(entry, 'state');
     if (typeof interfaceName !== 'string' || interfaceName === '' || NOT_OWN.includes(state)) return [];
     // One that drifted for good is still there, and so is its entry.
-    const isAttached = state === 'Attached' || member(entry, 'code') === DRIFT_REMAINS;
+    const isLeaving = state === 'Detaching' && typeof mac === 'string';
+    const isAttached = state === 'Attached' || isLeaving || member(entry, 'code') === DRIFT_REMAINS;
     return [
       {
         ...{ interfaceName, isAttached },
@@ -151,20 +152,23 @@ function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefin
   // Said of what was there before.
   if (failure?.code === DRIFT_REMAINS) return recordStatus(record, undefined);
   const failing = failure === undefined ? {} : { code: failure.code, message: failure.message };
-  if (record.phase === 'removing') return { ...base, state: 'Detaching', ...failing };
+  // What is being removed is there until its record is gone.
+  if (record.phase === 'removing')
+    return { ...base, state: 'Detaching', ...(record.result && linkStatus(record, record.result)), ...failing };
   if (record.phase === 'intent' || record.result === undefined) {
     return { ...base, state: failure === undefined ? 'Attaching' : 'Failing', ...failing };
   }
-  const { mac, mtu, addresses, others = [] } = record.result;
+  return { ...base, state: 'Attached', ...linkStatus(record, record.result), ...ignoredMac(record) };
+}
+
+type LinkStatus = Pick<NetworkStatus, 'vni' | 'dstport' | 'mac' | 'mtu' | 'ips' | 'others'>;
+
+function linkStatus(record: AttachmentRecord, { mac, mtu, addresses, others = [] }: LinkResult): LinkStatus {
   const tunnel = record.kind === 'vxlan' ? { vni: record.link.vni, dstport: record.link.dstPort } : {};
   const further = others.map(({ interfaceName, addresses: ips, ...other }) => ({
     interface: interfaceName,
     ...other,
     ips,
   }));
-  return {
-    ...{ ...base, state: 'Attached', ...tunnel, mac, mtu, ips: addresses },
-    ...(further.length === 0 ? {} : { others: further }),
-    ...ignoredMac(record),
-  };
+  return { ...tunnel, mac, mtu, ips: addresses, ...(further.length === 0 ? {} : { others: further }) };
 }

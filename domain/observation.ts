@@ -61,6 +61,8 @@ export interface Observation {
   readonly presence: PodPresence;
   /** Where its networks are made (domain/place.ts); the node's name but for the exec backend. */
   readonly node: string;
+  /** A static pod's UID on its node. */
+  readonly runtimeUid?: string;
   readonly inputsHash: string;
   /** Ready sandbox as its node published it; undefined: ask the node. */
   readonly sandboxId: string | undefined;

@@ -10,6 +10,8 @@ export type PhaseClass = 'waiting' | 'counts' | 'ended';
 
 export interface PodView {
   readonly uid: string;
+  /** A static pod's UID on its node, as its mirror says. */
+  readonly runtimeUid?: string;
   readonly namespace: string;
   readonly name: string;
   /** Empty while unscheduled. */

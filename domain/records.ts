@@ -23,6 +23,7 @@ export const EXEC_NETNS: NetnsIdentity = { path: 'exec', inode: '0', ctimeNs: '0
 /** A Ready sandbox as its node worker published it. */
 export interface SandboxRecord {
   readonly v: number;
+  /** As the container runtime has it. */
   readonly podUid: string;
   readonly namespace: string;
   readonly name: string;
@@ -86,6 +87,8 @@ export type AttachmentPhase = 'intent' | 'attached' | 'removing';
 interface AttachmentBase {
   readonly v: number;
   readonly podUid: string;
+  /** As of `SoughtPod`. */
+  readonly runtimeUid?: string;
   readonly namespace: string;
   readonly name: string;
   readonly node: string;
@@ -148,6 +151,10 @@ export function madeWith(record: AttachmentRecord | undefined): CniBasis | undef
   const { network, dialect, cni, configText, definitionUid } = record;
   return record.madeWith ?? { network, dialect, cni, configText, definitionUid };
 }
+
+/** The network that the interface was last read back in; undefined: an attach has never come so far. */
+export const attachedTo = (record: AttachmentRecord): NetworkRef | undefined =>
+  record.result === undefined ? undefined : (madeWith(record) ?? record).network;
 
 /** Identity of a tunnel as `vnis` and `users` have it. */
 export const tunnelOf = ({ link }: Pick<VxlanAttachmentRecord, 'link'>): string => `${link.dstPort}/${link.vni}`;

@@ -9,6 +9,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { planRemoval } from '../domain/link-removal.ts';
 import type { CniAttachmentRecord, VxlanAttachmentRecord } from '../domain/records.ts';
+import { isSandboxOf, uidInRuntime } from '../domain/static-pods.ts';
 
 /** Runs before the worker serves anything. Fails like etcd and the kernel do; then it has to be run again. */
 export async function clearTombstones(deps: CniDeps, log: Logger, signal: AbortSignal): Promise<void> {
@@ -28,15 +29,16 @@ export async function clearTombstones(deps: CniDeps, log: Logger, signal: AbortS
 
 async function removeLink(deps: CniDeps, record: VxlanAttachmentRecord, signal: AbortSignal): Promise<void> {
   const sandbox = await deps.runtime.describe(record.sandboxId);
-  if (sandbox?.podUid !== record.podUid || sandbox.netnsPath !== record.netns.path) return;
+  if (sandbox === undefined || !isSandboxOf(sandbox, record)) return;
+  if (sandbox.netnsPath !== record.netns.path) return;
   try {
     const netns = await openRecorded(deps, record, signal);
     try {
       const { commands } = planRemoval(await deps.kernel.observe(netns), {
-        podUid: record.podUid,
+        podUid: uidInRuntime(record),
         interfaceName: record.interfaceName,
         ifindex: record.result?.ifindex,
-        temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
+        temporaryName: deps.temporaryName(uidInRuntime(record), record.interfaceName),
         giveBackAdopted: false,
       });
       await deps.kernel.execute(netns, commands);

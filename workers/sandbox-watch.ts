@@ -9,6 +9,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import { newestReady, type SandboxSummary } from '../domain/ports/sandbox-runtime.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
 import type { AttachmentRecord, SandboxRecord, Stored } from '../domain/records.ts';
+import { uidInRuntime } from '../domain/static-pods.ts';
 
 type WatchDeps = Pick<NodeDeps, 'node' | 'bootId' | 'store' | 'runtime' | 'kernel'>;
 
@@ -110,14 +111,13 @@ export class SandboxWatch {
     if (this.#unsettled.size === 0) return;
     const records = await this.#deps.store.listNodeAttachments(this.#deps.node);
     const outcomes = await eachWithLimit([...this.#unsettled], AT_ONCE, async ([uid, sandbox]) => {
-      if (
-        await this.#isNews(
-          sandbox,
-          records.filter(({ value }) => value.podUid === uid),
-        )
-      ) {
-        await this.#tell({ uid, namespace: sandbox.namespace, name: sandbox.name });
-        this.#log.info({ podUid: uid, sandboxId: sandbox.sandboxId }, 'sandbox was made anew; its run is told');
+      const own = records.filter(({ value }) => uidInRuntime(value) === uid);
+      if (await this.#isNews(sandbox, own)) {
+        // A static pod has another UID in the API.
+        for (const podUid of new Set(own.length === 0 ? [uid] : own.map(({ value }) => value.podUid))) {
+          await this.#tell({ uid: podUid, namespace: sandbox.namespace, name: sandbox.name });
+          this.#log.info({ podUid, sandboxId: sandbox.sandboxId }, 'sandbox was made anew; its run is told');
+        }
       }
       this.#unsettled.delete(uid);
     });

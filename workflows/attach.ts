@@ -46,17 +46,13 @@ async function refused(
   { undo, awaited }: Attempt,
   { failure, awaited: more }: Refused,
 ): Promise<'refused' | 'renamed'> {
-  const { news, observation } = context;
-  const { network, interfaceName } = wish;
+  const { news } = context;
+  const { network } = wish;
   news.show('undo', failure.message, 'Refused', network);
-  const detachedBefore = news.detached.length;
   if (!(await keepsLink(context, sandboxId))) for (const step of undo.reverse()) await step();
   if (wish.mayBeRenamed !== true || failure.code !== INTERFACE_CONFLICT)
     return news.refuse(network, failure, { ...awaited, ...more });
-  const end = await news.passOverName(network, failure);
-  // The interface of that name was never podwire's: there is nothing to tell.
-  if (knownLink(observation, interfaceName, sandboxId)?.completed !== true) news.detached.length = detachedBefore;
-  return end;
+  return news.passOverName(network, failure);
 }
 
 /** Whether the link that was to be changed stays: it was attached before, and is now as it was, as far as it can be. */

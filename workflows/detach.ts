@@ -24,9 +24,10 @@ export async function detach(
   const { kind, node, sandboxId, interfaceName, network } = record;
   const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
   news.show('begin-removal', '', 'Detaching', network);
-  const token = await records.beginRemoval(input);
+  const removal = await records.beginRemoval(input);
   // Nothing recorded, nothing made: the intent comes first.
-  if (token === undefined) return undefined;
+  if (removal === undefined) return undefined;
+  const { attachedTo, ...token } = removal;
   // A pod that has ended leaves its mesh at once, whatever its node does. Of a network that a living pod gives up the other nodes are
   // told when nobody waits for it any more, or when the removal takes long.
   let peersKnow = kind !== 'vxlan';
@@ -75,7 +76,7 @@ export async function detach(
 
   news.show('forget', '', 'Detaching', network);
   await records.forget({ ...input, modRevision: token.modRevision, tellsMesh: !peersKnow }, isLast);
-  news.detached.push({ interfaceName, network, revision: token.modRevision });
+  if (attachedTo !== undefined) news.detached.push({ interfaceName, network: attachedTo, revision: token.modRevision });
   news.show('detached', '', undefined, network);
   return undefined;
 }

@@ -39,14 +39,16 @@ export class GateKeeper {
   async #step(containerId: string): Promise<void> {
     const { progress, pod } = this.#context;
     const { uid, namespace, name } = pod;
-    const { node } = this.#observation;
+    const { node, runtimeUid } = this.#observation;
     try {
       await nodeStep(this.#context, {
         node,
         activityId: OPEN_GATE,
         summary: `let ${namespace}/${name} start`,
         invoke: (proxy, options) =>
-          proxy.openGate.executeWithOptions(options, [{ node, podUid: uid, namespace, name, containerId }]),
+          proxy.openGate.executeWithOptions(options, [
+            { node, podUid: uid, ...(runtimeUid && { runtimeUid }), namespace, name, containerId },
+          ]),
         onTrouble: async (trouble) => progress.podStep(OPEN_GATE, trouble),
       });
       this.#opened = true;

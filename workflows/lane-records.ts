@@ -9,8 +9,8 @@ import type {
   IntentResult,
   LastStep,
   RecordInput,
+  RemovalToken,
   ResultInput,
-  Token,
 } from '../activities/control/inputs.ts';
 import { controlStep, type RunContext } from './context.ts';
 import type { LaneNews } from './lane-news.ts';
@@ -51,7 +51,7 @@ export class LaneRecords {
   }
 
   /** Undefined: the record changed or is gone. */
-  async beginRemoval(input: RecordInput): Promise<Token | undefined> {
+  async beginRemoval(input: RecordInput): Promise<RemovalToken | undefined> {
     const begun = this.#takeBegun();
     if (begun?.kind === 'removal') return begun.token;
     return controlStep(this.#run, (control) =>

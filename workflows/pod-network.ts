@@ -214,15 +214,17 @@ async function refuseHeld(
 
 /** Asks the node which sandbox the pod has; the answer is published in etcd, where the next observation finds it. */
 async function lookupSandbox(context: RunContext, observation: Observation): Promise<Round> {
+  const { uid: podUid, namespace, name } = context.pod;
+  const { runtimeUid } = observation;
   try {
     await untilNews(context, () =>
       nodeStep(context, {
         node: observation.node,
         activityId: 'lookup-sandbox',
-        summary: `find the sandbox of ${context.pod.namespace}/${context.pod.name} on ${observation.node}`,
+        summary: `find the sandbox of ${namespace}/${name} on ${observation.node}`,
         invoke: (proxy, phase) =>
           proxy.lookupSandbox.executeWithOptions(phase, [
-            { podUid: context.pod.uid, namespace: context.pod.namespace, name: context.pod.name },
+            { podUid, ...(runtimeUid && { runtimeUid }), namespace, name },
           ]),
         onTrouble: async (trouble) => {
           if (trouble.state !== undefined) await publishLookupFailure(context, observation, trouble.failure);

@@ -5,6 +5,7 @@ import { attachmentKey } from '../../domain/keys.ts';
 import { asItWas, withoutPast } from '../../domain/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import {
+  attachedTo,
   RECORD_VERSION,
   type AttachmentRecord,
   type LinkResult,
@@ -79,9 +80,10 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       if (stored === undefined) return undefined;
       const removing = stored.value.phase === 'removing' ? stored : await records.beginRemoval(stored);
       if (removing !== undefined && removing !== stored) await wakeForAddresses(deps, stored.value, removing.value);
-      return removing === undefined
-        ? undefined
-        : { generation: removing.value.generation, modRevision: removing.modRevision };
+      if (removing === undefined) return undefined;
+      const { value, modRevision } = removing;
+      const from = attachedTo(value);
+      return { generation: value.generation, modRevision, ...(from === undefined ? {} : { attachedTo: from }) };
     },
 
     forgetAttachment: async (input) => {

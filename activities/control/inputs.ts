@@ -27,9 +27,14 @@ export type IntentResult =
   | ({ readonly kind: 'refused'; readonly code: string; readonly message: string } & Awaited)
   | { readonly kind: 'stale'; readonly reason: string };
 
-export interface Token {
+interface Token {
   readonly generation: number;
   readonly modRevision: string;
+}
+
+export interface RemovalToken extends Token {
+  /** What the interface is taken from; undefined: it was never attached, and nobody has to be told that it goes. */
+  readonly attachedTo?: NetworkRef;
 }
 
 export interface PublishInput extends PodIdentity {
@@ -68,7 +73,7 @@ export type Begun =
       readonly sandboxId: string;
       readonly node: string;
       /** As `beginRemoval` answers. */
-      readonly token?: Token;
+      readonly token?: RemovalToken;
     };
 
 export interface Beginning {
@@ -113,7 +118,7 @@ export interface ControlSteps {
     input: PodIdentity & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
   ): Promise<void>;
   /** Moves the record to `removing` with a new generation and takes the attachment out of its mesh. Undefined: the record changed or is gone. */
-  beginRemoval(input: RecordInput): Promise<Token | undefined>;
+  beginRemoval(input: RecordInput): Promise<RemovalToken | undefined>;
   /** Tells the network's mesh run that a member left. */
   leaveMesh(network: NetworkRef): Promise<void>;
   /** Removes the record after the last undo, frees what nobody uses any more. */

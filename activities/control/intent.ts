@@ -1,6 +1,6 @@
 /** The intent of an attachment: made from the pod's wish as it is now, and written before the first side effect. */
 import { holdingPod } from '../../domain/address-claims.ts';
-import { execSandboxId, runningAgent, type AgentIdentity } from '../../domain/agents.ts';
+import { execSandboxId, runningAgent } from '../../domain/agents.ts';
 import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
 import { configProblems } from '../../domain/cni/definition-check.ts';
 import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
@@ -25,6 +25,7 @@ import { readDesired, vtepOf, type Desired } from './desired.ts';
 import { ofRecord, ofSelection } from './fingerprints.ts';
 import type { IntentInput, IntentResult } from './inputs.ts';
 import type { ObserveDeps } from './observe-pod.ts';
+import { publishedSandbox, withSandbox } from './published-sandbox.ts';
 import { nameIn } from './wishes.ts';
 
 /** Reads the wish again and writes the intent, as `ControlSteps.recordIntent`. */
@@ -38,13 +39,14 @@ export async function recordIntent(deps: ObserveDeps, input: IntentInput): Promi
     if (result.kind !== 'stale') return result;
   }
   if (observed === undefined) {
-    const [reading, recorded] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
+    const [reading, byUid] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
+    const recorded = await withSandbox(deps.records, reading?.pod, input.node, byUid);
     const { attachments, sandbox: published } = recorded;
     const previous = attachments.find((stored) => stored.key === key);
     return intentFrom(deps, input, { desired: reading?.beside(attachments), published, previous });
   }
   const [published, previous] = await Promise.all([
-    isExecPlace(input.node) ? undefined : deps.records.sandbox(input.node, input.uid),
+    isExecPlace(input.node) ? undefined : publishedSandbox(deps.records, observed.desired.pod, input.node),
     deps.records.attachment(key),
   ]);
   return intentFrom(deps, input, { desired: observed.desired, published, previous });
@@ -67,7 +69,7 @@ async function intentFrom(
   const vtep = vtepOf(desired.pod);
   if (selection === undefined || vtep === undefined)
     return { kind: 'stale', reason: 'the network is not wished any more' };
-  const sandbox = isExecPlace(input.node) ? sandboxInApi(desired) : published;
+  const sandbox = sandboxFor(input, desired, published);
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
   // An etcd that was lost may be filled again in between: an ADD over what is there would take it away first.
@@ -189,7 +191,18 @@ function askedFor(record: AttachmentRecord): string {
   return record.kind === 'vxlan' ? `${network}: id=${record.link.vni} (UDP port ${record.link.dstPort})` : network;
 }
 
-type SandboxParts = Pick<SandboxRecord, 'sandboxId' | 'bootId' | 'netns'> & { readonly agent?: AgentIdentity };
+type SandboxParts = Pick<AttachmentRecord, 'runtimeUid' | 'sandboxId' | 'bootId' | 'netns' | 'agent'>;
+
+function sandboxFor(
+  { node, uid }: IntentInput,
+  desired: Desired,
+  published: SandboxRecord | undefined,
+): SandboxParts | undefined {
+  if (isExecPlace(node)) return sandboxInApi(desired);
+  if (published === undefined) return undefined;
+  const { podUid, sandboxId, bootId, netns } = published;
+  return { ...(podUid === uid ? {} : { runtimeUid: podUid }), sandboxId, bootId, netns };
+}
 
 function sandboxInApi({ pod }: Desired): SandboxParts | undefined {
   const sandboxId = execSandboxId(pod);
@@ -214,10 +227,7 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     namespace: input.namespace,
     name: input.name,
     node: input.node,
-    sandboxId: sandbox.sandboxId,
-    bootId: sandbox.bootId,
-    netns: sandbox.netns,
-    ...(sandbox.agent === undefined ? {} : { agent: sandbox.agent }),
+    ...sandbox,
     network: selection.network,
     interfaceName,
     owner: input.owner,

@@ -11,6 +11,7 @@ import type { AttachmentRecord, RecordedRefusal, RefusalRecord, Stored } from '.
 import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
 import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './inputs.ts';
+import { withSandbox } from './published-sandbox.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
 import { isAbout, standingRefusals, wishesOf } from './wishes.ts';
 
@@ -28,7 +29,8 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const reading = await readDesired(deps, input, input.definitions);
     const node = reading === undefined ? '' : placeOf(reading.pod, agents.backend);
     const isWhereExpected = reading === undefined || node === expected;
-    const recorded = isWhereExpected ? early : await deps.records.pod(input.uid, node);
+    const byUid = isWhereExpected ? early : await deps.records.pod(input.uid, node);
+    const recorded = await withSandbox(deps.records, reading?.pod, node, byUid);
     const desired = reading?.beside(recorded.attachments);
     const refusals = await forgetOver(deps, input.uid, desired, recorded.refusals);
     if (desired !== undefined) deps.recent.put(desired, recorded);
@@ -43,7 +45,8 @@ export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<O
   return async (identity) => {
     const reading = await readDesired(deps, identity);
     const node = reading === undefined ? '' : placeOf(reading.pod, deps.settings.agents.backend);
-    const recorded = await deps.records.pod(identity.uid, node);
+    const byUid = await deps.records.pod(identity.uid, node);
+    const recorded = await withSandbox(deps.records, reading?.pod, node, byUid);
     return observationOf(deps, reading?.beside(recorded.attachments), node, recorded);
   };
 }
@@ -56,6 +59,7 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
   return {
     presence: presenceOf(desired, isExecPlace(node)),
     node,
+    ...inRuntime(desired),
     inputsHash: desired?.inputsHash ?? '',
     sandboxId: sandboxOf(desired, node, recorded),
     wished: desired === undefined || tornDown ? [] : wishes(deps, desired, known, refusals),
@@ -65,6 +69,11 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
     ...(tornDown ? {} : gateOf(desired, deps.settings.agents.gateOnRefusal)),
     problems: tornDown ? 0 : (desired?.parsed.problems.length ?? 0),
   };
+}
+
+function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'> {
+  const uid = desired?.pod.runtimeUid;
+  return uid === undefined ? {} : { runtimeUid: uid };
 }
 
 /**
@@ -93,7 +102,11 @@ async function forgetOver(
 }
 
 /** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
-function sandboxOf(desired: Desired | undefined, place: string, { sandbox }: PodRecords): string | undefined {
+export function sandboxOf(
+  desired: Pick<Desired, 'pod'> | undefined,
+  place: string,
+  { sandbox }: Pick<PodRecords, 'sandbox'>,
+): string | undefined {
   if (desired === undefined || place === '') return undefined;
   return isExecPlace(place) ? execSandboxId(desired.pod) : sandbox?.sandboxId;
 }

@@ -1,4 +1,5 @@
 /** What the pod's owner sees: the status annotation and events, both made from records and from the annotation as it is now. */
+import { asInSandbox } from '../../domain/as-in-sandbox.ts';
 import { awaitedOf, isOutdated, wakeReason } from '../../domain/awaited.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ignoredMac } from '../../domain/kaloom/ignored-mac.ts';
@@ -7,6 +8,7 @@ import {
   besideForeign,
   networkStatus,
   publishedLinks,
+  recordedLinks,
   type OwnLink,
   type Refusal,
 } from '../../domain/network-status.ts';
@@ -18,6 +20,8 @@ import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
+import { sandboxOf } from './observe-pod.ts';
+import { withSandbox } from './published-sandbox.ts';
 import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PublishInput } from './inputs.ts';
@@ -64,6 +68,8 @@ interface Basis {
   /** What makes a life of an attachment one and the same: its generation begins anew with its record. */
   readonly revisionOf: (record: AttachmentRecord) => string;
   readonly wishes: readonly Wish[];
+  /** Where the pod is now; undefined: not known. */
+  readonly sandboxId: string | undefined;
   /** Also those that are decided anew each time. */
   readonly refusals: readonly Refusal[];
   readonly failures: readonly FailureRecord[];
@@ -73,7 +79,8 @@ interface Basis {
 
 async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const { pod } = reading;
-  const recorded = await deps.records.pod(pod.uid, placeOf(pod, deps.settings.agents.backend));
+  const place = placeOf(pod, deps.settings.agents.backend);
+  const recorded = await withSandbox(deps.records, pod, place, await deps.records.pod(pod.uid, place));
   const desired = reading.beside(recorded.attachments);
   const known = recorded.attachments.map(({ value }) => value);
   const wishes = wishesOf(deps.hash, desired, known, recorded.refusals);
@@ -84,6 +91,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
     known,
     revisionOf: (record) => revisions.get(record) ?? '',
     wishes,
+    sandboxId: sandboxOf(reading, place, recorded),
     refusals: [...current, ...conflictsOf(wishes)],
     failures: recorded.failures,
     tornDown: recorded.tornDown,
@@ -136,7 +144,8 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
     if (reading === undefined) return undefined;
     const basis = await basisOf(deps, reading);
     const facts: Facts = { ...basis, input, waiting: waitingOf(basis), earlier };
-    const written = await writeAnnotations(deps, inAnnotationOrder(basis), facts);
+    const ordered = inAnnotationOrder(basis).map((record) => asInSandbox(record, basis.sandboxId));
+    const written = await writeAnnotations(deps, ordered, facts);
     if (written === 'gone') return undefined;
     // To find nothing to write takes the pod as it is now.
     const unsure = written === 'unchanged' && recent !== undefined;
@@ -157,7 +166,7 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
 async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
-  { input, desired, failures, refusals, waiting, earlier, tornDown }: Facts,
+  { input, desired, known, failures, refusals, waiting, earlier, tornDown }: Facts,
 ): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
   const { pod, parsed } = desired;
   const status = tornDown
@@ -165,7 +174,7 @@ async function writeAnnotations(
     : besideForeign(networkStatus(ordered, failures, refusals, parsed.problems, waiting), parsed.foreign);
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
-  const links = [...publishedLinks(pod.publishedStatus), ...earlier];
+  const links = [...publishedLinks(pod.publishedStatus), ...recordedLinks(known), ...earlier];
   const npwg = mergedNpwgStatus(pod.npwgStatus, links, ordered, pod.podIPs);
   const changed = {
     ...(untouched || text === pod.publishedStatus

@@ -18,7 +18,7 @@ import type { AgentEntries } from './agent-entries.ts';
 
 export interface ExecDeps {
   readonly cluster: Pick<Cluster, 'pod'>;
-  readonly store: Pick<NodeStore, 'readAttachment'>;
+  readonly store: Pick<NodeStore, 'readAttachment' | 'listNodeAttachments'>;
   readonly kernel: AgentKernel;
   readonly entries: AgentEntries;
   readonly failpoints: Failpoints;

@@ -16,6 +16,7 @@ import { setDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
+import { requireNoPredecessor } from './predecessor.ts';
 import { openRecorded, requireSandbox } from './sandbox-netns.ts';
 import { undoAdd } from './undo-add.ts';
 
@@ -26,6 +27,7 @@ export function cniAdd(deps: CniDeps, input: LinkInput, signal: AbortSignal): Pr
       deps.runtime.describe(input.sandboxId),
     ]);
     requireSandbox(deps, record, sandbox);
+    await requireNoPredecessor(deps, record);
     const netns = await openRecorded(deps, record, signal, sandbox?.pid);
     try {
       return await sharingNetworks(deps, record, () => add(deps, record, netns, signal));

@@ -6,6 +6,7 @@ import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall } from '../../domain/ports/cni-plugins.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
 import type { CniDeps } from './deps.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import type { BegunAdd } from './undo-add.ts';
 
 /** `unreadable`: something was begun, and nobody knows what. `lost`: of what is recorded as attached the journal says nothing. */
@@ -29,6 +30,7 @@ export function callOf(record: CniAttachmentRecord, netnsPath: string): CniCall 
 export const journalEntry = (record: CniAttachmentRecord, call: CniCall): CniJournalEntry => ({
   v: RECORD_VERSION,
   podUid: record.podUid,
+  ...(record.runtimeUid === undefined ? {} : { runtimeUid: record.runtimeUid }),
   generation: record.generation,
   bootId: record.bootId,
   call,
@@ -60,7 +62,7 @@ export const begunAdd = (
   earlier: Begun,
   signal: AbortSignal,
 ): BegunAdd => ({
-  podUid: record.podUid,
+  podUid: uidInRuntime(record),
   interfaceName: record.interfaceName,
   network: record.network.name,
   made: madeBy(earlier, record),

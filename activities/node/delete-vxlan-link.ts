@@ -1,5 +1,6 @@
 /** Undoes an attach on the host: removes the link if it is ours, gives an adopted one back after a failed attach. */
 import { planRemoval } from '../../domain/link-removal.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import type { LinkDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
@@ -17,10 +18,10 @@ export function deleteVxlanLink(
         device.forget();
         if (netns === undefined) return { outcome: 'sandbox-gone' };
         const plan = planRemoval(await deps.kernel.observe(netns), {
-          podUid: record.podUid,
+          podUid: uidInRuntime(record),
           interfaceName: record.interfaceName,
           ifindex: record.result?.ifindex,
-          temporaryName: deps.temporaryName(record.podUid, record.interfaceName),
+          temporaryName: deps.temporaryName(uidInRuntime(record), record.interfaceName),
           giveBackAdopted: input.unadopt ?? record.result === undefined,
         });
         await deps.failpoints.hit('deleteVxlanLink:after-observe');

@@ -32,7 +32,7 @@ export interface SandboxDoor {
 export interface LinkDeps {
   /** Whether tasks of this place are done here. */
   readonly serves: (place: string) => boolean;
-  readonly store: Pick<NodeStore, 'readAttachment'>;
+  readonly store: Pick<NodeStore, 'readAttachment' | 'listNodeAttachments'>;
   readonly kernel: NetnsKernel;
   readonly door: SandboxDoor;
   readonly failpoints: Failpoints;

@@ -6,10 +6,12 @@ import { planLink, type LinkPlan, type LinkWish } from '../../domain/link-plan.t
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import { hearsRouters } from '../../domain/hears-routers.ts';
 import type { LinkResult, StepFailure, VxlanAttachmentRecord } from '../../domain/records.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import type { LinkDeps } from './deps.ts';
 import type { LockedDevice } from './fdb-devices.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
+import { requireNoPredecessor } from './predecessor.ts';
 
 /** One for the work, one for side effects such as secondary addresses that the kernel removed with their primary, one to spare. */
 const MAX_ROUNDS = 3;
@@ -20,6 +22,7 @@ export function ensureVxlanLink(deps: LinkDeps, input: LinkInput, signal: AbortS
     const netns = await deps.door.enter(input, reading, signal);
     try {
       const record = await reading;
+      await requireNoPredecessor(deps, record);
       return await deps.fdb.withDevice(record, (device) => converge(deps, record, netns, device));
     } finally {
       await netns.close();
@@ -28,7 +31,8 @@ export function ensureVxlanLink(deps: LinkDeps, input: LinkInput, signal: AbortS
 }
 
 function wishOf({ temporaryName }: LinkDeps, record: VxlanAttachmentRecord): LinkWish {
-  const { link, podUid, generation, vtep, interfaceName, result } = record;
+  const { link, generation, vtep, interfaceName, result } = record;
+  const podUid = uidInRuntime(record);
   return {
     ...{ link, podUid, generation, vtep },
     ...(result === undefined ? {} : { mac: result.mac }),

@@ -7,6 +7,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import type { ForwardingOutcome, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import { eachWithLimit } from './each-with-limit.ts';
 import {
   isEmpty,
@@ -265,7 +266,7 @@ export class FdbDevices {
   async #firstLook(record: VxlanAttachmentRecord, netns: OpenNetns): Promise<Device | undefined> {
     const { links } = await this.#parts.kernel.observe(netns);
     const owner = ownerOf(links.find((link) => link.name === record.interfaceName)?.alias);
-    if (owner?.podUid !== record.podUid) return undefined;
+    if (owner?.podUid !== uidInRuntime(record)) return undefined;
     return { ticket: 0, known: undefined, ours: undefined, adopted: owner.adopted };
   }
 

@@ -5,13 +5,10 @@
  * the CRI and from etcd. This file has types only, so that workflows can import it.
  */
 import type { LookActivities } from '../../domain/ports/pod-look.ts';
+import type { SoughtPod } from '../../domain/static-pods.ts';
 import type { LinkResult, NetnsIdentity } from '../../domain/records.ts';
 
-export interface LookupSandboxInput {
-  readonly podUid: string;
-  readonly namespace: string;
-  readonly name: string;
-}
+export type LookupSandboxInput = SoughtPod;
 
 export interface LookupSandboxResult {
   readonly sandboxId: string;
@@ -63,11 +60,8 @@ export interface SyncFdbResult {
   readonly behind?: number;
 }
 
-export interface OpenGateInput {
+export interface OpenGateInput extends SoughtPod {
   readonly node: string;
-  readonly podUid: string;
-  readonly namespace: string;
-  readonly name: string;
   /** Instance of the agent init container that is to end, as the API names it: another one is none of this task's. */
   readonly containerId: string;
 }

@@ -2,6 +2,7 @@
 import { PodwireError } from '../../domain/failures.ts';
 import { newestReady, type SandboxDetails } from '../../domain/ports/sandbox-runtime.ts';
 import { RECORD_VERSION, type SandboxRecord } from '../../domain/records.ts';
+import { isSandboxOf, uidInRuntime, type SoughtPod } from '../../domain/static-pods.ts';
 import type { NodeDeps } from './deps.ts';
 import type { LookupSandboxInput, LookupSandboxResult } from './inputs.ts';
 import { hostNetwork } from './sandbox-netns.ts';
@@ -17,7 +18,7 @@ export async function lookupSandbox(
 ): Promise<LookupSandboxResult> {
   const deadline = performance.now() + WAIT_MS;
   for (;;) {
-    const found = await readySandbox(deps, input.podUid, signal);
+    const found = await readySandbox(deps, input, signal);
     if (found !== undefined) {
       await deps.store.putSandbox(deps.node, found.record);
       const { sandboxId, bootId, netns } = found.record;
@@ -39,16 +40,23 @@ export async function lookupSandbox(
  */
 async function readySandbox(
   deps: Pick<NodeDeps, 'runtime' | 'kernel' | 'bootId'>,
-  podUid: string,
+  pod: SoughtPod,
   signal: AbortSignal,
 ): Promise<{ record: SandboxRecord; podIPs: readonly string[] } | undefined> {
-  const newest = newestReady(await deps.runtime.listReady(podUid));
+  const newest = newestReady(await deps.runtime.listReady(uidInRuntime(pod)));
   const sandbox = newest === undefined ? undefined : await deps.runtime.describe(newest.id);
-  if (sandbox === undefined || !sandbox.ready || sandbox.podUid !== podUid) return undefined;
+  if (sandbox === undefined || !sandbox.ready || sandbox.podUid !== uidInRuntime(pod)) return undefined;
+  if (!isSandboxOf(sandbox, pod)) throw notItsOwn(pod);
   if (sandbox.hostNetwork) throw hostNetwork(sandbox);
   const record = await sandboxRecord(deps, sandbox, signal);
   return record === undefined ? undefined : { record, podIPs: sandbox.podIPs };
 }
+
+const notItsOwn = ({ namespace, name }: SoughtPod): PodwireError =>
+  new PodwireError(
+    'NetnsRefused',
+    `the annotation kubernetes.io/config.mirror of pod ${namespace}/${name} names a sandbox of another pod; only the kubelet writes it, for the static pods of its node`,
+  );
 
 /** The sandbox with the identity of its netns as it is now; undefined when it has none (yet, or any more). */
 export async function sandboxRecord(

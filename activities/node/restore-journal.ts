@@ -8,6 +8,7 @@ import { podWorkflowId } from '../../domain/messages.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult, type SandboxRecord } from '../../domain/records.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import { madeLink } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { eachWithLimit } from './each-with-limit.ts';
@@ -56,7 +57,7 @@ async function restore(deps: RestoreDeps, entry: Done, signal: AbortSignal): Pro
   const known = await deps.store.readAttachment({ node: deps.node, podUid: entry.podUid, sandboxId, interfaceName });
   if (known !== undefined) return false;
   const details = await deps.runtime.describe(sandboxId);
-  if (details === undefined || !details.ready || details.podUid !== entry.podUid) return false;
+  if (details === undefined || !details.ready || details.podUid !== uidInRuntime(entry)) return false;
   const sandbox = await sandboxRecord(deps, details, signal);
   if (sandbox === undefined) return false;
   const netns = await deps.kernel.open(sandbox.netns.path, signal);
@@ -79,8 +80,10 @@ async function resultOf(deps: RestoreDeps, entry: Done, netns: IdentifiedNetns):
 
 /** As it was, but for its owner's run, which nobody knows any more. */
 function recordOf(node: string, entry: Done, sandbox: SandboxRecord, result: LinkResult): CniAttachmentRecord {
-  const { podUid, namespace, name, sandboxId, bootId, netns } = sandbox;
+  const { namespace, name, sandboxId, bootId, netns } = sandbox;
+  const { podUid, runtimeUid } = entry;
   return {
+    ...(runtimeUid === undefined ? {} : { runtimeUid }),
     ...{ v: RECORD_VERSION, kind: 'cni', podUid, namespace, name, node, sandboxId, bootId, netns },
     ...entry.basis,
     interfaceName: entry.call.interfaceName,

@@ -4,10 +4,11 @@ import { sameNetns } from '../../domain/netns-identity.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { newestReady, type SandboxDetails } from '../../domain/ports/sandbox-runtime.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
+import { isSandboxOf, uidInRuntime, type SoughtPod } from '../../domain/static-pods.ts';
 import type { NodeDeps, SandboxDoor } from './deps.ts';
 
 /** What `openVerified` needs of a record. */
-export type SandboxOfRecord = Pick<AttachmentRecord, 'podUid' | 'sandboxId' | 'bootId' | 'netns'>;
+export type SandboxOfRecord = SoughtPod & Pick<AttachmentRecord, 'sandboxId' | 'bootId' | 'netns'>;
 
 /** The door of a node: the container runtime is asked, the netns is opened by descriptor. */
 export function createNodeDoor(deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'bootId'>): SandboxDoor {
@@ -18,13 +19,13 @@ export function createNodeDoor(deps: Pick<NodeDeps, 'kernel' | 'runtime' | 'boot
       return openRecorded(deps, record, signal, sandbox?.pid);
     },
     enterIfThere: (record, signal) => openIfThere(deps, record, signal),
-    async enterToLook({ podUid, namespace, name }, signal) {
-      const newest = newestReady(await deps.runtime.listReady(podUid));
+    async enterToLook(pod, signal) {
+      const newest = newestReady(await deps.runtime.listReady(uidInRuntime(pod)));
       const sandbox = newest === undefined ? undefined : await deps.runtime.describe(newest.id);
-      if (sandbox?.podUid !== podUid || sandbox.netnsPath === undefined) {
+      if (sandbox === undefined || !isSandboxOf(sandbox, pod) || sandbox.netnsPath === undefined) {
         throw new PodwireError(
           'SandboxGone',
-          `pod ${namespace}/${name} has no Ready sandbox with a netns of its own here`,
+          `pod ${pod.namespace}/${pod.name} has no Ready sandbox with a netns of its own here`,
         );
       }
       return deps.kernel.open(sandbox.netnsPath, signal);
@@ -46,7 +47,8 @@ export function requireSandbox(
   }
   if (found.hostNetwork) throw hostNetwork(found);
   if (record.bootId !== deps.bootId) throw changed(record, `it was recorded in boot ${record.bootId}`);
-  if (found.podUid !== record.podUid) throw changed(record, `the runtime says it belongs to pod ${found.podUid}`);
+  if (!isSandboxOf(found, record))
+    throw changed(record, `the runtime says it belongs to pod ${found.podUid}, ${found.namespace}/${found.name}`);
   if (found.netnsPath !== record.netns.path) {
     throw changed(
       record,
@@ -82,7 +84,8 @@ export async function openIfThere(
   if (record.bootId !== deps.bootId) return undefined;
   const sandbox = await deps.runtime.describe(record.sandboxId);
   // The path comes from the runtime; a record alone opens nothing.
-  if (sandbox?.podUid !== record.podUid || sandbox.netnsPath !== record.netns.path) return undefined;
+  if (sandbox === undefined || !isSandboxOf(sandbox, record)) return undefined;
+  if (sandbox.netnsPath !== record.netns.path) return undefined;
   try {
     return await openRecorded(deps, record, signal, sandbox.pid);
   } catch (error) {

@@ -8,6 +8,7 @@ import type { IdentifiedNetns, LinkCommand } from '../../domain/ports/link-kerne
 import type { SandboxRecord } from '../../domain/records.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import type { SweepOutcome, SweepRow } from '../../domain/sweep/messages.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import { removeStrangers } from './fdb-strangers.ts';
 import { renameLink } from './own-name.ts';
 import { openRecorded } from './sandbox-netns.ts';
@@ -191,10 +192,15 @@ function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal)
     });
     if (record?.value.kind === 'cni') return 'gone';
     const netns = await openToUndo(deps, entry, signal);
-    const { podUid, made, resultText, call } = entry;
+    const { made, resultText, call } = entry;
     const del = (netnsPath: string): Promise<void> => deps.plugins.del({ ...call, netnsPath }, resultText, signal);
     try {
-      await undoAdd(deps, { podUid, interfaceName, network: call.networkName, made, del }, netns, signal);
+      await undoAdd(
+        deps,
+        { podUid: uidInRuntime(entry), interfaceName, network: call.networkName, made, del },
+        netns,
+        signal,
+      );
     } finally {
       await netns?.close();
     }
@@ -210,7 +216,7 @@ async function openToUndo(
   signal: AbortSignal,
 ): Promise<IdentifiedNetns | undefined> {
   const sandbox = await publishedSandbox(deps, entry.call.sandboxId);
-  if (sandbox?.podUid !== entry.podUid || sandbox.bootId !== deps.bootId || entry.bootId !== deps.bootId)
+  if (sandbox?.podUid !== uidInRuntime(entry) || sandbox.bootId !== deps.bootId || entry.bootId !== deps.bootId)
     return undefined;
   try {
     return await openRecorded(deps, sandbox, signal);

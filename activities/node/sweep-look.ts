@@ -19,6 +19,7 @@ import {
 import { driftOf, isLeftToPod } from '../../domain/sweep/drift.ts';
 import { remainsOf } from '../../domain/sweep/remaining-drift.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
+import { uidInRuntime } from '../../domain/static-pods.ts';
 import { callOf } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
 import { eachWithLimit } from './each-with-limit.ts';
@@ -184,7 +185,7 @@ async function strangersOnLinks(
   const adopted = records.flatMap(({ value }) => {
     const link = views.get(value.sandboxId)?.links.find(({ name }) => name === value.interfaceName);
     const isOurs =
-      value.kind === 'vxlan' && value.phase === 'attached' && ownerOf(link?.alias)?.podUid === value.podUid;
+      value.kind === 'vxlan' && value.phase === 'attached' && ownerOf(link?.alias)?.podUid === uidInRuntime(value);
     return isOurs && ownerOf(link?.alias)?.adopted === true ? [value] : [];
   });
   const members = new Map<string, Promise<MembersRead>>();

@@ -23,6 +23,7 @@ const LISTED_AT_ONCE = 16;
 const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
   v: z.literal(1),
   podUid: z.string(),
+  runtimeUid: z.string().exactOptional(),
   generation: z.number().int(),
   bootId: z.string(),
   call: z.strictObject({

@@ -39,6 +39,7 @@ const link = z.object({
 const attachmentBase = {
   v: version,
   podUid: z.string(),
+  runtimeUid: z.string().exactOptional(),
   namespace: z.string(),
   name: z.string(),
   node: z.string(),

@@ -8,6 +8,7 @@ import {
   STATUS_ANNOTATION,
   type DialectSettings,
 } from '../../domain/settings.ts';
+import { mirroredUid } from './mirror-pod.ts';
 
 /** Labels and annotations that some dialect reads; everything else of a pod is dropped. */
 export interface PodKeys {
@@ -47,9 +48,11 @@ export function podView(object: unknown, keys: PodKeys): PodView | undefined {
   const status = record(pod['status']);
   const nodeName = text(spec['nodeName']);
   const annotations = record(metadata['annotations']);
+  const runtimeUid = mirroredUid(annotations, records(metadata['ownerReferences']), nodeName);
   const agents = agentContainers(spec, status, keys.agents);
   return {
     uid,
+    ...(runtimeUid === undefined ? {} : { runtimeUid }),
     namespace,
     name,
     nodeName,

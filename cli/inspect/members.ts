@@ -98,7 +98,13 @@ async function hear(
   try {
     answers = await lookAt(
       place,
-      group.map(({ pod: { uid, namespace, name }, questions }) => ({ podUid: uid, namespace, name, questions })),
+      group.map(({ pod: { uid, runtimeUid, namespace, name }, questions }) => ({
+        podUid: uid,
+        ...(runtimeUid === undefined ? {} : { runtimeUid }),
+        namespace,
+        name,
+        questions,
+      })),
     );
   } catch (error) {
     tell(error instanceof Error ? error.message : String(error));

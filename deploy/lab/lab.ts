@@ -147,9 +147,10 @@ export async function podNetnsPath(lab: Lab, pod: { namespace: string; name: str
     'pod',
     pod.name,
     '-o',
-    'jsonpath={.metadata.uid} {.spec.nodeName}',
+    // The runtime knows a static pod by the kubelet's UID.
+    'jsonpath={.metadata.uid} {.spec.nodeName} {.metadata.annotations.kubernetes\\.io/config\\.mirror}',
   ]);
-  const [uid = '', nodeName = ''] = found.trim().split(' ');
+  const [apiUid = '', nodeName = '', uid = apiUid] = found.trim().split(' ');
   const node = lab.nodes.find((each) => each.name === nodeName);
   if (node === undefined) throw new Error(`${what} is on no node of the lab (nodeName '${nodeName}')`);
   const ctr = (args: string[]): Promise<string> => must('ctr', ['-a', node.criSocket, '-n', 'k8s.io', ...args]);

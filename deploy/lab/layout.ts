@@ -47,6 +47,9 @@ export const ON_NODE = {
   containerLogs: '/var/log/containers',
 } as const;
 
+/** In the kubelet's folder: what it makes static pods from. */
+export const STATIC_PODS = 'static-pods';
+
 export interface NodeLayout {
   /** Name within Kubernetes: n1, n2, … */
   readonly name: string;

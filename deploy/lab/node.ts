@@ -8,7 +8,7 @@ import { keyPair } from './certificates.ts';
 import { findProgram } from './commands.ts';
 import { PAUSE_IMAGE } from './images.ts';
 import { kubeconfigPath } from './kubeconfigs.ts';
-import { CLUSTER_DOMAIN, DNS_ADDRESS, ON_NODE, POD_CIDR } from './layout.ts';
+import { CLUSTER_DOMAIN, DNS_ADDRESS, ON_NODE, POD_CIDR, STATIC_PODS } from './layout.ts';
 import type { LabLayout, NodeLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
 
@@ -144,6 +144,8 @@ function kubeletConfig(lab: LabLayout, node: NodeLayout): object {
     authorization: { mode: 'Webhook' },
     containerRuntimeEndpoint: `unix://${ON_NODE.criSocket}`,
     podLogsDir: ON_NODE.podLogs,
+    staticPodPath: join(ON_NODE.kubelet, STATIC_PODS),
+    fileCheckFrequency: '1s',
     clusterDNS: [DNS_ADDRESS],
     clusterDomain: CLUSTER_DOMAIN,
     resolvConf: '',

@@ -31,7 +31,8 @@ export function mergedNpwgStatus(
   const attached = records.flatMap((record) =>
     record.kind === 'cni' &&
     record.dialect === 'npwg' &&
-    record.phase === 'attached' &&
+    // What is being removed is there until its record is gone.
+    record.phase !== 'intent' &&
     record.result !== undefined &&
     !taken.has(record.interfaceName)
       ? [statusEntry(record, record.result), ...otherEntries(record, record.result)]

@@ -11,6 +11,8 @@ type JournalBasis = Pick<CniAttachmentRecord, 'network' | 'dialect' | 'cni' | 'd
 export interface CniJournalEntry {
   readonly v: number;
   readonly podUid: string;
+  /** As of `SoughtPod`. */
+  readonly runtimeUid?: string;
   readonly generation: number;
   readonly bootId: string;
   readonly call: CniCall;

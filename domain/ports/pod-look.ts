@@ -2,6 +2,8 @@
  * Read-only looks into a pod's network namespace, the same with every backend: what iproute2 prints, as text, for people and for the
  * CLI. An activity of this contract is served on the queue of the pod's place (`placeOf`, `nodeQueue`).
  */
+import type { SoughtPod } from '../static-pods.ts';
+
 export interface LookQuestion {
   /**
    * `fdb`: `bridge fdb show dev LINK`. `addresses`: `ip addr show dev LINK`. `details`: `ip -d addr show dev LINK`.
@@ -11,10 +13,7 @@ export interface LookQuestion {
   readonly link: string;
 }
 
-export interface LookInput {
-  readonly podUid: string;
-  readonly namespace: string;
-  readonly name: string;
+export interface LookInput extends SoughtPod {
   /** At most 64. */
   readonly questions: readonly LookQuestion[];
 }

@@ -11,6 +11,7 @@ import type { PodIdentity } from '../pod-view.ts';
 import type { CacheFile, Reservation } from '../ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../ports/cni-journal.ts';
 import type { AttachmentRecord, Stored } from '../records.ts';
+import { uidInRuntime } from '../static-pods.ts';
 import { driftOf, isLeftToPod, onlyMacDiffers } from './drift.ts';
 import { shortWhy, type Finding } from './finding.ts';
 
@@ -72,8 +73,10 @@ function orphanLinks({ sandboxes, records, temporaryName }: NodeSnapshot): Findi
   return sandboxes.flatMap(({ sandboxId, pod, view }) => {
     const own = records.map(({ value }) => value).filter((record) => record.sandboxId === sandboxId);
     const names = new Set(
-      own.flatMap(({ kind, podUid, interfaceName }) =>
-        kind === 'vxlan' ? [interfaceName, temporaryName(podUid, interfaceName)] : [],
+      own.flatMap((record) =>
+        record.kind === 'vxlan'
+          ? [record.interfaceName, temporaryName(uidInRuntime(record), record.interfaceName)]
+          : [],
       ),
     );
     return view.links
@@ -100,9 +103,12 @@ function orphanJournal({ node, journal, records, tombstones, sandboxes }: NodeSn
       ({ podUid, call: { sandboxId, interfaceName } }) =>
         !owned.has(attachmentKey({ node, podUid, sandboxId, interfaceName })),
     )
-    .map(({ podUid, generation, call: { sandboxId, interfaceName, networkName, args } }): Finding => {
+    .map((entry): Finding => {
+      const { podUid, generation, call } = entry;
+      const { sandboxId, interfaceName, networkName, args } = call;
       // Its pod's run, told in time, may want it back.
-      const living = sandboxes.find((sandbox) => sandbox.sandboxId === sandboxId && sandbox.pod.uid === podUid)?.pod;
+      const sandbox = sandboxes.find(({ sandboxId: id, pod }) => id === sandboxId && pod.uid === uidInRuntime(entry));
+      const living = sandbox === undefined ? undefined : { ...sandbox.pod, uid: podUid };
       const argument = (key: string): string => args.find(([name]) => name === key)?.[1] ?? '';
       return {
         ...{ id: `journal/${sandboxId}/${interfaceName}/${generation}`, kind: 'journal', action: 'remove' },

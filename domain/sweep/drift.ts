@@ -4,6 +4,7 @@ import { ownerOf } from '../link-alias.ts';
 import type { LinkView, NetnsView } from '../link-observation.ts';
 import type { AttachmentRecord, CniAttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
 import { unlikeOurs } from '../vxlan-likeness.ts';
+import { uidInRuntime } from '../static-pods.ts';
 
 /**
  * What differs, in words; empty when nothing does. Addresses that were added are no drift: a program in the pod may have its own.
@@ -51,11 +52,11 @@ function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, view: Net
   const link = view.links.find(({ name }) => name === interfaceName);
   if (link === undefined) {
     const renamed = view.links.find(
-      ({ ifindex, alias }) => ifindex === result.ifindex && ownerOf(alias)?.podUid === record.podUid,
+      ({ ifindex, alias }) => ifindex === result.ifindex && ownerOf(alias)?.podUid === uidInRuntime(record),
     );
     return [renamed === undefined ? 'the link is gone' : `the link was renamed to ${renamed.name}`];
   }
-  if (ownerOf(link.alias)?.podUid !== record.podUid) return ["the link is another one, without podwire's alias"];
+  if (ownerOf(link.alias)?.podUid !== uidInRuntime(record)) return ["the link is another one, without podwire's alias"];
   const { vxlan } = link;
   if (vxlan === undefined) return ['the link is no VXLAN device'];
   const routes = new Set(view.routes.map((route) => `${route.destination} ${route.gateway} ${route.link}`));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import type { PodIdentity } from '../../domain/pod-view.ts';
@@ -96,4 +97,53 @@ test('a run that cannot be told is told at the next look', async () => {
   await watch.look(NEVER);
   await watch.look(NEVER);
   assert.equal(tries, 2);
+});
+
+/** As a static pod's mirror: in the API it has a UID of its own. */
+const mirrorOf = ({ uid: runtimeUid }: Pod, podUid: string) => ({
+  podUid,
+  runtimeUid,
+  namespace: 'default',
+  name: 'a',
+});
+
+test("a static pod's sandbox is found by the UID that its node knows, and by none of another pod", async () => {
+  const pod = await node.pod();
+  const mirror = mirrorOf(pod, randomUUID());
+  assert.equal((await node.steps.lookupSandbox(mirror, NEVER)).sandboxId, pod.sandboxId);
+  for (const other of [{ name: 'b' }, { namespace: 'shop' }]) {
+    const thief = { ...mirror, ...other };
+    await assert.rejects(node.steps.lookupSandbox(thief, NEVER), { code: 'NetnsRefused' });
+    await assert.rejects(node.deps.door.enterToLook({ ...thief, questions: [] }, NEVER), { code: 'SandboxGone' });
+    await assert.rejects(node.ensure(await pod.intend({}, thief)), { code: 'SandboxChanged' });
+    await node.remove(await pod.intend({}, { ...thief, phase: 'removing' }));
+  }
+  assert.equal(await pod.link(), undefined);
+});
+
+test("a static pod's mirror that was made anew gets its link when that of the earlier one is gone", async () => {
+  const pod = await node.pod();
+  const [earlier, later] = [mirrorOf(pod, randomUUID()), mirrorOf(pod, randomUUID())];
+  const attached = await pod.intend({}, earlier);
+  const { mac } = await node.ensure(attached);
+  const wanted = await pod.intend({}, later);
+  await assert.rejects(node.ensure(wanted), { code: 'SandboxBusy' });
+  assert.equal((await pod.link())?.mac, mac);
+  const removing = await pod.intend({}, { ...earlier, phase: 'removing' });
+  assert.deepEqual(await node.remove(removing), { outcome: 'removed' });
+  node.store.attachments.delete(removing.key);
+  await node.ensure(wanted);
+  assert.ok((await pod.link())?.up);
+});
+
+test("the run of a static pod's mirror is told when the sandbox was made anew", async () => {
+  const pod = await node.pod();
+  const mirror = mirrorOf(pod, randomUUID());
+  await pod.intend({}, { ...mirror, phase: 'attached' });
+  recreate(pod);
+  const told: string[] = [];
+  const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => void told.push(uid));
+  await watch.look(NEVER);
+  assert.ok(told.includes(mirror.podUid));
+  assert.ok(!told.includes(pod.uid));
 });

@@ -146,6 +146,34 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.ok(!lab.meshSignals.includes(`${pod.namespace}/green`));
   });
 
+  it('that cannot be taken away stays in both statuses until it is gone, whatever becomes of another one', async () => {
+    const pod = await attached('green, blue');
+    let fails = true;
+    lab.nodes.script(`${pod.uid}/net2`, 'cniDelete', () => (fails ? 'CniFailed' : 'ok'));
+    await pod.select('');
+    await until('the status tells of the one that is gone', () => pod.status.length === 1);
+    assert.deepEqual(pod.links, ['net2']);
+    assert.deepEqual(pod.status, ['net2 Detaching']);
+    assert.deepEqual(pod.wholeNpwgStatus, ['eth0 default', `net2 ${pod.namespace}/blue`]);
+    fails = false;
+    await pod.ended();
+    assert.deepEqual([pod.links, pod.status, pod.wholeNpwgStatus], [[], [], []]);
+    assert.equal(pod.events.at(-1), `NetworkDetached: detached net2 from network ${pod.namespace}/blue`);
+  });
+
+  it('that was never attached is not told to be detached when it is asked for no more', async () => {
+    const pod = await podWith('green', 'blue', 'red');
+    lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'CniFailed');
+    lab.nodes.script(`${pod.uid}/net2`, 'cniAdd', () => 'CniConfigInvalid');
+    await pod.select('green, blue, red');
+    await until('the third one is attached', () => pod.status.includes('net3 Attached'));
+    await pod.select('');
+    await pod.ended();
+    assert.deepEqual([pod.links, pod.status, await recorded(pod)], [[], [], []]);
+    const detached = pod.events.filter((event) => event.startsWith('NetworkDetached'));
+    assert.deepEqual(detached, [`NetworkDetached: detached net3 from network ${pod.namespace}/red`]);
+  });
+
   it('without a name of its own gets the next one when the first is somebody else’s, keeps it, and nothing is refused', async () => {
     const pod = await podWith('green', 'blue');
     lab.nodes.script(`${pod.uid}/net1`, 'cniAdd', () => 'InterfaceConflict');
@@ -173,10 +201,7 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.deepEqual([tries[0], tries.at(-1), tries.length], ['cniAdd net1', 'cniAdd net9', 9]);
     assert.deepEqual([pod.links, pod.status, await recorded(pod)], [[], ['net9 Refused'], []]);
     assert.deepEqual([await pod.state(), await pod.mark()], ['Refused', 'refused']);
-    assert.deepEqual(pod.events, [
-      'NetworkRefused: net9: scripted InterfaceConflict',
-      `NetworkDetached: detached net9 from network ${pod.namespace}/green`,
-    ]);
+    assert.deepEqual(pod.events, ['NetworkRefused: net9: scripted InterfaceConflict']);
     await pod.converge();
     assert.equal(pod.steps.filter((step) => step.startsWith('cniAdd')).length, 9, 'the same is not tried again');
   });
@@ -303,6 +328,12 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.deepEqual(pod.steps, ['cniAdd net2']);
     assert.deepEqual(pod.status, ['net2 Attached', 'net1 Foreign']);
     assert.deepEqual(pod.npwgStatus, ['eth0 cbr0', `net1 ${pod.namespace}/green`, `net2 ${pod.namespace}/blue`]);
+    await pod.select('blue@net2');
+    await followed(pod);
+    assert.deepEqual(pod.status, ['net2 Attached']);
+    await pod.select('green, blue@net2');
+    await followed(pod);
+    assert.deepEqual(pod.status, ['net2 Attached', 'net1 Foreign']);
     await pod.select('green');
     await followed(pod);
     assert.deepEqual([pod.steps, pod.status], [['cniAdd net2', 'cniDelete net2'], []]);

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { line, parse } from './parsing.ts';
+import { md5 } from '../../../adapters/hash/md5.ts';
+import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
+import { desiredInputs } from '../../../domain/inputs.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
+import { line, parse, PLAIN, podWith } from './parsing.ts';
 
 const CLUSTER = { name: 'cbr0', interface: 'eth0', ips: ['10.244.1.2'], default: true, dns: {} };
 const entry = (name: string, interfaceName: string) => ({ name, interface: interfaceName });
@@ -101,6 +105,26 @@ describe('what another runtime attached', () => {
     const status = [{ ...entry('blue/a', 'net1'), mac: '02:00:00:00:00:01' }];
     for (const state of ['Attaching', 'Failing', 'Detaching'])
       assert.equal(seen('a', status, [published({ state })]).foreign?.length, 1, state);
+  });
+
+  it('is not what podwire has yet to take away, which its status lists with what the kernel showed', () => {
+    const mac = '02:00:00:00:00:01';
+    const leaving = [published({ state: 'Detaching', mac, ips: ['10.1.0.1/24'] })];
+    assert.deepEqual(seen('', [{ ...entry('blue/a', 'net1'), mac, ips: ['10.1.0.1'] }], leaving).foreign, []);
+    const other = [{ ...entry('blue/a', 'net1'), mac: '02:00:00:00:00:99', ips: ['10.1.0.1'] }];
+    assert.equal(seen('', other, leaving).foreign?.length, 1);
+  });
+
+  it('makes other inputs when the pod asks for it, or no more: the status that names it has to be written again', () => {
+    const canonical = (annotation: string): string =>
+      desiredInputs(
+        podWith(annotation, { npwgStatus: JSON.stringify([entry('blue/a', 'net1')]) }),
+        { declared: 'absent', definitions: (ref) => ({ ...ref, uid: 'u', config: PLAIN, plugin: '' }), md5 },
+        DEFAULT_DIALECT_SETTINGS,
+        ipCodec,
+      ).canonical;
+    assert.notEqual(canonical('b'), canonical('b,a'));
+    assert.equal(canonical('b,a'), canonical('b,a@net1'));
   });
 
   it('is not what podwire has recorded, whatever became of its status', () => {

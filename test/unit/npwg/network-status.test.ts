@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { asInSandbox } from '../../../domain/as-in-sandbox.ts';
 import { mergedNpwgStatus } from '../../../domain/npwg/network-status.ts';
-import { networkStatus, publishedLinks, type OwnLink } from '../../../domain/network-status.ts';
+import { networkStatus, publishedLinks, recordedLinks, type OwnLink } from '../../../domain/network-status.ts';
 import type { CniAttachmentRecord, LinkResult } from '../../../domain/records.ts';
 import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
 
@@ -100,7 +101,7 @@ describe('the NPWG network-status', () => {
     const { link } = intent('red', 7);
     const vxlan = intent('red', 7, { phase: 'attached', result: RESULT, link });
     assert.equal(merged(undefined, [], vxlan, cniIntent('red')), undefined);
-    assert.equal(merged(undefined, [], attached('net1', {}, { phase: 'removing' })), undefined);
+    assert.equal(merged(undefined, [], cniIntent('red', { phase: 'removing' })), undefined, 'never attached');
     assert.equal(merged([MULTUS], [], cniIntent('red')), undefined);
   });
 
@@ -141,9 +142,27 @@ describe('the NPWG network-status', () => {
     assert.deepEqual(interfaces(merged([theirs], ['net1'], attached('net1'), attached('net2'))), ['net1', 'net2']);
   });
 
-  it('loses the entry of a link that is being removed although its own status does not list it any more', () => {
-    const before = merged([MULTUS], [], attached('net1'));
-    assert.deepEqual(merged(before, [], attached('net1', {}, { phase: 'removing' })), [MULTUS]);
+  it('keeps the entry of a link that is being removed, and loses it with the record, whoever has that from the status only', () => {
+    const leaving = attached('net1', {}, { phase: 'removing' });
+    const before = JSON.stringify(merged([MULTUS], [], attached('net1')));
+    const published = publishedLinks(JSON.stringify(networkStatus([leaving], [], [], [])));
+    assert.equal(mergedNpwgStatus(before, published, [leaving]), undefined);
+    assert.deepEqual(JSON.parse(mergedNpwgStatus(before, published, []) ?? ''), [MULTUS]);
+    const known = recordedLinks([leaving]);
+    const elsewhere = mergedNpwgStatus(before, known, [asInSandbox(leaving, 'another')]);
+    assert.deepEqual(JSON.parse(elsewhere ?? ''), [MULTUS], 'the pod has left its sandbox');
+  });
+
+  it('names a link that is being removed as it was made, also when the removal undoes an edit', () => {
+    const { cni, dialect, configText, definitionUid } = attached();
+    const network = { scope: 'red', name: 'earlier' };
+    const edited = attached(
+      'net1',
+      {},
+      { phase: 'removing', madeWith: { network, cni, dialect, configText, definitionUid } },
+    );
+    const [entry] = merged(undefined, [], asInSandbox(edited, undefined)) as [{ name: string }];
+    assert.equal(entry.name, 'red/earlier');
   });
 
   it('has one entry per interface of its own, the newest', () => {

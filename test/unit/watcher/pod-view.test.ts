@@ -76,3 +76,18 @@ test('no object, however odd, makes it throw', () => {
     { numRuns: 2_000 },
   );
 });
+
+test('the mirror of a static pod says under which UID its node knows it, and nobody else does', () => {
+  const uidOf = (mirror: unknown, owner: object, nodeName = 'n1'): string | undefined => {
+    const annotations = { 'kubernetes.io/config.mirror': mirror };
+    const metadata = { uid: 'u', namespace: 'ns', name: 'a-n1', annotations, ownerReferences: [owner] };
+    return podView({ metadata, spec: { nodeName } }, keys)?.runtimeUid;
+  };
+  const node = { apiVersion: 'v1', kind: 'Node', name: 'n1', uid: 'n' };
+  const hash = '5a815701b549c00d513219e2ee637597';
+  assert.equal(uidOf(hash, node), hash);
+  for (const owner of [{}, { ...node, name: 'n2' }, { ...node, kind: 'ReplicaSet' }, { ...node, apiVersion: 'x/v1' }])
+    assert.equal(uidOf(hash, owner), undefined, JSON.stringify(owner));
+  for (const wrong of ['', '../x', 'a/b', 'x'.repeat(64), 7, undefined]) assert.equal(uidOf(wrong, node), undefined);
+  assert.equal(uidOf(hash, { ...node, name: '' }, ''), undefined);
+});
