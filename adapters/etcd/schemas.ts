@@ -136,6 +136,7 @@ export const refusalSchema: z.ZodType<RefusalRecord> = z.object({
   code: z.string(),
   message: z.string(),
   waitsForVni: z.string().exactOptional(),
+  waitsForTunnel: z.string().exactOptional(),
   waitsForAddress: z.string().exactOptional(),
   waitsForConfig: z.object({ node: z.string(), name: z.string(), refused: z.string() }).exactOptional(),
 });
