@@ -188,6 +188,8 @@ export interface MemberRecord {
   readonly generation: number;
   readonly vtep: string;
   readonly mac: string;
+  /** Absent: it joined before members told it. */
+  readonly mtu?: number;
   readonly addresses: readonly string[];
 }
 

@@ -116,6 +116,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.object({
   generation: z.number().int(),
   vtep: z.string(),
   mac: z.string(),
+  mtu: z.number().int().exactOptional(),
   addresses: z.array(z.string()),
 });
 
