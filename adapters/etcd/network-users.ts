@@ -4,7 +4,7 @@ import { usersInTheWay, type NetworkUser } from '../../domain/moving-networks.ts
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { RefusalRecord } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
-import { parseEntry, refusalSchema } from './schemas.ts';
+import { readable, refusalSchema } from './schemas.ts';
 
 /** How many refusals are asked for at once: less than a transaction of etcd may have operations. */
 const ASKS = 100;
@@ -37,8 +37,10 @@ export async function userHoldingBack(
   return undefined;
 }
 
-const isRefused = (entry: Entry | undefined, network: NetworkRef, tunnel: string): boolean =>
-  entry !== undefined && waitsToMove(parseEntry(refusalSchema, entry), network, tunnel);
+function isRefused(entry: Entry | undefined, network: NetworkRef, tunnel: string): boolean {
+  const refusal = readable(refusalSchema, entry);
+  return refusal !== undefined && waitsToMove(refusal, network, tunnel);
+}
 
 /** Whether a refusal is that of an interface that waits for a tunnel of its network. */
 export const waitsToMove = (refusal: RefusalRecord, network: NetworkRef, tunnel: string): boolean =>

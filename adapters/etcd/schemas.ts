@@ -177,3 +177,12 @@ export function parseEntry<T>(schema: z.ZodType<T>, entry: Entry): T {
     `etcd record ${entry.key}: field ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}; remove or repair it`,
   );
 }
+
+/** For records of others, which must not stop who reads them: one that nobody can read is as if it were not there. */
+export function readable<T>(schema: z.ZodType<T>, entry: Entry | undefined): T | undefined {
+  try {
+    return entry && parseEntry(schema, entry);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,5 +1,4 @@
 /** Pods that were refused for what is otherwise by now: another network had the VNI, a file of the node was missing or wrong. */
-import type { z } from 'zod';
 import { isOutdated, wakeReason } from '../../domain/awaited.ts';
 import * as keys from '../../domain/keys.ts';
 import { interfaceOf, usersInTheWay } from '../../domain/moving-networks.ts';
@@ -7,10 +6,10 @@ import type { WaitingPod } from '../../domain/ports/record-store.ts';
 import { inputsHash } from '../hash/inputs-hash.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { RefusalRecord } from '../../domain/records.ts';
-import type { Entry, Etcd } from './client.ts';
+import type { Etcd } from './client.ts';
 import { networkUsers, waitsToMove } from './network-users.ts';
 import { podUidBelow } from './record-entries.ts';
-import { nodeConfigsSchema, parseEntry, refusalSchema } from './schemas.ts';
+import { nodeConfigsSchema, readable, refusalSchema } from './schemas.ts';
 
 /**
  * Each pod once. A refusal that nobody can read is left out: it must not keep others from being woken.
@@ -57,12 +56,4 @@ function once<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T>
     known.set(key, reading);
     return reading;
   };
-}
-
-function readable<T>(schema: z.ZodType<T>, entry: Entry | undefined): T | undefined {
-  try {
-    return entry && parseEntry(schema, entry);
-  } catch {
-    return undefined;
-  }
 }

@@ -150,7 +150,11 @@ describe('a network that only pods name, of another id than its pods ask for by 
     const [a, b, stays] = [await member(old, shop), await member(old, shop), await member(old, shop)];
     await asksAndIsRefused(a, next);
     await asksAndIsRefused(b, next);
+    // What nobody can read says nothing.
+    const unreadable = `/podwire/refusals/${stays.uid}/red`;
+    await real.etcd.transact([], [{ put: unreadable, value: '{"v":1}' }]);
     await refused(a);
+    await real.etcd.transact([], [{ remove: unreadable }]);
     const newcomer = await podWith(next, shop);
     await refused(newcomer);
     assert.deepEqual(wakings(a, b, newcomer), [0, 0, 0]);
