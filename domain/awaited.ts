@@ -5,6 +5,8 @@ import { networkKey, type NetworkRef } from './network-selection.ts';
 export interface Awaited {
   /** `<port>/<vni>` when another network's VNI is in the way. */
   readonly waitsForVni?: string;
+  /** `<port>/<vni>` when other pods of the network use another one. */
+  readonly waitsForTunnel?: string;
   /** When an address of the network, without prefix length, is another pod's. */
   readonly waitsForAddress?: string;
   /** When the configuration is to come from a file of the pod's node: that is not there, or no use as it is. */
@@ -24,14 +26,17 @@ interface AwaitedConfig {
 export interface AwaitedFacts {
   /** Key of the network that has a tunnel (`port/id`), if one does. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
+  /** Whether another pod keeps this one from a tunnel of its network, as moving-networks.ts has it. */
+  readonly isHeldBack: (network: NetworkRef, podUid: string, tunnel: string) => Promise<boolean>;
   /** As `addressHolder` of address-claims.ts has it; undefined: the address is free. */
   readonly addressHolder: (network: NetworkRef, address: string) => Promise<string | undefined>;
   readonly nodeConfigs: (node: string) => Promise<NodeConfigsRecord | undefined>;
 }
 
 /** Only what is awaited, of something that says more. */
-export const awaitedOf = ({ waitsForVni, waitsForAddress, waitsForConfig }: Awaited): Awaited => ({
+export const awaitedOf = ({ waitsForVni, waitsForTunnel, waitsForAddress, waitsForConfig }: Awaited): Awaited => ({
   ...(waitsForVni === undefined ? {} : { waitsForVni }),
+  ...(waitsForTunnel === undefined ? {} : { waitsForTunnel }),
   ...(waitsForAddress === undefined ? {} : { waitsForAddress }),
   ...(waitsForConfig === undefined ? {} : { waitsForConfig }),
 });
@@ -47,21 +52,29 @@ export interface Freed {
 
 /** Whether a refusal may be over by what became free. */
 export function waitsForAny(
-  { network, waitsForVni, waitsForAddress }: Awaited & { readonly network: NetworkRef },
+  { network, waitsForVni, waitsForTunnel, waitsForAddress }: Awaited & { readonly network: NetworkRef },
   freed: Freed,
 ): boolean {
   if (waitsForVni !== undefined && freed.tunnels.includes(waitsForVni)) return true;
   const isSameNetwork = networkKey(network) === networkKey(freed.network);
+  if (waitsForTunnel !== undefined && isSameNetwork) return true;
   return waitsForAddress !== undefined && isSameNetwork && freed.addresses.includes(waitsForAddress);
+}
+
+/** What a refused pod waits for. */
+export interface Waiting extends Awaited {
+  readonly podUid: string;
+  readonly network: NetworkRef;
 }
 
 /** Whether a refusal waits for what is otherwise by now; one that waits for nothing does not. */
 export async function isOutdated(
-  { network, waitsForVni, waitsForAddress, waitsForConfig }: Awaited & { readonly network: NetworkRef },
+  { podUid, network, waitsForVni, waitsForTunnel, waitsForAddress, waitsForConfig }: Waiting,
   facts: AwaitedFacts,
   hash: (text: string) => string,
 ): Promise<boolean> {
   if (waitsForVni !== undefined && !isTakenFrom(network, await facts.tunnelOwner(waitsForVni))) return true;
+  if (waitsForTunnel !== undefined && !(await facts.isHeldBack(network, podUid, waitsForTunnel))) return true;
   if (waitsForAddress !== undefined && (await facts.addressHolder(network, waitsForAddress)) === undefined) return true;
   if (waitsForConfig === undefined) return false;
   const { node, name, refused } = waitsForConfig;
@@ -77,9 +90,10 @@ export const isTakenFrom = (network: NetworkRef, owner: string | undefined): boo
   owner !== undefined && owner !== networkKey(network);
 
 /** Why a pod whose refusal is outdated is woken. */
-export function wakeReason({ waitsForVni, waitsForAddress, waitsForConfig }: Awaited): string {
+export function wakeReason({ waitsForVni, waitsForTunnel, waitsForAddress, waitsForConfig }: Awaited): string {
   if (waitsForConfig !== undefined)
     return `the configuration of network ${waitsForConfig.name} in the files of node ${waitsForConfig.node} has changed`;
+  if (waitsForTunnel !== undefined) return `no other pod keeps the network from ${waitsForTunnel} (port/id) any more`;
   return waitsForAddress === undefined
     ? `VNI ${waitsForVni?.split('/')[1] ?? ''} is free again`
     : `address ${waitsForAddress} is free again`;

@@ -195,6 +195,8 @@ export interface MemberRecord {
   readonly generation: number;
   readonly vtep: string;
   readonly mac: string;
+  /** Absent: it joined before members told it. */
+  readonly mtu?: number;
   readonly addresses: readonly string[];
 }
 

@@ -1,6 +1,7 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
 import { claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
+import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/differing-mtu.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import { asItWas, withoutPast } from '../../domain/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
@@ -10,6 +11,7 @@ import {
   type AttachmentRecord,
   type LinkResult,
   type MemberRecord,
+  type StepFailure,
   type Stored,
 } from '../../domain/records.ts';
 import { ofRecord } from './fingerprints.ts';
@@ -59,8 +61,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
         await wakeWaiting(deps);
       } else {
         if (stored.modRevision !== input.modRevision) return false;
-        const warning = input.result.warning ?? changedAddresses(stored.value, input.result);
-        const result = warning === undefined ? input.result : { ...input.result, warning };
+        const result = await withWarning(deps, stored.value, input.result);
         if (!(await records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
         await wakeAfterLeaving(deps, {
           network: stored.value.network,
@@ -109,6 +110,34 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
   };
 }
 
+/** What the node warns of comes first. That the MTU differs was found here, and is looked at anew each time. */
+async function withWarning(
+  { records }: RecordDeps,
+  record: AttachmentRecord,
+  { warning: known, ...found }: LinkResult,
+): Promise<LinkResult> {
+  const told = known?.code === MTU_DIFFERS ? undefined : known;
+  const warning = told ?? changedAddresses(record, found) ?? (await mtuDiffers(records, record, found));
+  return warning === undefined ? found : { ...found, warning };
+}
+
+/** The later member is told. */
+async function mtuDiffers(
+  records: RecordDeps['records'],
+  record: AttachmentRecord,
+  { mtu }: LinkResult,
+): Promise<StepFailure | undefined> {
+  if (record.kind !== 'vxlan') return undefined;
+  const { network, podUid, interfaceName } = record;
+  const others = (await records.members(network)).filter(
+    (member) => member.podUid !== podUid || member.interfaceName !== interfaceName,
+  );
+  const found = differingMtu(mtu, others);
+  if (found === undefined) return undefined;
+  const pod = (await records.attachment(attachmentKey(found.other)))?.value;
+  return mtuWarning(found, pod && `${pod.namespace}/${pod.name}`);
+}
+
 /** Maybe by an attempt that did not come to wake anybody; nothing says any more which VNI was freed. */
 async function gone(deps: RecordDeps): Promise<true> {
   await wakeWaiting(deps);
@@ -125,10 +154,10 @@ async function tellMesh({ signals }: RecordDeps, { kind, network }: AttachmentRe
 }
 
 /** The tunnel's end as the other members see it; a CNI network is the plugins' own business. */
-function memberOf(record: AttachmentRecord, { mac, addresses }: LinkResult): MemberRecord | undefined {
+function memberOf(record: AttachmentRecord, { mac, mtu, addresses }: LinkResult): MemberRecord | undefined {
   if (record.kind !== 'vxlan') return undefined;
   const { node, sandboxId, interfaceName, generation, vtep } = record;
-  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, addresses };
+  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, mtu, addresses };
 }
 
 const keyOf = (input: RecordInput): string =>

@@ -26,10 +26,13 @@ import { ofRecord, ofSelection } from './fingerprints.ts';
 import type { IntentInput, IntentResult } from './inputs.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { publishedSandbox, withSandbox } from './published-sandbox.ts';
+import { wakeWaiting, type WakeDeps } from './wake-waiting.ts';
 import { nameIn } from './wishes.ts';
 
+type IntentDeps = ObserveDeps & Pick<WakeDeps, 'signals'>;
+
 /** Reads the wish again and writes the intent, as `ControlSteps.recordIntent`. */
-export async function recordIntent(deps: ObserveDeps, input: IntentInput): Promise<IntentResult> {
+export async function recordIntent(deps: IntentDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
   const observed = deps.recent.get(input.uid, input.inputsHash);
   // A first intent is written if there is still none: what the observation saw is enough to try it.
@@ -59,7 +62,7 @@ interface IntentBasis {
 }
 
 async function intentFrom(
-  deps: ObserveDeps,
+  deps: IntentDeps,
   input: IntentInput,
   { desired, published, previous }: IntentBasis,
 ): Promise<IntentResult> {
@@ -79,16 +82,26 @@ async function intentFrom(
   const resolved = await withNodeConfig(deps, input.node, selection);
   if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };
   const record = intentRecord({ input, sandbox, vtep, selection: resolved.selection, previous });
-  const result = await write(deps, record, previous, isClaimedBy(desired.pod, record));
+  const result = await writeWithFollowers(deps, record, previous, isClaimedBy(desired.pod, record));
   return result.kind === 'recorded' ? { ...result, ...awaitedOf(resolved) } : result;
 }
 
-async function write(
-  deps: ObserveDeps,
+/** The others of the network that wait for the same tunnel go at the same time as this one. */
+async function writeWithFollowers(deps: IntentDeps, ...written: IntentWrite): Promise<IntentResult> {
+  const [record] = written;
+  const result = await write(deps, ...written);
+  if (result.kind === 'recorded' && record.kind === 'vxlan' && record.replaces !== undefined)
+    await wakeWaiting(deps, { network: record.network, tunnels: [], addresses: [] });
+  return result;
+}
+
+type IntentWrite = readonly [
   record: AttachmentRecord,
   previous: Stored<AttachmentRecord> | undefined,
   isClaimed: boolean,
-): Promise<IntentResult> {
+];
+
+async function write(deps: ObserveDeps, ...[record, previous, isClaimed]: IntentWrite): Promise<IntentResult> {
   if (previous !== undefined && isSameIntent(deps, previous.value, record)) {
     return { kind: 'recorded', generation: previous.value.generation, modRevision: previous.modRevision };
   }
@@ -181,7 +194,8 @@ function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentR
       return {
         kind: 'refused',
         code: 'VniFixed',
-        message: `${askedFor(record)} differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members`,
+        waitsForTunnel: outcome.tunnel,
+        message: `${askedFor(record)} differs from ${outcome.inUse} (port/id), which other pods of this network use; a network has one id while it has members, and goes over to another one when all of them ask for that`,
       };
   }
 }

@@ -78,7 +78,8 @@ function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'
 
 /**
  * Refusals that still say something. What waits for a VNI or an address is decided anew each time: to whom that belongs by now, the
- * intent's transaction knows best. What waits for a file of the node is over when that is another one. What was refused to other inputs is
+ * intent's transaction knows best. A refusal that waits for a tunnel of its own network stays recorded until then: it tells the
+ * others of the network that this pod asks for the tunnel as well. What waits for a file of the node is over when that is another one. What was refused to other inputs is
  * forgotten, so that one who takes a wish back and asks again is heard.
  */
 async function forgetOver(
@@ -87,13 +88,16 @@ async function forgetOver(
   desired: Desired | undefined,
   refusals: readonly RecordedRefusal[],
 ): Promise<readonly RecordedRefusal[]> {
+  const isToOtherInputs = (refusal: RecordedRefusal): boolean =>
+    desired !== undefined && refusal.inputsHash !== desired.inputsHash;
   const isOver = async (refusal: RecordedRefusal): Promise<boolean> =>
     refusal.waitsForVni !== undefined ||
     refusal.waitsForAddress !== undefined ||
-    (desired !== undefined && refusal.inputsHash !== desired.inputsHash) ||
-    isOutdated(refusal, records, hash);
+    isToOtherInputs(refusal) ||
+    isOutdated({ ...refusal, podUid }, records, hash);
   const standing: RecordedRefusal[] = [];
   for (const refusal of refusals) {
+    if (refusal.waitsForTunnel !== undefined && !isToOtherInputs(refusal)) continue;
     // An attempt that was given up may still get here, after a later one has refused anew.
     if (await isOver(refusal)) await records.deleteRefusal(podUid, refusal);
     else standing.push(refusal);

@@ -22,6 +22,7 @@ import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
 import { sandboxOf } from './observe-pod.ts';
 import { withSandbox } from './published-sandbox.ts';
+import { wakeWaiting } from './wake-waiting.ts';
 import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PublishInput } from './inputs.ts';
@@ -51,8 +52,10 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         ...awaited,
       });
       // Whoever freed the VNI or changed the file before this refusal could be seen has woken nobody.
-      if (await isOutdated({ ...awaited, network }, records, deps.hash))
-        await deps.signals.podChanged({ uid, namespace, name }, wakeReason(awaited));
+      if (!(await isOutdated({ ...awaited, podUid: uid, network }, records, deps.hash))) return;
+      // This refusal was the last one that the others of the network waited for.
+      if (awaited.waitsForTunnel !== undefined) await wakeWaiting(deps, { network, tunnels: [], addresses: [] });
+      else await deps.signals.podChanged({ uid, namespace, name }, wakeReason(awaited));
     },
 
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),

@@ -1,5 +1,5 @@
 /**
- * Wakes pods that were refused because another network had the VNI, another pod the address, or for what else is otherwise by now. A pod that was passed over would
+ * Wakes pods that were refused because another network had the VNI, other pods of theirs another one, another pod the address, or for what else is otherwise by now. A pod that was passed over would
  * stay refused for ever, for its mark says that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next
  * observation, and whoever dies before that wakes the pod once more, which does no harm.
  */
@@ -26,7 +26,8 @@ export async function wakeAfterLeaving(
   for (const tunnel of tunnels) {
     if ((await deps.records.tunnelOwner(tunnel)) !== networkKey(network)) left.push(tunnel);
   }
-  return left.length + addresses.length === 0 ? [] : wakeWaiting(deps, { network, tunnels: left, addresses });
+  // A tunnel that others of the network still use may be what kept some of them from another one.
+  return tunnels.length + addresses.length === 0 ? [] : wakeWaiting(deps, { network, tunnels: left, addresses });
 }
 
 /** Wakes every pod that waits in vain. @param freed absent: for a caller that does not know any more what it freed */

@@ -16,6 +16,7 @@ import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { addressKeys, releaseAddresses, reserveAddresses, takenAddress } from './address-reservation.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
 import { readMesh } from './mesh-records.ts';
+import { networkUsers, userHoldingBack } from './network-users.ts';
 import { readPod, readPodUnmarked } from './pod-records.ts';
 import {
   failureKeyOf,
@@ -28,7 +29,7 @@ import {
   unchanged,
 } from './record-entries.ts';
 import { entomb, forget } from './record-removal.ts';
-import { failureSchema, memberSchema, nodeConfigsSchema, parseEntry, sandboxSchema } from './schemas.ts';
+import { failureSchema, memberSchema, nodeConfigsSchema, parseEntry, refusalSchema, sandboxSchema } from './schemas.ts';
 import { leaveReplaced, replacedKeys } from './vni-reservation.ts';
 import { listOutdatedRefusals } from './waiting-refusals.ts';
 
@@ -63,6 +64,11 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     deleteFailures: (podUid) => removeAll(etcd, keys.podFailuresPrefix(podUid)),
     forget: (stored) => forget(etcd, stored),
     tunnelOwner: async (tunnel) => (await etcd.get(keys.tunnelKey(tunnel)))?.value,
+    isHeldBack: async (network, podUid, tunnel) => {
+      const { entries } = await etcd.list(keys.usersPrefix(network));
+      const users = networkUsers(network, entries);
+      return (await userHoldingBack(etcd, { network, podUid, tunnel }, users)) !== undefined;
+    },
     addressHolder: async (network, address) => (await etcd.get(keys.addressKey(network, address)))?.value,
     outdatedRefusals: (freed) => listOutdatedRefusals(etcd, freed && ((refusal) => waitsForAny(refusal, freed))),
 
@@ -113,17 +119,18 @@ async function recordIntent(
   const key = keys.attachmentKey(record);
   const vniKey = keys.vniKey(link.dstPort, link.vni);
   const ownUser = keys.userKey(network, podUid, link.interfaceName);
-  const [[reservation] = [], users = [], ...reserved] = await etcd.read([
+  const [[reservation] = [], users = [], [refusal] = [], ...reserved] = await etcd.read([
     { key: vniKey },
     { prefix: keys.usersPrefix(network) },
+    { key: keys.refusalKey(podUid, link.interfaceName) },
     ...addressKeys(previous?.value, record).map((each) => ({ key: each })),
   ]);
 
-  const tunnelRefusal = tunnelRefused(record, reservation, users);
-  if (tunnelRefusal !== undefined) return tunnelRefusal;
   const found = reserved.flat();
-  const taken = keepsAddress(previous, isClaimed) ? undefined : takenAddress(record, previous?.value, found);
-  if (taken !== undefined) return { kind: 'address-taken', ...taken };
+  const refused =
+    (await tunnelRefused(etcd, record, previous?.value, { reservation, users })) ??
+    addressRefused(record, previous, isClaimed, found);
+  if (refused !== undefined) return refused;
   const addresses = reserveAddresses(previous?.value, record, found);
   const owner = networkKey(network);
   const tunnel = tunnelOf(record);
@@ -144,27 +151,47 @@ async function recordIntent(
       { put: ownUser, value: tunnel },
       ...heldWhileReplaced(record, previous?.value),
       ...addresses.operations,
+      ...withoutWaiting(refusal),
       { put: podNodeKeyOf(record), value: '' },
     ],
   );
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : whyNot(etcd, isKnown);
 }
 
-/** @param users of the network, each with its tunnel */
-function tunnelRefused(
+/** The others of a network need not be told any more that this one waits for their tunnel. */
+const withoutWaiting = (refusal: Entry | undefined): readonly Operation[] =>
+  refusal === undefined || parseEntry(refusalSchema, refusal).waitsForTunnel === undefined
+    ? []
+    : [{ remove: refusal.key }];
+
+function addressRefused(
   record: VxlanAttachmentRecord,
-  reservation: Entry | undefined,
-  users: readonly Entry[],
+  previous: Stored<AttachmentRecord> | undefined,
+  isClaimed: boolean,
+  found: readonly Entry[],
 ): IntentOutcome | undefined {
+  const taken = keepsAddress(previous, isClaimed) ? undefined : takenAddress(record, previous?.value, found);
+  return taken === undefined ? undefined : { kind: 'address-taken', ...taken };
+}
+
+/** @param found who has the tunnel, and the users of the network, each with its own */
+async function tunnelRefused(
+  etcd: Etcd,
+  record: VxlanAttachmentRecord,
+  previous: AttachmentRecord | undefined,
+  { reservation, users }: { readonly reservation: Entry | undefined; readonly users: readonly Entry[] },
+): Promise<IntentOutcome | undefined> {
   const { network, podUid } = record;
   const tunnel = tunnelOf(record);
   if (reservation !== undefined && isTakenFrom(network, reservation.value))
     return { kind: 'vni-taken', tunnel, owner: reservation.value };
   // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
   if (network.scope === 'cluster') return undefined;
-  const own = `${keys.usersPrefix(network)}${podUid}/`;
-  const foreign = users.find((user) => !user.key.startsWith(own) && user.value !== tunnel);
-  return foreign === undefined ? undefined : { kind: 'vni-fixed', inUse: foreign.value };
+  // One whose tunnel stays as it is takes its network nowhere.
+  const isMember = previous?.kind === 'vxlan' && networkKey(previous.network) === networkKey(network);
+  if (isMember && tunnelOf(previous) === tunnel) return undefined;
+  const staying = await userHoldingBack(etcd, { network, podUid, tunnel }, networkUsers(network, users));
+  return staying === undefined ? undefined : { kind: 'vni-fixed', tunnel, inUse: staying.tunnel };
 }
 
 /** A pod whose record was lost with the store, and which is known to have been attached. */

@@ -117,6 +117,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.object({
   generation: z.number().int(),
   vtep: z.string(),
   mac: z.string(),
+  mtu: z.number().int().exactOptional(),
   addresses: z.array(z.string()),
 });
 
@@ -137,6 +138,7 @@ export const refusalSchema: z.ZodType<RefusalRecord> = z.object({
   code: z.string(),
   message: z.string(),
   waitsForVni: z.string().exactOptional(),
+  waitsForTunnel: z.string().exactOptional(),
   waitsForAddress: z.string().exactOptional(),
   waitsForConfig: z.object({ node: z.string(), name: z.string(), refused: z.string() }).exactOptional(),
 });
@@ -175,4 +177,13 @@ export function parseEntry<T>(schema: z.ZodType<T>, entry: Entry): T {
     'RecordInvalid',
     `etcd record ${entry.key}: field ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}; remove or repair it`,
   );
+}
+
+/** For records of others, which must not stop who reads them: one that nobody can read is as if it were not there. */
+export function readable<T>(schema: z.ZodType<T>, entry: Entry | undefined): T | undefined {
+  try {
+    return entry && parseEntry(schema, entry);
+  } catch {
+    return undefined;
+  }
 }

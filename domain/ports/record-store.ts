@@ -26,7 +26,8 @@ export type IntentOutcome =
   | { readonly kind: 'vni-taken'; /** `<port>/<vni>` */ readonly tunnel: string; readonly owner: string }
   /** @see addressHolder in address-claims.ts */
   | { readonly kind: 'address-taken'; readonly address: string; readonly holder: string }
-  | { readonly kind: 'vni-fixed'; readonly inUse: string };
+  /** Both `<port>/<vni>`. */
+  | { readonly kind: 'vni-fixed'; readonly tunnel: string; readonly inUse: string };
 
 export interface PodRecords {
   readonly attachments: readonly Stored<AttachmentRecord>[];
@@ -98,11 +99,13 @@ export interface RecordStore {
   readonly forget: (stored: Stored<AttachmentRecord>) => Promise<boolean>;
   /** Key of the network that has a tunnel (`port/id`); undefined: it is free. */
   readonly tunnelOwner: (tunnel: string) => Promise<string | undefined>;
+  /** Whether another pod keeps this one from a tunnel (`port/id`) of its network: it uses another one, and does not wait for the same. */
+  readonly isHeldBack: (network: NetworkRef, podUid: string, tunnel: string) => Promise<boolean>;
   /** Who has an address of a VXLAN network, as `addressHolder` of address-claims.ts has it; undefined: it is free. */
   readonly addressHolder: (network: NetworkRef, address: string) => Promise<string | undefined>;
   /**
-   * Pods that were refused for what is otherwise by now: another network had the VNI, another pod the address, a file of the node could
-   * not be used. Their refusals stay: the pod's next observation forgets them. @param freed what may be awaited; absent: anything
+   * Pods that were refused for what is otherwise by now: another network had the VNI, other pods of theirs another one, another pod the
+   * address, a file of the node could not be used. Their refusals stay: the pod's next observation or intent forgets them. @param freed what may be awaited; absent: anything
    */
   readonly outdatedRefusals: (freed?: Freed) => Promise<readonly WaitingPod[]>;
 

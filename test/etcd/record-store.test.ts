@@ -132,10 +132,8 @@ for (const [name, etcdOf] of [
       const [a, b] = [unique(), unique()];
       const inline = { network: { scope: 'shared', name: a.uid } };
       await recorded(store, intent(a.uid, a.vni, inline));
-      assert.deepEqual(await store.recordIntent(intent(b.uid, b.vni, inline)), {
-        kind: 'vni-fixed',
-        inUse: `8472/${a.vni}`,
-      });
+      const fixed = { kind: 'vni-fixed', tunnel: `8472/${b.vni}`, inUse: `8472/${a.vni}` };
+      assert.deepEqual(await store.recordIntent(intent(b.uid, b.vni, inline)), fixed);
       const declared = { network: { scope: 'cluster', name: b.uid } };
       const [c, d] = [unique(), unique()];
       await recorded(store, intent(c.uid, c.vni, declared));

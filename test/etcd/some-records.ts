@@ -47,8 +47,8 @@ export const MARK: ConvergedMark = {
 
 export function memberOf(record: VxlanAttachmentRecord): MemberRecord {
   const { node, sandboxId, interfaceName, generation, vtep } = record;
-  const { mac, addresses } = RESULT;
-  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, addresses };
+  const { mac, mtu, addresses } = RESULT;
+  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, mtu, addresses };
 }
 
 /** A CNI attachment with everything that a record can carry. */

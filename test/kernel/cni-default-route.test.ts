@@ -105,6 +105,14 @@ describe('default-route', () => {
     assert.deepEqual([await wayOut('192.0.2.1'), await wayOut('2001:db8::1')], ['net1', 'net1']);
   });
 
+  it('leaves what has a route of its own by eth0 there, the ClusterIPs for example, and takes them without one', async () => {
+    const [withRoute, without] = ['10.96.0.10', '10.97.0.10'];
+    await pod.netns.exec([IP, 'route', 'add', '10.96.0.0/16', 'via', '10.244.1.1', 'dev', 'eth0']);
+    assert.deepEqual([await wayOut(withRoute), await wayOut(without)], ['eth0', 'eth0']);
+    await steps.cniAdd(inputOf(await intend({ defaultRoute: ['10.78.0.1'] }, FOUR)), NEVER);
+    assert.deepEqual([await wayOut(withRoute), await wayOut(without)], ['eth0', 'net1']);
+  });
+
   for (const [what, gateways] of [
     ['of a family that the network does not have', ['10.78.0.1', 'fd00:1::1']],
     ['outside the subnets of its addresses', ['10.79.0.1']],

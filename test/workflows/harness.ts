@@ -46,8 +46,8 @@ export interface Harness {
   readonly reflection: { readonly cluster: FakeReflectCluster; readonly store: MemoryReflectStore };
   /** `scope/name` of networks whose mesh run was told of a change, in order. */
   readonly meshSignals: string[];
-  /** A running pod with that annotation on a node. */
-  pod(annotation: string, node?: string): Promise<TestPod>;
+  /** A running pod with that annotation on a node. @param namespace one that it shares with others; absent: one of its own */
+  pod(annotation: string, node?: string, namespace?: string): Promise<TestPod>;
   /** What a run would observe of a pod now. */
   observe(pod: TestPod): Promise<Observation>;
   /** A VNI that no other pod of this file has. */
@@ -158,8 +158,8 @@ export async function startHarness(
     ...{ ...world, etcd, faults, meshSignals, reflection, startNode, startOrchestrator },
     observe: ({ uid, namespace, name }) => control.observePod({ uid, namespace, name }),
     vni: () => (vnis += 1),
-    pod: async (annotation, node = 'n1') => {
-      const pod = new TestPod(world, `p${(pods += 1)}`);
+    pod: async (annotation, node = 'n1', namespace?) => {
+      const pod = new TestPod(world, `p${(pods += 1)}`, namespace);
       await pod.create(annotation, node);
       return pod;
     },

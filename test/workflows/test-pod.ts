@@ -43,16 +43,17 @@ export interface PodWorld {
 export class TestPod {
   readonly uid: string;
   readonly namespace: string;
-  readonly name = 'web';
+  readonly name: string;
   /** What whoever signals it knows of its wishes, now and before. */
   networks: readonly string[] | undefined;
   networksBefore: readonly string[] | undefined;
   readonly #world: PodWorld;
 
-  constructor(world: PodWorld, id: string) {
+  constructor(world: PodWorld, id: string, namespace: string | undefined) {
     this.#world = world;
     this.uid = `uid-${id}`;
-    this.namespace = `ns-${id}`;
+    this.namespace = namespace ?? `ns-${id}`;
+    this.name = namespace === undefined ? 'web' : `web-${id}`;
   }
 
   get id(): string {
