@@ -78,9 +78,9 @@ function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'
 
 /**
  * Refusals that still say something. What waits for a VNI or an address is decided anew each time: to whom that belongs by now, the
- * intent's transaction knows best. A refusal that waits for a tunnel of its own network stays recorded until then: it tells the
- * others of the network that this pod asks for the tunnel as well. What waits for a file of the node is over when that is another one. What was refused to other inputs is
- * forgotten, so that one who takes a wish back and asks again is heard.
+ * intent's transaction knows best. A refusal that waits for a tunnel of its own network stays recorded until then: it tells the others of
+ * the network that this pod asks for the tunnel as well. What waits for a file of the node is over when that is another one. What was
+ * refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
  */
 async function forgetOver(
   { records, hash }: ObserveDeps,

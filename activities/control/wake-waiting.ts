@@ -1,7 +1,8 @@
 /**
- * Wakes pods that were refused because another network had the VNI, other pods of theirs another one, another pod the address, or for what else is otherwise by now. A pod that was passed over would
- * stay refused for ever, for its mark says that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next
- * observation, and whoever dies before that wakes the pod once more, which does no harm.
+ * Wakes pods that were refused for what is otherwise by now: another network had the VNI, the network's other pods had another VNI,
+ * another pod had the address, a file of the node was missing. A pod that was passed over would stay refused for ever, for its mark says
+ * that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next observation, and whoever dies before that
+ * wakes the pod once more, which does no harm.
  */
 import type { Freed } from '../../domain/awaited.ts';
 import { networkKey } from '../../domain/network-selection.ts';
