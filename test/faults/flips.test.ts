@@ -101,5 +101,5 @@ describe('flipping wishes', () => {
   });
 });
 
-/** The same network with an address of this pod's own. */
-const wishOf = (wish: string, index: number): string => wish.replace('.1/24', `.${index + 1}/24`);
+/** The same network with an address of this pod's own: the flipping one of the test before still has the first. */
+const wishOf = (wish: string, index: number): string => wish.replace('.1/24', `.${index + 2}/24`);
