@@ -37,7 +37,8 @@ const FOR_WANT_OF_TIME: readonly string[] = ['EtcdUnavailable', 'ApiUnavailable'
 export type Control = ActivityInterfaceFor<ControlActivities>;
 
 export const control: Control = proxyLocalActivities<ControlActivities>(options.CONTROL);
-const patientControl: Control = proxyLocalActivities<ControlActivities>(options.CONTROL_PATIENT);
+/** For a run that has seen one fail: each of several calls may be slow and none of them hang. */
+export const patientControl: Control = proxyLocalActivities<ControlActivities>(options.CONTROL_PATIENT);
 
 /**
  * Runs a control activity until it succeeds. While a dependency is away the workflow waits, visibly, and news interrupt it. A run that

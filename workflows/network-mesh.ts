@@ -17,7 +17,7 @@ import { MEMBERS_CHANGED, nodeQueue, SEARCH_NETWORKS, type Hint } from '../domai
 import { isExecPlace } from '../domain/place.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import * as options from './activity-options.ts';
-import { control } from './context.ts';
+import { control, patientControl } from './context.ts';
 import { classify } from './outcome.ts';
 
 const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
@@ -66,7 +66,7 @@ export async function networkMesh(input: NetworkRef): Promise<void> {
     await condition(() => changed || ![...nodes.values()].some((state) => state.syncing));
     if (changed && signals < options.MESH_SIGNALS_PER_RUN) continue;
     await condition(() => ![...nodes.values()].some((state) => state.syncing));
-    if (!changed) await tryControl(() => control.recordMesh({ ...network, behind: [...behind].sort() }));
+    if (!changed) await tryControl((proxy) => proxy.recordMesh({ ...network, behind: [...behind].sort() }));
     show(nodes, behind);
     if (!changed) return;
     if (signals >= options.MESH_SIGNALS_PER_RUN) await continueAsNew<typeof networkMesh>(input);
@@ -90,18 +90,18 @@ async function syncNode(network: NetworkRef, node: string): Promise<boolean> {
 
 async function listNodes(network: NetworkRef): Promise<readonly string[]> {
   let nodes: readonly string[] = [];
-  await tryControl(async () => {
-    nodes = await control.listMeshNodes.executeWithOptions({ summary: 'which nodes have members?' }, [network]);
+  await tryControl(async (proxy) => {
+    nodes = await proxy.listMeshNodes.executeWithOptions({ summary: 'which nodes have members?' }, [network]);
   });
   return nodes;
 }
 
 /** Repeats a control activity until it succeeds: members that cannot be read now are read later, the mesh run waits for them. */
-async function tryControl(call: () => Promise<void>): Promise<void> {
+async function tryControl(call: (proxy: typeof control) => Promise<void>): Promise<void> {
   let pause: number = options.CONTROL_PAUSE_SECONDS.first;
-  for (;;) {
+  for (let proxy = control; ; proxy = patientControl) {
     try {
-      return await call();
+      return await call(proxy);
     } catch (error) {
       if (classify(error).kind === 'cancelled') throw error;
       await condition(() => false, `${pause}s`);
