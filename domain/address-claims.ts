@@ -1,4 +1,5 @@
 /** Each address of a VXLAN network is one pod's. Pure; the reservations themselves are in etcd. */
+import { addressOf } from './cidr.ts';
 import type { AttachmentRecord } from './records.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { AttachmentRecord } from './records.ts';
 export function claimedAddresses(record: AttachmentRecord | undefined): readonly string[] {
   if (record?.kind !== 'vxlan' || record.phase === 'removing') return [];
   const all = [...record.link.addresses, ...(record.lastGood?.link.addresses ?? [])];
-  return [...new Set(all.map(withoutPrefix))];
+  return [...new Set(all.map(addressOf))];
 }
 
 /** What a reservation says of its holder: `<pod UID>/<interface> <namespace>/<name>`. */
@@ -26,5 +27,3 @@ export function freedAddresses(
   const kept = claimedAddresses(after);
   return claimedAddresses(before).filter((address) => !kept.includes(address));
 }
-
-export const withoutPrefix = (cidr: string): string => cidr.split('/', 1)[0] ?? cidr;

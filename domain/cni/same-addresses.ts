@@ -1,4 +1,5 @@
 /** An attachment that is made again gets the addresses that it had, where its IPAM can be asked for them. Pure. */
+import { addressOf } from '../cidr.ts';
 import { isJsonObject, member } from '../strict-json.ts';
 import type { CniCall } from '../ports/cni-plugins.ts';
 import { parseNetworkConfig } from './network-config.ts';
@@ -14,7 +15,7 @@ export function withSameAddresses(call: CniCall, addresses: readonly string[]): 
   const { capabilityArgs, configArgs, configText, networkName } = call;
   const asksItself = capabilityArgs.ips !== undefined || Object.hasOwn(configArgs ?? {}, 'ips');
   if (addresses.length === 0 || asksItself || !allFromHostLocal(configText, networkName)) return undefined;
-  const ips = addresses.map((address) => address.split('/')[0] ?? '');
+  const ips = addresses.map(addressOf);
   return { ...call, configArgs: { ...configArgs, ips } };
 }
 
