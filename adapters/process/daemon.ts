@@ -3,7 +3,17 @@
  * known again later by a note file that holds the pid and the kernel's start time of it.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTime } from './registry.ts';
@@ -62,16 +72,16 @@ export function noteDaemon(noteFile: string, pid: number): void {
   renameSync(`${noteFile}.new`, noteFile);
 }
 
-/** Pid of the noted process while it runs; undefined when it ended, is a zombie, or its pid is somebody else's now. */
+/** Pid of the noted process while any of its threads runs; undefined when it ended or its pid is somebody else's now. */
 export function daemonPid(noteFile: string): number | undefined {
   const [pidText, noted] = readNote(noteFile).split(' ');
   const pid = Number(pidText);
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  return noted !== undefined && noted === startTime(pid) && !isZombie(pid) ? pid : undefined;
+  return noted !== undefined && noted === startTime(pid) && !hasEnded(pid) ? pid : undefined;
 }
 
 /**
- * Signals the whole process group of a noted daemon, waits until its leader is gone, kills it after the grace period, and
+ * Signals the whole process group of a noted daemon, waits until its leader is gone with all threads, kills it after the grace period, and
  * removes the note. A daemon that is already gone is fine.
  *
  * @throws Error when it survives SIGKILL for 10 s (a process in uninterruptible sleep).
@@ -107,10 +117,15 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function isZombie(pid: number): boolean {
+/**
+ * Threads of a killed process end one by one. Its first one may be a zombie while others are still in the kernel (a write to
+ * a disk, say), and until the last of them has ended the process holds its sockets, files and locks.
+ */
+function hasEnded(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+    const isZombie = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+    return isZombie && readdirSync(`/proc/${pid}/task`).length <= 1;
   } catch {
     return true;
   }

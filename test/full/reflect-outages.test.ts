@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { must } from '../../deploy/lab/commands.ts';
+import { startPodwireEtcd } from '../../deploy/lab/etcd.ts';
 import { kubectl, restartPart, stopPart } from '../../deploy/lab/lab.ts';
-import { PORTS } from '../../deploy/lab/layout.ts';
+import { labLayout, PORTS } from '../../deploy/lab/layout.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
 import { markerKey } from '../../domain/reflection/pod-networks.ts';
@@ -45,14 +46,14 @@ describe('outages under the reflection', () => {
     await stopPart(context.lab, ETCD, 'SIGKILL');
     await changes();
     await sleep(AWAY_MS);
-    await restartPart(context.lab, ETCD);
+    await startPodwireEtcd(labLayout(context.lab.name));
     await reflected.noDifferences(LIMIT_MS);
   });
 
   test('etcd is wiped', async () => {
     await stopPart(context.lab, ETCD, 'SIGKILL');
     rmSync(dataDir(), { recursive: true });
-    await restartPart(context.lab, ETCD);
+    await startPodwireEtcd(labLayout(context.lab.name));
     await changes();
     await reflected.noDifferences(LIMIT_MS);
     await reflected.synced();
@@ -71,7 +72,7 @@ describe('outages under the reflection', () => {
       ...['--initial-cluster', `${ETCD}=${peer}`, '--initial-advertise-peer-urls', peer],
     );
     rmSync(snapshot);
-    await restartPart(context.lab, ETCD);
+    await startPodwireEtcd(labLayout(context.lab.name));
     await reflected.noDifferences(LIMIT_MS);
   });
 
