@@ -1,5 +1,6 @@
 /** Each address of a VXLAN network is one pod's. Pure; the reservations themselves are in etcd. */
 import { addressOf } from './cidr.ts';
+import type { PodIdentity } from './pod-view.ts';
 import type { AttachmentRecord } from './records.ts';
 
 /**
@@ -16,8 +17,13 @@ export function claimedAddresses(record: AttachmentRecord | undefined): readonly
 export const addressHolder = (record: AttachmentRecord): string =>
   `${record.podUid}/${record.interfaceName} ${record.namespace}/${record.name}`;
 
-/** `<namespace>/<name>` of the pod that an `addressHolder` text names. */
-export const holdingPod = (holder: string): string => holder.split(' ', 2)[1] ?? holder;
+/** What an `addressHolder` text names. */
+export function holderNamed(text: string): PodIdentity & { readonly interfaceName: string } {
+  const [attachment = '', pod = ''] = text.split(' ', 2);
+  const [uid = '', interfaceName = ''] = attachment.split('/', 2);
+  const [namespace = '', name = ''] = pod.split('/', 2);
+  return { uid, interfaceName, namespace, name };
+}
 
 /** Addresses that are free for others once a record is another one. @param after undefined: it is gone */
 export function freedAddresses(

@@ -38,6 +38,9 @@ export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceNa
 export const addressKey = (network: NetworkRef, address: string): string =>
   `${ROOT}/networks/${networkKey(network)}/addresses/${address}`;
 
+/** Who was first to have what only one pod of a CNI network can have. @param place as cni-identities.ts has it */
+export const identityKey = (place: string): string => `${ROOT}/cni-identities/${place}`;
+
 export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;
 
 export const tunnelsPrefix = (): string => `${ROOT}/vnis/`;

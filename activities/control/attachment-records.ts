@@ -18,6 +18,7 @@ import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps, RecordInput } from './inputs.ts';
 import { recordIntent } from './intent.ts';
 import type { ObserveDeps } from './observe-pod.ts';
+import { tellOfShared } from './shared-identities.ts';
 import { tunnelsOf, wakeAfterLeaving, wakeWaiting } from './wake-waiting.ts';
 
 export interface RecordDeps extends ObserveDeps {
@@ -70,6 +71,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
         });
       }
       await tellMesh(deps, stored.value, 'a member joined');
+      await tellOfShared(deps, { ...withoutPast(stored.value), phase: 'attached', result: input.result });
       return true;
     },
 

@@ -1,5 +1,5 @@
 /** The intent of an attachment: made from the pod's wish as it is now, and written before the first side effect. */
-import { holdingPod } from '../../domain/address-claims.ts';
+import { holderNamed } from '../../domain/address-claims.ts';
 import { execSandboxId, runningAgent } from '../../domain/agents.ts';
 import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
 import { configProblems } from '../../domain/cni/definition-check.ts';
@@ -183,13 +183,15 @@ function intentResult(record: AttachmentRecord, outcome: IntentOutcome): IntentR
         waitsForVni: outcome.tunnel,
         message: `${askedFor(record)} belongs to network ${outcome.owner}; choose a free id, or wait until ${outcome.owner} has no members`,
       };
-    case 'address-taken':
+    case 'address-taken': {
+      const { namespace, name } = holderNamed(outcome.holder);
       return {
         kind: 'refused',
         code: 'AddressTaken',
         waitsForAddress: outcome.address,
-        message: `network ${networkKey(record.network)}: address ${outcome.address} belongs to pod ${holdingPod(outcome.holder)}; choose a free ip, or wait until that pod has left the network`,
+        message: `network ${networkKey(record.network)}: address ${outcome.address} belongs to pod ${namespace}/${name}; choose a free ip, or wait until that pod has left the network`,
       };
+    }
     case 'vni-fixed':
       return {
         kind: 'refused',

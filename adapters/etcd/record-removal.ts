@@ -4,6 +4,7 @@ import { networkKey } from '../../domain/network-selection.ts';
 import { tunnelOf, type AttachmentRecord, type Stored } from '../../domain/records.ts';
 import { releaseAddresses } from './address-reservation.ts';
 import type { Condition, Etcd, Operation } from './client.ts';
+import { changeIdentities } from './cni-identities.ts';
 import { readPod } from './pod-records.ts';
 import { failureKeyOf, memberOf, podNodeKeyOf, putOperation, unchanged } from './record-entries.ts';
 import { leaveReplaced, leaveVni, STAYS, witnessIsGone, type Leaving } from './vni-reservation.ts';
@@ -64,7 +65,9 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
     (entry) => entry !== undefined,
   );
   // Another sandbox of the pod has them by now.
-  const addresses = sameUser ? undefined : await releaseAddresses(etcd, record, undefined);
+  const freed = sameUser
+    ? []
+    : [await releaseAddresses(etcd, record, undefined), await changeIdentities(etcd, record, undefined)];
   const leaving =
     sameUser || record.kind === 'cni'
       ? [STAYS]
@@ -72,14 +75,14 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
   return {
     conditions: [
       ...unused.map((entry) => unchanged(entry)),
-      ...(addresses?.conditions ?? []),
+      ...freed.flatMap(({ conditions }) => conditions),
       ...leaving.flatMap(({ conditions }) => conditions),
     ],
     operations: [
       { remove: failureKeyOf(record) },
       ...(record.kind === 'cni' ? [{ remove: keys.cniResultKey(record) }] : []),
       ...unused.map((entry) => ({ remove: entry.key })),
-      ...(addresses?.operations ?? []),
+      ...freed.flatMap(({ operations }) => operations),
       ...leaving.flatMap(({ operations }) => operations),
     ],
     leaving,

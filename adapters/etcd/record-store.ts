@@ -15,6 +15,7 @@ import {
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { addressKeys, releaseAddresses, reserveAddresses, takenAddress } from './address-reservation.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
+import { changeIdentities, sharedIdentities } from './cni-identities.ts';
 import { readMesh } from './mesh-records.ts';
 import { networkUsers, userHoldingBack } from './network-users.ts';
 import { readPod, readPodUnmarked } from './pod-records.ts';
@@ -70,6 +71,7 @@ export function createRecordStore(etcd: Etcd): RecordStore {
       return (await userHoldingBack(etcd, { network, podUid, tunnel }, users)) !== undefined;
     },
     addressHolder: async (network, address) => (await etcd.get(keys.addressKey(network, address)))?.value,
+    sharedIdentities: (record) => sharedIdentities(etcd, record),
     outdatedRefusals: (freed) => listOutdatedRefusals(etcd, freed && ((refusal) => waitsForAny(refusal, freed))),
 
     members: async (network) => {
@@ -270,12 +272,21 @@ async function recordResult(
   const record = stored.value;
   const attached: AttachmentRecord = { ...withoutPast(record), phase: 'attached', result };
   const left = record.kind === 'vxlan' ? await leaveReplaced(etcd, record) : [];
-  const freed = await releaseAddresses(etcd, record, attached);
+  const [freed, identities] = await Promise.all([
+    releaseAddresses(etcd, record, attached),
+    changeIdentities(etcd, record, attached),
+  ]);
   const { applied } = await etcd.transact(
-    [unchanged(stored), ...freed.conditions, ...left.flatMap(({ conditions }) => conditions)],
+    [
+      unchanged(stored),
+      ...freed.conditions,
+      ...identities.conditions,
+      ...left.flatMap(({ conditions }) => conditions),
+    ],
     [
       putOperation(stored.key, attached),
       ...freed.operations,
+      ...identities.operations,
       ...left.flatMap(({ operations }) => operations),
       ...(member === undefined
         ? []

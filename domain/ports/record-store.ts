@@ -1,5 +1,6 @@
 /** podwire's memory, in terms of its records. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
 import type { Freed } from '../awaited.ts';
+import type { SharedIdentity } from '../cni-identities.ts';
 import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
 import type { PodIdentity } from '../pod-view.ts';
@@ -108,6 +109,9 @@ export interface RecordStore {
    * address, a file of the node could not be used. Their refusals stay: the pod's next observation or intent forgets them. @param freed what may be awaited; absent: anything
    */
   readonly outdatedRefusals: (freed?: Freed) => Promise<readonly WaitingPod[]>;
+
+  /** What a finished CNI attachment has that another pod had before. */
+  readonly sharedIdentities: (record: AttachmentRecord) => Promise<readonly SharedIdentity[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;
   /** Undefined also when it cannot be read: nothing depends on it. */

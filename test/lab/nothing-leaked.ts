@@ -2,7 +2,8 @@
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
 import { claimedAddresses } from '../../domain/address-claims.ts';
-import { addressKey, cniResultKey } from '../../domain/keys.ts';
+import { identitiesOf } from '../../domain/cni-identities.ts';
+import { addressKey, cniResultKey, identityKey } from '../../domain/keys.ts';
 import { keepAll, keepInterface } from '../../domain/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { keepName } from '../../domain/observation.ts';
@@ -75,7 +76,7 @@ function keyViolations(
   const implied = new Set(
     attachments.flatMap((record) => [`/podwire/pod-nodes/${record.podUid}/${record.node}`, ...impliedBy(record)]),
   );
-  const mustBeImplied = ['pod-nodes', 'vnis', 'cni-results', 'tombstones', 'failures'].map(
+  const mustBeImplied = ['pod-nodes', 'vnis', 'cni-results', 'cni-identities', 'tombstones', 'failures'].map(
     (each) => `/podwire/${each}/`,
   );
   const ofPods = ['/podwire/pods/', '/podwire/refusals/', '/podwire/failures/'];
@@ -94,7 +95,8 @@ function keyViolations(
 
 function impliedBy(record: AttachmentRecord): string[] {
   const { podUid, interfaceName } = record;
-  if (record.kind === 'cni') return [cniResultKey(record)];
+  if (record.kind === 'cni')
+    return [cniResultKey(record), ...identitiesOf(record).map(({ place }) => identityKey(place))];
   const network = `/podwire/networks/${networkKey(record.network)}`;
   return [
     `${network}/members/${podUid}/${interfaceName}`,

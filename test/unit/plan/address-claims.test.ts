@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressHolder, claimedAddresses, freedAddresses, holdingPod } from '../../../domain/address-claims.ts';
+import { addressHolder, claimedAddresses, freedAddresses, holderNamed } from '../../../domain/address-claims.ts';
 import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
 import { cniIntent, intent } from '../../etcd/some-records.ts';
 
@@ -30,5 +30,6 @@ test('addresses are free once the record no longer names them', () => {
 });
 
 test('a reservation says which pod has the address', () => {
-  assert.equal(holdingPod(addressHolder(vxlan(['10.0.0.1/24']))), 'u/web');
+  const named = { uid: 'u', namespace: 'u', name: 'web', interfaceName: 'red' };
+  assert.deepEqual(holderNamed(addressHolder(vxlan(['10.0.0.1/24']))), named);
 });

@@ -1,0 +1,109 @@
+/** Two pods of a CNI network with one address, MAC or host port, on a real etcd. */
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import type { ControlSteps } from '../../activities/control/inputs.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import type { RecordStore } from '../../domain/ports/record-store.ts';
+import type { CniAttachmentRecord, Stored } from '../../domain/records.ts';
+import { FakeCluster } from '../workflows/fake-cluster.ts';
+import { controlOver } from './control-over.ts';
+import { etcdForTests } from './etcd-for-tests.ts';
+import { cniIntent, RESULT } from './some-records.ts';
+
+describe('pods of a CNI network that have the same', () => {
+  const real = etcdForTests();
+  const cluster = new FakeCluster();
+  let records: RecordStore;
+  let control: ControlSteps;
+  before(() => {
+    records = createRecordStore(real.etcd);
+    control = controlOver(records, cluster, {
+      membersChanged: async () => undefined,
+      podChanged: async () => undefined,
+    });
+  });
+
+  let numbers = 0;
+  const inputOf = ({ podUid: uid, namespace, name, node, sandboxId, interfaceName }: CniAttachmentRecord) => ({
+    ...{ uid, namespace, name, node, sandboxId, interfaceName },
+  });
+  /** A pod of network `shop/green` on a node of its own that asks for nothing unless changed. */
+  const attached = async (
+    scope: string,
+    addresses: readonly string[],
+    capabilityArgs: CniAttachmentRecord['cni']['capabilityArgs'] = {},
+    node = `node-${(numbers += 1)}`,
+  ): Promise<CniAttachmentRecord> => {
+    const uid = `${scope}-${(numbers += 1)}`;
+    await real.etcd.transact([], [{ put: `/podwire/store/restored/${node}`, value: '{"v":1}' }]);
+    const plain = cniIntent(uid, { node, network: { scope, name: 'green' } });
+    const record = { ...plain, cni: { ...plain.cni, capabilityArgs } };
+    const outcome = await records.recordIntent(record);
+    assert.ok(outcome.kind === 'recorded', outcome.kind);
+    const { modRevision } = outcome.stored;
+    const input = { ...inputOf(record), modRevision, result: { ...RESULT, addresses } };
+    assert.ok(await control.recordResult(input));
+    // Nobody knows whether the answer of the first one arrived.
+    assert.ok(await control.recordResult(input));
+    return record;
+  };
+  const gone = async (record: CniAttachmentRecord): Promise<void> => {
+    const input = { ...inputOf(record), modRevision: '' };
+    await control.beginRemoval(input);
+    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: false }));
+  };
+  const said = ({ podUid }: CniAttachmentRecord): string[] => cluster.eventsOf(podUid);
+
+  it('address are told so, both, each with the name of the other', async () => {
+    const first = await attached('address', ['10.1.0.7/24', 'fd00::7/64']);
+    assert.deepEqual(said(first), []);
+    const second = await attached('address', ['10.1.0.7/24']);
+    assert.match(said(first).join(), new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${second.namespace}/web;`));
+    assert.match(said(second).join(), new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${first.namespace}/web;`));
+  });
+
+  it('MAC are told so where it was asked for, and not where the kernel or a parent gave it', async () => {
+    const mac = '02:00:00:00:00:09';
+    const [first, second] = [await attached('mac', [], { mac }), await attached('mac', [], { mac })];
+    assert.match(said(second).join(), /^NetworkWarning: net1: MAC 02:00:00:00:00:09 is also that of pod /);
+    assert.equal(said(first).length, 1);
+    const [third, fourth] = [await attached('mac', []), await attached('mac', [])];
+    assert.deepEqual([...said(third), ...said(fourth)], []);
+  });
+
+  it('host port of one node are told so, whatever their networks', async () => {
+    const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: 'tcp' as const }];
+    const first = await attached('port', [], { portMappings }, 'one');
+    const elsewhere = await attached('port', [], { portMappings }, 'two');
+    const second = await attached('port-too', [], { portMappings }, 'one');
+    assert.match(said(second).join(), /^NetworkWarning: net1: host port 8080\/tcp is also that of pod /);
+    assert.equal(said(first).length, 1);
+    assert.deepEqual(said(elsewhere), []);
+  });
+
+  it('address one after the other are not told anything, nor are those of other networks', async () => {
+    const first = await attached('after', ['10.1.0.8/24']);
+    await gone(first);
+    const second = await attached('after', ['10.1.0.8/24']);
+    const other = await attached('other', ['10.1.0.8/24']);
+    assert.deepEqual([...said(first), ...said(second), ...said(other)], []);
+    await gone(second);
+    await gone(other);
+    assert.deepEqual(await real.etcd.keys('/podwire/cni-identities/networks/after/'), []);
+    assert.deepEqual(await real.etcd.keys('/podwire/cni-identities/networks/other/'), []);
+  });
+
+  it('address no more once one of them was made anew with another one', async () => {
+    const first = await attached('anew', ['10.1.0.9/24']);
+    const [stored] = (await records.pod(first.podUid, first.node)).attachments;
+    assert.ok(stored);
+    const repair = (await records.beginRepair(stored)) as Stored<CniAttachmentRecord> | undefined;
+    assert.ok(repair);
+    const result = { ...RESULT, addresses: ['10.1.0.10/24'] };
+    assert.ok(await control.recordResult({ ...inputOf(first), modRevision: repair.modRevision, result }));
+    const second = await attached('anew', ['10.1.0.9/24']);
+    assert.deepEqual(said(second), []);
+    const third = await attached('anew', ['10.1.0.10/24']);
+    assert.equal(said(third).length, 1);
+  });
+});
