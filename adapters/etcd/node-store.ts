@@ -3,6 +3,7 @@ import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type Stored } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';
+import { changeIdentities } from './cni-identities.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
 import { podNodeKeyOf, podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
 import { cniResultSchema, failureSchema, markSchema, memberSchema, parseEntry, sandboxSchema } from './schemas.ts';
@@ -44,7 +45,11 @@ export function createNodeStore(etcd: Etcd): NodeStore {
           { put: podNodeKeyOf(record), value: '' },
         ],
       );
-      return applied;
+      if (!applied) return false;
+      const identities = await changeIdentities(etcd, record, record);
+      // Where another pod was noted in between, that one was first.
+      await etcd.transact(identities.conditions, identities.operations);
+      return true;
     },
     isRestored: async (node) => (await etcd.get(keys.restoredKey(node))) !== undefined,
     putRestored: (node) => put(keys.restoredKey(node), { v: RECORD_VERSION }),

@@ -1,10 +1,10 @@
 /** Removes records with all that goes with them. */
 import * as keys from '../../domain/keys.ts';
-import { networkKey } from '../../domain/network-selection.ts';
 import { tunnelOf, type AttachmentRecord, type Stored } from '../../domain/records.ts';
 import { releaseAddresses } from './address-reservation.ts';
 import type { Condition, Etcd, Operation } from './client.ts';
 import { changeIdentities } from './cni-identities.ts';
+import { isSameAttachment, whileUnchanged } from './next-sandbox.ts';
 import { readPod } from './pod-records.ts';
 import { failureKeyOf, memberOf, podNodeKeyOf, putOperation, unchanged } from './record-entries.ts';
 import { leaveReplaced, leaveVni, STAYS, witnessIsGone, type Leaving } from './vni-reservation.ts';
@@ -54,28 +54,23 @@ async function withoutIndex(etcd: Etcd, stored: Stored<AttachmentRecord>): Promi
   ]);
   const { attachments } = await readPod(etcd, record.podUid, record.node);
   const others = attachments.filter((other) => other.key !== stored.key);
-  const sameUser = others.some(
-    ({ value }) =>
-      value.kind === record.kind &&
-      networkKey(value.network) === networkKey(record.network) &&
-      value.interfaceName === interfaceName,
-  );
+  const next = others.find(({ value }) => isSameAttachment(record, value));
   const sameNode = others.some(({ value }) => value.node === record.node);
-  const unused = [sameUser ? undefined : userEntry, sameNode ? undefined : nodeEntry].filter(
+  const unused = [next === undefined ? userEntry : undefined, sameNode ? undefined : nodeEntry].filter(
     (entry) => entry !== undefined,
   );
-  // Another sandbox of the pod has them by now.
-  const freed = sameUser
-    ? []
-    : [await releaseAddresses(etcd, record, undefined), await changeIdentities(etcd, record, undefined)];
+  const freed = await Promise.all([
+    releaseAddresses(etcd, record, next?.value),
+    changeIdentities(etcd, record, next?.value),
+  ]);
   const leaving =
-    sameUser || record.kind === 'cni'
+    next !== undefined || record.kind === 'cni'
       ? [STAYS]
       : [await leaveVni(etcd, record, tunnelOf(record)), ...(await leaveReplaced(etcd, record))];
   return {
     conditions: [
       ...unused.map((entry) => unchanged(entry)),
-      ...freed.flatMap(({ conditions }) => conditions),
+      ...freed.flatMap((change) => whileUnchanged(change, next).conditions),
       ...leaving.flatMap(({ conditions }) => conditions),
     ],
     operations: [

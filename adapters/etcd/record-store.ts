@@ -13,11 +13,12 @@ import {
   type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
-import { addressKeys, releaseAddresses, reserveAddresses, takenAddress } from './address-reservation.ts';
+import { addressKeys, releaseAddresses, reserveAddresses, takenAddress, type Change } from './address-reservation.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
 import { changeIdentities, sharedIdentities } from './cni-identities.ts';
 import { readMesh } from './mesh-records.ts';
 import { networkUsers, userHoldingBack } from './network-users.ts';
+import { inAnotherSandbox, whileUnchanged } from './next-sandbox.ts';
 import { readPod, readPodUnmarked } from './pod-records.ts';
 import {
   failureKeyOf,
@@ -91,6 +92,9 @@ export function createRecordStore(etcd: Etcd): RecordStore {
     entomb: (stored) => entomb(etcd, stored),
   };
 }
+
+/** A transaction fails once for each other pod that takes one of the same identities meanwhile. */
+const MAX_RESULT_ATTEMPTS = 4;
 
 const put = async (etcd: Etcd, key: string, value: unknown): Promise<void> => {
   await etcd.transact([], [putOperation(key, value)]);
@@ -271,30 +275,29 @@ async function recordResult(
 ): Promise<boolean> {
   const record = stored.value;
   const attached: AttachmentRecord = { ...withoutPast(record), phase: 'attached', result };
-  const left = record.kind === 'vxlan' ? await leaveReplaced(etcd, record) : [];
-  const [freed, identities] = await Promise.all([
-    releaseAddresses(etcd, record, attached),
-    changeIdentities(etcd, record, attached),
-  ]);
-  const { applied } = await etcd.transact(
-    [
-      unchanged(stored),
-      ...freed.conditions,
-      ...identities.conditions,
-      ...left.flatMap(({ conditions }) => conditions),
-    ],
-    [
-      putOperation(stored.key, attached),
-      ...freed.operations,
-      ...identities.operations,
-      ...left.flatMap(({ operations }) => operations),
-      ...(member === undefined
-        ? []
-        : [putOperation(keys.memberKey(record.network, record.podUid, record.interfaceName), member)]),
-      { remove: failureKeyOf(record) },
-    ],
-  );
-  return applied;
+  for (let attempt = 1; ; attempt += 1) {
+    const [freed, identities, left] = await Promise.all([
+      releaseAddresses(etcd, record, attached),
+      changeIdentities(etcd, record, attached),
+      record.kind === 'vxlan' ? leaveReplaced(etcd, record) : [],
+    ]);
+    const changes: readonly Change[] = [freed, identities, ...left];
+    const { applied } = await etcd.transact(
+      [unchanged(stored), ...changes.flatMap(({ conditions }) => conditions)],
+      [
+        putOperation(stored.key, attached),
+        ...changes.flatMap(({ operations }) => operations),
+        ...(member === undefined
+          ? []
+          : [putOperation(keys.memberKey(record.network, record.podUid, record.interfaceName), member)]),
+        { remove: failureKeyOf(record) },
+      ],
+    );
+    if (applied) return true;
+    // Another pod with the same address may have been noted in between: that is no reason to give this attachment up.
+    const found = await etcd.get(stored.key);
+    if (attempt === MAX_RESULT_ATTEMPTS || found?.modRevision !== stored.modRevision) return false;
+  }
 }
 
 async function beginRemoval(
@@ -303,7 +306,8 @@ async function beginRemoval(
 ): Promise<Stored<AttachmentRecord> | undefined> {
   const record = stored.value;
   const removing: AttachmentRecord = { ...record, phase: 'removing', generation: record.generation + 1 };
-  const [member, freed] = await Promise.all([memberOf(etcd, record), releaseAddresses(etcd, record, removing)]);
+  const [member, next] = await Promise.all([memberOf(etcd, record), inAnotherSandbox(etcd, record)]);
+  const freed = whileUnchanged(await releaseAddresses(etcd, record, next?.value ?? removing), next);
   const { applied, revision } = await etcd.transact(
     [unchanged(stored), ...freed.conditions],
     [putOperation(stored.key, removing), ...(member === undefined ? [] : [{ remove: member }]), ...freed.operations],

@@ -35,6 +35,12 @@ describe('records', () => {
     return (await store.attachment(stored.key)) ?? assert.fail('no record');
   }
 
+  async function removed(key: string): Promise<void> {
+    const stored = await store.attachment(key);
+    const removing = stored === undefined ? undefined : await store.beginRemoval(stored);
+    assert.ok(removing !== undefined && (await store.forget(removing)));
+  }
+
   it('of a CNI attachment leave no key behind: intent, result, removal, end', async () => {
     const { uid } = unique();
     const before = await etcd.keys('/podwire');
@@ -46,7 +52,12 @@ describe('records', () => {
     await createNodeStore(etcd).putCniResult(record, { v: 1, generation: 1, text: '{}' });
     const added = (await etcd.keys('/podwire')).filter((key) => !before.includes(key));
     const result = keys.cniResultKey(record);
-    assert.deepEqual(added.sort(), [stored.key, result, keys.podNodeKey(uid, 'n1')].sort());
+    const identities = [
+      `networks/${uid}/green/address/10.1.0.1`,
+      `networks/${uid}/green/mac/02:00:00:00:00:05`,
+      'nodes/n1/tcp/any/8080',
+    ].map(keys.identityKey);
+    assert.deepEqual(added.sort(), [stored.key, result, keys.podNodeKey(uid, 'n1'), ...identities].sort());
     const attachment = await store.attachment(stored.key);
     assert.ok(attachment !== undefined);
     assert.deepEqual(attachment.value, { ...record, phase: 'attached', result: RESULT });
@@ -65,20 +76,48 @@ describe('records', () => {
     const cni = cniIntent(uid, { network: vxlan.network });
     const link = await attached(vxlan);
     const withLink = await etcd.keys('/podwire');
-    const remove = async (key: string): Promise<void> => {
-      const stored = await store.attachment(key);
-      const removing = stored === undefined ? undefined : await store.beginRemoval(stored);
-      assert.ok(removing !== undefined && (await store.forget(removing)));
-    };
-    await remove((await recorded(cni)).key);
+    await removed((await recorded(cni)).key);
     assert.deepEqual(await etcd.keys('/podwire'), withLink);
     const { key } = await recorded(cni);
-    await remove(link.key);
+    await removed(link.key);
     assert.deepEqual(
       (await store.pod(uid, '')).attachments.map((one) => one.key),
       [key],
     );
-    await remove(key);
+    await removed(key);
+    assert.deepEqual(await etcd.keys('/podwire'), before);
+  });
+
+  it('of two sandboxes of a pod: the old one gives back what the new one has not', async () => {
+    const { uid } = unique();
+    const before = await etcd.keys('/podwire');
+    const old = await recorded(cniIntent(uid));
+    assert.ok(await store.recordResult(old, { ...RESULT, addresses: ['10.1.0.1/24', '10.1.0.2/24'] }, undefined));
+    const next = await recorded(cniIntent(uid, { sandboxId: 'next' }));
+    assert.ok(await store.recordResult(next, { ...RESULT, addresses: ['10.1.0.2/24', '10.1.0.3/24'] }, undefined));
+    await removed(old.key);
+    const addresses = (await etcd.keys(keys.identityKey(`networks/${uid}`))).filter((key) => key.includes('/address/'));
+    assert.deepEqual(
+      addresses.map((key) => key.split('/').at(-1)),
+      ['10.1.0.2', '10.1.0.3'],
+    );
+    await removed(next.key);
+    assert.deepEqual(await etcd.keys('/podwire'), before);
+  });
+
+  it('of two sandboxes of a pod on a VXLAN network: the address of the new one stays reserved, others are free', async () => {
+    const { uid, vni } = unique();
+    const before = await etcd.keys('/podwire');
+    const link = (addresses: string[]): Partial<VxlanAttachmentRecord> => ({
+      link: { ...intent(uid, vni).link, addresses },
+    });
+    const old = await attached(intent(uid, vni, link(['10.5.0.1/24', '10.5.0.2/24'])));
+    const next = await attached(intent(uid, vni, { sandboxId: 'next', ...link(['10.5.0.2/24']) }));
+    const reserved = async (): Promise<(string | undefined)[]> =>
+      (await etcd.keys(keys.addressKey(old.value.network, ''))).map((key) => key.split('/').at(-1));
+    await removed(old.key);
+    assert.deepEqual(await reserved(), ['10.5.0.2']);
+    await removed(next.key);
     assert.deepEqual(await etcd.keys('/podwire'), before);
   });
 

@@ -58,8 +58,14 @@ describe('pods of a CNI network that have the same', () => {
     const first = await attached('address', ['10.1.0.7/24', 'fd00::7/64']);
     assert.deepEqual(said(first), []);
     const second = await attached('address', ['10.1.0.7/24']);
-    assert.match(said(first).join(), new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${second.namespace}/web;`));
-    assert.match(said(second).join(), new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${first.namespace}/web;`));
+    assert.match(
+      said(first).join(),
+      new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${second.namespace}/web;`),
+    );
+    assert.match(
+      said(second).join(),
+      new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${first.namespace}/web;`),
+    );
   });
 
   it('MAC are told so where it was asked for, and not where the kernel or a parent gave it', async () => {

@@ -17,7 +17,9 @@ test('an attachment has its addresses and the MAC that it asked for in its netwo
 test('a MAC that nobody asked for is nothing of its own', () => {
   const record = cniIntent('u');
   const cni = { ...record.cni, capabilityArgs: {} };
-  assert.deepEqual(places({ ...record, cni, phase: 'attached', result: RESULT }), ['networks/u/green/address/10.1.0.1']);
+  assert.deepEqual(places({ ...record, cni, phase: 'attached', result: RESULT }), [
+    'networks/u/green/address/10.1.0.1',
+  ]);
 });
 
 test('an intent over something has what that was made with', () => {
