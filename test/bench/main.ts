@@ -12,6 +12,7 @@ import { burstBench } from './burst.ts';
 import { cniAttachBench } from './cni-attach.ts';
 import { cniBurstBench } from './cni-burst.ts';
 import { cniCyclesBench } from './cni-cycles.ts';
+import { idleBench } from './idle.ts';
 import { installBench } from './install.ts';
 import { loadLine, machineLoad, type MachineLoad } from './load.ts';
 import { measuredPodwire, presentPodwire, WAYS, type Way } from './measured-podwire.ts';
@@ -40,6 +41,7 @@ const TURN_CYCLES = 60;
 const REPEATS = 5;
 const ROUNDS = 3;
 const PODS = 40;
+const IDLE_SECONDS = 120;
 const REFLECTED = { pods: 20_000, services: 2_000, policies: 500, seconds: 120 };
 
 /** Of podwire as it was started for all of these. */
@@ -64,6 +66,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
 
 /** These bring podwire themselves, in the ways that they compare or time. */
 const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Promise<BenchResult>>> = {
+  idle: (site, { seconds = IDLE_SECONDS }) => idleBench(site, seconds),
   install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
   pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
 };
@@ -71,6 +74,7 @@ const NAMES = [...Object.keys(BENCHES), ...Object.keys(OF_THEIR_OWN)];
 
 /** They give single processes other settings while they run, or start without one of them. */
 const HOST_ONLY: Readonly<Record<string, string>> = {
+  idle: 'it stops the node workers and leaves the rest running',
   reflect: 'it stops the watcher and starts the orchestrator with settings of its own',
 };
 
@@ -108,7 +112,11 @@ const program = new Command('bench')
   )
   .option('--services <n>', `services of reflect (${REFLECTED.services})`, Number)
   .option('--policies <n>', `network policies of reflect (${REFLECTED.policies})`, Number)
-  .option('--seconds <n>', `steady changes of reflect (${REFLECTED.seconds})`, Number)
+  .option(
+    '--seconds <n>',
+    `each window of idle (${IDLE_SECONDS}), steady changes of reflect (${REFLECTED.seconds})`,
+    Number,
+  )
   .action((names: string[], flags: Flags) => main(names, flags));
 
 async function main(names: readonly string[], flags: Flags): Promise<void> {

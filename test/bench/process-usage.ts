@@ -33,7 +33,8 @@ export function partName(podwire: MeasuredPodwire, part: string): string {
   return replicas > 1 ? `${part} (${replicas})` : part;
 }
 
-function usageOfProcess(pid: number): Usage {
+/** @throws Error when it does not run */
+export function usageOfProcess(pid: number): Usage {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // Fields 14 to 17 (utime, stime, cutime, cstime); the name before them may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,0 +1,106 @@
+/** idle: CPU time of a cluster in which nothing happens, and how much of it one more node costs, wherever it is spent. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildPodwire } from '../../deploy/demo/build.ts';
+import { uninstallPodwire } from '../../deploy/lab/installed.ts';
+import { stopPart, type Lab } from '../../deploy/lab/lab.ts';
+import { partPid } from '../../deploy/lab/parts.ts';
+import { nodePart, ORCHESTRATOR_PART, startPodwire, stopPodwire, WATCHER_PART } from '../../deploy/lab/podwire.ts';
+import { bareTimer } from './bare-timer.ts';
+import { usageOfProcess } from './process-usage.ts';
+import { bar, type BenchResult, type Table } from './report.ts';
+import type { Site } from './site.ts';
+import { sampleOf } from './statistics.ts';
+
+const STORES = ['temporal', 'podwire-etcd'];
+const CENTRAL = [ORCHESTRATOR_PART, WATCHER_PART, ...STORES];
+/** Start and the first look of each loop. */
+const SETTLE_MS = 20_000;
+const LIMIT = 0.3;
+
+/** CPU milliseconds a second, by part; those of all nodes together under one name. */
+type Rates = ReadonlyMap<string, number>;
+const NODES = 'node workers';
+
+/** @param seconds of each of three windows; a multiple of a minute holds every loop equally often */
+export async function idleBench({ lab, progress }: Site, seconds: number): Promise<BenchResult> {
+  const workers = lab.nodes.map(({ name }) => nodePart(name));
+  const window = (title: string, parts: readonly string[]): Promise<Rates> =>
+    progress.task(`idle: ${title}, ${seconds} s`, () => ratesOf(lab, parts, workers, seconds));
+  await uninstallPodwire(lab);
+  await stopPodwire(lab);
+  await progress.task('tsc and the workflow bundle', buildPodwire);
+  const stores = await window('Temporal and etcd alone', STORES);
+  await startPodwire(lab);
+  await sleep(SETTLE_MS);
+  const [all, timer] = await Promise.all([window('podwire', [...CENTRAL, ...workers]), bareTimer(seconds)]);
+  for (const worker of workers) await stopPart(lab, worker);
+  await sleep(SETTLE_MS);
+  const central = await window('podwire without node workers', CENTRAL);
+  await stopPodwire(lab);
+
+  const perNode = (sum(all) - sum(central)) / workers.length;
+  return {
+    bench: 'idle',
+    how: `no pod asks for a network; windows of ${seconds} s with sweeps as they are by default; ${workers.length} nodes; the floor is a bare Node process with a timer of one second`,
+    figures: [
+      {
+        what: 'CPU ms a second of one node, its worker and what it costs elsewhere',
+        unit: 'ms',
+        sample: sampleOf([perNode]),
+        floor: sampleOf([timer]),
+        bars: [bar(`≤ ${LIMIT} ms`, perNode, LIMIT)],
+      },
+      {
+        what: 'CPU ms a second of everything',
+        unit: 'ms',
+        sample: sampleOf([sum(all)]),
+        floor: sampleOf([sum(stores)]),
+      },
+    ],
+    tables: [table({ stores, central, all }, workers.length)],
+    checks: [],
+  };
+}
+
+async function ratesOf(
+  lab: Lab,
+  parts: readonly string[],
+  workers: readonly string[],
+  seconds: number,
+): Promise<Rates> {
+  const look = (): number[] => parts.map((part) => cpuMs(lab, part));
+  const [before, startedAt] = [look(), performance.now()];
+  await sleep(seconds * 1_000);
+  const after = look();
+  const took = (performance.now() - startedAt) / 1_000;
+  const rates = new Map<string, number>();
+  parts.forEach((part, index) => {
+    const name = workers.includes(part) ? NODES : part;
+    rates.set(name, (rates.get(name) ?? 0) + ((after[index] ?? 0) - (before[index] ?? 0)) / took);
+  });
+  return rates;
+}
+
+function cpuMs(lab: Lab, part: string): number {
+  const pid = partPid(lab, part);
+  if (pid === undefined) throw new Error(`${part} does not run in lab ${lab.name}`);
+  const { ownMs, childrenMs } = usageOfProcess(pid);
+  return ownMs + childrenMs;
+}
+
+const sum = (rates: Rates): number => [...rates.values()].reduce((total, rate) => total + rate, 0);
+
+function table({ stores, central, all }: Readonly<Record<'stores' | 'central' | 'all', Rates>>, nodes: number): Table {
+  const cell = (rates: Rates, part: string): string => rates.get(part)?.toFixed(2) ?? '';
+  return {
+    title: 'CPU ms (user and system) a second',
+    columns: ['part', 'stores alone', 'without node workers', `with ${nodes}`, 'of one node'],
+    rows: [...CENTRAL, NODES].map((part) => [
+      part,
+      cell(stores, part),
+      cell(central, part),
+      cell(all, part),
+      (((all.get(part) ?? 0) - (central.get(part) ?? 0)) / nodes).toFixed(2),
+    ]),
+  };
+}
