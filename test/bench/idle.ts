@@ -13,8 +13,8 @@ import { sampleOf } from './statistics.ts';
 
 const STORES = ['temporal', 'podwire-etcd'];
 const CENTRAL = [ORCHESTRATOR_PART, WATCHER_PART, ...STORES];
-/** Start and the first look of each loop. */
-const SETTLE_MS = 20_000;
+/** Start, the first look of each loop, and what V8 compiles when code has run a few times. */
+const SETTLE_MS = 60_000;
 const LIMIT = 0.3;
 
 /** CPU milliseconds a second, by part; those of all nodes together under one name. */

@@ -31,9 +31,8 @@ describe('edits of CNI networks', () => {
     assert.ok(pod, `there is no pod ${name}`);
     return pod;
   };
-  const NAMES = 'mixed late taken deleted edited swap order foreign alone bare twice two unnamed back refusing'.split(
-    ' ',
-  );
+  const NAMES =
+    'mixed late taken deleted edited swap order foreign alone bare twice two unnamed back refusing ranged'.split(' ');
 
   before(async () => {
     await defineNetworks(t.lab, t.namespace, {
@@ -41,6 +40,7 @@ describe('edits of CNI networks', () => {
       eb: bridgeConfig('eb', 'br-eb', '10.90.2.0/24'),
       gone: bridgeConfig('gone', 'br-gone', '10.90.3.0/24'),
       changing: bridgeConfig('changing', 'br-chg', '10.90.4.0/24'),
+      ranged: { ...bridgeConfig('ranged', 'br-rng', '10.90.5.0/24'), capabilities: { ips: true } },
       // Its parent comes later: the real plugin says that there is no such link.
       parentless: { cniVersion: '1.0.0', name: 'parentless', type: 'macvlan', master: 'up-later', ipam: {} },
     });
@@ -119,6 +119,23 @@ describe('edits of CNI networks', () => {
       await wantNetworks(t.lab, pod, [{ name: 'ea', interface: 'edit0' }]);
       await waitStatus(t.lab, pod, ['edit0 Attached']);
       assert.deepEqual(await podLink(t.lab, pod, 'edit0'), again);
+    });
+
+    test('an interface whose IPAM refuses the address of an edit has its old address again, and says both', async () => {
+      const pod = podOf('ranged');
+      const want = (address: string): Promise<void> =>
+        wantNetworks(t.lab, pod, [{ name: 'ranged', interface: 'edit0', ips: [address] }]);
+      await want('10.90.5.20');
+      const before = await attached(pod, 'edit0', 5);
+      await want('10.99.0.9');
+      await waitEvent(t.lab, pod, 'NetworkRefused', /edit0.*10\.99\.0\.9/, 45_000);
+      await waitStatus(t.lab, pod, ['edit0 Attached', 'edit0 Refused'], 45_000);
+      const again = await attached(pod, 'edit0', 5);
+      assert.deepEqual(again?.addresses, before?.addresses);
+      assert.deepEqual(reservations(t.lab, nodeOf('ranged'), 'ranged'), ['10.90.5.20']);
+      await want('10.90.5.21');
+      await waitLink(t.lab, pod, 'edit0', (link) => link?.addresses.join() === '10.90.5.21/24');
+      await waitStatus(t.lab, pod, ['edit0 Attached']);
     });
 
     test('an interface stays untouched when a network is asked for in its place that nobody defined, or a plugin that is not there', async () => {
@@ -383,7 +400,7 @@ describe('edits of CNI networks', () => {
     await Promise.all([...pods.values()].map((pod) => wantNetworks(t.lab, pod, null)));
     await nothingLeaked(t.lab, { limitMs: 30_000 });
     for (const { name } of t.lab.nodes) {
-      for (const network of ['ea', 'eb', 'gone', 'changing', 'changed']) {
+      for (const network of ['ea', 'eb', 'gone', 'changing', 'changed', 'ranged']) {
         assert.deepEqual(reservations(t.lab, name, network), [], `${network} on ${name}`);
       }
     }
