@@ -9,6 +9,7 @@ import { Etcd3, GRPCDeadlineExceededError, GRPCUnauthenticatedError, GRPCUnavail
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { Credentials, TlsFiles } from '../tls/credential-files.ts';
 import { callLimitMs } from '../deadline/call-limit.ts';
+import { patient } from './patience.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
 
 export interface EtcdOptions {
@@ -30,6 +31,9 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** How long a member that failed is passed over when there are others. */
 const PASSED_OVER_MS = 1_000;
+
+/** Of one call. */
+const MAX_LOGINS = 3;
 
 interface Generation {
   readonly client: Etcd3;
@@ -55,20 +59,21 @@ export class EtcdConnection {
 
   /**
    * One call, or a few that belong together; what they throw is thrown. The client must not be kept. Where etcd refuses the token of an
-   * earlier login, they are made once more with that of a new one: a call that was refused has changed nothing.
+   * earlier login, or a password that was replaced meanwhile, they are made again with a new login: a call that was refused has changed
+   * nothing. Both may happen to one call: its token ends with the old password, before the new one was read.
    */
   async use<T>(call: (client: Etcd3) => PromiseLike<T>): Promise<T> {
-    const generation = this.#generation;
-    try {
-      return await this.#useOf(generation, call);
-    } catch (error) {
-      if (this.#options.auth === undefined) throw error;
-      // With a password that was replaced while this call was on its way.
-      const isOldPassword = generation !== this.#generation && isRefusedLogin(error);
-      if (!isOldPassword && !isStaleLogin(error)) throw error;
-      // Whoever comes first replaces it for all.
-      if (generation === this.#generation) this.#renew();
-      return this.#useOf(this.#generation, call);
+    for (let login = 1; ; login += 1) {
+      const generation = this.#generation;
+      try {
+        return await this.#useOf(generation, call);
+      } catch (error) {
+        const isOldPassword = generation !== this.#generation && isRefusedLogin(error);
+        if (this.#options.auth === undefined || login === MAX_LOGINS) throw error;
+        if (!isOldPassword && !isStaleLogin(error)) throw error;
+        // Whoever comes first replaces it for all.
+        if (generation === this.#generation) this.#renew();
+      }
     }
   }
 
@@ -140,14 +145,16 @@ function newClient(options: EtcdOptions, now: Credentials): Etcd3 {
 
 /** With one dead member of three, every third call would fail: what a member did not take goes to the next one at once. */
 function faultHandling(endpoints: number): NonNullable<IOptions['faultHandling']> {
-  if (endpoints === 1) return { global: noop, host: () => noop };
+  if (endpoints === 1) return { global: noop, host: () => patient(noop) };
   return {
     global: retry(handleType(GRPCUnavailableError), { maxAttempts: endpoints - 1 }),
     host: () =>
-      circuitBreaker(handleType(GRPCUnavailableError).orType(GRPCDeadlineExceededError), {
-        halfOpenAfter: PASSED_OVER_MS,
-        breaker: new ConsecutiveBreaker(1),
-      }),
+      patient(
+        circuitBreaker(handleType(GRPCUnavailableError).orType(GRPCDeadlineExceededError), {
+          halfOpenAfter: PASSED_OVER_MS,
+          breaker: new ConsecutiveBreaker(1),
+        }),
+      ),
   };
 }
 
