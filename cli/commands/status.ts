@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { KubeConfigError, NoKubeConfigError } from '../../adapters/kubernetes/kube-config-error.ts';
 import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
-import { etcdSettings } from '../../config/etcd.ts';
+import { etcdOf, etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { meshWorkflowId, type ProvisioningState } from '../../domain/messages.ts';
@@ -16,6 +16,7 @@ import { meshesOf, meshText } from '../meshes.ts';
 import { attachmentsOf, failuresOf } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
 import type { PodRun } from '../pod-runs.ts';
+import { storeAlarmsText } from '../store-alarms.ts';
 import { ageText, textTable } from '../text-table.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -50,7 +51,11 @@ export function register(program: Command): void {
 async function status(target: string | undefined, options: StatusOptions, command: Command): Promise<void> {
   const settings = settingsOf(command, table);
   const { namespace, name } = target === undefined ? {} : namespaceOrPod(target);
-  process.stderr.write(await withEtcd(settings, storeText).catch(unreadable));
+  const [state, alarms] = await Promise.all([
+    withEtcd(settings, storeText).catch(unreadable),
+    storeAlarmsText(etcdOf(settings)),
+  ]);
+  process.stderr.write(`${alarms}${state}`);
   await withTemporal(settings, async (client) => {
     const { findOpenRuns } = await import('../pod-runs.ts');
     const runs = await findOpenRuns(client, { namespace, name, state: options.state });
