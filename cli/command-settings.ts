@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { ConfigError, readSettings, type Setting, type SettingsTable, type Values } from '../config/cli-flags.ts';
 import { fileSettings } from '../config/common.ts';
 import { FILE_ENV, FILE_FLAG, type SettingsFile } from '../config/settings-file.ts';
+import { defaultKubeconfig } from './default-kubeconfig.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Adds the flags of a table to a command. */
@@ -25,11 +26,12 @@ export async function loadFileOf(command: Command): Promise<void> {
   file = await refused(() => loadSettingsFile([`--${FILE_FLAG}=${path}`], {}));
 }
 
-/** kubectl's variable counts where podwire's own and the settings file say nothing: a person has set it for all tools alike. */
+/** What kubectl goes by counts where podwire's own variable and the settings file say nothing: it is there for all tools alike. */
 function environment(): NodeJS.ProcessEnv {
-  const { PODWIRE_KUBECONFIG: own = '', KUBECONFIG: ofAll = '' } = process.env;
-  if (own !== '' || ofAll === '' || file?.values.has('kubeconfig') === true) return process.env;
-  return { ...process.env, PODWIRE_KUBECONFIG: ofAll };
+  const { PODWIRE_KUBECONFIG: own = '' } = process.env;
+  if (own !== '' || file?.values.has('kubeconfig') === true) return process.env;
+  const ofAll = defaultKubeconfig();
+  return ofAll === undefined ? process.env : { ...process.env, PODWIRE_KUBECONFIG: ofAll };
 }
 
 /**

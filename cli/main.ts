@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
 import { Command } from 'commander';
-import { KubeConfigError } from '../adapters/kubernetes/kube-config-error.ts';
+import { KubeConfigError, NoKubeConfigError } from '../adapters/kubernetes/kube-config-error.ts';
 import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
@@ -19,6 +19,7 @@ import { register as registerSweep } from './commands/sweep.ts';
 import { buildInfo } from '../workers/build-info.ts';
 import { register as registerTeardown } from './commands/teardown.ts';
 import { register as registerVersion } from './commands/version.ts';
+import { noKubeconfigText } from './default-kubeconfig.ts';
 import { UsageError } from './usage-error.ts';
 
 outliveClosedOutput();
@@ -46,7 +47,12 @@ registerVersion(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
-  process.stderr.write(`podwire: ${String(expected ? (error as Error).message : (error as Error).stack)}\n`);
+  process.stderr.write(`podwire: ${textOf(error as Error)}\n`);
   process.exitCode = 1;
+}
+
+function textOf(error: Error): string {
+  if (error instanceof NoKubeConfigError) return noKubeconfigText();
+  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
+  return String(expected ? error.message : error.stack);
 }

@@ -114,13 +114,30 @@ export const cniPolicySettings = {
   },
 } as const satisfies SettingsTable;
 
-export const dialectSettings = {
+/** By which labels and annotations a pod asks for networks; a node worker has these too. */
+export const askSettings = {
   selector: {
     flag: 'selector',
     env: 'PODWIRE_SELECTOR',
     schema: qualifiedName.default(DEFAULT_DIALECT_SETTINGS.selector),
     help: 'label key that selects pods',
   },
+  npwg: {
+    flag: 'npwg',
+    env: 'PODWIRE_NPWG',
+    schema: switched(DEFAULT_DIALECT_SETTINGS.npwg.enabled),
+    help: 'annotation k8s.v1.cni.cncf.io/networks: true or false',
+  },
+  kaloom: {
+    flag: 'kaloom',
+    env: 'PODWIRE_KALOOM',
+    schema: switched(DEFAULT_DIALECT_SETTINGS.kaloom.enabled),
+    help: "Kaloom's annotation networks: true or false",
+  },
+} as const satisfies SettingsTable;
+
+export const dialectSettings = {
+  ...askSettings,
   annotation: {
     flag: 'annotation',
     env: 'PODWIRE_ANNOTATION',
@@ -157,12 +174,6 @@ export const dialectSettings = {
     schema: z.enum(['podwire', 'kube-vxlan-controller']).default(DEFAULT_DIALECT_SETTINGS.compatibility),
     help: "whose rules decide where podwire's are stricter: podwire or kube-vxlan-controller",
   },
-  npwg: {
-    flag: 'npwg',
-    env: 'PODWIRE_NPWG',
-    schema: switched(DEFAULT_DIALECT_SETTINGS.npwg.enabled),
-    help: 'annotation k8s.v1.cni.cncf.io/networks: true or false',
-  },
   npwgNamespaceIsolation: {
     flag: 'npwg-namespace-isolation',
     env: 'PODWIRE_NPWG_NAMESPACE_ISOLATION',
@@ -174,12 +185,6 @@ export const dialectSettings = {
     env: 'PODWIRE_NPWG_SHARED_NAMESPACES',
     schema: words(DEFAULT_DIALECT_SETTINGS.npwg.sharedNamespaces, new RegExp(`^${dnsName}$`), 'namespaces'),
     help: 'namespaces whose networks every pod may name, separated by commas',
-  },
-  kaloom: {
-    flag: 'kaloom',
-    env: 'PODWIRE_KALOOM',
-    schema: switched(DEFAULT_DIALECT_SETTINGS.kaloom.enabled),
-    help: "Kaloom's annotation networks: true or false",
   },
   kaloomNamespace: {
     flag: 'kaloom-namespace',

@@ -1,13 +1,13 @@
 /** Settings of a node worker. */
 import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
-import type { CniPolicy } from '../domain/settings.ts';
+import type { AskSettings, CniPolicy } from '../domain/settings.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
-import { addressText, cniPolicySettings, fileSettings, logSettings, seconds } from './common.ts';
+import { addressText, askSettings, cniPolicySettings, fileSettings, logSettings, seconds } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
@@ -24,6 +24,8 @@ export interface NodeConfig {
   readonly cniConfDir: string | undefined;
   /** That of the orchestrators, looked at once more before a plugin is started. */
   readonly cniPolicy: CniPolicy;
+  /** Those of the watcher: which pods' sandboxes are published before anybody asks. */
+  readonly asks: AskSettings;
   /** Of one execution of one plugin. */
   readonly cniTimeoutMs: number;
   /** Between two sweeps, in milliseconds; 0: none by themselves. */
@@ -91,6 +93,7 @@ export const nodeSettings = {
     help: 'folder of this worker alone, for its journal of CNI attachments; must outlive the worker',
   },
   ...cniPolicySettings,
+  ...askSettings,
   cniConfDir: {
     flag: 'cni-conf-dir',
     env: 'PODWIRE_CNI_CONF_DIR',
@@ -142,11 +145,15 @@ export function readNodeConfig(
     logLevel,
     cniPluginTypes: pluginTypes,
     cniHostKeys: hostKeys,
+    selector,
+    npwg,
+    kaloom,
     ...rest
   } = others;
   return {
     ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
     cniPolicy: { pluginTypes, hostKeys },
+    asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
     ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),

@@ -15,7 +15,7 @@ import { parseSelections, type SelectionsInput } from './openvnf/selections.ts';
 import { backendOf } from './place.ts';
 import type { PodView } from './pod-view.ts';
 import type { IpCodec } from './ports/ip-codec.ts';
-import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from './settings.ts';
+import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type AskSettings, type DialectSettings } from './settings.ts';
 
 /** To be raised when the same annotation comes to mean something else, so that converged marks of older versions do not match. */
 const INPUTS_VERSION = 1;
@@ -43,7 +43,7 @@ export interface DesiredInputs {
 }
 
 /** Whether a pod carries anything that some dialect reads; all others cost no parsing. */
-export function asksForNetworks(pod: PodView, settings: DialectSettings): boolean {
+export function asksForNetworks(pod: Pick<PodView, 'labels' | 'annotations'>, settings: AskSettings): boolean {
   return (
     Object.hasOwn(pod.labels, settings.selector) ||
     (settings.npwg.enabled && Object.hasOwn(pod.annotations, NPWG_NETWORKS_ANNOTATION)) ||

@@ -1,6 +1,7 @@
 /** From what a netns holds to the commands that make an attachment's link be there once, or be gone. Pure. */
 import { announcements, announcementsOnUp } from './announcement.ts';
 import { aliasFor, ownerOf } from './link-alias.ts';
+import { familyOf, fitsAddresses, MIN_MTU_IPV6, mtuOver } from './link-mtu.ts';
 import type { LinkView, NetnsView } from './link-observation.ts';
 import type { LinkCommand } from './ports/link-kernel.ts';
 import type { LinkResult } from './records.ts';
@@ -39,13 +40,6 @@ export type LinkPlan =
       readonly activate: readonly LinkCommand[];
     };
 
-/** Bytes that a tunnel adds: outer Ethernet payload of IPv4 (50) or IPv6 (70), UDP, VXLAN, inner Ethernet. */
-const OVERHEAD = { 4: 50, 6: 70 } as const;
-/** Linux removes IPv6 from a link whose MTU is below what RFC 8200 §5 asks of every link. */
-const MIN_MTU_IPV6 = 1280;
-
-const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
-
 /** Decides how to make the wished link; looks at every link of the netns, changes only ours. */
 export function planLink(view: NetnsView, wish: LinkWish): LinkPlan {
   const spec = wish.link;
@@ -56,8 +50,8 @@ export function planLink(view: NetnsView, wish: LinkWish): LinkPlan {
       `link ${spec.parent} is not there to carry ${spec.interfaceName}; links: ${names(view)}`,
     );
   }
-  const mtu = spec.mtu ?? parent.mtu - OVERHEAD[familyOf(wish.vtep)];
-  if (mtu < MIN_MTU_IPV6 && spec.addresses.some((address) => familyOf(address) === 6)) {
+  const mtu = mtuOver(parent, spec, wish.vtep);
+  if (!fitsAddresses(mtu, spec)) {
     return conflict(
       'InvalidLink',
       `mtu ${mtu} of ${spec.interfaceName} is too small for its IPv6 address; allowed: ${MIN_MTU_IPV6} and more`,

@@ -21,6 +21,12 @@ export interface DialectSettings {
   readonly agents: AgentSettings;
 }
 
+/** The settings that decide which labels and annotations ask for networks at all. */
+export interface AskSettings extends Pick<DialectSettings, 'selector'> {
+  readonly npwg: Pick<NpwgSettings, 'enabled'>;
+  readonly kaloom: Pick<KaloomSettings, 'enabled'>;
+}
+
 /** kube-vxlan-controller's agent containers, and who works in them. */
 export interface AgentSettings {
   /** Init container that holds the pod's start until its networks are there. */

@@ -38,9 +38,12 @@ export interface Workload {
   readonly above: readonly { readonly place: string; readonly annotations: Texts; readonly labels: Texts }[];
 }
 
+/** Whether objects of this kind are pods, or have a template of them. */
+export const makesPods = (group: string, kind: string): boolean => Object.hasOwn(WAYS, `${group}/${kind}`);
+
 /** @param group of its `apiVersion`, without the version; undefined: it makes no pods */
 export function workloadOf(group: string, kind: string, object: JsonObject): Workload | undefined {
-  const way = Object.hasOwn(WAYS, `${group}/${kind}`) ? WAYS[`${group}/${kind}`] : undefined;
+  const way = makesPods(group, kind) ? WAYS[`${group}/${kind}`] : undefined;
   if (way === undefined) return undefined;
   const at = (length: number): JsonObject => way.slice(0, length).reduce(childOf, object);
   const metadataAt = (length: number) => ({

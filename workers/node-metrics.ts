@@ -14,7 +14,7 @@ export interface NodeMetrics {
 }
 
 export interface NodeGauges {
-  /** How many sandboxes are published at the moment. */
+  /** How many pods of the node have a Ready sandbox. */
   readonly sandboxes: () => number;
   /** How far the node's VXLAN links follow their networks' members. */
   readonly links: () => DeviceCounts;
@@ -31,7 +31,7 @@ export function createNodeMetrics({ sandboxes, links }: NodeGauges): NodeMetrics
   });
   new Gauge({
     name: 'podwire_node_sandboxes',
-    help: 'Ready sandboxes that are published in etcd',
+    help: 'Pods of the node with a Ready sandbox',
     registers: [registry],
     collect() {
       this.set(sandboxes());

@@ -103,7 +103,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const etcd = createEtcd(config.etcd, credentials);
   const cri = createCriClient(config.criSocket);
   signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
-  const runtime = observeRuntime(createSandboxRuntime(cri));
+  const runtime = observeRuntime(createSandboxRuntime(cri, config.asks));
   const temporal = connectClient(config.temporal, credentials);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const failpoints = await loadFailpoints(config.failpointsFile);
@@ -150,7 +150,7 @@ async function serve(config: NodeConfig): Promise<void> {
     state: () => readStoreState(etcd),
     publish: async () => {
       await deps.store.putNode(config.node);
-      watch.reload();
+      watch.restart();
       configs.forget();
     },
   });

@@ -22,6 +22,7 @@ import { startHealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient } from '../adapters/kubernetes/client.ts';
 import { createCluster } from '../adapters/kubernetes/cluster.ts';
+import { ownPod } from '../adapters/kubernetes/own-pod.ts';
 import { podKeys } from '../adapters/kubernetes/pod-view.ts';
 import { createLogger } from '../adapters/log/logger.ts';
 import { connectClient } from '../adapters/temporal/connection.ts';
@@ -39,6 +40,7 @@ import { ORCHESTRATOR_DEPLOYMENT } from '../domain/workflow-builds.ts';
 import { definitionKinds, orchestratorRights } from '../domain/start-checks/rights.ts';
 import { etcdSource, kubernetesSource, temporalSource } from './check-sources.ts';
 import { createExecBackend } from './exec-backend.ts';
+import { LastingEvents } from './lasting-events.ts';
 import { loggedActivities } from './logged-activities.ts';
 import { LinkFirstSlots } from './link-first-slots.ts';
 import { createReflectionWorker } from './reflection.ts';
@@ -69,7 +71,8 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const etcd = createEtcd(config.etcd, credentials);
   const kube = createKubeClient({ kubeconfig: config.kubeconfig, deadlineMs: API_DEADLINE_MS });
   const temporal = connectClient(config.temporal, credentials);
-  const cluster = createCluster(kube, podKeys(config.dialect), config.eventReasons);
+  const keys = podKeys(config.dialect);
+  const cluster = createCluster(kube, keys, config.eventReasons);
   const records = createRecordStore(etcd);
   const signals = createSignals(temporal.client);
   const failpoints = await loadFailpoints(config.failpointsFile);
@@ -96,10 +99,14 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const registry = new Registry();
   exposeExpiry(registry, credentials);
   const startUp = new StartUp(log, stopped.signal);
+  const lasting = new LastingEvents(async (event) => {
+    const self = await ownPod(kube, keys);
+    if (self !== undefined) await cluster.createEvent(self, event);
+  }, log);
   const checks = new StartChecks(
     [
       temporalSource(config.temporal, temporal, { make: true }),
-      etcdSource(config.etcd),
+      lasting.around(etcdSource(config.etcd)),
       kubernetesSource(kube, config, orchestratorRights(config.dialect), definitionKinds(config.dialect)),
     ],
     log,

@@ -1,19 +1,24 @@
 /**
- * Follows the Ready sandboxes of the node (ADR 31): publishes them, so that an attach needs no hop to ask, and tells the run
- * of a pod whose sandbox was made anew, which changes nothing in the pod's object.
+ * Follows the Ready sandboxes of the node (ADR 31): publishes those of pods that ask for networks, so that an attach needs no hop to ask,
+ * and tells the run of a pod whose sandbox was made anew, which changes nothing in the pod's object. A pod that comes to ask when it runs
+ * already is published by the lookup of its run; all others are nothing to podwire, and cost etcd nothing.
  */
 import { eachWithLimit } from '../activities/node/each-with-limit.ts';
 import type { NodeDeps } from '../activities/node/deps.ts';
 import { sandboxRecord } from '../activities/node/lookup-sandbox.ts';
+import { openRecorded } from '../activities/node/sandbox-netns.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import { newestReady, type SandboxSummary } from '../domain/ports/sandbox-runtime.ts';
+import { ownerOf } from '../domain/link-alias.ts';
+import { newestReady, type ListedSandbox, type SandboxSummary } from '../domain/ports/sandbox-runtime.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
-import type { AttachmentRecord, SandboxRecord, Stored } from '../domain/records.ts';
+import type { SandboxRecord } from '../domain/records.ts';
 import { uidInRuntime } from '../domain/static-pods.ts';
 
 type WatchDeps = Pick<NodeDeps, 'node' | 'bootId' | 'store' | 'runtime' | 'kernel'>;
 
 const AT_ONCE = 8;
+/** Nobody waits for it, and attaches are at work meanwhile. */
+const SEARCHED_AT_ONCE = 2;
 
 export class SandboxWatch {
   readonly #deps: WatchDeps;
@@ -21,6 +26,11 @@ export class SandboxWatch {
   readonly #tell: (pod: PodIdentity) => Promise<void>;
   /** As etcd has them; undefined: not read yet. */
   #published: Map<string, SandboxRecord> | undefined;
+  /** Pods of the node with attachments, when `#published` was read: an etcd that was lost may have these and no sandbox of theirs. */
+  #attached: ReadonlySet<string> = new Set();
+  /** Whether Ready sandboxes that nothing names are still to be searched for links of podwire's. */
+  #toSearch = true;
+  #ready = 0;
   /** Sandbox ids that are on the node's own network or whose netns is refused, so that they are not asked about again. */
   readonly #ignored = new Set<string>();
   /** Sandboxes of which it is not settled yet whether their pod's run knows them. */
@@ -33,15 +43,16 @@ export class SandboxWatch {
     this.#tell = tell;
   }
 
-  /** Number of published sandboxes. */
+  /** Number of pods with a Ready sandbox, whether it is published or not. */
   get size(): number {
-    return this.#published?.size ?? 0;
+    return this.#ready;
   }
 
   /** One look. Fails like the runtime, etcd and Temporal do; the next look makes good for it. */
   async look(signal: AbortSignal): Promise<void> {
     const published = await this.#load();
     const ready = newestByPod(await this.#deps.runtime.listReady());
+    this.#ready = ready.size;
     for (const uid of published.keys()) {
       if (ready.has(uid)) continue;
       await this.#deps.store.removeSandbox(this.#deps.node, uid);
@@ -52,11 +63,15 @@ export class SandboxWatch {
     for (const id of this.#ignored) if (!ids.has(id)) this.#ignored.delete(id);
 
     const news = [...ready.values()].filter(
-      ({ id, podUid }) => published.get(podUid)?.sandboxId !== id && !this.#ignored.has(id),
+      (sandbox) =>
+        this.#isWanted(sandbox) &&
+        published.get(sandbox.podUid)?.sandboxId !== sandbox.id &&
+        !this.#ignored.has(sandbox.id),
     );
     const outcomes = await eachWithLimit(news, AT_ONCE, (sandbox) => this.#publish(published, sandbox, signal));
+    const found = await this.#search(published, ready.values(), signal);
     await this.#settle();
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    const failed = [...outcomes, ...found].find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
 
@@ -68,9 +83,17 @@ export class SandboxWatch {
     this.#published = undefined;
   }
 
+  /** The same for an etcd that is another one now: what podwire made in a sandbox may be recorded nowhere. */
+  restart(): void {
+    this.reload();
+    this.#toSearch = true;
+  }
+
   async #load(): Promise<Map<string, SandboxRecord>> {
     if (this.#published !== undefined) return this.#published;
-    const records = await this.#deps.store.listSandboxes(this.#deps.node);
+    const { node, store } = this.#deps;
+    const [records, attachments] = await Promise.all([store.listSandboxes(node), store.listNodeAttachments(node)]);
+    this.#attached = new Set(attachments.map(({ value }) => uidInRuntime(value)));
     // What another boot published is looked up again, whatever its id.
     this.#published = new Map(
       records.map((record) => [
@@ -82,22 +105,47 @@ export class SandboxWatch {
     return this.#published;
   }
 
+  /** Publishes the sandboxes that have links of podwire's although nothing says so, where the sweep then finds them. */
+  async #search(
+    published: Map<string, SandboxRecord>,
+    ready: Iterable<ListedSandbox>,
+    signal: AbortSignal,
+  ): Promise<PromiseSettledResult<void>[]> {
+    if (!this.#toSearch) return [];
+    const unnamed = [...ready].filter((sandbox) => !this.#isWanted(sandbox) && !this.#ignored.has(sandbox.id));
+    const outcomes = await eachWithLimit(unnamed, SEARCHED_AT_ONCE, async ({ id }) => {
+      const record = await this.#describe(id, signal);
+      if (record !== undefined && (await mayHaveOwnLinks(this.#deps, record, signal)))
+        await this.#put(published, record);
+    });
+    this.#toSearch = outcomes.some(({ status }) => status === 'rejected');
+    return outcomes;
+  }
+
+  /** A sandbox that was published, or looked up, once is followed as long as its pod has one. */
+  #isWanted({ asks, podUid }: ListedSandbox): boolean {
+    return asks || this.#attached.has(podUid) || this.#published?.has(podUid) === true;
+  }
+
   async #publish(published: Map<string, SandboxRecord>, sandbox: SandboxSummary, signal: AbortSignal): Promise<void> {
-    const details = await this.#deps.runtime.describe(sandbox.id);
-    if (details === undefined || !details.ready) return;
-    if (details.hostNetwork) {
-      this.#ignored.add(sandbox.id);
-      return;
-    }
-    const record = await this.#record(details, signal);
-    if (record === undefined) return;
+    const record = await this.#describe(sandbox.id, signal);
+    if (record !== undefined) await this.#put(published, record);
+  }
+
+  async #put(published: Map<string, SandboxRecord>, record: SandboxRecord): Promise<void> {
     await this.#deps.store.putSandbox(this.#deps.node, record);
     published.set(record.podUid, record);
     this.#unsettled.set(record.podUid, record);
     this.#log.debug({ podUid: record.podUid, sandboxId: record.sandboxId }, 'sandbox published');
   }
 
-  async #record(details: Parameters<typeof sandboxRecord>[1], signal: AbortSignal): Promise<SandboxRecord | undefined> {
+  async #describe(id: string, signal: AbortSignal): Promise<SandboxRecord | undefined> {
+    const details = await this.#deps.runtime.describe(id);
+    if (details === undefined || !details.ready) return undefined;
+    if (details.hostNetwork) {
+      this.#ignored.add(id);
+      return undefined;
+    }
     try {
       return await sandboxRecord(this.#deps, details, signal);
     } catch (error) {
@@ -109,10 +157,15 @@ export class SandboxWatch {
 
   async #settle(): Promise<void> {
     if (this.#unsettled.size === 0) return;
-    const records = await this.#deps.store.listNodeAttachments(this.#deps.node);
+    const { node, store } = this.#deps;
+    const records = await store.listNodeAttachments(node);
+    const recorded = new Set(records.map(({ value }) => uidInRuntime(value)));
+    const marks = await store.readMarks([...this.#unsettled.keys()].filter((uid) => !recorded.has(uid)));
     const outcomes = await eachWithLimit([...this.#unsettled], AT_ONCE, async ([uid, sandbox]) => {
       const own = records.filter(({ value }) => uidInRuntime(value) === uid);
-      if (await this.#isNews(sandbox, own)) {
+      // What was attached to, or settled for, another sandbox of the pod.
+      const earlier = [...own.map(({ value }) => value.sandboxId), marks.get(uid)?.sandboxId ?? ''];
+      if (earlier.some((sandboxId) => sandboxId !== '' && sandboxId !== sandbox.sandboxId)) {
         // A static pod has another UID in the API.
         for (const podUid of new Set(own.length === 0 ? [uid] : own.map(({ value }) => value.podUid))) {
           await this.#tell({ uid: podUid, namespace: sandbox.namespace, name: sandbox.name });
@@ -124,17 +177,25 @@ export class SandboxWatch {
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
+}
 
-  /** Whether something was attached to, or settled for, another sandbox of the pod. */
-  async #isNews(sandbox: SandboxRecord, records: readonly Stored<AttachmentRecord>[]): Promise<boolean> {
-    if (records.length > 0) return records.some(({ value }) => value.sandboxId !== sandbox.sandboxId);
-    const mark = await this.#deps.store.readMark(sandbox.podUid);
-    return mark !== undefined && mark.sandboxId !== '' && mark.sandboxId !== sandbox.sandboxId;
+/** True also where it cannot be told: what is published is looked at again, and withdrawn if it is gone. */
+async function mayHaveOwnLinks(deps: WatchDeps, record: SandboxRecord, signal: AbortSignal): Promise<boolean> {
+  try {
+    const netns = await openRecorded(deps, record, signal);
+    try {
+      const { links } = await deps.kernel.observe(netns);
+      return links.some(({ alias }) => ownerOf(alias) !== undefined);
+    } finally {
+      await netns.close();
+    }
+  } catch {
+    return true;
   }
 }
 
-function newestByPod(sandboxes: readonly SandboxSummary[]): Map<string, SandboxSummary> {
-  const byPod = new Map<string, SandboxSummary>();
+function newestByPod(sandboxes: readonly ListedSandbox[]): Map<string, ListedSandbox> {
+  const byPod = new Map<string, ListedSandbox>();
   for (const sandbox of sandboxes) {
     const newest = newestReady([sandbox, byPod.get(sandbox.podUid) ?? sandbox]);
     if (newest !== undefined) byPod.set(sandbox.podUid, newest);

@@ -81,7 +81,7 @@ function repairOf({ kind, result }: AttachmentRecord): string {
   if (kind === 'cni') return 'it is made anew';
   return result?.adopted === true
     ? 'it is set right again, but for its MAC address, which stays as it is: the link was there before podwire'
-    : 'it is made as it was again, with the same MAC address';
+    : 'it is set right again, with the same MAC address';
 }
 
 const KEPT =

@@ -79,9 +79,21 @@ async function add(
   const link = (await linksOf(deps, record, undefined, netns)).own;
   if (link !== undefined) return finish(deps, record, { ...entry, resultText: result.text }, link, netns);
   await undo(deps, record, entry, netns, signal);
-  throw new PodwireError(
+  throw notMade(deps, record, result);
+}
+
+/** CNI's `CNI_IFNAME` is the name that a plugin has to give, or to refuse: under another one nobody would find the interface again. */
+function notMade(
+  { plugins }: CniDeps,
+  { network, interfaceName }: CniAttachmentRecord,
+  { text }: CniResult,
+): PodwireError {
+  const others = plugins.facts(text, interfaceName).others.map((other) => other.interfaceName);
+  const reported = others.length === 0 ? '' : ` with interface ${others.join(', ')}`;
+  const undone = others.length === 0 ? '' : ', so what they made was taken away again';
+  return new PodwireError(
     'CniFailed',
-    `the plugins of network ${record.network.name} report success, but the pod has no interface ${record.interfaceName}; see the configuration of the network`,
+    `the plugins of network ${network.name} report success${reported}, but the pod has no interface ${interfaceName}${undone}; see the configuration of the network`,
   );
 }
 

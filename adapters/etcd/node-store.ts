@@ -1,8 +1,8 @@
 /** `NodeStore` on etcd. */
 import * as keys from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
-import { RECORD_VERSION, type AttachmentRecord, type FailureRecord, type Stored } from '../../domain/records.ts';
-import type { Entry, Etcd } from './client.ts';
+import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
+import type { Ask, Entry, Etcd } from './client.ts';
 import { changeIdentities } from './cni-identities.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
 import { podNodeKeyOf, podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
@@ -24,7 +24,10 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     listNodeAttachments: (node) => list(keys.nodeAttachmentsPrefix(node), storedAttachment),
     readCniResult: (id) => read(keys.cniResultKey(id), (entry) => parseEntry(cniResultSchema, entry)),
     putCniResult: (id, result) => put(keys.cniResultKey(id), result),
-    listFailures: (podUids) => listFailures(etcd, podUids),
+    listFailures: async (podUids) => {
+      const read = await readOfPods(etcd, podUids, (podUid) => ({ prefix: keys.podFailuresPrefix(podUid) }));
+      return read.map(({ podUid, entry }) => ({ ...parseEntry(failureSchema, entry), podUid }));
+    },
     readMembers: async (network) => {
       const prefix = keys.membersPrefix(network);
       const [entries = [], whole = []] = await etcd.read([{ prefix }, { key: keys.wholeKey() }]);
@@ -55,7 +58,10 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     putRestored: (node) => put(keys.restoredKey(node), { v: RECORD_VERSION }),
     readMesh: (network) => readMesh(etcd, network),
     caughtUp: (network, node, write) => caughtUp(etcd, network, node, write),
-    readMark: (podUid) => read(keys.markKey(podUid), (entry) => parseEntry(markSchema, entry)),
+    readMarks: async (podUids) => {
+      const read = await readOfPods(etcd, podUids, (podUid) => ({ key: keys.markKey(podUid) }));
+      return new Map(read.map(({ podUid, entry }) => [podUid, parseEntry(markSchema, entry)]));
+    },
     listSandboxes: (node) => list(keys.sandboxesPrefix(node), (entry) => parseEntry(sandboxSchema, entry)),
     putSandbox: (node, sandbox) => put(keys.sandboxKey(node, sandbox.podUid), sandbox),
     removeSandbox: async (node, podUid) => {
@@ -83,16 +89,17 @@ export const listExecAttachments = async (etcd: Etcd): Promise<Stored<Attachment
 /** A transaction each; etcd takes 128 reads at once. */
 const PODS_PER_READ = 100;
 
-async function listFailures(
+async function readOfPods(
   etcd: Etcd,
   podUids: readonly string[],
-): Promise<readonly (FailureRecord & { readonly podUid: string })[]> {
+  ask: (podUid: string) => Ask,
+): Promise<readonly { readonly podUid: string; readonly entry: Entry }[]> {
   const found = [];
   for (let first = 0; first < podUids.length; first += PODS_PER_READ) {
     const uids = podUids.slice(first, first + PODS_PER_READ);
-    const ofPods = await etcd.read(uids.map((podUid) => ({ prefix: keys.podFailuresPrefix(podUid) })));
-    for (const [index, entries] of ofPods.entries())
-      found.push(...entries.map((entry) => ({ ...parseEntry(failureSchema, entry), podUid: uids[index] ?? '' })));
+    const ofPods = await etcd.read(uids.map(ask));
+    for (const [index, podUid] of uids.entries())
+      for (const entry of ofPods[index] ?? []) found.push({ podUid, entry });
   }
   return found;
 }

@@ -5,3 +5,10 @@ export class KubeConfigError extends Error {
     this.name = 'KubeConfigError';
   }
 }
+
+/** No kubeconfig is named, and there is no service account in its place. */
+export class NoKubeConfigError extends KubeConfigError {
+  constructor() {
+    super('This is no pod, so there is no service account to use. Give --kubeconfig (PODWIRE_KUBECONFIG).');
+  }
+}

@@ -4,7 +4,7 @@ import { delimiter, dirname, resolve } from 'node:path';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig, loadYaml, type User } from '@kubernetes/client-node';
 import { z } from 'zod';
-import { KubeConfigError } from './kube-config-error.ts';
+import { KubeConfigError, NoKubeConfigError } from './kube-config-error.ts';
 import { UserCredential } from './user-credential.ts';
 
 export interface LoadedConfig {
@@ -35,11 +35,7 @@ export const serverOf = (path: string | undefined): string =>
   loadConfig(path).config.getCurrentCluster()?.server ?? 'unknown';
 
 function ofThisPod(): KubeConfig {
-  if ((process.env['KUBERNETES_SERVICE_HOST'] ?? '') === '') {
-    throw new KubeConfigError(
-      'This is no pod, so there is no service account to use. Give --kubeconfig (PODWIRE_KUBECONFIG), or to the command line KUBECONFIG.',
-    );
-  }
+  if ((process.env['KUBERNETES_SERVICE_HOST'] ?? '') === '') throw new NoKubeConfigError();
   const config = new KubeConfig();
   config.loadFromCluster();
   return config;

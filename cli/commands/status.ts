@@ -2,22 +2,26 @@
 import { Option, type Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { etcdSettings } from '../../config/etcd.ts';
+import { KubeConfigError, NoKubeConfigError } from '../../adapters/kubernetes/kube-config-error.ts';
+import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { etcdOf, etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { meshWorkflowId, type ProvisioningState } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
+import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { meshesOf, meshText } from '../meshes.ts';
 import { attachmentsOf, failuresOf } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
 import type { PodRun } from '../pod-runs.ts';
+import { storeAlarmsText } from '../store-alarms.ts';
 import { ageText, textTable } from '../text-table.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
-const table = { ...temporalSettings, ...etcdSettings };
+const table = { ...temporalSettings, ...etcdSettings, ...kubernetesSettings, ...dialectSettings };
 
 const STATES = [
   'Converging',
@@ -47,7 +51,11 @@ export function register(program: Command): void {
 async function status(target: string | undefined, options: StatusOptions, command: Command): Promise<void> {
   const settings = settingsOf(command, table);
   const { namespace, name } = target === undefined ? {} : namespaceOrPod(target);
-  process.stderr.write(await withEtcd(settings, storeText).catch(unreadable));
+  const [state, alarms] = await Promise.all([
+    withEtcd(settings, storeText).catch(unreadable),
+    storeAlarmsText(etcdOf(settings)),
+  ]);
+  process.stderr.write(`${alarms}${state}`);
   await withTemporal(settings, async (client) => {
     const { findOpenRuns } = await import('../pod-runs.ts');
     const runs = await findOpenRuns(client, { namespace, name, state: options.state });
@@ -56,6 +64,7 @@ async function status(target: string | undefined, options: StatusOptions, comman
     if (namespace === undefined || name === undefined) return;
     for (const run of runs) process.stdout.write(await laneText(client, run));
     process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, client, { namespace, name })));
+    process.stdout.write(await apiText(settings, { namespace, name }));
   });
 }
 
@@ -124,7 +133,6 @@ async function laneText(client: Client, run: PodRun): Promise<string> {
 }
 
 async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<string> {
-  const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
   const records = (await attachmentsOf(etcd, pod, warn)).map(({ value }) => value);
   if (records.length === 0) return `\nno attachment records of ${podText(pod)}\n`;
   const uids = [...new Set(records.map(({ podUid }) => podUid))];
@@ -143,6 +151,29 @@ async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<str
   const head = ['interface', 'network', 'node', 'phase', 'generation', 'failure'];
   return `\nattachment records in etcd\n${textTable(head, rows)}${await meshesText(etcd, client, records)}`;
 }
+
+/** Empty also where no API is configured, or it does not answer: the rest has been said. */
+async function apiText(settings: Values<typeof table>, pod: PodName): Promise<string> {
+  const [{ createKubeClient }, { originText }] = await Promise.all([
+    import('../../adapters/kubernetes/client.ts'),
+    import('../pod-origin.ts'),
+  ]);
+  try {
+    const client = createKubeClient({ kubeconfig: settings.kubeconfig });
+    try {
+      return await originText(client, dialectOf(settings), pod, warn);
+    } finally {
+      client.close();
+    }
+  } catch (error) {
+    if (error instanceof NoKubeConfigError) return '';
+    if (!(error instanceof PodwireError || error instanceof KubeConfigError)) throw error;
+    warn(error.message);
+    return '';
+  }
+}
+
+const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
 
 async function meshesText(etcd: Etcd, client: Client, records: readonly AttachmentRecord[]): Promise<string> {
   const { runIsOpen } = await import('../../adapters/temporal/sweeps.ts');

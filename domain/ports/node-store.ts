@@ -52,7 +52,8 @@ export interface NodeStore {
    * @param write `recordedAt` of the record as it was before the node read the members; one that a mesh run wrote since stays as it is
    */
   caughtUp(network: NetworkRef, node: string, write: string): Promise<void>;
-  readMark(podUid: string): Promise<ConvergedMark | undefined>;
+  /** Of those of these pods that have one, by their UIDs. */
+  readMarks(podUids: readonly string[]): Promise<ReadonlyMap<string, ConvergedMark>>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
   removeSandbox(node: string, podUid: string): Promise<void>;

@@ -9,6 +9,12 @@ export interface SandboxSummary {
   readonly createdAt: string;
 }
 
+/** As a list of the runtime's tells it. */
+export interface ListedSandbox extends SandboxSummary {
+  /** Whether its pod asked for networks when the sandbox was made; what the pod came to ask for later is not told. */
+  readonly asks: boolean;
+}
+
 export interface SandboxDetails extends SandboxSummary {
   readonly hostNetwork: boolean;
   /** Path of the sandbox's netns; undefined while the runtime has none for it, and for host network. */
@@ -20,7 +26,7 @@ export interface SandboxDetails extends SandboxSummary {
 
 export interface SandboxRuntime {
   /** All Ready sandboxes of the node, or those of one pod. */
-  listReady(podUid?: string): Promise<readonly SandboxSummary[]>;
+  listReady(podUid?: string): Promise<readonly ListedSandbox[]>;
   /** undefined when the runtime does not know that sandbox (any more). */
   describe(sandboxId: string): Promise<SandboxDetails | undefined>;
 }

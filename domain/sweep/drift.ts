@@ -1,6 +1,7 @@
 /** How an attachment's interface differs from what was recorded of it. Pure. */
 import { findOwnLink, isTakenOver } from '../cni/own-link.ts';
 import { ownerOf } from '../link-alias.ts';
+import { fitsAddresses, mtuOver } from '../link-mtu.ts';
 import type { LinkView, NetnsView } from '../link-observation.ts';
 import type { AttachmentRecord, CniAttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
 import { unlikeOurs } from '../vxlan-likeness.ts';
@@ -28,7 +29,11 @@ function cniDrift(
   if (own === undefined)
     return [other === undefined ? 'the link is gone' : 'the link is gone, and another one has its name'];
   if (own.name !== interfaceName) return [`the link was renamed to ${own.name}`];
-  return [...linkDrift(result, own, true, sameFamily(4)), ...(checkFailure === undefined ? [] : [checkFailure])];
+  return [
+    ...linkDrift(result, own, true, sameFamily(4)),
+    ...(own.mtu === result.mtu ? [] : [`MTU ${own.mtu} instead of ${result.mtu}`]),
+    ...(checkFailure === undefined ? [] : [checkFailure]),
+  ];
 }
 
 /** Whether a program in the pod uses a CNI interface for itself, with another link under its name: that is no drift, whatever it did to it. */
@@ -70,9 +75,26 @@ function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, view: Net
     ...(vxlan.learning ? ['it learns addresses'] : []),
     ...unlikeOurs(vxlan, record.vtep).map((what) => `it has ${what}`),
     ...linkDrift(result, link, spec.up, () => true),
+    ...mtuDrift(record, result, link, view),
     // A link that is down has lost its routes by that.
     ...(link.up ? missing.map(({ destination }) => `route ${destination} is missing`) : []),
   ];
+}
+
+/** A link whose MTU nobody asked for follows its parent's, which may change as long as the pod lives. */
+function mtuDrift(
+  { link: spec, vtep }: VxlanAttachmentRecord,
+  { mtu }: LinkResult,
+  link: LinkView,
+  view: NetnsView,
+): string[] {
+  const parent = view.links.find(({ name }) => name === spec.parent);
+  const left = parent === undefined ? mtu : mtuOver(parent, spec, vtep);
+  // What the parent leaves may be too small for the link's addresses: it stays as it was made then.
+  const wanted = fitsAddresses(left, spec) ? left : mtu;
+  if (link.mtu === wanted) return [];
+  const why = wanted === mtu || parent === undefined ? '' : `, since that of ${parent.name} is ${parent.mtu}`;
+  return [`MTU ${link.mtu} instead of ${wanted}${why}`];
 }
 
 /** Global IPv6 addresses of a CNI interface may be a router's doing and expire; those that are the plugins' are theirs to CHECK. */
@@ -87,7 +109,6 @@ function linkDrift(result: LinkResult, link: LinkView, up: boolean, counts: (cid
   return [
     ...(up && !link.up ? ['the link is down'] : []),
     ...(link.mac === result.mac ? [] : [`MAC ${link.mac} instead of ${result.mac}`]),
-    ...(link.mtu === result.mtu ? [] : [`MTU ${link.mtu} instead of ${result.mtu}`]),
     ...missing.map((cidr) => `address ${cidr} is missing`),
   ];
 }

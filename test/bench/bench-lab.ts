@@ -1,6 +1,7 @@
 /** The lab as the benches use it: open connections, pods that are known with their namespaces, changes of annotations. */
 import { createCriClient } from '../../adapters/cri/client.ts';
 import { createSandboxRuntime } from '../../adapters/cri/sandbox-runtime.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { apiPath, bodyOf, createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { apply, NETWORKS_ANNOTATION, podManifest } from '../../deploy/demo/cluster.ts';
@@ -97,7 +98,7 @@ export async function ensurePods(bench: BenchLab, node: LabNode, names: readonly
     { limitMs: 30_000 + names.length * 6_000, everyMs: 1_000 },
   );
   const cri = createCriClient(node.criSocket);
-  const runtime = createSandboxRuntime(cri);
+  const runtime = createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS);
   try {
     return await Promise.all(
       running.map(async ({ metadata: { name, uid }, status }) => {

@@ -380,11 +380,11 @@ describe('an activity that runs twice', () => {
       ]),
       [true, true],
     );
-    assert.equal((await nodes.readMark(pod.uid))?.inputsHash, hash);
+    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid)?.inputsHash, hash);
     await control.observePod(pod);
-    assert.equal(await nodes.readMark(pod.uid), undefined);
+    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid), undefined);
     assert.equal(await control.writeMark({ ...pod, inputsHash: 'older' }), false);
-    assert.equal(await nodes.readMark(pod.uid), undefined);
+    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid), undefined);
   });
 
   it('writes the mark behind the status when told to, and says when the inputs are others by now', async () => {
@@ -392,9 +392,9 @@ describe('an activity that runs twice', () => {
     const { inputsHash: thenMark } = await attach(pod);
     const status = { ...pod, attached: [], detached: [] };
     assert.equal(await control.publishStatus({ ...status, thenMark: 'older' }), false);
-    assert.equal(await nodes.readMark(pod.uid), undefined);
+    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid), undefined);
     assert.equal(await control.publishStatus({ ...status, thenMark }), true);
-    assert.equal((await nodes.readMark(pod.uid))?.inputsHash, thenMark);
+    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid)?.inputsHash, thenMark);
     assert.match(cluster.pods.get(`${pod.uid}/web`)?.publishedStatus ?? '', /"state":"Attached"/);
   });
 });

@@ -91,10 +91,10 @@ for (const [name, etcdOf] of [
       const stored = await recorded(store, intent(uid, vni));
       for (const pod of [uid, `${uid}-other`]) await store.putMark(pod, MARK);
       for (const mark of [MARK, undefined]) {
-        assert.deepEqual(await nodes.readMark(uid), mark);
+        assert.deepEqual((await nodes.readMarks([uid])).get(uid), mark);
         const read = await store.podUnmarked(uid, stored.value.node);
         assert.deepEqual([read, read.attachments], [await store.pod(uid, stored.value.node), [stored]]);
-        assert.deepEqual([await nodes.readMark(uid), await nodes.readMark(`${uid}-other`)], [undefined, MARK]);
+        assert.deepEqual([...(await nodes.readMarks([uid, `${uid}-other`]))], [[`${uid}-other`, MARK]]);
       }
     });
 
@@ -358,7 +358,7 @@ for (const [name, etcdOf] of [
       const { uid } = unique();
       await etcd.transact([], [{ put: keys.markKey(uid), value: '{"v":1}' }]);
       await assert.rejects(
-        nodes.readMark(uid),
+        nodes.readMarks([uid]),
         (error: PodwireError) =>
           error.code === 'RecordInvalid' && error.message.includes(`${keys.markKey(uid)}: field`),
       );

@@ -84,7 +84,7 @@ describe('repair of what drifted', () => {
     );
     assert.match(
       b.events[0]?.message ?? '',
-      /^red of network .*: the link is gone; it is made as it was again, with the same MAC address$/,
+      /^red of network .*: the link is gone; it is set right again, with the same MAC address$/,
     );
   });
 

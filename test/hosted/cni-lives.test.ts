@@ -180,13 +180,13 @@ describe('the life of a pod with CNI networks', () => {
     const node = t.node(1);
     const [kept, late] = await t.createPods([
       { name: 'kept', node, label: false },
-      { name: 'late', node, label: false },
+      { name: 'late', node },
     ]);
     assert.ok(kept !== undefined && late !== undefined);
     await attach(kept, 'lb');
     const before = await podLink(t.lab, kept, 'data0');
     const netns = await podNetnsPath(t.lab, late);
-    // Else the run waits for the sandbox itself, and there is no attachment yet whose status could say why it fails.
+    // It has the label, so that its sandbox is published before it asks. Else the run waits for the sandbox itself, and there is no attachment yet whose status could say why it fails.
     await waitFor(
       'the sandbox of late to be published',
       async () =>

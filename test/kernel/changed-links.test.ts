@@ -47,6 +47,44 @@ describe("a VXLAN link's MAC", () => {
   });
 });
 
+describe("a VXLAN link's MTU", () => {
+  const setParent = (pod: Pod, mtu: number): Promise<string> =>
+    pod.netns.exec([IP, 'link', 'set', 'dev', 'eth0', 'mtu', String(mtu)]);
+
+  it("follows its parent's when that changes, down and up, and the device stays the same", async () => {
+    const pod = await node.pod();
+    let result = await node.ensure(await pod.intend());
+    for (const [parent, mtu] of [
+      [1400, 1350],
+      [1500, 1450],
+    ] as const) {
+      const attached = await pod.intend({}, { phase: 'attached', result });
+      await setParent(pod, parent);
+      assert.deepEqual(driftOf(attached.value, await pod.view()), [
+        `MTU ${result.mtu} instead of ${mtu}, since that of eth0 is ${parent}`,
+      ]);
+      const { ifindex, mac } = result;
+      result = await node.ensure(await pod.intend({}, { generation: 2, result }));
+      assert.deepEqual([result.mtu, result.ifindex, result.mac], [mtu, ifindex, mac]);
+      const again = await pod.intend({}, { phase: 'attached', generation: 2, result });
+      assert.deepEqual(driftOf(again.value, await pod.view()), []);
+    }
+  });
+
+  it('stays as it was asked for, or while its addresses need it, and is set back when somebody changed it', async () => {
+    const pod = await node.pod();
+    for (const asked of [{ mtu: 1320 }, { addresses: ['fd00:11::1/64'], routes: [] }]) {
+      const result = await node.ensure(await pod.intend(asked));
+      const attached = await pod.intend(asked, { phase: 'attached', result });
+      await setParent(pod, 1310);
+      assert.deepEqual(driftOf(attached.value, await pod.view()), []);
+      await setParent(pod, 1500);
+      await pod.netns.exec([IP, 'link', 'set', 'dev', 'green', 'mtu', '1290']);
+      assert.deepEqual(driftOf(attached.value, await pod.view()), [`MTU 1290 instead of ${result.mtu}`]);
+    }
+  });
+});
+
 describe('a foreign VXLAN device of the same VNI, port and parent', () => {
   let pod: Pod;
   before(async () => {

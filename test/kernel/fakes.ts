@@ -11,6 +11,7 @@ import type { SandboxDetails, SandboxRuntime } from '../../domain/ports/sandbox-
 import type {
   AttachmentRecord,
   CniResultRecord,
+  ConvergedMark,
   Member,
   SandboxRecord,
   Stored,
@@ -69,7 +70,13 @@ export class FakeStore implements NodeStore {
   listFailures: NodeStore['listFailures'] = async () => [];
   readMesh: NodeStore['readMesh'] = async () => undefined;
   caughtUp: NodeStore['caughtUp'] = async () => undefined;
-  readMark: NodeStore['readMark'] = async () => undefined;
+  readonly marks = new Map<string, ConvergedMark>();
+  /** Calls that read marks. */
+  markReads = 0;
+  readMarks: NodeStore['readMarks'] = async (podUids) => {
+    this.markReads += podUids.length === 0 ? 0 : 1;
+    return new Map([...this.marks].filter(([uid]) => podUids.includes(uid)));
+  };
   listSandboxes: NodeStore['listSandboxes'] = async () => [...this.sandboxes.values()];
   putSandbox: NodeStore['putSandbox'] = async (_node, sandbox) => {
     this.sandboxes.set(sandbox.podUid, sandbox);
@@ -90,9 +97,13 @@ const keyOf = (id: AttachmentId): string => [id.node, id.podUid, id.sandboxId, i
 
 export class FakeRuntime implements SandboxRuntime {
   readonly sandboxes = new Map<string, SandboxDetails>();
+  /** Pods that asked for nothing when their sandboxes were made. */
+  readonly asksNothing = new Set<string>();
 
   listReady: SandboxRuntime['listReady'] = async (podUid) =>
-    [...this.sandboxes.values()].filter((sandbox) => sandbox.ready && (podUid ?? sandbox.podUid) === sandbox.podUid);
+    [...this.sandboxes.values()]
+      .filter((sandbox) => sandbox.ready && (podUid ?? sandbox.podUid) === sandbox.podUid)
+      .map((sandbox) => ({ ...sandbox, asks: !this.asksNothing.has(sandbox.podUid) }));
   describe: SandboxRuntime['describe'] = async (id) => this.sandboxes.get(id);
 }
 

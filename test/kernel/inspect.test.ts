@@ -221,6 +221,18 @@ test('inspect nets has the form of the reference', async () => {
   );
 });
 
+test('inspect nets shows what the kernel has, also where it differs from what the pod asks for', async () => {
+  const shown = async (): Promise<string> => (await inspected(['vxeth2'], 'net,dev')).split('\n\n')[0] ?? '';
+  const net = ' net: dev:eth0 id:102 name:vxeth2 note:x type:vxlan up:true\n';
+  await run(a.netns, 'ip link set vxeth2 mtu 1234');
+  assert.match(
+    await shown(),
+    new RegExp(`${net} dev: vxeth2: <BROADCAST,MULTICAST> mtu 1234 .*\\n(.*\\n)* +vxlan id 102 `),
+  );
+  await run(a.netns, 'ip link del vxeth2', 'ip link add vxeth2 type vxlan id 202 dev eth0 dstport 0');
+  assert.match(await shown(), new RegExp(`${net} dev: (.*\\n)* +vxlan id 202 `));
+});
+
 test('list pods prints a line for each IPv4 address, and one without an address where there is none', async () => {
   const all = pods.map(({ each }) => each);
   const expected = [

@@ -83,6 +83,72 @@ test('the watch publishes Ready sandboxes, tells the run of one that was made an
   assert.equal(node.store.sandboxes.has(pod.uid), false);
 });
 
+test('a pod that asks for nothing is not published before its run looks for its sandbox, and is followed from then on', async () => {
+  const pod = await node.pod();
+  node.runtime.asksNothing.add(pod.uid);
+  const told: string[] = [];
+  const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => void told.push(uid));
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.has(pod.uid), false);
+  await lookup(pod);
+  const { uid, sandboxId } = pod;
+  node.store.marks.set(uid, { v: 1, namespace: 'default', name: 'a', node: 'n1', inputsHash: 'h', sandboxId });
+  watch.reload();
+  await watch.look(NEVER);
+  const id = recreate(pod);
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, id);
+  assert.ok(told.includes(pod.uid));
+});
+
+test('what is attached is followed again after etcd has lost its sandbox, also where the pod came to ask later', async () => {
+  const pod = await node.pod();
+  node.runtime.asksNothing.add(pod.uid);
+  await pod.intend({}, { phase: 'attached' });
+  const watch = new SandboxWatch(node.deps, LOG, async () => undefined);
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, pod.sandboxId);
+  node.store.sandboxes.clear();
+  watch.reload();
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, pod.sandboxId);
+});
+
+test('a link that nothing is recorded of is found after etcd was lost, also in a pod that asks for nothing any more', async () => {
+  const [pod, plain] = [await node.pod(), await node.pod()];
+  for (const { uid } of [pod, plain]) node.runtime.asksNothing.add(uid);
+  const watch = new SandboxWatch(node.deps, LOG, async () => undefined);
+  await watch.look(NEVER);
+  const attached = await pod.intend();
+  await node.ensure(attached);
+  node.store.attachments.delete(attached.key);
+  watch.reload();
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.has(pod.uid), false);
+  watch.restart();
+  await watch.look(NEVER);
+  assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, pod.sandboxId);
+  assert.equal(node.store.sandboxes.has(plain.uid), false);
+});
+
+test('the runs of pods that were settled without an attachment are told of new sandboxes, by one read of their marks', async () => {
+  const pods = await Promise.all([node.pod(), node.pod(), node.pod()]);
+  for (const { uid, sandboxId } of pods)
+    node.store.marks.set(uid, { v: 1, namespace: 'default', name: 'a', node: 'n1', inputsHash: 'h', sandboxId });
+  const [first] = pods;
+  assert.ok(first);
+  recreate(first);
+  const told: string[] = [];
+  const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => void told.push(uid));
+  const before = node.store.markReads;
+  await watch.look(NEVER);
+  assert.equal(node.store.markReads - before, 1);
+  assert.deepEqual(
+    told.filter((uid) => pods.some((pod) => pod.uid === uid)),
+    [first.uid],
+  );
+});
+
 test('a run that cannot be told is told at the next look', async () => {
   const pod = await node.pod();
   await pod.intend({}, { phase: 'attached' });

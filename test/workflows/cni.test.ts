@@ -34,7 +34,7 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
       const lookup: DefinitionLookup = (ref) => lab.cluster.definitions.get(definitionKey(ref)) ?? 'absent';
       const surroundings = { declared: 'absent' as const, definitions: lookup, md5 };
       const { canonical } = desiredInputs(view, surroundings, DEFAULT_DIALECT_SETTINGS, ipCodec);
-      if ((await lab.store.readMark(pod.uid))?.inputsHash === inputsHash(canonical)) return runs;
+      if ((await lab.store.readMarks([pod.uid])).get(pod.uid)?.inputsHash === inputsHash(canonical)) return runs;
     }
     return assert.fail('the runs go on for ever');
   };

@@ -179,7 +179,7 @@ export class TestPod {
 
   /** How the run ended, `converged` or `refused`, if it left a converged mark. */
   async mark(): Promise<string | undefined> {
-    const mark = await this.#world.store.readMark(this.uid);
+    const mark = (await this.#world.store.readMarks([this.uid])).get(this.uid);
     return mark === undefined ? undefined : (await this.state()).toLowerCase();
   }
 

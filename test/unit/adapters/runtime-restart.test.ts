@@ -14,6 +14,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { createCriClient } from '../../../adapters/cri/client.ts';
 import { observeRuntime } from '../../../adapters/cri/runtime-health.ts';
 import { createSandboxRuntime } from '../../../adapters/cri/sandbox-runtime.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
 
 const PROTO = fileURLToPath(new URL('../../../adapters/cri/cri.proto', import.meta.url));
 
@@ -39,7 +40,7 @@ test('a runtime that is away for long is named, and one that comes back under a 
   const folder = mkdtempSync(join(tmpdir(), 'podwire-cri-'));
   const socket = join(folder, 'containerd.sock');
   const cri = createCriClient(socket);
-  const runtime = observeRuntime(createSandboxRuntime(cri));
+  const runtime = observeRuntime(createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS));
   const ask = (): Promise<boolean> =>
     runtime.listReady().then(
       () => true,
@@ -89,12 +90,15 @@ test('what is asked of a runtime that never answers ends with the client', async
   const server = await startRuntime(join(folder, 'silent.sock'), false);
   const cri = createCriClient(join(folder, 'silent.sock'));
   try {
-    const asking = createSandboxRuntime(cri).listReady();
+    const asking = createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS).listReady();
     setTimeout(() => cri.close(), 300);
     const startedAt = performance.now();
     await assert.rejects(asking, { code: 'CriUnavailable' });
     assert.ok(performance.now() - startedAt < 1_500);
-    await assert.rejects(createSandboxRuntime(cri).listReady(), { code: 'CriUnavailable', message: /is ending/ });
+    await assert.rejects(createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS).listReady(), {
+      code: 'CriUnavailable',
+      message: /is ending/,
+    });
   } finally {
     server.forceShutdown();
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,9 +52,23 @@ describe('the command line’s way to the API', () => {
     assert.match(other.stderr, /^podwire: Cannot read kubeconfig .*gone/);
   });
 
-  it('is missed in one line where there is none', async () => {
+  it('is the file in the home directory where no variable says anything, and no other one then', async () => {
+    const home = join(dir, 'home');
+    mkdirSync(join(home, '.kube'), { recursive: true });
+    copyFileSync(join(dir, 'config'), join(home, '.kube', 'config'));
+    const before = asked;
+    const { stderr } = await doctor({ HOME: home });
+    assert.ok(asked > before, stderr);
+    const other = await doctor({ HOME: home, KUBECONFIG: join(dir, 'gone') });
+    assert.match(other.stderr, /^podwire: Cannot read kubeconfig .*gone/);
+  });
+
+  it('is missed in one line that says where it was looked for', async () => {
     const { code, stderr } = await doctor({});
     assert.equal(code, 1);
-    assert.match(stderr, /^podwire: This is no pod.*KUBECONFIG\.\n$/);
+    assert.equal(
+      stderr,
+      `podwire: no Kubernetes API to ask: --kubeconfig, PODWIRE_KUBECONFIG and KUBECONFIG are not set, ${dir}/.kube/config is not there, and this is no pod with a service account. Give one of them.\n`,
+    );
   });
 });

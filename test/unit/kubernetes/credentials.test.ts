@@ -157,7 +157,7 @@ describe('a list of kubeconfigs', () => {
     const host = process.env['KUBERNETES_SERVICE_HOST'];
     delete process.env['KUBERNETES_SERVICE_HOST'];
     try {
-      assert.throws(() => loadConfig(undefined), { name: 'KubeConfigError', message: /no pod.*KUBECONFIG/ });
+      assert.throws(() => loadConfig(undefined), { name: 'KubeConfigError', message: /no pod.*PODWIRE_KUBECONFIG/ });
     } finally {
       if (host !== undefined) process.env['KUBERNETES_SERVICE_HOST'] = host;
     }
