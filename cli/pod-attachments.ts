@@ -7,19 +7,33 @@ import type { PodName } from './pod-argument.ts';
 
 /**
  * All attachment records of pods of that name. The tree is laid out by node and UID, so everything is read once.
- * @param onBroken told of each record that cannot be read, whosever it is
- * @throws PodwireError `EtcdUnavailable`
+ * @throws as `everyAttachment`
  */
 export async function attachmentsOf(
   etcd: Etcd,
   pod: PodName,
   onBroken: (message: string) => void,
 ): Promise<Stored<AttachmentRecord>[]> {
+  return (await everyAttachment(etcd, onBroken)).filter(({ value }) => isOfPod(value, pod));
+}
+
+/** Whether a record is that of a pod of that name. */
+export const isOfPod = ({ namespace, name }: AttachmentRecord, pod: PodName): boolean =>
+  namespace === pod.namespace && name === pod.name;
+
+/**
+ * All attachment records there are.
+ * @param onBroken told of each record that cannot be read, whosever it is
+ * @throws PodwireError `EtcdUnavailable`
+ */
+export async function everyAttachment(
+  etcd: Etcd,
+  onBroken: (message: string) => void,
+): Promise<Stored<AttachmentRecord>[]> {
   const { entries } = await etcd.list(attachmentsPrefix());
   return entries.flatMap((entry) => {
     try {
       const value = parseEntry(attachmentSchema, entry);
-      if (value.namespace !== pod.namespace || value.name !== pod.name) return [];
       return [{ key: entry.key, value, modRevision: entry.modRevision }];
     } catch (error) {
       onBroken((error as Error).message);

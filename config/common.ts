@@ -75,7 +75,7 @@ export const kubernetesSettings = {
 /** A CNI plugin's file name. */
 const pluginType = /^[a-zA-Z0-9](?!.*\.\.)[a-zA-Z0-9_.-]{0,63}$/;
 
-const switched = (fallback: boolean) =>
+export const switched = (fallback: boolean) =>
   z
     .enum(['true', 'false'])
     .default(fallback ? 'true' : 'false')

@@ -7,7 +7,7 @@ import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
-import { addressText, askSettings, cniPolicySettings, fileSettings, logSettings, seconds } from './common.ts';
+import { addressText, askSettings, cniPolicySettings, fileSettings, logSettings, seconds, switched } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
@@ -30,6 +30,8 @@ export interface NodeConfig {
   readonly cniTimeoutMs: number;
   /** Between two sweeps, in milliseconds; 0: none by themselves. */
   readonly sweepMs: number;
+  /** Whether VXLAN links take packets from members of their network only. */
+  readonly membersOnly: boolean;
   readonly agentInitContainer: string;
   readonly bindAddress: string;
   readonly failpointsFile: string | undefined;
@@ -113,6 +115,12 @@ export const nodeSettings = {
     schema: seconds(60, 0, 86_400),
     help: 'seconds between two sweeps of this node for leaks and drift; 0: only when a person asks',
   },
+  membersOnly: {
+    flag: 'members-only',
+    env: 'PODWIRE_MEMBERS_ONLY',
+    schema: switched(true),
+    help: "true: VXLAN links take packets from members of their network only, by nftables in the pod's network namespace; false: from everybody",
+  },
   ...agentInitContainerSetting,
   bindAddress: {
     flag: 'bind-address',
@@ -139,6 +147,7 @@ export function readNodeConfig(
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
+    membersOnly,
     agentInitContainer,
     bindAddress,
     failpointsFile,
@@ -154,7 +163,7 @@ export function readNodeConfig(
     ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
-    ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
+    ...{ cniTimeoutMs, sweepMs, membersOnly, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),
   };

@@ -20,7 +20,7 @@ export interface FdbChange {
 }
 
 export interface ForwardingWish {
-  readonly members: readonly Pick<Member, 'podUid' | 'vtep' | 'mac' | 'addresses'>[];
+  readonly members: readonly Pick<Member, 'podUid' | 'vtep' | 'sendsFrom' | 'mac' | 'addresses'>[];
   /** The device's own tunnel address. */
   readonly vtep: string;
   readonly podUid: string;
@@ -32,7 +32,7 @@ export interface ForwardingWish {
 
 const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/;
 
-const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
+export const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
 /** Members that a device sends to: those of other pods, with a tunnel address of its family (the kernel refuses the other one). */
 export function reachable(wish: ForwardingWish): ForwardingWish['members'][number][] {

@@ -25,13 +25,20 @@ export function membershipChange(before: readonly Member[], after: readonly Memb
   return shared ? undefined : { joined, left };
 }
 
+/** Members that are not reached any more in the way in which they were. */
+export function whoLeft(before: readonly Member[], after: readonly Member[]): Member[] {
+  const has = new Set(after.map(wayTo));
+  return before.filter((member) => !has.has(wayTo(member)));
+}
+
 /** Equal texts: reached in the same way. */
-const wayTo = ({ podUid, interfaceName, vtep, mac, addresses }: Member): string =>
-  [podUid, interfaceName, vtep, mac, ...addresses].join(' ');
+const wayTo = ({ podUid, interfaceName, vtep, sendsFrom = [], mac, addresses }: Member): string =>
+  [podUid, interfaceName, vtep, ...sendsFrom, mac, ...addresses].join(' ');
 
 /** What its entries and neighbours are known by. */
-const namesOf = ({ vtep, mac, addresses }: Member): string[] => [
+const namesOf = ({ vtep, sendsFrom = [], mac, addresses }: Member): string[] => [
   vtep,
+  ...sendsFrom,
   ...(mac === '' ? [] : [mac]),
   ...addresses.map(addressOf),
 ];

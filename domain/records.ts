@@ -52,6 +52,8 @@ export interface LinkResult {
   readonly dns?: DnsResult;
   readonly gateways?: readonly string[];
   readonly others?: readonly ReportedInterface[];
+  /** Of a VXLAN link over another link than the one with the tunnel address: addresses that its packets may come from. */
+  readonly sendsFrom?: readonly string[];
   /** What is not as it should be with a link that serves all the same; told to the pod's owner. */
   readonly warning?: StepFailure;
 }
@@ -194,6 +196,8 @@ export interface MemberRecord {
   readonly interfaceName: string;
   readonly generation: number;
   readonly vtep: string;
+  /** As of its link's result. */
+  readonly sendsFrom?: readonly string[];
   readonly mac: string;
   /** Absent: it joined before members told it. */
   readonly mtu?: number;

@@ -1,6 +1,7 @@
 /** Figures of a node worker for Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeviceCounts } from '../activities/node/fdb-devices.ts';
+import type { SenderFiltering } from '../activities/node/forwarding.ts';
 import type { NodeSteps } from '../activities/node/index.ts';
 import type { SweepObserver } from '../activities/node/sweep-memory.ts';
 import { PodwireError } from '../domain/failures.ts';
@@ -18,9 +19,10 @@ export interface NodeGauges {
   readonly sandboxes: () => number;
   /** How far the node's VXLAN links follow their networks' members. */
   readonly links: () => DeviceCounts;
+  readonly filtering: SenderFiltering;
 }
 
-export function createNodeMetrics({ sandboxes, links }: NodeGauges): NodeMetrics {
+export function createNodeMetrics({ sandboxes, links, filtering }: NodeGauges): NodeMetrics {
   const registry = new Registry();
   const seconds = new Histogram({
     name: 'podwire_node_step_seconds',
@@ -48,6 +50,12 @@ export function createNodeMetrics({ sandboxes, links }: NodeGauges): NodeMetrics
       this.set({ forwarding: 'behind' }, behind);
     },
   });
+  new Gauge({
+    name: 'podwire_node_members_only',
+    help: 'Whether VXLAN links take packets from members only: 1 for on, off (by the setting), or unavailable (no nftables)',
+    labelNames: ['state'],
+    registers: [registry],
+  }).set({ state: filtering }, 1);
   return {
     registry,
     sweep: sweepMetrics(registry),

@@ -42,6 +42,7 @@ async function removeLink(deps: CniDeps, record: VxlanAttachmentRecord, signal: 
         giveBackAdopted: false,
       });
       await deps.kernel.execute(netns, commands);
+      await deps.fdb.openToAll(netns, record.interfaceName);
     } finally {
       await netns.close();
     }

@@ -12,6 +12,7 @@ import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
 import { FdbSync } from '../activities/node/fdb-sync.ts';
 import { allowedPlugins } from '../activities/node/allowed-plugins.ts';
 import { createNodeActivities, createNodeSteps } from '../activities/node/index.ts';
+import type { SenderFiltering } from '../activities/node/forwarding.ts';
 import { NetworkLocks } from '../activities/node/network-locks.ts';
 import { SandboxLocks } from '../activities/node/sandbox-locks.ts';
 import { createNodeGate } from '../activities/node/node-gate.ts';
@@ -56,6 +57,7 @@ import { createNodeSweep, OwnLooks } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { SandboxWatch } from './sandbox-watch.ts';
+import { senderFiltering } from './sender-filtering.ts';
 import { StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -107,10 +109,15 @@ async function serve(config: NodeConfig): Promise<void> {
   const temporal = connectClient(config.temporal, credentials);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const failpoints = await loadFailpoints(config.failpointsFile);
-  const deps = { ...assemble(config, createNodeStore(etcd), runtime, launcher, log), failpoints, gateOf };
+  const filtering = await senderFiltering(config.membersOnly, launcher.run, log);
+  const deps = {
+    ...assemble(config, { store: createNodeStore(etcd), runtime, launcher, log, filtering }),
+    failpoints,
+    gateOf,
+  };
   const signals = createSignals(temporal.client);
   const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
-  const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts() });
+  const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts(), filtering });
   exposeExpiry(metrics.registry, credentials);
 
   const startUp = new StartUp(log, signal);
@@ -187,12 +194,17 @@ async function serve(config: NodeConfig): Promise<void> {
   claim.close();
 }
 
+interface AssembledFrom {
+  readonly store: NodeDeps['store'];
+  readonly runtime: NodeDeps['runtime'];
+  readonly launcher: Launcher;
+  readonly log: Logger;
+  readonly filtering: SenderFiltering;
+}
+
 function assemble(
   config: NodeConfig,
-  store: NodeDeps['store'],
-  runtime: NodeDeps['runtime'],
-  launcher: Launcher,
-  log: Logger,
+  { store, runtime, launcher, log, filtering }: AssembledFrom,
 ): Omit<CniDeps, 'gateOf' | 'failpoints'> {
   const bootId = readBootId();
   const kernel = createIprouteKernel({
@@ -222,7 +234,13 @@ function assemble(
         'DEL after a failed ADD failed; the next attempt begins with it',
       );
     },
-    fdb: new FdbSync({ node, store, kernel, open: (record, signal) => openRecorded({ kernel }, record, signal) }),
+    fdb: new FdbSync({
+      node,
+      store,
+      kernel,
+      filtering,
+      open: (record, signal) => openRecorded({ kernel }, record, signal),
+    }),
   };
 }
 

@@ -156,10 +156,11 @@ async function tellMesh({ signals }: RecordDeps, { kind, network }: AttachmentRe
 }
 
 /** The tunnel's end as the other members see it; a CNI network is the plugins' own business. */
-function memberOf(record: AttachmentRecord, { mac, mtu, addresses }: LinkResult): MemberRecord | undefined {
+function memberOf(record: AttachmentRecord, { mac, mtu, addresses, sendsFrom }: LinkResult): MemberRecord | undefined {
   if (record.kind !== 'vxlan') return undefined;
   const { node, sandboxId, interfaceName, generation, vtep } = record;
-  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, vtep, mac, mtu, addresses };
+  const tunnel = sendsFrom === undefined ? { vtep } : { vtep, sendsFrom };
+  return { v: RECORD_VERSION, node, sandboxId, interfaceName, generation, ...tunnel, mac, mtu, addresses };
 }
 
 const keyOf = (input: RecordInput): string =>

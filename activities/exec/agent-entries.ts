@@ -50,6 +50,8 @@ export class AgentEntries {
           made: () => undefined,
           forget: () => undefined,
           sync: (netns, adopted, link) => this.#write(record, netns, adopted, link),
+          // An agent's image has iproute2, and nothing that could keep anybody from sending.
+          openToAll: async () => undefined,
         }),
       ),
   };
@@ -150,8 +152,9 @@ export class AgentEntries {
     const membership = membershipOf(0, await store.readMembers(network));
     const wished = wishedForwarding(record, membership);
     // Of a device that somebody else made nobody knows here what podwire wished there before: nothing is removed.
-    const difference = changeTo(wished, present, adopted ? [] : undefined);
-    const change = { netns, link, ...(membership.isWhole ? difference : onlyAdding(difference)) };
+    const difference = changeTo(wished, present, adopted ? { ours: [], vtep: record.vtep } : undefined);
+    const { interfaceName } = record;
+    const change = { netns, link, interfaceName, ...(membership.isWhole ? difference : onlyAdding(difference)) };
     if (isEmpty(change)) return NOTHING;
     const [outcome] = await write(kernel, [change]);
     if (outcome?.status === 'rejected') throw outcome.reason;

@@ -25,7 +25,7 @@ export function deleteVxlanLink(
           giveBackAdopted: input.unadopt ?? record.result === undefined,
         });
         await deps.failpoints.hit('deleteVxlanLink:after-observe');
-        await deps.kernel.execute(netns, plan.commands);
+        await Promise.all([deps.kernel.execute(netns, plan.commands), device.openToAll(netns)]);
         await deps.failpoints.hit('deleteVxlanLink:after-remove');
         return { outcome: plan.outcome };
       });

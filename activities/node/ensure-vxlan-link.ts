@@ -1,4 +1,5 @@
 /** Makes an attachment's link be there exactly once, filled with its network's members before it goes up. */
+import { addressOf } from '../../domain/cidr.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
@@ -70,7 +71,11 @@ async function converge(
   const link = view.links.find(({ name }) => name === record.interfaceName) as LinkView;
   if (!filled) await device.sync(netns, isAdopted(link));
   await deps.failpoints.hit('ensureVxlanLink:after-fill');
-  return { ...resultOf(link, record.result?.before ?? before), ...(warning === undefined ? {} : { warning }) };
+  return {
+    ...resultOf(link, record.result?.before ?? before),
+    ...sourcesOf(view, record),
+    ...(warning === undefined ? {} : { warning }),
+  };
 }
 
 const doesNotStay = (name: string, needed: string, times: number): PodwireError =>
@@ -89,6 +94,14 @@ function resultOf(link: LinkView, before: LinkResult['before'] | undefined): Lin
     adopted,
     before: before ?? (adopted ? 'foreign-compatible' : 'absent'),
   };
+}
+
+/** The kernel sends IPv4 from an address of the parent, whatever the pod's is; for IPv6 the link is told where from. */
+function sourcesOf({ links }: NetnsView, { link, vtep }: VxlanAttachmentRecord): Pick<LinkResult, 'sendsFrom'> {
+  if (vtep.includes(':')) return {};
+  const parent = links.find(({ name }) => name === link.parent);
+  const addresses = (parent?.addresses ?? []).map(({ cidr }) => addressOf(cidr)).filter((one) => !one.includes(':'));
+  return addresses.length === 0 || addresses.includes(vtep) ? {} : { sendsFrom: addresses };
 }
 
 interface CarriedOut {

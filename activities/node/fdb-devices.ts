@@ -4,6 +4,7 @@
  * device never goes back to an older reading than it had.
  */
 import { PodwireError } from '../../domain/failures.ts';
+import { sendersCounts } from '../../domain/senders.ts';
 import { ownerOf } from '../../domain/link-alias.ts';
 import type { ForwardingOutcome, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
@@ -17,6 +18,7 @@ import {
   type ForwardingChange,
   type ForwardingKernel,
   type Membership,
+  type SenderFiltering,
 } from './forwarding.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { adoptedNow, asWished, changeOf, Wished, type Device } from './known-forwarding.ts';
@@ -33,6 +35,8 @@ export interface LockedDevice {
    * @param link name of the device while it is not the interface's yet
    */
   sync(netns: OpenNetns, adopted: boolean, link?: string): Promise<Written>;
+  /** The link goes: what keeps others from sending to it goes as well. */
+  openToAll(netns: OpenNetns): Promise<void>;
 }
 
 export interface Written {
@@ -84,6 +88,7 @@ export interface FdbDevicesParts {
   readonly kernel: ForwardingKernel & Pick<LinkKernel, 'observe'>;
   /** Opens the netns of a record, verified against the record. */
   readonly open: (record: VxlanAttachmentRecord, signal: AbortSignal) => Promise<OpenNetns>;
+  readonly filtering: SenderFiltering;
 }
 
 /** Namespaces that are looked at at once. */
@@ -91,7 +96,7 @@ const AT_ONCE = 8;
 /** Whoever waits longer for one device comes again. */
 const LOCK_WAIT_MS = 5_000;
 const NOTHING: Written = { written: 0, removed: 0 };
-const EMPTY: Forwarding = { fdb: [], neighbours: [] };
+const EMPTY: Forwarding = { fdb: [], neighbours: [], senders: undefined };
 const GONE = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused']);
 
 export class FdbDevices {
@@ -142,6 +147,7 @@ export class FdbDevices {
           if (outcome?.status === 'rejected') throw outcome.reason;
           return outcome?.value ?? NOTHING;
         },
+        openToAll: (netns) => this.openToAll(netns, record.interfaceName),
       }),
     );
   }
@@ -234,14 +240,14 @@ export class FdbDevices {
     const known = this.#devices.get(key);
     // Its attach is not done, or it was taken down since the records were read.
     if (known === undefined && record.phase === 'intent') return undefined;
-    const wished = new Wished(record, membership);
+    const wished = new Wished(record, membership, this.#parts.filtering);
     if (known !== undefined && this.#isDone(key, known, wished, membership.ticket)) return NOTHING;
     const netns = await open();
     const device = known ?? (await this.#firstLook(record, netns));
     if (device === undefined) return undefined;
-    const present = await this.#present(key, device, netns, link);
+    const present = await this.#present(record, device, netns, link);
     if (present === undefined) return undefined;
-    const change = { netns, link, ...changeOf(device, wished, present) };
+    const change = { netns, link, interfaceName: record.interfaceName, ...changeOf(device, wished, present) };
     return { key, device, wished, present, ticket: membership.ticket, change };
   }
 
@@ -255,9 +261,17 @@ export class FdbDevices {
   }
 
   /** What the device has; until the change is known to be done, nothing is known. undefined: it is not there. */
-  async #present(key: string, device: Device, netns: OpenNetns, link: string): Promise<Device['known']> {
+  async #present(
+    record: VxlanAttachmentRecord,
+    device: Device,
+    netns: OpenNetns,
+    link: string,
+  ): Promise<Device['known']> {
+    const key = deviceKey(record);
     this.#devices.set(key, { ...device, known: undefined });
-    const present = device.known ?? (await readForwarding(this.#parts.kernel, netns, link));
+    const { kernel, filtering } = this.#parts;
+    const whose = filtering === 'unavailable' ? undefined : record.interfaceName;
+    const present = device.known ?? (await readForwarding(kernel, netns, link, whose));
     if (present === undefined) this.#devices.delete(key);
     return present;
   }
@@ -268,6 +282,14 @@ export class FdbDevices {
     const owner = ownerOf(links.find((link) => link.name === record.interfaceName)?.alias);
     if (owner?.podUid !== uidInRuntime(record)) return undefined;
     return { ticket: 0, known: undefined, ours: undefined, adopted: owner.adopted };
+  }
+
+  /** What keeps others from sending to an interface goes, if there is anything. */
+  async openToAll(netns: OpenNetns, interfaceName: string): Promise<void> {
+    const { kernel, filtering } = this.#parts;
+    if (filtering === 'unavailable') return;
+    const [outcome] = await kernel.changeSenders([{ netns, link: interfaceName, change: { kind: 'remove' } }]);
+    if (outcome?.status === 'rejected') throw outcome.reason;
   }
 
   async #write(planned: readonly Planned[]): Promise<SyncOutcome[]> {
@@ -288,7 +310,8 @@ export class FdbDevices {
       this.#devices.delete(key);
       return { status: 'fulfilled', value: undefined };
     }
-    const { fdb, neighbours } = change;
+    const { fdb, neighbours, senders } = change;
+    const { admitted, refused } = sendersCounts(senders);
     const known = device.adopted ? adoptedNow(present, wished, change) : wished;
     this.#devices.set(
       key,
@@ -299,8 +322,9 @@ export class FdbDevices {
     return {
       status: 'fulfilled',
       value: {
-        written: fdb.add.length + neighbours.set.length,
-        removed: fdb.remove.length + neighbours.remove.length,
+        // Who is sent to and let in is one.
+        written: Math.max(fdb.add.length, admitted) + neighbours.set.length,
+        removed: Math.max(fdb.remove.length, refused) + neighbours.remove.length,
       },
     };
   }

@@ -1,6 +1,7 @@
 /** Keeps the forwarding entries of this node's members in line with their networks' membership (ADR 34). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
+import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import {
@@ -46,6 +47,11 @@ export class FdbSync {
   /** How far the devices of this node are, at the moment. */
   counts(): DeviceCounts {
     return this.#devices.counts();
+  }
+
+  /** What keeps others from sending to an interface goes, with its link. */
+  openToAll(netns: OpenNetns, interfaceName: string): Promise<void> {
+    return this.#devices.openToAll(netns, interfaceName);
   }
 
   /** Runs `work` with the record's device locked: while a link is made or removed, no sync writes into it. */

@@ -1,14 +1,18 @@
-/** What the devices of a network should forward, and how it gets into them: forwarding entries, and static neighbours without flooding. */
+/**
+ * What the devices of a network should forward, and how it gets into them: forwarding entries, static neighbours without flooding, and from
+ * whom they take packets.
+ */
+import { addressOf } from '../../domain/cidr.ts';
 import {
   fdbDifference,
   isUnicast,
+  reachable,
   wishedEntries,
   type EntryOf,
   type FdbChange,
   type FdbEntry,
-  type ForwardingWish,
 } from '../../domain/fdb.ts';
-import { membershipChange, type MembershipChange } from '../../domain/membership-change.ts';
+import { membershipChange, whoLeft, type MembershipChange } from '../../domain/membership-change.ts';
 import {
   neighbourDifference,
   wishedNeighbours,
@@ -18,11 +22,27 @@ import {
 import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { MembersRead } from '../../domain/ports/node-store.ts';
 import type { Member, VxlanAttachmentRecord } from '../../domain/records.ts';
+import {
+  onlyAdmitting,
+  sendersChange,
+  sendersDifference,
+  wishedSenders,
+  withDestinations,
+  type Senders,
+  type SeenSenders,
+  type SendersChange,
+  type SendersWish,
+} from '../../domain/senders.ts';
 
 export interface Forwarding {
   readonly fdb: readonly FdbEntry[];
   /** Those that podwire made. */
   readonly neighbours: readonly Neighbour[];
+  readonly senders: SeenSenders;
+}
+
+export interface WishedForwarding extends Forwarding {
+  readonly senders: Senders | undefined;
 }
 
 /** One reading of a network's membership; a later one has a higher ticket. */
@@ -34,19 +54,44 @@ export interface Membership {
   readonly isWhole: boolean;
   /** What led to it from earlier readings, by their tickets: computed once for all devices. */
   readonly changes: Map<number, MembershipChange | undefined>;
+  /** Who left since earlier readings, likewise. */
+  readonly left: Map<number, readonly Member[]>;
 }
 
 /** What a device's record asks for, apart from the members. */
-export type DeviceWish = Omit<ForwardingWish, 'members'>;
+export type DeviceWish = Omit<SendersWish, 'members'>;
 
 export interface ForwardingChange {
   readonly netns: OpenNetns;
   readonly link: string;
+  /** Under which the senders are kept: the link has another name while it is made. */
+  readonly interfaceName: string;
   readonly fdb: FdbChange;
   readonly neighbours: NeighbourChange;
+  readonly senders: SendersChange | undefined;
+  /** Addresses whose MACs the kernel must not know any more by what it learned. */
+  readonly outdated: readonly string[];
 }
 
-export type ForwardingKernel = Pick<NetnsKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
+/** What is to be changed, without where. */
+export type Difference = Pick<ForwardingChange, 'fdb' | 'neighbours' | 'senders' | 'outdated'>;
+
+export type ForwardingKernel = Pick<
+  NetnsKernel,
+  | 'readFdb'
+  | 'changeFdbs'
+  | 'readNeighbours'
+  | 'changeNeighbours'
+  | 'forgetNeighbours'
+  | 'readSenders'
+  | 'changeSenders'
+>;
+
+/**
+ * Whether links take packets from members only. `off`: from everybody, and what kept others out before is taken away. `unavailable`: nobody
+ * here can tell or change it.
+ */
+export type SenderFiltering = 'on' | 'off' | 'unavailable';
 
 /** A network's devices ask for the same entries: equal ones are one object, with all that is remembered of it. */
 export function membershipOf(ticket: number, { members, isWhole }: MembersRead): Membership {
@@ -59,20 +104,22 @@ export function membershipOf(ticket: number, { members, isWhole }: MembersRead):
     entries.set(key, entry);
     return entry;
   };
-  return { ticket, members, entryOf, isWhole, changes: new Map() };
+  return { ticket, members, entryOf, isWhole, changes: new Map(), left: new Map() };
 }
 
-export function deviceWish({ vtep, podUid, link }: VxlanAttachmentRecord): DeviceWish {
-  return { vtep, podUid, peers: link.peers, flood: link.flood !== false };
+export function deviceWish({ vtep, podUid, link }: VxlanAttachmentRecord, filtering: SenderFiltering): DeviceWish {
+  const { peers, vni, dstPort } = link;
+  const tunnel = filtering === 'on' ? { vni, dstPort } : undefined;
+  return { vtep, podUid, peers, flood: link.flood !== false, tunnel };
 }
 
-export function wishedForwarding(record: VxlanAttachmentRecord, membership: Membership): Forwarding {
-  return forwardingFor(deviceWish(record), membership);
+export function wishedForwarding(record: VxlanAttachmentRecord, membership: Membership): WishedForwarding {
+  return forwardingFor(deviceWish(record, 'unavailable'), membership);
 }
 
-export function forwardingFor(device: DeviceWish, { members, entryOf }: Membership): Forwarding {
+export function forwardingFor(device: DeviceWish, { members, entryOf }: Membership): WishedForwarding {
   const wish = { ...device, members };
-  return { fdb: wishedEntries(wish, entryOf), neighbours: wishedNeighbours(wish) };
+  return { fdb: wishedEntries(wish, entryOf), neighbours: wishedNeighbours(wish), senders: wishedSenders(wish) };
 }
 
 /**
@@ -80,16 +127,12 @@ export function forwardingFor(device: DeviceWish, { members, entryOf }: Membersh
  * hundreds of devices are many.
  * @returns undefined when it takes a look at all of them
  */
-export function changeSince(
-  before: Membership,
-  after: Membership,
-  device: DeviceWish,
-): ReturnType<typeof changeTo> | undefined {
+export function changeSince(before: Membership, after: Membership, device: DeviceWish): Difference | undefined {
   const { changes } = after;
   if (!changes.has(before.ticket)) changes.set(before.ticket, membershipChange(before.members, after.members));
   const change = changes.get(before.ticket);
   if (change === undefined) return undefined;
-  const wishOf = (members: readonly Member[]): ForwardingWish => ({ ...device, peers: [], members });
+  const wishOf = (members: readonly Member[]): SendersWish => ({ ...device, peers: [], members });
   const [joined, left] = [wishOf(change.joined), wishOf(change.left)];
   const declared = new Set(device.peers);
   const notDeclared = (entries: readonly FdbEntry[]): FdbEntry[] =>
@@ -100,51 +143,92 @@ export function changeSince(
       remove: notDeclared(wishedEntries(left, before.entryOf)),
     },
     neighbours: { set: wishedNeighbours(joined), remove: wishedNeighbours(left) },
+    senders: sendersSince(joined, left, { ...device, members: after.members }),
+    outdated: [],
   };
+}
+
+/**
+ * Addresses of members that left since an earlier reading, as far as the kernel learned their MACs by itself. Whoever has such an address next
+ * announces it when its link comes up, and is not let in by then.
+ */
+export function outdatedSince(before: Membership, after: Membership, device: DeviceWish): string[] {
+  if (device.tunnel === undefined || !device.flood || before === after) return [];
+  let members = after.left.get(before.ticket);
+  if (members === undefined) after.left.set(before.ticket, (members = whoLeft(before.members, after.members)));
+  return [...new Set(reachable({ ...device, members }).flatMap(({ addresses }) => addresses.map(addressOf)))];
+}
+
+function sendersSince(joined: SendersWish, left: SendersWish, now: SendersWish): SendersChange | undefined {
+  const admitted = wishedSenders(joined);
+  if (admitted === undefined) return undefined;
+  const declared = new Set(now.peers);
+  const notDeclared = (addresses: readonly string[] = []): string[] => addresses.filter((one) => !declared.has(one));
+  const refuse = notDeclared(wishedSenders(left)?.from);
+  return sendersChange(admitted.family, notDeclared(admitted.from), refuse, () => wishedSenders(now) ?? admitted);
 }
 
 /**
  * What a link has; undefined when there is no such link. Neighbours of ours are only where there are entries for MACs: `write` keeps
  * it so, also when it is interrupted.
+ * @param interfaceName whose senders are looked at as well
  */
 export async function readForwarding(
   kernel: ForwardingKernel,
   netns: OpenNetns,
   link: string,
+  interfaceName?: string,
 ): Promise<Forwarding | undefined> {
-  const fdb = await kernel.readFdb(netns, link);
+  const [fdb, senders] = await Promise.all([
+    kernel.readFdb(netns, link),
+    interfaceName === undefined ? undefined : kernel.readSenders(netns, interfaceName),
+  ]);
   if (fdb === undefined) return undefined;
   const neighbours = fdb.some(isUnicast) ? await kernel.readNeighbours(netns, link) : [];
-  return neighbours === undefined ? undefined : { fdb, neighbours };
+  return neighbours === undefined ? undefined : { fdb, neighbours, senders };
 }
 
-/** @param ours on an adopted link: what podwire wished there before */
+/** @param adopted a link that somebody else made: what podwire wished there before, and the link's own tunnel address */
 export function changeTo(
-  wished: Forwarding,
+  wished: WishedForwarding,
   present: Forwarding,
-  ours?: readonly FdbEntry[],
-): Pick<ForwardingChange, 'fdb' | 'neighbours'> {
+  adopted?: { readonly ours: readonly FdbEntry[]; readonly vtep: string },
+): Difference {
+  const fdb = fdbDifference(present.fdb, wished.fdb, adopted?.ours);
+  const removed = new Set(fdb.remove);
+  const senders =
+    adopted === undefined || wished.senders === undefined
+      ? wished.senders
+      : withDestinations(
+          wished.senders,
+          adopted.vtep,
+          present.fdb.filter((entry) => !removed.has(entry)),
+        );
   return {
-    fdb: fdbDifference(present.fdb, wished.fdb, ours),
+    fdb,
     neighbours: neighbourDifference(present.neighbours, wished.neighbours),
+    senders: sendersDifference(present.senders, senders),
+    outdated: [],
   };
 }
 
 /** Of a change, what takes nothing away: for a membership that may lack members. */
-export const onlyAdding = ({
-  fdb,
-  neighbours,
-}: Pick<ForwardingChange, 'fdb' | 'neighbours'>): Pick<ForwardingChange, 'fdb' | 'neighbours'> => ({
+export const onlyAdding = ({ fdb, neighbours, senders }: Difference): Difference => ({
   fdb: { add: fdb.add, remove: [] },
   neighbours: { set: neighbours.set, remove: [] },
+  senders: onlyAdmitting(senders),
+  outdated: [],
 });
 
-export const isEmpty = ({ fdb, neighbours }: Pick<ForwardingChange, 'fdb' | 'neighbours'>): boolean =>
+export const isEmpty = ({ fdb, neighbours, senders, outdated }: Difference): boolean =>
+  senders === undefined &&
+  outdated.length === 0 &&
   fdb.add.length + fdb.remove.length + neighbours.set.length + neighbours.remove.length === 0;
 
 /**
- * Carries changes out, one process per link, or up to three where neighbours change: new entries, then neighbours, then what goes. So
- * nothing that can be reached is out of reach in between, also when a network changes over from flooding or to it.
+ * Carries changes out, two processes per link, or two more where neighbours change: who may send, new entries, then neighbours, then what
+ * goes, then what the kernel learned of who went. So nothing that can be reached is out of reach in between, also when a network changes over from flooding or to it, and whoever
+ * is sent to may answer. Where everybody could send until now, that goes on beside the entries.
  */
 export async function write(
   kernel: ForwardingKernel,
@@ -161,6 +245,7 @@ export async function write(
   const stage = async <T>(
     partOf: (change: ForwardingChange) => T | undefined,
     carryOut: (changes: readonly LinkChange<T>[]) => Promise<PromiseSettledResult<ForwardingOutcome>[]>,
+    nameOf = ({ link }: ForwardingChange): string => link,
   ): Promise<void> => {
     const indexes: number[] = [];
     const parts: LinkChange<T>[] = [];
@@ -168,20 +253,31 @@ export async function write(
       const change = still(index) ? partOf(whole) : undefined;
       if (change === undefined) continue;
       indexes.push(index);
-      parts.push({ netns: whole.netns, link: whole.link, change });
+      parts.push({ netns: whole.netns, link: nameOf(whole), change });
     }
     if (parts.length === 0) return;
     const results = await carryOut(parts);
-    for (const [at, index] of indexes.entries()) outcomes[index] = results[at] ?? outcomes[index]!;
+    // What another stage beside this one failed at stays failed.
+    for (const [at, index] of indexes.entries()) if (still(index)) outcomes[index] = results[at] ?? outcomes[index]!;
   };
   const first = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
     hasNeighbours(neighbours) ? { add: fdb.add, remove: [] } : fdb;
   const last = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
     hasNeighbours(neighbours) ? { add: [], remove: fdb.remove } : NO_ENTRIES;
-  await stage(
-    (change) => nonEmpty(first(change)),
-    (parts) => kernel.changeFdbs(parts),
-  );
+  const stageSenders = (ofNew: boolean): Promise<void> =>
+    stage(
+      ({ senders }) => ((senders?.kind === 'make') === ofNew ? senders : undefined),
+      (parts) => kernel.changeSenders(parts),
+      ({ interfaceName }) => interfaceName,
+    );
+  await stageSenders(false);
+  await Promise.all([
+    stageSenders(true),
+    stage(
+      (change) => nonEmpty(first(change)),
+      (parts) => kernel.changeFdbs(parts),
+    ),
+  ]);
   await stage(
     ({ neighbours }) => (hasNeighbours(neighbours) ? neighbours : undefined),
     (parts) => kernel.changeNeighbours(parts),
@@ -189,6 +285,10 @@ export async function write(
   await stage(
     (change) => nonEmpty(last(change)),
     (parts) => kernel.changeFdbs(parts),
+  );
+  await stage(
+    ({ outdated }) => (outdated.length === 0 ? undefined : outdated),
+    (parts) => kernel.forgetNeighbours(parts),
   );
   return outcomes;
 }

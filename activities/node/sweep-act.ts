@@ -165,6 +165,7 @@ function removeLink(
         ? { op: 'set-alias', name: link.name, alias: '' }
         : { op: 'remove-link', name: link.name };
       await deps.kernel.execute(netns, [command]);
+      await deps.fdb.openToAll(netns, link.name);
       return 'removed';
     } finally {
       await netns.close();

@@ -49,6 +49,7 @@ export const linkResultSchema: z.ZodType<LinkResult> = z.object({
   addresses: z.array(z.string()),
   adopted: z.boolean(),
   before: z.enum(['absent', 'ours', 'foreign-compatible']),
+  sendsFrom: z.array(z.string()).exactOptional(),
   dns: z
     .object({
       nameservers: z.array(z.string()).exactOptional(),

@@ -116,6 +116,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.object({
   interfaceName: z.string(),
   generation: z.number().int(),
   vtep: z.string(),
+  sendsFrom: z.array(z.string()).exactOptional(),
   mac: z.string(),
   mtu: z.number().int().exactOptional(),
   addresses: z.array(z.string()),

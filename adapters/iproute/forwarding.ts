@@ -6,58 +6,26 @@ import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../.
 import type { RunResult } from '../process/child.ts';
 import { ABSENT_LINK, failedLines, unknownOutcome } from './batch-errors.ts';
 import type { RunInMany, RunInside } from './kernel.ts';
-import { fdbLine, fdbVerb, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';
-import { NETNS_PER_CALL } from './many-netns.ts';
+import { fdbLine, fdbVerb, forgetLine, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';
+import { inAll } from './many-changes.ts';
 import { parseFdb, parseNeighbours } from './views.ts';
 
 /** 10,000 flood entries take 0.33 s; a kernel that hangs must not hold the activity's slot. */
 const TIMEOUT_MS = 8_000;
-const MANY_TIMEOUT_MS = 20_000;
-/** Namespaces at once where each is a call of its own. */
-const AT_ONCE = 8;
 const ABSENT = /No such (file|process)/i;
 /** Somebody in the pod removes neighbours while we do: looked at again this often. */
 const NEIGHBOUR_ROUNDS = 3;
 
-type Outcome = PromiseSettledResult<ForwardingOutcome>;
-type Forwarding = Pick<NetnsKernel, 'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours'>;
+type Forwarding = Pick<
+  NetnsKernel,
+  'readFdb' | 'changeFdbs' | 'readNeighbours' | 'changeNeighbours' | 'forgetNeighbours'
+>;
 type Program = 'ip' | 'bridge';
 
 /** @param many absent: each namespace has a call of its own */
 export function createForwarding(inside: RunInside, many?: RunInMany): Forwarding {
   const batch = (program: Program, netns: OpenNetns, lines: readonly string[]): Promise<RunResult> =>
     inside(netns, { program, args: ['-force', '-batch', '-'], lines, timeoutMs: TIMEOUT_MS });
-
-  /** All in one go; what cannot be told from its exit code is done again one by one, which tells, and harms nothing. */
-  async function inAll<T>(
-    program: Program,
-    changes: readonly LinkChange<T>[],
-    linesOf: (link: string, change: T) => string[],
-    alone: (change: LinkChange<T>, lines: readonly string[]) => Promise<ForwardingOutcome>,
-  ): Promise<Outcome[]> {
-    const outcomes: Outcome[] = [];
-    for (let first = 0; first < changes.length; first += NETNS_PER_CALL) {
-      const part = changes.slice(first, first + NETNS_PER_CALL);
-      const texts = part.map(({ link, change }) => linesOf(link, change));
-      const filled = part.flatMap(({ netns }, index) => {
-        const lines = texts[index] ?? [];
-        return lines.length === 0 ? [] : [{ netns, lines }];
-      });
-      let done = filled.length === 0;
-      if (filled.length > 1 && many !== undefined) {
-        const result = await many({ program, batches: filled, timeoutMs: MANY_TIMEOUT_MS });
-        if (result.timedOut || result.aborted) {
-          const reason = unknownOutcome(`${program} -batch in ${filled.length} network namespaces`, result);
-          outcomes.push(...part.map((): Outcome => ({ status: 'rejected', reason })));
-          continue;
-        }
-        done = result.code === 0;
-      }
-      if (done) outcomes.push(...part.map((): Outcome => ({ status: 'fulfilled', value: 'applied' })));
-      else outcomes.push(...(await oneByOne(part, (change, index) => alone(change, texts[index] ?? []))));
-    }
-    return outcomes;
-  }
 
   async function fdbAlone(
     { netns, link }: LinkChange<FdbChange>,
@@ -66,6 +34,16 @@ export function createForwarding(inside: RunInside, many?: RunInMany): Forwardin
     if (lines.length === 0) return 'applied';
     const result = await batch('bridge', netns, lines);
     return fdbOutcome(link, lines, result);
+  }
+
+  async function forgottenAlone(
+    { netns, link }: LinkChange<readonly string[]>,
+    lines: readonly string[],
+  ): Promise<ForwardingOutcome> {
+    const result = await batch('ip', netns, lines);
+    if (result.code === 0) return 'applied';
+    if (ABSENT_LINK.test(result.stderr)) return 'link-absent';
+    throw unknownOutcome(`ip neigh flush on ${link}`, result);
   }
 
   /** ip ends the whole batch at a neighbour that is not there, without saying which: then what is there decides. */
@@ -104,27 +82,11 @@ export function createForwarding(inside: RunInside, many?: RunInMany): Forwardin
       if (ABSENT_LINK.test(result.stderr)) return undefined;
       throw unknownOutcome(`bridge fdb show dev ${link}`, result);
     },
-    changeFdbs: (changes) => inAll('bridge', changes, fdbLines, fdbAlone),
+    changeFdbs: (changes) => inAll(many, 'bridge', changes, fdbLines, fdbAlone),
     readNeighbours,
-    changeNeighbours: (changes) => inAll('ip', changes, neighbourLines, neighboursAlone),
+    forgetNeighbours: (changes) => inAll(many, 'ip', changes, forgetLines, forgottenAlone),
+    changeNeighbours: (changes) => inAll(many, 'ip', changes, neighbourLines, neighboursAlone),
   };
-}
-
-/** As Promise.allSettled, a few at a time. */
-async function oneByOne<T>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<ForwardingOutcome>,
-): Promise<Outcome[]> {
-  const outcomes = new Array<Outcome>(items.length);
-  const queue = items.entries();
-  const drain = async (): Promise<void> => {
-    for (const [index, item] of queue) {
-      const [outcome] = await Promise.allSettled([work(item, index)]);
-      outcomes[index] = outcome;
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, drain));
-  return outcomes;
 }
 
 /** Additions first: a destination that is replaced is never missing. */
@@ -134,6 +96,9 @@ function fdbLines(link: string, change: FdbChange): string[] {
     ...change.remove.map((entry) => fdbLine('delete', link, entry)),
   ];
 }
+
+const forgetLines = (link: string, addresses: readonly string[]): string[] =>
+  addresses.map((one) => forgetLine(link, one));
 
 const neighbourLines = (link: string, change: NeighbourChange): string[] => [
   ...change.set.map((neighbour) => neighbourLine('replace', link, neighbour)),

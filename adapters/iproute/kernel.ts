@@ -1,6 +1,7 @@
 /** The kernel's links through iproute2, wherever that runs. */
 import type { NetnsView } from '../../domain/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import { createSenderFilters } from '../nftables/senders.ts';
 import type { RunResult } from '../process/child.ts';
 import { createAnnouncing } from './announcing.ts';
 import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
@@ -17,19 +18,19 @@ export type RunInside = (netns: OpenNetns, call: InsideCall) => Promise<RunResul
 export interface InsideCall {
   readonly program: 'ip' | 'bridge' | 'sysctl' | 'nft';
   readonly args: readonly string[];
-  /** Lines of a batch, for a program that was called with `-batch -`. */
+  /** Lines of a batch, for a program that was called with `-batch -` or `-f -`. */
   readonly lines?: readonly string[];
   readonly timeoutMs: number;
 }
 
 /**
- * Runs one program of iproute2 with a batch each in several open namespaces. Exit code 0: all of them ended well; otherwise nobody knows
+ * Runs one program with a batch each in several open namespaces. Exit code 0: all of them ended well; otherwise nobody knows
  * which did.
  */
 export type RunInMany = (call: ManyCall) => Promise<RunResult>;
 
-interface ManyCall {
-  readonly program: 'ip' | 'bridge';
+export interface ManyCall {
+  readonly program: 'ip' | 'bridge' | 'nft';
   readonly batches: readonly { readonly netns: OpenNetns; readonly lines: readonly string[] }[];
   readonly timeoutMs: number;
 }
@@ -79,6 +80,7 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
     notOnLink: createGatewayLook(inside),
     announceItself: createAnnouncing(inside),
     ...createForwarding(inside, many),
+    ...createSenderFilters(inside, many),
     print: createPrinter(inside),
   };
 }

@@ -159,6 +159,10 @@ export function neighbourLine(verb: 'replace' | 'delete', link: string, neighbou
     : `neigh replace ${where} lladdr ${mac(neighbour.mac)} nud permanent protocol ${ROUTE_PROTOCOL}`;
 }
 
+/** A line that makes the kernel forget what it learned of a neighbour; one that it does not know is no failure. */
+export const forgetLine = (link: string, neighbour: string): string =>
+  `neigh flush to ${address(neighbour)} dev ${linkName(link)}`;
+
 /** Throws InvalidLink for what must not be a link's name on a command line. */
 export function linkName(text: string): string {
   if (!LINK_NAME.test(text)) throw invalid('interface name', text, 'a letter, then up to 14 of a-z A-Z 0-9 . _ -');
@@ -170,7 +174,7 @@ function mac(text: string): string {
   return text;
 }
 
-function address(text: string): string {
+export function address(text: string): string {
   if (isIP(text) === 0 || text.includes('%')) throw invalid('address', text, 'an IPv4 or IPv6 address');
   return written(ipaddr.parse(text));
 }
@@ -185,7 +189,7 @@ function cidr(text: string): string {
 const written = (parsed: ipaddr.IPv4 | ipaddr.IPv6): string =>
   parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
 
-function integer(field: string, value: number, low: number, high: number): number {
+export function integer(field: string, value: number, low: number, high: number): number {
   if (Number.isInteger(value) && value >= low && value <= high) return value;
   throw invalid(field, String(value), `${low}…${high}`);
 }

@@ -62,7 +62,8 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
   const inMany: RunInMany = ({ program, batches, timeoutMs }) => {
     const opened = batches.map(({ netns, lines }) => ({ fd: (netns as Entered).file.fd, lines }));
     const { signal } = batches[0]?.netns as Entered;
-    return many.run([`/usr/sbin/${program}`, '-force', '-batch'], opened, { timeoutMs, signal });
+    const options = program === 'nft' ? ['-f'] : ['-force', '-batch'];
+    return many.run([`/usr/sbin/${program}`, ...options], opened, { timeoutMs, signal });
   };
   return {
     ...createNetnsKernel(inside, inMany),

@@ -37,7 +37,11 @@ const PROGRAMS = [
     needed: false,
     why: 'CNI plugins portmap and firewall, and bridge with ipMasq, call it',
   },
-  { path: '/usr/sbin/nft', needed: false, why: 'CNI plugin bridge with macspoofchk calls it' },
+  {
+    path: '/usr/sbin/nft',
+    needed: false,
+    why: 'VXLAN links take packets from members only by it, and CNI plugin bridge with macspoofchk calls it',
+  },
 ] as const;
 
 /** Never fails: what cannot be found out is one of the facts. */

@@ -9,11 +9,10 @@ import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { meshWorkflowId, type ProvisioningState } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import type { AttachmentRecord } from '../../domain/records.ts';
 import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
-import { meshesOf, meshText } from '../meshes.ts';
-import { attachmentsOf, failuresOf } from '../pod-attachments.ts';
+import { meshesOf, meshText, type MeshesOf } from '../meshes.ts';
+import { everyAttachment, failuresOf, isOfPod } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
 import type { PodRun } from '../pod-runs.ts';
 import { storeAlarmsText } from '../store-alarms.ts';
@@ -133,7 +132,8 @@ async function laneText(client: Client, run: PodRun): Promise<string> {
 }
 
 async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<string> {
-  const records = (await attachmentsOf(etcd, pod, warn)).map(({ value }) => value);
+  const all = (await everyAttachment(etcd, warn)).map(({ value }) => value);
+  const records = all.filter((record) => isOfPod(record, pod));
   if (records.length === 0) return `\nno attachment records of ${podText(pod)}\n`;
   const uids = [...new Set(records.map(({ podUid }) => podUid))];
   const failures = new Map(await Promise.all(uids.map(async (uid) => [uid, await failuresOf(etcd, uid)] as const)));
@@ -149,7 +149,7 @@ async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<str
     ];
   });
   const head = ['interface', 'network', 'node', 'phase', 'generation', 'failure'];
-  return `\nattachment records in etcd\n${textTable(head, rows)}${await meshesText(etcd, client, records)}`;
+  return `\nattachment records in etcd\n${textTable(head, rows)}${await meshesText(etcd, client, { records, all })}`;
 }
 
 /** Empty also where no API is configured, or it does not answer: the rest has been said. */
@@ -175,8 +175,8 @@ async function apiText(settings: Values<typeof table>, pod: PodName): Promise<st
 
 const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
 
-async function meshesText(etcd: Etcd, client: Client, records: readonly AttachmentRecord[]): Promise<string> {
+async function meshesText(etcd: Etcd, client: Client, of: MeshesOf): Promise<string> {
   const { runIsOpen } = await import('../../adapters/temporal/sweeps.ts');
-  const meshes = await meshesOf(etcd, records, (network) => runIsOpen(client, meshWorkflowId(network)));
+  const meshes = await meshesOf(etcd, of, (network) => runIsOpen(client, meshWorkflowId(network)));
   return meshText(meshes, Date.now());
 }

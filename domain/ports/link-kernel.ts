@@ -3,6 +3,7 @@ import type { FdbChange, FdbEntry } from '../fdb.ts';
 import type { HostEnd, NetnsView } from '../link-observation.ts';
 import type { Neighbour, NeighbourChange } from '../neighbours.ts';
 import type { NetnsIdentity } from '../records.ts';
+import type { SeenSenders, SendersChange } from '../senders.ts';
 import type { LookQuestion } from './pod-look.ts';
 import type { PortRange } from '../vxlan.ts';
 
@@ -100,6 +101,17 @@ export interface NetnsKernel {
   readNeighbours(netns: OpenNetns, link: string): Promise<readonly Neighbour[] | undefined>;
   /** As `changeFdbs`. */
   changeNeighbours(changes: readonly LinkChange<NeighbourChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
+  /**
+   * As `changeFdbs`: the kernel forgets what it learned of these neighbours of a link, and asks anew when something is sent to them. Static
+   * ones stay.
+   */
+  forgetNeighbours(
+    changes: readonly LinkChange<readonly string[]>[],
+  ): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
+  /** From whom the VXLAN link of an interface takes packets, whatever the link is called while it is made. */
+  readSenders(netns: OpenNetns, interfaceName: string): Promise<SeenSenders>;
+  /** As `changeFdbs`; `link` is the interface's name, and the link need not be there. Each change is done as a whole or not at all. */
+  changeSenders(changes: readonly LinkChange<SendersChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
   /**
    * What iproute2 says about links, in its own words: for people, never to be parsed by podwire. One answer for each question, in
    * their order; undefined: there is no link of that name.

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allowSysctls } from '../../adapters/host/allow-sysctls.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { run } from '../../adapters/process/run.ts';
+import { senderFiltering } from '../../workers/sender-filtering.ts';
 import { createCniBench, hostLocal, NEVER } from './cni-bench.ts';
 import { createTestNetns, NETNS_ROOT } from './namespace.ts';
 import { createNode } from './node-under-test.ts';
@@ -28,7 +29,7 @@ export interface Seen {
 
 /** A VXLAN link, made as an attach makes it. */
 async function attach(): Promise<Pick<Seen, 'up' | 'warning' | 'acceptRa'>> {
-  const node = createNode();
+  const node = createNode(undefined, await senderFiltering(true, run, { warn: () => undefined }));
   try {
     const pod = await node.pod();
     const { warning } = await node.ensure(await pod.intend());

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { CniDeps } from '../../activities/node/deps.ts';
 import { FdbSync } from '../../activities/node/fdb-sync.ts';
+import type { SenderFiltering } from '../../activities/node/forwarding.ts';
 import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
 import type { LinkInput } from '../../activities/node/inputs.ts';
 import { NetworkLocks } from '../../activities/node/network-locks.ts';
@@ -58,7 +59,7 @@ function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInp
 }
 
 /** @param host where the node's plugins run; the machine's own namespace when left out */
-export function createNode(host?: TestNetns): NodeUnderTest {
+export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'): NodeUnderTest {
   const store = new FakeStore();
   const runtime = new FakeRuntime();
   const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
@@ -70,7 +71,7 @@ export function createNode(host?: TestNetns): NodeUnderTest {
     failpoints: { hit: async () => undefined },
     sandboxLocks: new SandboxLocks(),
     fdb: new FdbSync({
-      ...{ node: NODE, store, kernel },
+      ...{ node: NODE, store, kernel, filtering },
       open: (record, signal) => openRecorded({ kernel }, record, signal),
     }),
     ...NO_CNI,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { meshesOf, meshText, type MeshView } from '../../../cli/meshes.ts';
 import { meshStateKey } from '../../../domain/keys.ts';
-import { RECORD_VERSION, type MeshRecord } from '../../../domain/records.ts';
+import { RECORD_VERSION, type AttachmentRecord, type MeshRecord } from '../../../domain/records.ts';
 import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 import { cniRecord, vxlanRecord } from '../sweep/some-node.ts';
 
@@ -12,7 +12,7 @@ const record = (behind: readonly string[], since: MeshRecord['since'] = {}): Mes
   ...{ v: RECORD_VERSION, behind, since, recordedAt: '2026-01-01T00:09:00.000Z' },
 });
 const lines = (view: Partial<MeshView>): string[] =>
-  meshText([{ network: green, underWay: false, record: undefined, ...view }], NOW)
+  meshText([{ network: green, underWay: false, record: undefined, leaving: [], ...view }], NOW)
     .trim()
     .split('\n')
     .map((line) => line.replace(/ {2,}/g, ' | '));
@@ -43,15 +43,29 @@ describe('the meshes of a pod', () => {
     const etcd = new MemoryEtcd();
     await etcd.transact([], [{ put: meshStateKey(green), value: JSON.stringify(record(['n2'])) }]);
     const records = [vxlanRecord(), vxlanRecord({ interfaceName: 'green2' }), cniRecord()];
-    assert.deepEqual(await meshesOf(etcd, records, async () => false), [
-      { network: green, underWay: false, record: record(['n2']) },
+    assert.deepEqual(await meshesOf(etcd, { records, all: records }, async () => false), [
+      { network: green, underWay: false, record: record(['n2']), leaving: [] },
     ]);
-    assert.equal(meshText(await meshesOf(etcd, [cniRecord()], async () => false), NOW), '');
+    const none = await meshesOf(etcd, { records: [cniRecord()], all: records }, async () => false);
+    assert.equal(meshText(none, NOW), '');
   });
 
   test('are shown as unknown when their record cannot be read', async () => {
     const etcd = new MemoryEtcd();
     await etcd.transact([], [{ put: meshStateKey(green), value: '{"v":1}' }]);
-    assert.match(meshText(await meshesOf(etcd, [vxlanRecord()], async () => false), NOW), /green +unknown/);
+    const of = { records: [vxlanRecord()], all: [] };
+    assert.match(meshText(await meshesOf(etcd, of, async () => false), NOW), /green +unknown/);
+  });
+
+  test('are not complete while a node that does not answer still has the link of a pod that was forced away', async () => {
+    const etcd = new MemoryEtcd();
+    await etcd.transact([], [{ put: meshStateKey(green), value: JSON.stringify(record([])) }]);
+    const anew = vxlanRecord();
+    const old = vxlanRecord({ node: 'n9', podUid: 'old', phase: 'removing' });
+    const elsewhere = vxlanRecord({ node: 'n8', network: { scope: 'shop', name: 'red' }, phase: 'removing' });
+    const text = async (all: readonly AttachmentRecord[]): Promise<string> =>
+      meshText(await meshesOf(etcd, { records: [anew], all }, async () => false), NOW);
+    assert.match(await text([anew, old, elsewhere]), /green +no +n9 \(has a link of a member that left\)\n/);
+    assert.match(await text([anew, elsewhere]), /green +yes/);
   });
 });

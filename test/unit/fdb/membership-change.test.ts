@@ -12,6 +12,7 @@ import { fdbKey, type FdbChange, type FdbEntry } from '../../../domain/fdb.ts';
 import { membershipChange } from '../../../domain/membership-change.ts';
 import type { Neighbour } from '../../../domain/neighbours.ts';
 import { RECORD_VERSION, type Member } from '../../../domain/records.ts';
+import type { Senders, SendersChange } from '../../../domain/senders.ts';
 
 const last = fc.integer({ min: 1, max: 9 });
 /** Few enough for members to meet each other's addresses now and then. */
@@ -21,6 +22,10 @@ const member: fc.Arbitrary<Member> = fc
     vtep: fc.oneof(
       last.map((n) => `10.0.0.${n}`),
       last.map((n) => `fd00::${n}`),
+    ),
+    sendsFrom: fc.array(
+      last.map((n) => `10.0.0.${n}`),
+      { maxLength: 1 },
     ),
     mac: fc.oneof(
       fc.constant(''),
@@ -44,6 +49,7 @@ const device = fc.record({
     { maxLength: 2 },
   ),
   flood: fc.boolean(),
+  tunnel: fc.option(fc.constant({ vni: 7, dstPort: 8472 }), { nil: undefined }),
 });
 
 const whole = (ticket: number, all: readonly Member[]): Membership =>
@@ -53,6 +59,14 @@ const changed = (present: readonly FdbEntry[], { add, remove }: FdbChange): stri
   const removed = new Set(remove.map(fdbKey));
   return [...present.map(fdbKey).filter((key) => !removed.has(key)), ...add.map(fdbKey)].sort();
 };
+/** Who may send, by the few that came and went. */
+function afterwards(had: Senders | undefined, change: SendersChange | undefined): string[] {
+  const { admit = [], refuse = [] } = change?.kind === 'change' ? change : {};
+  const from = new Set(had?.from);
+  for (const one of refuse) assert.ok(from.delete(one), `${one} is not there to be refused`);
+  for (const one of admit) assert.ok(!from.has(one), `${one} is let in already`);
+  return [...from, ...admit].sort();
+}
 const macs = (list: readonly Neighbour[]): string[] => list.map(({ address, mac }) => `${address} ${mac}`).sort();
 
 test('what came and went leads to the same entries and neighbours as a look at all members', () => {
@@ -69,6 +83,7 @@ test('what came and went leads to the same entries and neighbours as a look at a
       const gone = new Set(remove.map(({ address }) => address));
       const left = had.neighbours.filter(({ address }) => !gone.has(address));
       assert.deepEqual(macs([...left, ...set]), macs(wished.neighbours));
+      if (wish.tunnel !== undefined) assert.deepEqual(afterwards(had.senders, change.senders), wished.senders?.from);
     }),
     { numRuns: 3_000 },
   );
@@ -78,9 +93,11 @@ test('what came and went leads to the same entries and neighbours as a look at a
 test('a member that comes to many is all there is to write', () => {
   const many = Array.from({ length: 50 }, (_, n) => memberAt(n));
   const [before, after] = [whole(1, many), whole(2, [...many, memberAt(50)])];
-  const change = changeSince(before, after, { podUid: '3', vtep: '10.2.0.3', peers: [], flood: true });
+  const change = changeSince(before, after, { ...wishes('3'), vtep: '10.2.0.3' });
   assert.deepEqual(change?.fdb, { add: [{ mac: '00:00:00:00:00:00', destination: '10.2.0.50' }], remove: [] });
-  const own = changeSince(before, after, { podUid: '50', vtep: '10.2.0.50', peers: [], flood: true });
+  assert.ok(change.senders?.kind === 'change');
+  assert.deepEqual([change.senders.admit, change.senders.refuse], [['10.2.0.50'], []]);
+  const own = changeSince(before, after, { ...wishes('50'), vtep: '10.2.0.50' });
   assert.ok(own !== undefined && isEmpty(own));
 });
 
@@ -95,6 +112,10 @@ test('an address that somebody else has too takes a look at all members', () => 
   assert.equal(membershipChange([a], [a, b]), undefined);
   assert.equal(membershipChange([a], [{ ...a, mac: '02:00:00:00:00:ff' }]), undefined);
 });
+
+const TUNNEL = { vni: 7, dstPort: 8472 };
+
+const wishes = (podUid: string) => ({ podUid, peers: [], flood: true, tunnel: TUNNEL });
 
 function memberAt(n: number): Member {
   const mac = `02:00:00:00:01:${n.toString(16).padStart(2, '0')}`;

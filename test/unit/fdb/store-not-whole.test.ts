@@ -9,11 +9,11 @@ import { classify } from '../../../domain/sweep/classify.ts';
 import { snapshot, vxlanRecord } from '../sweep/some-node.ts';
 
 const device: Device = { ticket: 0, known: undefined, ours: undefined, adopted: false };
-const present = { fdb: [{ mac: FLOOD_MAC, destination: '10.0.0.77' }], neighbours: [] };
+const present = { fdb: [{ mac: FLOOD_MAC, destination: '10.0.0.77' }], neighbours: [], senders: undefined };
 
 test('an empty list of members removes nothing until everything is recorded again', () => {
   const change = (isWhole: boolean) =>
-    changeOf(device, new Wished(vxlanRecord(), membershipOf(1, { members: [], isWhole })), present).fdb.remove;
+    changeOf(device, new Wished(vxlanRecord(), membershipOf(1, { members: [], isWhole }), 'on'), present).fdb.remove;
   assert.deepEqual(change(false), []);
   assert.deepEqual(change(true), present.fdb);
 });

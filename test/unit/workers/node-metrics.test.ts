@@ -20,6 +20,7 @@ function someNode() {
       listNodeAttachments: async () => [stored(record)],
     },
     open: async () => netns,
+    filtering: 'on',
     kernel: {
       observe: async () => ({ links: [greenLink()], routes: [] }),
       readFdb: async () => [],
@@ -31,9 +32,12 @@ function someNode() {
             : { status: 'rejected', reason: new Error('no memory') },
         ),
       changeNeighbours: async () => [],
+      forgetNeighbours: async () => [],
+      readSenders: async () => undefined,
+      changeSenders: async (changes) => changes.map(() => ({ status: 'fulfilled', value: 'applied' })),
     },
   });
-  const metrics = createNodeMetrics({ sandboxes: () => 1, links: () => fdb.counts() });
+  const metrics = createNodeMetrics({ sandboxes: () => 1, links: () => fdb.counts(), filtering: 'on' });
   /** What Prometheus reads of the links. */
   const links = async (): Promise<string[]> =>
     (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('podwire_node_vxlan_links{'));
