@@ -55,7 +55,8 @@ async function removeLink(deps: CniDeps, record: VxlanAttachmentRecord, signal: 
 /** A DEL that fails is no reason to serve nobody: it is told, and what it leaves is for the sweeper. */
 async function removeInterface(deps: CniDeps, record: CniAttachmentRecord, signal: AbortSignal): Promise<void> {
   try {
-    await deleteAttachment(deps, record, signal);
+    const { warning } = await deleteAttachment(deps, record, signal);
+    if (warning !== undefined) deps.onUndoFailed(record, new Error(warning.message));
   } catch (error) {
     if (error instanceof PodwireError && error.code === 'EtcdUnavailable') throw error;
     deps.onUndoFailed(record, error);

@@ -43,8 +43,8 @@ export async function detach(
 
   const step = detachStep(kind, interfaceName, networkKey(network), node);
   news.show(step.step, `removing ${interfaceName}`, 'Detaching', network);
-  const remove = (): Promise<unknown> =>
-    nodeStep(run, {
+  const remove = async (): Promise<void> => {
+    const { warning } = await nodeStep(run, {
       ...step,
       node,
       invoke: step.invoke({
@@ -61,6 +61,8 @@ export async function detach(
       },
       onWait: (failure) => news.waits(step.step, network, failure),
     });
+    if (warning !== undefined) news.left.push({ interfaceName, warning, revision: token.modRevision });
+  };
   try {
     const circumstances = {
       podIsLive: isLive,

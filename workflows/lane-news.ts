@@ -9,9 +9,11 @@ import { recordFailure } from './record-failure.ts';
 
 type Attached = PublishInput['attached'][number];
 type Detached = PublishInput['detached'][number];
+type Left = NonNullable<PublishInput['left']>[number];
 
 export class LaneNews {
   readonly detached: Detached[] = [];
+  readonly left: Left[] = [];
   attached: Attached | undefined;
   /** The first try is over, one way or another: the next lane may start. */
   yielded = false;

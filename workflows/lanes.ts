@@ -184,10 +184,11 @@ function statusOf(
 ): { readonly what: string; readonly input: PublishInput } {
   const attached = runs.flatMap(({ news }) => (news.attached === undefined ? [] : [news.attached]));
   const detached = runs.flatMap(({ news }) => news.detached);
+  const left = runs.flatMap(({ news }) => news.left);
   const mark = thenMark === undefined ? {} : { thenMark };
   const what =
     thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';
-  return { what, input: { ...pod, attached, detached, ...mark } };
+  return { what, input: { ...pod, attached, detached, ...(left.length === 0 ? {} : { left }), ...mark } };
 }
 
 /** News came in while the status could not be written: the next round publishes again. */

@@ -46,6 +46,13 @@ export interface PublishInput extends PodIdentity {
     /** Of the record when its removal began: generations begin anew with a record. */
     readonly revision: string;
   }[];
+  /** Of interfaces that are away: what stays in the pod all the same. */
+  readonly left?: readonly {
+    readonly interfaceName: string;
+    readonly warning: StepFailure;
+    /** As in `detached`. */
+    readonly revision: string;
+  }[];
   /** Inputs to write the converged mark with afterwards, as `writeMark` does. */
   readonly thenMark?: string;
 }

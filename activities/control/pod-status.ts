@@ -255,6 +255,12 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
       message: `detached ${interfaceName} from network ${networkKey(network)}`,
       key: `detached/${interfaceName}/${networkKey(network)}/${revision}/${input.uid}`,
     })),
+    ...(input.left ?? []).map(({ interfaceName, warning, revision }): PodEvent => ({
+      type: 'Warning',
+      reason: 'NetworkWarning',
+      message: `${interfaceName}: ${warning.message}`,
+      key: `left/${interfaceName}/${warning.code}/${revision}/${input.uid}`,
+    })),
   ];
 }
 

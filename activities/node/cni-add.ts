@@ -9,10 +9,11 @@ import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
-import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult } from '../../domain/records.ts';
-import { begun, begunAdd, callOf, journalEntry, madeBy, madeLink, type Begun } from './cni-attachment.ts';
+import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult, type StepFailure } from '../../domain/records.ts';
+import { asBegun, begun, begunAdd, callOf, journalEntry, madeBy, madeLink, type Begun } from './cni-attachment.ts';
 import { isMadeAgain, resultOf } from './cni-earlier.ts';
 import { setDefaultRoutes } from './default-routes.ts';
+import { putBackSysctls, requireSysctlNames, withGivenSysctls, withSysctls } from './cni-sysctls.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { LinkInput } from './inputs.ts';
@@ -68,16 +69,23 @@ async function add(
   if (other !== undefined) throw own === undefined ? notOurs(record) : takenOver(record, own);
   if (earlier === undefined && own !== undefined) throw notOurs(record);
   // What is there is given up for something that can be tried at all.
+  requireSysctlNames(call);
   await deps.plugins.ready(call);
-  if (earlier !== undefined)
-    await undo(deps, record, earlier, netns, signal).catch((failure: unknown) => {
-      throw withCause(earlier, failure);
-    });
-  const { entry, result } = await begin(deps, record, call, netns, signal);
+  const left =
+    earlier === undefined
+      ? undefined
+      : await undo(deps, record, earlier, netns, signal).catch((failure: unknown) => {
+          throw withCause(earlier, failure);
+        });
+  const { entry: begunEntry, result } = await begin(deps, record, call, netns, signal);
   await deps.failpoints.hit('cniAdd:after-plugins');
-  await deps.journal.write({ ...entry, resultText: result.text });
+  const entry = { ...(await withGivenSysctls(deps, begunEntry, netns)), resultText: result.text };
+  await deps.journal.write(entry);
   const link = (await linksOf(deps, record, undefined, netns)).own;
-  if (link !== undefined) return finish(deps, record, { ...entry, resultText: result.text }, link, netns);
+  if (link !== undefined) {
+    const made = await finish(deps, record, entry, link, netns);
+    return left === undefined ? made : { warning: left, ...made };
+  }
   await undo(deps, record, entry, netns, signal);
   throw notMade(deps, record, result);
 }
@@ -111,7 +119,7 @@ async function begin(
   signal: AbortSignal,
 ): Promise<Made> {
   const addOnce = async (asked: CniCall): Promise<Made> => {
-    const entry = journalEntry(record, asked);
+    const entry = await withSysctls(deps, journalEntry(record, asked), netns);
     await deps.journal.write(entry);
     await deps.failpoints.hit('cniAdd:after-journal');
     return { entry, result: await addOrUndo(deps, record, entry, netns, signal) };
@@ -138,10 +146,12 @@ async function addOrUndo(
   } catch (error) {
     await deps.failpoints.hit('cniAdd:after-failure');
     // If this fails too, the journal keeps the entry, and the next attempt or the removal begins with it.
-    await undo(deps, record, entry, netns, signal).catch(async (failure: unknown) => {
+    const left = await undo(deps, record, entry, netns, signal).catch(async (failure: unknown) => {
       deps.onUndoFailed(record, failure);
       if (error instanceof PodwireError) await deps.journal.write({ ...entry, failure: error.message });
+      return undefined;
     });
+    if (left !== undefined) deps.onUndoFailed(record, new Error(left.message));
     throw error;
   }
 }
@@ -161,17 +171,20 @@ async function whetherSandboxStands(deps: CniDeps, record: CniAttachmentRecord, 
   return new PodwireError(error.code, `${error.message}; ${next}`, { cause: error });
 }
 
+/** @returns what stays in the pod all the same */
 async function undo(
   deps: CniDeps,
   record: CniAttachmentRecord,
   earlier: Begun,
   netns: IdentifiedNetns,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<StepFailure | undefined> {
   // Without its entry in the journal what is left would be taken for somebody else's.
   await undoAdd(deps, begunAdd(deps, record, earlier, signal), netns, signal);
+  const left = await putBackSysctls(deps, asBegun(record, earlier), netns);
   await deps.journal.remove(record.sandboxId, record.interfaceName);
   await deps.failpoints.hit('cniAdd:after-undo');
+  return left;
 }
 
 /** The DEL that has to come first says what keeps it from being done, and not what was wrong with the ADD. */

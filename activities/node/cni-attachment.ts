@@ -55,6 +55,13 @@ export async function begun(
   }
 }
 
+/** What the ADD was called with, as far as anybody knows. */
+export const asBegun = (
+  record: CniAttachmentRecord,
+  earlier: Begun,
+): CniJournalEntry | Pick<CniJournalEntry, 'call'> =>
+  typeof earlier === 'object' ? earlier : { call: callOf({ ...record, ...record.madeWith }, record.netns.path) };
+
 /** What was begun, as `undoAdd` takes it. */
 export const begunAdd = (
   deps: CniDeps,

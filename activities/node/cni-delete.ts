@@ -1,7 +1,8 @@
 /** Detaches one interface with the configuration of its ADD, also when its sandbox is gone: reservations outlive a netns. */
 import { PodwireError } from '../../domain/failures.ts';
-import type { CniAttachmentRecord } from '../../domain/records.ts';
-import { begun, begunAdd, callOf } from './cni-attachment.ts';
+import type { CniAttachmentRecord, StepFailure } from '../../domain/records.ts';
+import { asBegun, begun, begunAdd, callOf } from './cni-attachment.ts';
+import { putBackSysctls } from './cni-sysctls.ts';
 import { giveBackDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
@@ -38,13 +39,15 @@ export async function deleteAttachment(
     await add.del(netnsPath);
     await deps.failpoints.hit('cniDelete:after-plugins');
   };
+  let warning: StepFailure | undefined;
   try {
     await undoAdd(deps, { ...add, del }, netns, signal);
+    if (netns !== undefined) warning = await putBackSysctls(deps, asBegun(record, earlier), netns);
   } finally {
     await netns?.close();
   }
   await deps.journal.remove(record.sandboxId, record.interfaceName);
-  return { outcome: netns === undefined ? 'sandbox-gone' : 'removed' };
+  return { outcome: netns === undefined ? 'sandbox-gone' : 'removed', ...(warning === undefined ? {} : { warning }) };
 }
 
 /** What was perhaps never begun must not be stuck for a plugin that is not there. */

@@ -6,7 +6,7 @@
  */
 import type { LookActivities } from '../../domain/ports/pod-look.ts';
 import type { SoughtPod } from '../../domain/static-pods.ts';
-import type { LinkResult, NetnsIdentity } from '../../domain/records.ts';
+import type { LinkResult, NetnsIdentity, StepFailure } from '../../domain/records.ts';
 
 export type LookupSandboxInput = SoughtPod;
 
@@ -42,6 +42,8 @@ export interface DeleteLinkInput extends LinkInput {
 
 export interface DeleteLinkResult {
   readonly outcome: DeleteOutcome;
+  /** What stays in the pod all the same; told to its owner. */
+  readonly warning?: StepFailure;
 }
 
 export interface SyncFdbInput {

@@ -5,10 +5,11 @@ import { ownerOf } from '../../domain/link-alias.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { IdentifiedNetns, LinkCommand } from '../../domain/ports/link-kernel.ts';
-import type { SandboxRecord } from '../../domain/records.ts';
+import type { SandboxRecord, StepFailure } from '../../domain/records.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import type { SweepOutcome, SweepRow } from '../../domain/sweep/messages.ts';
 import { uidInRuntime } from '../../domain/static-pods.ts';
+import { putBackSysctls } from './cni-sysctls.ts';
 import { removeStrangers } from './fdb-strangers.ts';
 import { renameLink } from './own-name.ts';
 import { openRecorded } from './sandbox-netns.ts';
@@ -49,9 +50,10 @@ async function settle(
   signal: AbortSignal,
 ): Promise<Settled> {
   try {
-    const outcome = await actOn(deps, finding, second, input, signal);
-    if (outcome === 'removed') deps.observer.acted(finding);
-    return { outcome };
+    const acted = await actOn(deps, finding, second, input, signal);
+    const settled = typeof acted === 'string' ? { outcome: acted } : acted;
+    if (settled.outcome === 'removed') deps.observer.acted(finding);
+    return settled;
   } catch (error) {
     if (signal.aborted) throw error;
     if (!(error instanceof Error)) throw error;
@@ -66,7 +68,7 @@ async function actOn(
   { snapshot }: Look,
   input: SweepActInput,
   signal: AbortSignal,
-): Promise<SweepOutcome> {
+): Promise<SweepOutcome | Settled> {
   switch (finding.kind) {
     case 'link':
       return removeLink(deps, finding, snapshot.sandboxes, signal);
@@ -183,7 +185,7 @@ async function isOwned(deps: SweepDeps, { podUid, sandboxId }: SandboxRecord, { 
 }
 
 /** DEL with the configuration of its ADD, then the entry goes. */
-function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal): Promise<SweepOutcome> {
+function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal): Promise<SweepOutcome | Settled> {
   const { sandboxId, interfaceName } = found.call;
   return underLock(deps, sandboxId, async () => {
     const entry = await deps.journal.read(sandboxId, interfaceName);
@@ -195,6 +197,7 @@ function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal)
     const netns = await openToUndo(deps, entry, signal);
     const { made, resultText, call } = entry;
     const del = (netnsPath: string): Promise<void> => deps.plugins.del({ ...call, netnsPath }, resultText, signal);
+    let left: StepFailure | undefined;
     try {
       await undoAdd(
         deps,
@@ -202,11 +205,12 @@ function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal)
         netns,
         signal,
       );
+      if (netns !== undefined) left = await putBackSysctls(deps, entry, netns);
     } finally {
       await netns?.close();
     }
     await deps.journal.remove(sandboxId, interfaceName);
-    return 'removed';
+    return { outcome: 'removed', ...(left === undefined ? {} : { note: shortWhy(left.message) }) };
   });
 }
 

@@ -42,6 +42,12 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     cni: cniSpecSchema,
     definitionUid: z.string(),
   }),
+  sysctls: z
+    .strictObject({
+      order: z.number().int(),
+      changed: z.array(z.strictObject({ path: z.string(), before: z.string(), given: z.array(z.string()) })),
+    })
+    .exactOptional(),
   resultText: z.string().exactOptional(),
   made: linkResultSchema.exactOptional(),
   failure: z.string().exactOptional(),
@@ -87,8 +93,10 @@ export function createCniJournal(dir: string): CniJournal {
     async remove(sandboxId, interfaceName) {
       await rm(join(dir, fileName(sandboxId, interfaceName)), { force: true });
     },
-    async list() {
-      const names = (await readdir(dir)).filter((name) => !name.endsWith(UNFINISHED)).sort();
+    async list(sandboxId) {
+      const prefix = sandboxId === undefined ? '' : `${sandboxId}_`;
+      const isListed = (name: string): boolean => !name.endsWith(UNFINISHED) && name.startsWith(prefix);
+      const names = (await readdir(dir)).filter(isListed).sort();
       const entries: CniJournalEntry[] = [];
       const unreadable: string[] = [];
       for (let at = 0; at < names.length; at += LISTED_AT_ONCE) {

@@ -13,6 +13,7 @@ import { run as runHere } from '../process/run.ts';
 import { unknownOutcome } from './batch-errors.ts';
 import { createNetnsKernel, type RunInMany, type RunInside } from './kernel.ts';
 import { createManyNetns } from './many-netns.ts';
+import { createSysctls } from './sysctls.ts';
 import { parseHostEnds } from './views.ts';
 
 export interface IprouteOptions {
@@ -67,6 +68,7 @@ export function createIprouteKernel(options: IprouteOptions): LinkKernel {
   };
   return {
     ...createNetnsKernel(inside, inMany),
+    ...createSysctls(inside),
     // Async: a refusal is a rejection.
     async open(path, signal, pid): Promise<IdentifiedNetns> {
       const file = openNetns(path, options.netnsRoots);

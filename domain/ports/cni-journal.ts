@@ -2,6 +2,7 @@
  * What this node's worker has begun with CNI plugins: written before a plugin runs, removed after its DEL. It survives a killed worker
  * and a lost etcd, and it is how a retry knows that DEL must come first.
  */
+import type { ChangedSysctls } from '../cni/changed-sysctls.ts';
 import type { CniAttachmentRecord, LinkResult } from '../records.ts';
 import type { CniCall } from './cni-plugins.ts';
 
@@ -18,6 +19,8 @@ export interface CniJournalEntry {
   readonly call: CniCall;
   /** What the pod asked for, so that the attachment's record can be written again. */
   readonly basis: JournalBasis;
+  /** Absent: the call names none. */
+  readonly sysctls?: ChangedSysctls;
   /** ADD's result, once it succeeded. */
   readonly resultText?: string;
   /** The link that it made, as the kernel had it: from then on it is known by its index, whatever it is called. */
@@ -31,6 +34,8 @@ export interface CniJournal {
   /** Replaces the entry in one step: a reader sees the old one or the new one, never half. */
   write(entry: CniJournalEntry): Promise<void>;
   remove(sandboxId: string, interfaceName: string): Promise<void>;
-  /** All entries; one that cannot be read is reported by its file name and left. */
-  list(): Promise<{ readonly entries: readonly CniJournalEntry[]; readonly unreadable: readonly string[] }>;
+  /** All entries, or those of one sandbox; one that cannot be read is reported by its file name and left. */
+  list(
+    sandboxId?: string,
+  ): Promise<{ readonly entries: readonly CniJournalEntry[]; readonly unreadable: readonly string[] }>;
 }

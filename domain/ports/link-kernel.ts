@@ -127,6 +127,10 @@ export interface LinkKernel extends NetnsKernel {
    * @param pid of a process that lives in it, where one is known
    */
   open(path: string, signal: AbortSignal, pid?: number): Promise<IdentifiedNetns>;
+  /** By their paths below /proc/sys; without those that are not there or cannot be read. Fails with CommandFailed, CommandTimedOut. */
+  readSysctls(netns: IdentifiedNetns, paths: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** What cannot be written stays as it is. Fails with CommandFailed, CommandTimedOut: then nobody knows. */
+  writeSysctls(netns: IdentifiedNetns, values: ReadonlyMap<string, string>): Promise<void>;
   /** Whether there is no link of that name, where that can be told at once; false: `observe`. */
   surelyLacks(netns: IdentifiedNetns, link: string): boolean;
   /** Of the namespace that the plugins work in. Fails with CommandFailed, CommandTimedOut. */

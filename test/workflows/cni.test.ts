@@ -74,6 +74,18 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
     assert.equal(await pod.mark(), 'converged');
   });
 
+  it('tells the pod what its plugins left there, when it is detached', async () => {
+    const pod = await attached('green');
+    lab.nodes.left.set(pod.uid, { code: 'SysctlStays', message: 'sysctl net/core/somaxconn stays 777' });
+    await pod.select('');
+    await pod.ended();
+    assert.equal(await pod.mark(), 'converged');
+    assert.deepEqual(pod.events.slice(1).sort(), [
+      `NetworkDetached: detached net1 from network ${pod.namespace}/green`,
+      'NetworkWarning: net1: sysctl net/core/somaxconn stays 777',
+    ]);
+  });
+
   const files = new Map<string, NodeConfig>();
   /** Puts a file of the network beside those that the node offers. */
   const publish = async (name: string, more: object = {}): Promise<void> => {

@@ -17,6 +17,7 @@ import {
   type AttachmentPhase,
   type AttachmentRecord,
   type SandboxRecord,
+  type StepFailure,
 } from '../../domain/records.ts';
 
 export type StepName = keyof NodeSteps;
@@ -48,6 +49,8 @@ interface Link {
 
 export class ScriptedNodes {
   readonly calls: Call[] = [];
+  /** By pod UID: what DEL leaves in the pod. */
+  readonly left = new Map<string, StepFailure>();
   readonly #scripts = new Map<string, Script>();
   readonly #links = new Map<string, Link>();
   readonly #records: RecordStore;
@@ -136,7 +139,8 @@ export class ScriptedNodes {
       remove: async (input: LinkInput, kind: AttachmentRecord['kind']) => {
         await this.#fenced(input, kind, 'removing');
         const outcome = this.#links.delete(`${input.sandboxId}/${input.interfaceName}`) ? 'removed' : 'absent';
-        return { outcome } as const;
+        const warning = this.left.get(input.podUid);
+        return { outcome, ...(warning === undefined ? {} : { warning }) } as const;
       },
     };
   }

@@ -42,12 +42,23 @@ test('what is written is read back, by another worker too', async () => {
   assert.deepEqual(await journal.read('abc', 'net1'), entry());
   const made = { ifindex: 6, hostIfindex: 40, mac: '02:00:00:00:00:06', mtu: 1500, addresses: ['10.0.0.1/8'] };
   const done = entry('net1', {
+    sysctls: { order: 2, changed: [{ path: 'net/core/somaxconn', before: '4096', given: ['777'] }] },
     resultText: '{"cniVersion":"1.0.0"}',
     made: { ...made, adopted: false, before: 'absent', gateways: ['10.0.0.254'] },
   });
   await journal.write(done);
   assert.deepEqual(await journal.read('abc', 'net1'), done);
   assert.equal(await journal.read('abc', 'net2'), undefined);
+});
+
+test('the entries of one sandbox are listed without those of the others', async () => {
+  const journal = createCniJournal(dir);
+  const other = entry('net1', { call: { ...entry().call, sandboxId: 'abcd' } });
+  for (const each of [entry('net1'), entry('net2'), other]) await journal.write(each);
+  const names = async (sandboxId?: string): Promise<string[]> =>
+    (await journal.list(sandboxId)).entries.map(({ call }) => `${call.sandboxId} ${call.interfaceName}`);
+  assert.deepEqual(await names('abc'), ['abc net1', 'abc net2']);
+  assert.deepEqual(await names(), ['abc net1', 'abc net2', 'abcd net1']);
 });
 
 test('only root can look at it', async () => {
