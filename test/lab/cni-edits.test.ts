@@ -16,8 +16,9 @@ import {
   wantNetworks,
   type NpwgStatus,
 } from './cni-networks.ts';
+import { statusTruthOfCni } from './cni-status-truth.ts';
 import { labTest, makeNamespace, removeNamespace, waitEvent, waitFor, waitLink } from './harness.ts';
-import { intentFirst, nothingLeaked, statusTruth } from './invariants.ts';
+import { intentFirst, nothingLeaked } from './invariants.ts';
 
 const SOON = { limitMs: 15_000, everyMs: 50 };
 const NPWG_STATUS = 'k8s.v1.cni.cncf.io/network-status';
@@ -52,19 +53,6 @@ describe('edits of CNI networks', () => {
   const attached = (pod: PodRef, name: string, subnet: number): ReturnType<typeof waitLink> =>
     waitLink(t.lab, pod, name, (link) => link?.up === true && at(subnet).test(link.addresses.join()));
   const nodeOf = (name: string): string => t.node(NAMES.indexOf(name));
-
-  const statusTruthOfCni = async (pod: PodRef): Promise<void> => {
-    await statusTruth(t.lab, [pod]);
-    const links = await linksIn(await podNetnsPath(t.lab, pod));
-    for (const entry of await npwgStatus(t.lab, pod)) {
-      const link = links.find(({ name }) => name === entry.interface);
-      assert.deepEqual(
-        entry.ips,
-        link?.addresses.map((address) => address.split('/')[0]),
-      );
-      assert.equal(entry.mac, link?.mac);
-    }
-  };
 
   describe('each with a pod of its own', { concurrency: 4 }, () => {
     test('the good network of an edit is attached while the other fails and says why, and that one heals by itself', async () => {
@@ -114,7 +102,7 @@ describe('edits of CNI networks', () => {
         (await npwgStatus(t.lab, pod)).map((entry) => entry.name),
         [`${t.namespace}/ea`],
       );
-      await statusTruthOfCni(pod);
+      await statusTruthOfCni(t.lab, pod);
       // As it was before the mistake: nothing is done.
       await wantNetworks(t.lab, pod, [{ name: 'ea', interface: 'edit0' }]);
       await waitStatus(t.lab, pod, ['edit0 Attached']);
@@ -130,8 +118,7 @@ describe('edits of CNI networks', () => {
       await want('10.99.0.9');
       await waitEvent(t.lab, pod, 'NetworkRefused', /edit0.*10\.99\.0\.9/, 45_000);
       await waitStatus(t.lab, pod, ['edit0 Attached', 'edit0 Refused'], 45_000);
-      const again = await attached(pod, 'edit0', 5);
-      assert.deepEqual(again?.addresses, before?.addresses);
+      assert.deepEqual((await attached(pod, 'edit0', 5))?.addresses, before?.addresses);
       assert.deepEqual(reservations(t.lab, nodeOf('ranged'), 'ranged'), ['10.90.5.20']);
       await want('10.90.5.21');
       await waitLink(t.lab, pod, 'edit0', (link) => link?.addresses.join() === '10.90.5.21/24');
@@ -242,7 +229,7 @@ describe('edits of CNI networks', () => {
       assert.deepEqual(reservations(t.lab, node, 'changing'), []);
       assert.deepEqual(await bridgePorts(t.lab, node, 'br-chg'), []);
       assert.equal(reservations(t.lab, node, 'changed').length, 1);
-      await statusTruthOfCni(pod);
+      await statusTruthOfCni(t.lab, pod);
     });
 
     test('the network behind an interface is replaced, and two interfaces are exchanged, in one edit each', async () => {
@@ -280,7 +267,7 @@ describe('edits of CNI networks', () => {
         SOON,
       );
       assert.ok((await bridgePorts(t.lab, node, 'br-ea')).length >= 1);
-      await statusTruthOfCni(pod);
+      await statusTruthOfCni(t.lab, pod);
     });
 
     test('attaches run in the order of the annotation, and generated names follow it', async () => {
