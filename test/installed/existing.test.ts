@@ -193,7 +193,6 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     const input = limit.replace('namespace: default', `namespace: ${namespace}`);
     try {
       assert.deepEqual(await round('link'), ['link-right']);
-      // The worker sets its rules back within a minute.
       await forgetMembers(receives, NETWORK.name);
       assert.deepEqual((await round('before')).sort(), ['before-forged', 'before-right']);
       await kubectl(lab, ['apply', '-f', '-'], { input });
