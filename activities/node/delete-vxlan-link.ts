@@ -1,6 +1,7 @@
 /** Undoes an attach on the host: removes the link if it is ours, gives an adopted one back after a failed attach. */
 import { planRemoval } from '../../domain/link-removal.ts';
 import { uidInRuntime } from '../../domain/static-pods.ts';
+import { allEnded } from './all-ended.ts';
 import type { LinkDeps } from './deps.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
 import type { DeleteLinkInput, DeleteLinkResult } from './inputs.ts';
@@ -25,7 +26,7 @@ export function deleteVxlanLink(
           giveBackAdopted: input.unadopt ?? record.result === undefined,
         });
         await deps.failpoints.hit('deleteVxlanLink:after-observe');
-        await Promise.all([deps.kernel.execute(netns, plan.commands), device.openToAll(netns)]);
+        await allEnded([deps.kernel.execute(netns, plan.commands), device.openToAll(netns)]);
         await deps.failpoints.hit('deleteVxlanLink:after-remove');
         return { outcome: plan.outcome };
       });

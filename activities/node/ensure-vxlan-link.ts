@@ -8,6 +8,7 @@ import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import { hearsRouters } from '../../domain/hears-routers.ts';
 import type { LinkResult, StepFailure, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { uidInRuntime } from '../../domain/static-pods.ts';
+import { allEnded } from './all-ended.ts';
 import type { LinkDeps } from './deps.ts';
 import type { LockedDevice } from './fdb-devices.ts';
 import { readFenced, underSandboxLock } from './fenced-record.ts';
@@ -127,7 +128,7 @@ async function carryOut(
   await kernel.execute(netns, plan.prepare);
   await failpoints.hit('ensureVxlanLink:after-create');
   if (isNew) device.made();
-  const [heard] = await Promise.all([
+  const [heard] = await allEnded([
     kernel.ignoreRouterAdvertisements(netns, plan.fillAs),
     isNew ? device.sync(netns, false, plan.fillAs) : undefined,
   ]);

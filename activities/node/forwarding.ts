@@ -33,6 +33,7 @@ import {
   type SendersChange,
   type SendersWish,
 } from '../../domain/senders.ts';
+import { allEnded } from './all-ended.ts';
 
 export interface Forwarding {
   readonly fdb: readonly FdbEntry[];
@@ -179,7 +180,7 @@ export async function readForwarding(
   link: string,
   interfaceName?: string,
 ): Promise<Forwarding | undefined> {
-  const [fdb, senders] = await Promise.all([
+  const [fdb, senders] = await allEnded([
     kernel.readFdb(netns, link),
     interfaceName === undefined ? undefined : kernel.readSenders(netns, interfaceName),
   ]);
@@ -271,7 +272,7 @@ export async function write(
       ({ interfaceName }) => interfaceName,
     );
   await stageSenders(false);
-  await Promise.all([
+  await allEnded([
     stageSenders(true),
     stage(
       (change) => nonEmpty(first(change)),

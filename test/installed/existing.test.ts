@@ -22,7 +22,7 @@ import { nothingLeaked } from '../lab/invariants.ts';
 import { Burst, since } from './burst.ts';
 import { boundPods, neededBy, othersIn } from './bounds.ts';
 import { fromPod, openDoor, reachedFrom, type From } from './connections.ts';
-import { openLetterbox, receiverIn, sendAsMember, sendForged } from './forged-frames.ts';
+import { forgetMembers, openLetterbox, receiverIn, sendAsMember, sendForged } from './forged-frames.ts';
 import { closeOutside, openOutside, type Outside } from './outside.ts';
 import { lives, Reader } from './reader.ts';
 import { startSecuredStores, type Generation, type SecuredStores } from './secured-stores.ts';
@@ -176,12 +176,13 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     }
   });
 
-  test('lets members alone into a network where the limit of the tunnels is applied and enforced', async () => {
+  test('lets members alone into a network: by its links, and where the limit of the tunnels is applied and enforced without them', async () => {
     const [receiver, sender] = burst.pods;
     assert.ok(receiver !== undefined && sender !== undefined);
     const to = await receiverIn(lab, receiver, NETWORK);
     const member = await fromPod(lab, sender);
-    const letterbox = await openLetterbox(lab, await fromPod(lab, receiver));
+    const receives = await fromPod(lab, receiver);
+    const letterbox = await openLetterbox(lab, receives);
     const round = async (name: string): Promise<string[]> => {
       await sendForged(stranger, to, `${name}-forged`);
       await sendAsMember(member, to, `${name}-right`);
@@ -191,11 +192,15 @@ describe('the installation page, for a Temporal and an etcd that are there alrea
     const limit = readFileSync(join(reader.dir, 'deploy/examples/limits/tunnel-port.yaml'), 'utf8');
     const input = limit.replace('namespace: default', `namespace: ${namespace}`);
     try {
+      assert.deepEqual(await round('link'), ['link-right']);
+      await forgetMembers(receives, NETWORK.name);
       assert.deepEqual((await round('before')).sort(), ['before-forged', 'before-right']);
       await kubectl(lab, ['apply', '-f', '-'], { input });
       let rounds = 0;
-      const closed = async (): Promise<true | undefined> =>
-        (await round(`limit${(rounds += 1)}`)).length === 1 ? true : undefined;
+      const closed = async (): Promise<true | undefined> => {
+        await forgetMembers(receives, NETWORK.name);
+        return (await round(`limit${(rounds += 1)}`)).length === 1 ? true : undefined;
+      };
       await waitFor('a forged frame to be kept out', closed, LIMIT);
     } finally {
       await kubectl(lab, ['delete', '--ignore-not-found', '-f', '-'], { input });

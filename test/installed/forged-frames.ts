@@ -64,6 +64,13 @@ export async function openLetterbox(lab: Lab, { what, netnsPath }: From): Promis
   };
 }
 
+/** Takes away what lets only members send to an interface, if it is there. */
+export async function forgetMembers({ netnsPath }: From, interfaceName: string): Promise<void> {
+  const table = `inet podwire_${interfaceName}`;
+  const input = `add table ${table}\ndelete table ${table}\n`;
+  await must('nsenter', [`--net=${netnsPath}`, '--', 'nft', '-f', '-'], { input });
+}
+
 /** As a member does it, through its own link. */
 export async function sendAsMember(from: From, { address }: Receiver, word: string): Promise<void> {
   const file = letter(Buffer.from(`${word}\n`));
