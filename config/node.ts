@@ -22,6 +22,7 @@ export interface NodeConfig {
   readonly cniBinDirs: readonly string[];
   readonly cniStateDir: string;
   readonly cniConfDir: string | undefined;
+  readonly multusCniDir: string;
   /** That of the orchestrators, looked at once more before a plugin is started. */
   readonly cniPolicy: CniPolicy;
   /** Of one execution of one plugin. */
@@ -97,6 +98,12 @@ export const nodeSettings = {
     schema: absolutePath.optional(),
     help: 'folder of CNI configurations that definitions without spec.config name; none: such definitions are refused here',
   },
+  multusCniDir: {
+    flag: 'multus-cni-dir',
+    env: 'PODWIRE_MULTUS_CNI_DIR',
+    schema: absolutePath.default('/var/lib/cni/multus'),
+    help: "Multus' cniDir, where it keeps what it attached with; read for --npwg-adopt-foreign",
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -132,7 +139,8 @@ export function readNodeConfig(
   file?: SettingsFile,
 ): NodeConfig {
   const values = readSettings(nodeSettings, argv, env, file);
-  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, ...others } = values;
+  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir, ...others } =
+    values;
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
@@ -145,7 +153,7 @@ export function readNodeConfig(
     ...rest
   } = others;
   return {
-    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
+    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir },
     cniPolicy: { pluginTypes, hostKeys },
     ...{ cniTimeoutMs, sweepMs, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
