@@ -72,16 +72,18 @@ export function networkStatus(
   ];
 }
 
+type KeptForeign = Omit<Refusal, 'network'>;
+
 /**
  * Adds what another runtime attached for the pod. A pod of which it did everything is left alone: it gets no status.
  * @param alone it gets one nevertheless: that tells later what the annotation asked for
- * @param kept why podwire does not take away what is not asked for any more
+ * @param kept why podwire does not take away, or has not taken away yet, what is not asked for any more
  */
 export const besideForeign = (
   own: readonly NetworkStatus[],
   foreign: readonly ForeignAttachment[] = [],
   alone = false,
-  kept: readonly Refusal[] = [],
+  kept: readonly KeptForeign[] = [],
 ): readonly NetworkStatus[] =>
   own.length === 0 && !alone ? [] : [...own, ...foreign.flatMap((entry) => foreignStatus(entry, kept))];
 
@@ -92,7 +94,7 @@ const unattached = (
 
 function foreignStatus(
   { interfaceName, satisfies, takenOut }: ForeignAttachment,
-  kept: readonly Refusal[],
+  kept: readonly KeptForeign[],
 ): NetworkStatus[] {
   const network = satisfies ?? takenOut;
   if (network === undefined) return [];

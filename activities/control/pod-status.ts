@@ -181,7 +181,7 @@ async function writeAnnotations(
         networkStatus(ordered, failures, refusals, parsed.problems, waiting),
         parsed.foreign,
         deps.settings.npwg.adoptForeign,
-        foreignKept,
+        [...foreignKept, ...failures],
       );
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
@@ -232,7 +232,7 @@ interface Facts extends Basis {
 
 /** What is wrong with what was asked for is said once, not again when the pod starts or gets an address. */
 function eventsOf(facts: Facts): PodEvent[] {
-  const { input, desired, known, revisionOf, refusals, foreignKept, failures, waiting } = facts;
+  const { input, desired, known, revisionOf, refusals, failures, waiting } = facts;
   const { askedHash, parsed } = desired;
   return [
     ...parsed.problems.map((problem) => problemEvent(problem, 'NetworkRefused', askedHash)),
@@ -243,12 +243,7 @@ function eventsOf(facts: Facts): PodEvent[] {
       message: `${refusal.interfaceName}: ${refusal.message}`,
       key: `refused/${refusal.interfaceName}/${refusal.code}/${askedHash}/${refusal.message}`,
     })),
-    ...foreignKept.map(({ interfaceName, network, message }): PodEvent => ({
-      type: 'Warning',
-      reason: 'NetworkWarning',
-      message: `${interfaceName} stays attached to network ${networkKey(network)} by another runtime: ${message}`,
-      key: `foreign/${interfaceName}/${askedHash}/${message}`,
-    })),
+    ...foreignEvents(facts),
     ...known.flatMap((record) =>
       failures
         // Who finds drift that remains says so.
@@ -277,6 +272,28 @@ function eventsOf(facts: Facts): PodEvent[] {
       key: `left/${interfaceName}/${warning.code}/${revision}/${input.uid}`,
     })),
   ];
+}
+
+/** Of what another runtime attached and the annotation asks for no more. */
+function foreignEvents({ desired: { askedHash, parsed }, foreignKept, failures }: Facts): PodEvent[] {
+  return (parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }): PodEvent[] => {
+    const isAbout = (each: { readonly interfaceName: string }): boolean => each.interfaceName === interfaceName;
+    const kept = foreignKept.find(isAbout);
+    const failure = failures.find(isAbout);
+    if (takenOut === undefined || (kept ?? failure) === undefined) return [];
+    const network = networkKey(takenOut);
+    const { reason, message } =
+      kept === undefined
+        ? {
+            reason: 'NetworkDetachFailing' as const,
+            message: `cannot detach ${interfaceName} (network ${network}): ${failure?.code}: ${failure?.message}; retrying`,
+          }
+        : {
+            reason: 'NetworkWarning' as const,
+            message: `${interfaceName} stays attached to network ${network} by another runtime: ${kept.message}`,
+          };
+    return [{ type: 'Warning', reason, message, key: `foreign/${interfaceName}/${askedHash}/${message}` }];
+  });
 }
 
 const wasAttached = (record: AttachmentRecord, input: PublishInput): boolean =>

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { cniPods } from './cni-pods.ts';
 import { directly, startHarness, type Harness } from './harness.ts';
+import { until } from './limits.ts';
 import type { TestPod } from './test-pod.ts';
 
 const MAC = '02:00:00:00:00:99';
@@ -75,6 +76,20 @@ describe('what Multus attached', { concurrency: true }, () => {
     await pod.ended();
     assert.deepEqual(pod.steps, ['takeOverForeign net1', 'takeOverForeign net1', 'cniDelete net1']);
     assert.deepEqual(pod.status, []);
+  });
+
+  it('that cannot be looked at for now is told, and goes by itself when it can', async () => {
+    const pod = await podByMultus();
+    keeps(pod, 'net1');
+    let isAway = true;
+    lab.nodes.script(pod.uid, 'takeOverForeign', () => (isAway ? 'CriUnavailable' : 'ok'));
+    await pod.select('');
+    await until('it is told', () => pod.events.length > 0);
+    assert.match(pod.events.join(), /NetworkDetachFailing: cannot detach net1 .*green\): CriUnavailable: .*; retrying/);
+    assert.deepEqual(pod.status, ['net1 Foreign']);
+    isAway = false;
+    await pod.ended();
+    assert.deepEqual([await recorded(pod), pod.status, pod.steps.at(-1)], [[], [], 'cniDelete net1']);
   });
 
   it('stays where the annotation cannot be read, and where an entry of its network is wrong', async () => {
