@@ -180,6 +180,12 @@ export const dialectSettings = {
     schema: switched(DEFAULT_DIALECT_SETTINGS.npwg.namespaceIsolation),
     help: 'whether a pod may only name networks of its own and of the shared namespaces: true or false',
   },
+  npwgAdoptForeign: {
+    flag: 'npwg-adopt-foreign',
+    env: 'PODWIRE_NPWG_ADOPT_FOREIGN',
+    schema: switched(DEFAULT_DIALECT_SETTINGS.npwg.adoptForeign),
+    help: 'whether a network that Multus attached is detached when its entry is taken out of the annotation: true or false',
+  },
   npwgSharedNamespaces: {
     flag: 'npwg-shared-namespaces',
     env: 'PODWIRE_NPWG_SHARED_NAMESPACES',
@@ -213,6 +219,7 @@ export function dialectOf(values: Values<typeof dialectSettings>): DialectSettin
       enabled: values.npwg,
       namespaceIsolation: values.npwgNamespaceIsolation,
       sharedNamespaces: values.npwgSharedNamespaces,
+      adoptForeign: values.npwgAdoptForeign,
     },
     kaloom: { enabled: values.kaloom, namespace: values.kaloomNamespace },
     cniPolicy: { pluginTypes: values.cniPluginTypes, hostKeys: values.cniHostKeys },

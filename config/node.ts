@@ -22,6 +22,7 @@ export interface NodeConfig {
   readonly cniBinDirs: readonly string[];
   readonly cniStateDir: string;
   readonly cniConfDir: string | undefined;
+  readonly multusCniDir: string;
   /** That of the orchestrators, looked at once more before a plugin is started. */
   readonly cniPolicy: CniPolicy;
   /** Those of the watcher: which pods' sandboxes are published before anybody asks. */
@@ -102,6 +103,12 @@ export const nodeSettings = {
     schema: absolutePath.optional(),
     help: 'folder of CNI configurations that definitions without spec.config name; none: such definitions are refused here',
   },
+  multusCniDir: {
+    flag: 'multus-cni-dir',
+    env: 'PODWIRE_MULTUS_CNI_DIR',
+    schema: absolutePath.default('/var/lib/cni/multus'),
+    help: "Multus' cniDir, where it keeps what it attached with; read for --npwg-adopt-foreign",
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -143,7 +150,8 @@ export function readNodeConfig(
   file?: SettingsFile,
 ): NodeConfig {
   const values = readSettings(nodeSettings, argv, env, file);
-  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, ...others } = values;
+  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir, ...others } =
+    values;
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
@@ -160,7 +168,7 @@ export function readNodeConfig(
     ...rest
   } = others;
   return {
-    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir },
+    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir },
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
     ...{ cniTimeoutMs, sweepMs, membersOnly, agentInitContainer, bindAddress, failpointsFile, logLevel },

@@ -34,6 +34,7 @@ export const FAILURES = {
   VniFixed: 'terminal',
   AddressTaken: 'terminal',
   InterfaceConflict: 'terminal',
+  ForeignKept: 'terminal',
   CniConfigInvalid: 'terminal',
   CniSandboxUnknown: 'terminal',
   CapabilityIgnored: 'terminal',

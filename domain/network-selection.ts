@@ -71,6 +71,8 @@ export interface ForeignAttachment {
   readonly network: string;
   /** The network of the pod's annotation that need not be attached because of it. */
   readonly satisfies?: NetworkRef;
+  /** The network that the annotation asked for, as podwire's status says, and asks for no more; given where podwire is to take it away. */
+  readonly takenOut?: NetworkRef;
 }
 
 export const CLUSTER_SCOPE = 'cluster';

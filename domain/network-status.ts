@@ -21,7 +21,7 @@ export interface NetworkStatus {
   readonly dialect?: Dialect;
   /**
    * `Attached` only after the kernel was read back; `Failing` also when it differs since, and making it anew was in vain. `Detaching`: there
-   * until the removal has succeeded. `Foreign`: asked for, and another runtime has attached it.
+   * until the removal has succeeded. `Foreign`: another runtime has attached it; asked for, or not to be taken away as the message says.
    */
   readonly state: 'Attached' | 'Attaching' | 'Failing' | 'Detaching' | 'Refused' | 'Foreign';
   readonly vni?: number;
@@ -72,26 +72,56 @@ export function networkStatus(
   ];
 }
 
-/** Adds what another runtime attached for the pod. A pod of which it did everything is left alone: it gets no status. */
+type KeptForeign = Omit<Refusal, 'network'>;
+
+/**
+ * Adds what another runtime attached for the pod. A pod of which it did everything is left alone: it gets no status.
+ * @param alone it gets one nevertheless: that tells later what the annotation asked for
+ * @param kept why podwire does not take away, or has not taken away yet, what is not asked for any more
+ */
 export const besideForeign = (
   own: readonly NetworkStatus[],
   foreign: readonly ForeignAttachment[] = [],
-): readonly NetworkStatus[] => (own.length === 0 ? [] : [...own, ...foreign.flatMap(foreignStatus)]);
+  alone = false,
+  kept: readonly KeptForeign[] = [],
+): readonly NetworkStatus[] =>
+  own.length === 0 && !alone ? [] : [...own, ...foreign.flatMap((entry) => foreignStatus(entry, kept))];
 
 const unattached = (
   { network, interfaceName, code, message }: Refusal,
   state: 'Failing' | 'Refused',
 ): NetworkStatus => ({ name: networkKey(network), interface: interfaceName, state, code, message });
 
-const foreignStatus = ({ interfaceName, satisfies }: ForeignAttachment): NetworkStatus[] =>
-  satisfies === undefined
-    ? []
-    : [
-        {
-          ...{ name: networkKey(satisfies), interface: interfaceName, dialect: 'npwg', state: 'Foreign' },
-          message: 'attached by another runtime',
-        },
-      ];
+function foreignStatus(
+  { interfaceName, satisfies, takenOut }: ForeignAttachment,
+  kept: readonly KeptForeign[],
+): NetworkStatus[] {
+  const network = satisfies ?? takenOut;
+  if (network === undefined) return [];
+  const why = satisfies === undefined ? kept.find((each) => each.interfaceName === interfaceName) : undefined;
+  return [
+    {
+      ...{ name: networkKey(network), interface: interfaceName, dialect: 'npwg', state: 'Foreign' },
+      ...(why === undefined ? {} : { code: why.code }),
+      message: why?.message ?? 'attached by another runtime',
+    },
+  ];
+}
+
+/** Interfaces that a published status lists as attached by another runtime for the annotation, with their networks' keys. Total. */
+export function publishedForeign(
+  status: string | undefined,
+): { readonly interfaceName: string; readonly name: string }[] {
+  return statusEntries(status)
+    .filter(isJsonObject)
+    .flatMap((entry) => {
+      const [interfaceName, name] = [member(entry, 'interface'), member(entry, 'name')];
+      const isForeign = member(entry, 'state') === 'Foreign';
+      return isForeign && typeof interfaceName === 'string' && typeof name === 'string'
+        ? [{ interfaceName, name }]
+        : [];
+    });
+}
 
 /** A link of podwire's as its published status or its records describe it. */
 export interface OwnLink {

@@ -57,6 +57,11 @@ interface ShutGate {
   readonly onRefusal: 'open' | 'shut';
 }
 
+export interface ForeignInterface {
+  readonly interfaceName: string;
+  readonly network: NetworkRef;
+}
+
 export interface Observation {
   readonly presence: PodPresence;
   /** Where its networks are made (domain/place.ts); the node's name but for the exec backend. */
@@ -69,6 +74,8 @@ export interface Observation {
   /** In annotation order. */
   readonly wished: readonly WishedAttachment[];
   readonly known: readonly KnownAttachment[];
+  /** What another runtime attached and the annotation asks for no more: to be taken over, and then away. */
+  readonly takeOver?: readonly ForeignInterface[];
   /** Names of networks whose attachments stay as they are, whatever is wished (ADR 35). */
   readonly keep: readonly string[];
   /** What kube-vxlan-controller's annotation lacks may be hidden by a mistake in it: every VXLAN attachment stays. */

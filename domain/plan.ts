@@ -4,13 +4,21 @@
  * Detaches come first, then attaches in annotation order. An interface that is detached and attached again is one lane, so that
  * nobody else waits for it.
  */
-import { isKept, type KnownAttachment, type Observation, type WishedAttachment } from './observation.ts';
+import {
+  isKept,
+  type ForeignInterface,
+  type KnownAttachment,
+  type Observation,
+  type WishedAttachment,
+} from './observation.ts';
 import { CLUSTER_SCOPE, networkKey, type NetworkRef } from './network-selection.ts';
 
 /** Everything to be done for one interface name, in this order. */
 export interface Lane {
   readonly interfaceName: string;
   readonly remove: readonly KnownAttachment[];
+  /** Alone in its lane: what follows is decided when it is podwire's. */
+  readonly takeOver?: ForeignInterface & { readonly sandboxId: string };
   /** An edit that was not carried through and is not wished any more, or was refused: the link becomes again what it was (ADR 18). */
   readonly takeBack?: KnownAttachment;
   readonly attach?: {
@@ -65,7 +73,8 @@ export function plan(observation: Observation): Plan {
     return by === undefined ? [] : [{ wish, by: by.network }];
   });
   const free = missing.filter((wish) => !held.some((other) => other.wish === wish));
-  if (free.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
+  const takeOver = live ? (observation.takeOver ?? []) : [];
+  if (free.length + takeOver.length > 0 && observation.sandboxId === undefined) return { kind: 'lookup-sandbox' };
   // A pod that waits or whose sandbox is unknown may come back as it was: nothing is removed on a half view.
   const removable =
     observation.presence === 'waiting' ? [] : known.filter((record) => mustGo(record, wished, observation));
@@ -96,7 +105,18 @@ export function plan(observation: Observation): Plan {
       ...(known.some((record) => staysForSwap(record, wish, observation)) ? { swaps: true as const } : {}),
     },
   }));
-  return { kind: 'lanes', lanes: [...detaches, ...attaches], more: attachable.length < free.length, held };
+  const takeOvers = takeOver
+    .filter(({ interfaceName }) => ![...detaches, ...attaches].some((lane) => lane.interfaceName === interfaceName))
+    .map((foreign): Lane => {
+      const { interfaceName } = foreign;
+      return { interfaceName, remove: [], takeOver: { ...foreign, sandboxId: observation.sandboxId ?? '' } };
+    });
+  return {
+    kind: 'lanes',
+    lanes: [...detaches, ...attaches, ...takeOvers],
+    more: attachable.length < free.length,
+    held,
+  };
 }
 
 /**

@@ -44,6 +44,8 @@ interface NpwgSettings {
   /** A pod may only name networks of its own namespace and of the shared ones. */
   readonly namespaceIsolation: boolean;
   readonly sharedNamespaces: readonly string[];
+  /** What another runtime attached is detached when its entry is taken out (ADR 41). */
+  readonly adoptForeign: boolean;
 }
 
 /** Off by default: its annotation key is the bare word `networks` (ADR 35). */
@@ -68,7 +70,7 @@ export const DEFAULT_DIALECT_SETTINGS: DialectSettings = {
   configMapNamespace: 'kube-system',
   inlineScope: 'namespace',
   compatibility: 'podwire',
-  npwg: { enabled: true, namespaceIsolation: true, sharedNamespaces: [] },
+  npwg: { enabled: true, namespaceIsolation: true, sharedNamespaces: [], adoptForeign: false },
   kaloom: { enabled: false, namespace: 'default' },
   cniPolicy: {
     pluginTypes: [

@@ -4,7 +4,7 @@ import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
 import type { DefinitionLookup, DefinitionRef } from '../domain/cni/network-definition.ts';
 import { asksForNetworks, desiredInputs, referencedDefinitions } from '../domain/inputs.ts';
-import { networkKey } from '../domain/network-selection.ts';
+import { networkKey, type ParsedSelections } from '../domain/network-selection.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
 import type { PodView } from '../domain/pod-view.ts';
 import type { IpCodec } from '../domain/ports/ip-codec.ts';
@@ -47,10 +47,16 @@ export class PodInputsReader {
     const { parsed, canonical } = desiredInputs(pod, surroundings, this.#settings, this.#ip);
     const asks = parsed.selections.length + parsed.problems.length + parsed.keep.length > 0;
     // A pod that asks for nothing may still wait in its agent init container.
-    const wants = asks || shutGate(pod) !== undefined;
+    const wants = asks || this.#mayTakeOver(parsed) || shutGate(pod) !== undefined;
     const counts = pod.phaseClass === 'counts';
     const networks = counts ? parsed.selections.map(({ network }) => networkKey(network)) : [];
     return { hash: inputsHash(canonical), wanting: wants && counts, networks };
+  }
+
+  /** What another runtime did for the annotation is noted in the pod's status, so that it is known when the annotation gives it up. */
+  #mayTakeOver({ foreign = [] }: ParsedSelections): boolean {
+    const { adoptForeign } = this.#settings.npwg;
+    return adoptForeign && foreign.some(({ satisfies, takenOut }) => (satisfies ?? takenOut) !== undefined);
   }
 
   /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */

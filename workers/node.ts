@@ -18,6 +18,7 @@ import { SandboxLocks } from '../activities/node/sandbox-locks.ts';
 import { createNodeGate } from '../activities/node/node-gate.ts';
 import { createNodeDoor, openRecorded } from '../activities/node/sandbox-netns.ts';
 import { createCniJournal } from '../adapters/cni/journal.ts';
+import { createMultusCache } from '../adapters/cni/multus-cache.ts';
 import { createCniPlugins } from '../adapters/cni/plugins.ts';
 import { createContainerRuntime } from '../adapters/cri/container-runtime.ts';
 import { sweepActivities, type SweepSteps } from '../activities/node/sweep-activities.ts';
@@ -227,6 +228,7 @@ function assemble(
     sandboxLocks: new SandboxLocks(),
     plugins: allowedPlugins(plugins, config.cniPolicy, journal),
     journal,
+    foreign: { cache: createMultusCache(config.multusCniDir), policy: config.cniPolicy },
     networkLocks: new NetworkLocks(),
     onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {
       log.warn(

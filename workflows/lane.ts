@@ -10,9 +10,13 @@ import { LaneNews } from './lane-news.ts';
 import { LaneRecords, type JoinedEnds } from './lane-records.ts';
 import { Interrupted, Stale } from './outcome.ts';
 import { takeBack } from './take-back.ts';
+import { takeOver } from './take-over.ts';
 
-/** How a lane ended; whatever is not `done` or `refused` makes the run observe again. `renamed`: the wish gets another interface name. */
-export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale' | 'renamed';
+/**
+ * How a lane ended; whatever is not `done` or `refused` makes the run observe again. `renamed`: the wish gets another interface name.
+ * `taken-over`: what another runtime attached is podwire's now.
+ */
+export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale' | 'renamed' | 'taken-over';
 
 export interface LaneRunOptions extends JoinedEnds {
   /** Called when the pod's status should be published before all lanes end. */
@@ -51,6 +55,7 @@ export class LaneRun {
 
 async function stepsOf(context: LaneContext): Promise<LaneEnd> {
   const { lane, news } = context;
+  if (lane.takeOver !== undefined) return takeOver(context, lane.takeOver);
   for (const record of lane.remove) {
     const isLast = lane.attach === undefined && lane.takeBack === undefined && record === lane.remove.at(-1);
     const refusal = await detach(context, record, record.completed ? 'wanted' : 'undo', isLast);

@@ -183,7 +183,7 @@ const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<bo
   );
 
 function anotherRound(ends: readonly LaneEnd[], news: boolean, more: boolean): Round | undefined {
-  if (ends.includes('interrupted') || ends.includes('renamed')) return 'again';
+  if (ends.some((end) => ['interrupted', 'renamed', 'taken-over'].includes(end))) return 'again';
   if (ends.includes('stale')) return 'stale';
   return news || (more && !ends.includes('refused')) ? 'again' : undefined;
 }

@@ -13,7 +13,7 @@ import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './inputs.ts';
 import { withSandbox } from './published-sandbox.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
-import { isAbout, standingRefusals, wishesOf } from './wishes.ts';
+import { isAbout, isKeptForeign, standingRefusals, wishesOf } from './wishes.ts';
 
 export interface ObserveDeps extends DesiredDeps {
   readonly records: RecordStore;
@@ -63,12 +63,29 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
     inputsHash: desired?.inputsHash ?? '',
     sandboxId: sandboxOf(desired, node, recorded),
     wished: desired === undefined || tornDown ? [] : wishes(deps, desired, known, refusals),
+    ...takeOverOf(deps, desired, node, recorded),
     known: known.map((stored) => summary(deps, stored, agent)),
     keep,
     keepAll: keep.includes(keepAll('openvnf')),
     ...(tornDown ? {} : gateOf(desired, deps.settings.agents.gateOnRefusal)),
     problems: tornDown ? 0 : (desired?.parsed.problems.length ?? 0),
   };
+}
+
+/** Not what was tried in vain for these very inputs. */
+function takeOverOf(
+  { settings }: LookDeps,
+  desired: Desired | undefined,
+  node: string,
+  { refusals, tornDown }: PodRecords,
+): Pick<Observation, 'takeOver'> {
+  if (desired === undefined || !settings.npwg.adoptForeign || tornDown || isExecPlace(node)) return {};
+  const wasRefused = (interfaceName: string): boolean =>
+    refusals.some((refusal) => isKeptForeign(refusal, desired) && refusal.interfaceName === interfaceName);
+  const takeOver = (desired.parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }) =>
+    takenOut === undefined || wasRefused(interfaceName) ? [] : [{ interfaceName, network: takenOut }],
+  );
+  return takeOver.length === 0 ? {} : { takeOver };
 }
 
 function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'> {

@@ -23,7 +23,7 @@ import { alreadyBeside, readDesired, type Desired, type Reading } from './desire
 import { sandboxOf } from './observe-pod.ts';
 import { withSandbox } from './published-sandbox.ts';
 import { wakeWaiting } from './wake-waiting.ts';
-import { standingRefusals, wishesOf, type Wish } from './wishes.ts';
+import { isKeptForeign, standingRefusals, wishesOf, type Wish } from './wishes.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PublishInput } from './inputs.ts';
 
@@ -75,6 +75,8 @@ interface Basis {
   readonly sandboxId: string | undefined;
   /** Also those that are decided anew each time. */
   readonly refusals: readonly Refusal[];
+  /** Why podwire leaves what another runtime attached and the annotation asks for no more. */
+  readonly foreignKept: readonly Refusal[];
   readonly failures: readonly FailureRecord[];
   /** podwire is to be out of the cluster: the status ends with the last attachment. */
   readonly tornDown: boolean;
@@ -95,7 +97,8 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
     revisionOf: (record) => revisions.get(record) ?? '',
     wishes,
     sandboxId: sandboxOf(reading, place, recorded),
-    refusals: [...current, ...conflictsOf(wishes)],
+    refusals: [...current.filter((refusal) => !isKeptForeign(refusal, desired)), ...conflictsOf(wishes)],
+    foreignKept: current.filter((refusal) => isKeptForeign(refusal, desired)),
     failures: recorded.failures,
     tornDown: recorded.tornDown,
   };
@@ -169,12 +172,17 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
 async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
-  { input, desired, known, failures, refusals, waiting, earlier, tornDown }: Facts,
+  { input, desired, known, failures, refusals, foreignKept, waiting, earlier, tornDown }: Facts,
 ): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
   const { pod, parsed } = desired;
   const status = tornDown
     ? networkStatus(ordered, failures, [], [])
-    : besideForeign(networkStatus(ordered, failures, refusals, parsed.problems, waiting), parsed.foreign);
+    : besideForeign(
+        networkStatus(ordered, failures, refusals, parsed.problems, waiting),
+        parsed.foreign,
+        deps.settings.npwg.adoptForeign,
+        [...foreignKept, ...failures],
+      );
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
   const links = [...publishedLinks(pod.publishedStatus), ...recordedLinks(known), ...earlier];
@@ -223,7 +231,8 @@ interface Facts extends Basis {
 }
 
 /** What is wrong with what was asked for is said once, not again when the pod starts or gets an address. */
-function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiting }: Facts): PodEvent[] {
+function eventsOf(facts: Facts): PodEvent[] {
+  const { input, desired, known, revisionOf, refusals, failures, waiting } = facts;
   const { askedHash, parsed } = desired;
   return [
     ...parsed.problems.map((problem) => problemEvent(problem, 'NetworkRefused', askedHash)),
@@ -234,6 +243,7 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
       message: `${refusal.interfaceName}: ${refusal.message}`,
       key: `refused/${refusal.interfaceName}/${refusal.code}/${askedHash}/${refusal.message}`,
     })),
+    ...foreignEvents(facts),
     ...known.flatMap((record) =>
       failures
         // Who finds drift that remains says so.
@@ -262,6 +272,28 @@ function eventsOf({ input, desired, known, revisionOf, refusals, failures, waiti
       key: `left/${interfaceName}/${warning.code}/${revision}/${input.uid}`,
     })),
   ];
+}
+
+/** Of what another runtime attached and the annotation asks for no more. */
+function foreignEvents({ desired: { askedHash, parsed }, foreignKept, failures }: Facts): PodEvent[] {
+  return (parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }): PodEvent[] => {
+    const isAbout = (each: { readonly interfaceName: string }): boolean => each.interfaceName === interfaceName;
+    const kept = foreignKept.find(isAbout);
+    const failure = failures.find(isAbout);
+    if (takenOut === undefined || (kept ?? failure) === undefined) return [];
+    const network = networkKey(takenOut);
+    const { reason, message } =
+      kept === undefined
+        ? {
+            reason: 'NetworkDetachFailing' as const,
+            message: `cannot detach ${interfaceName} (network ${network}): ${failure?.code}: ${failure?.message}; retrying`,
+          }
+        : {
+            reason: 'NetworkWarning' as const,
+            message: `${interfaceName} stays attached to network ${network} by another runtime: ${kept.message}`,
+          };
+    return [{ type: 'Warning', reason, message, key: `foreign/${interfaceName}/${askedHash}/${message}` }];
+  });
 }
 
 const wasAttached = (record: AttachmentRecord, input: PublishInput): boolean =>

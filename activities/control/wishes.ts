@@ -1,4 +1,5 @@
 /** From a pod's selections to wishes: interfaces named, what two dialects both want decided. */
+import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/interface-names.ts';
 import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
 import type { AttachmentRecord, RefusalRecord, StepFailure } from '../../domain/records.ts';
@@ -61,6 +62,14 @@ export const isAbout = (
   { interfaceName, network }: Pick<RefusalRecord, 'interfaceName' | 'network'>,
   wish: Pick<Wish, 'interfaceName' | 'selection'>,
 ): boolean => interfaceName === wish.interfaceName && networkKey(network) === networkKey(wish.selection.network);
+
+/** Why something of another runtime, taken out of the annotation, stays with these inputs. */
+export const isKeptForeign = (
+  { code, inputsHash }: Pick<RefusalRecord, 'code' | 'inputsHash'>,
+  desired: Pick<Desired, 'inputsHash'>,
+): boolean => code === FOREIGN_KEPT && inputsHash === desired.inputsHash;
+
+const FOREIGN_KEPT: FailureCode = 'ForeignKept';
 
 /** Refusals to these inputs of a name that is somebody else's in the pod. */
 const conflictsAmong = <R extends RefusalRecord>(

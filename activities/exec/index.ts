@@ -43,6 +43,7 @@ export function createExecSteps(deps: ExecDeps): NodeSteps {
       deleteVxlanLink: (input, signal) => deleteVxlanLink(link, input, signal),
       cniAdd: () => unfit('cniAdd'),
       cniDelete: () => unfit('cniDelete'),
+      takeOverForeign: () => unfit('takeOverForeign'),
       syncFdb: ({ place = '', ...network }, signal) => deps.entries.syncNetwork(place, network, signal),
       openGate: (input, signal) => openGate(input, link.gateOf(input, signal), signal),
       lookIntoPod: (input, signal) => lookIntoPod(link, input, signal),

@@ -10,7 +10,17 @@ import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { CniCall, CniResult } from '../../domain/ports/cni-plugins.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult, type StepFailure } from '../../domain/records.ts';
-import { asBegun, begun, begunAdd, callOf, journalEntry, madeBy, madeLink, type Begun } from './cni-attachment.ts';
+import {
+  asBegun,
+  begun,
+  begunAdd,
+  callOf,
+  forgetBegun,
+  journalEntry,
+  madeBy,
+  madeLink,
+  type Begun,
+} from './cni-attachment.ts';
 import { isMadeAgain, resultOf } from './cni-earlier.ts';
 import { setDefaultRoutes } from './default-routes.ts';
 import { putBackSysctls, requireSysctlNames, withGivenSysctls, withSysctls } from './cni-sysctls.ts';
@@ -182,7 +192,7 @@ async function undo(
   // Without its entry in the journal what is left would be taken for somebody else's.
   await undoAdd(deps, begunAdd(deps, record, earlier, signal), netns, signal);
   const left = await putBackSysctls(deps, asBegun(record, earlier), netns);
-  await deps.journal.remove(record.sandboxId, record.interfaceName);
+  await forgetBegun(deps, record, earlier);
   await deps.failpoints.hit('cniAdd:after-undo');
   return left;
 }

@@ -62,6 +62,17 @@ export const asBegun = (
 ): CniJournalEntry | Pick<CniJournalEntry, 'call'> =>
   typeof earlier === 'object' ? earlier : { call: callOf({ ...record, ...record.madeWith }, record.netns.path) };
 
+/** Once it is undone. What Multus keeps of it goes first: its own DEL would otherwise get addresses that are somebody else's by then. */
+export async function forgetBegun(
+  { journal, foreign }: Pick<CniDeps, 'journal' | 'foreign'>,
+  { sandboxId, interfaceName }: Pick<CniAttachmentRecord, 'sandboxId' | 'interfaceName'>,
+  earlier: Begun,
+): Promise<void> {
+  const file = typeof earlier === 'object' ? earlier.takenFrom : undefined;
+  if (file !== undefined) await foreign.cache.remove(file, sandboxId);
+  await journal.remove(sandboxId, interfaceName);
+}
+
 /** What was begun, as `undoAdd` takes it. */
 export const begunAdd = (
   deps: CniDeps,

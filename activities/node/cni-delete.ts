@@ -1,7 +1,7 @@
 /** Detaches one interface with the configuration of its ADD, also when its sandbox is gone: reservations outlive a netns. */
 import { PodwireError } from '../../domain/failures.ts';
 import type { CniAttachmentRecord, StepFailure } from '../../domain/records.ts';
-import { asBegun, begun, begunAdd, callOf } from './cni-attachment.ts';
+import { asBegun, begun, begunAdd, callOf, forgetBegun } from './cni-attachment.ts';
 import { putBackSysctls } from './cni-sysctls.ts';
 import { giveBackDefaultRoutes } from './default-routes.ts';
 import type { CniDeps } from './deps.ts';
@@ -46,7 +46,7 @@ export async function deleteAttachment(
   } finally {
     await netns?.close();
   }
-  await deps.journal.remove(record.sandboxId, record.interfaceName);
+  await forgetBegun(deps, record, earlier);
   return { outcome: netns === undefined ? 'sandbox-gone' : 'removed', ...(warning === undefined ? {} : { warning }) };
 }
 

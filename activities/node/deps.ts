@@ -5,6 +5,8 @@ import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { LookInput } from '../../domain/ports/pod-look.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type { CniJournal } from '../../domain/ports/cni-journal.ts';
+import type { ForeignCache } from '../../domain/ports/foreign-cache.ts';
+import type { CniPolicy } from '../../domain/settings.ts';
 import type { CniPlugins } from '../../domain/ports/cni-plugins.ts';
 import type { AttachmentRecord, CniAttachmentRecord, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LockedDevice } from './fdb-devices.ts';
@@ -61,6 +63,12 @@ export interface NodeDeps extends LinkDeps {
 export interface CniDeps extends NodeDeps {
   readonly plugins: CniPlugins;
   readonly journal: CniJournal;
+  /** What another runtime attached and podwire may take over. */
+  readonly foreign: {
+    readonly cache: ForeignCache;
+    /** The administrator's. */
+    readonly policy: CniPolicy;
+  };
   /** GC never runs beside ADD or DEL of its network. */
   readonly networkLocks: NetworkLocks;
   /** The DEL after a failed ADD failed as well: told, and tried again with the next attempt. */

@@ -16,12 +16,15 @@ import type {
   OpenGateResult,
   SyncFdbInput,
   SyncFdbResult,
+  TakeOverInput,
+  TakeOverResult,
 } from './inputs.ts';
 import type { LookInput, LookResult } from '../../domain/ports/pod-look.ts';
 import type { LinkResult } from '../../domain/records.ts';
 import { openGate } from './gate.ts';
 import { lookIntoPod } from './look-into-pod.ts';
 import { lookupSandbox } from './lookup-sandbox.ts';
+import { takeOverForeign } from './take-over-foreign.ts';
 import { withHeartbeat, type Step } from './with-heartbeat.ts';
 
 /** The work of each activity without Temporal around it. */
@@ -31,6 +34,7 @@ export interface NodeSteps {
   readonly deleteVxlanLink: Step<DeleteLinkInput, DeleteLinkResult>;
   readonly cniAdd: Step<LinkInput, LinkResult>;
   readonly cniDelete: Step<DeleteLinkInput, DeleteLinkResult>;
+  readonly takeOverForeign: Step<TakeOverInput, TakeOverResult>;
   readonly syncFdb: Step<SyncFdbInput, SyncFdbResult>;
   readonly openGate: Step<OpenGateInput, OpenGateResult>;
   readonly lookIntoPod: Step<LookInput, LookResult>;
@@ -45,6 +49,7 @@ export function createNodeSteps(deps: CniDeps): NodeSteps {
       deleteVxlanLink: (input, signal) => deleteVxlanLink(deps, input, signal),
       cniAdd: (input, signal) => cniAdd(deps, input, signal),
       cniDelete: (input, signal) => cniDelete(deps, input, signal),
+      takeOverForeign: (input, signal) => takeOverForeign(deps, input, signal),
       syncFdb: (input, signal) => deps.fdb.syncNetwork(input, signal),
       openGate: (input, signal) => openGate(input, deps.gateOf(input, signal), signal),
       lookIntoPod: (input, signal) => lookIntoPod(deps, input, signal),
@@ -61,6 +66,7 @@ export function createNodeActivities(steps: NodeSteps): NodeActivities {
     deleteVxlanLink: withHeartbeat(steps.deleteVxlanLink),
     cniAdd: withHeartbeat(steps.cniAdd),
     cniDelete: withHeartbeat(steps.cniDelete),
+    takeOverForeign: withHeartbeat(steps.takeOverForeign),
     syncFdb: withHeartbeat(steps.syncFdb),
     openGate: withHeartbeat(steps.openGate),
     lookIntoPod: withHeartbeat(steps.lookIntoPod),

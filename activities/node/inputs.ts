@@ -5,6 +5,7 @@
  * the CRI and from etcd. This file has types only, so that workflows can import it.
  */
 import type { LookActivities } from '../../domain/ports/pod-look.ts';
+import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { SoughtPod } from '../../domain/static-pods.ts';
 import type { LinkResult, NetnsIdentity, StepFailure } from '../../domain/records.ts';
 
@@ -44,6 +45,19 @@ export interface DeleteLinkResult {
   readonly outcome: DeleteOutcome;
   /** What stays in the pod all the same; told to its owner. */
   readonly warning?: StepFailure;
+}
+
+/** An attachment of another runtime. */
+export interface TakeOverInput extends SoughtPod {
+  readonly node: string;
+  readonly sandboxId: string;
+  readonly interfaceName: string;
+  readonly network: NetworkRef;
+}
+
+/** `recorded`: it was podwire's already, or something else is by now. */
+export interface TakeOverResult {
+  readonly outcome: 'taken' | 'recorded';
 }
 
 export interface SyncFdbInput {
@@ -99,6 +113,11 @@ export interface NodeActivities extends LookActivities {
   cniAdd(input: LinkInput): Promise<LinkResult>;
   /** Runs DEL with the configuration of the record's ADD; success when nothing was begun. The record must be in phase `removing`. */
   cniDelete(input: DeleteLinkInput): Promise<DeleteLinkResult>;
+  /**
+   * Records what Multus attached as podwire's own, with what Multus keeps of it; nothing of it is changed.
+   * Fails with ForeignKept, SandboxGone, SandboxBusy, NetnsRefused, CriUnavailable, EtcdUnavailable.
+   */
+  takeOverForeign(input: TakeOverInput): Promise<TakeOverResult>;
   /** Brings the FDBs of all local members of a network in line with its membership. */
   syncFdb(input: SyncFdbInput): Promise<SyncFdbResult>;
   /**

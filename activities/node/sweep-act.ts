@@ -9,6 +9,7 @@ import type { SandboxRecord, StepFailure } from '../../domain/records.ts';
 import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import type { SweepOutcome, SweepRow } from '../../domain/sweep/messages.ts';
 import { uidInRuntime } from '../../domain/static-pods.ts';
+import { forgetBegun } from './cni-attachment.ts';
 import { putBackSysctls } from './cni-sysctls.ts';
 import { removeStrangers } from './fdb-strangers.ts';
 import { renameLink } from './own-name.ts';
@@ -209,7 +210,7 @@ function undoEntry(deps: SweepDeps, found: CniJournalEntry, signal: AbortSignal)
     } finally {
       await netns?.close();
     }
-    await deps.journal.remove(sandboxId, interfaceName);
+    await forgetBegun(deps, entry.call, entry);
     return { outcome: 'removed', ...(left === undefined ? {} : { note: shortWhy(left.message) }) };
   });
 }

@@ -15,20 +15,33 @@ export function cniFacts(resultText: string, interfaceName: string): CniFacts {
   const { dns } = result;
   const inPod = result.interfaces.flatMap((found, index) => (found.sandbox === undefined ? [] : [{ ...found, index }]));
   const isMisnamed = inPod.length > 0 && !inPod.some(({ name }) => name === interfaceName);
+  const asked = inPod.find(({ name }) => name === interfaceName);
   const hasDns = [dns?.nameservers, dns?.search].some((list) => (list?.length ?? 0) > 0) || dns?.domain !== undefined;
   return {
+    ...(asked === undefined ? {} : ownFacts(asked, result)),
     gateways: [...new Set(result.routes.flatMap((route) => gatewaysOf(route, result, interfaceName)))],
     others: inPod
       .filter(({ name }) => name !== interfaceName)
       .map(({ name, mac, index }) => ({
         interfaceName: name,
         ...(mac === undefined ? {} : { mac }),
-        addresses: result.ips.filter((ip) => ip.interface === index).map(({ address }) => address),
+        addresses: addressesAt(index, result),
       })),
     ...(dns !== undefined && hasDns ? { dns } : {}),
     ...(isMisnamed ? { misnamed: misnamed(inPod[0]?.name ?? '', interfaceName) } : {}),
   };
 }
+
+const ownFacts = (
+  { mac, index }: { readonly mac?: string; readonly index: number },
+  result: CniResult,
+): Pick<CniFacts, 'mac' | 'addresses'> => ({
+  ...(mac === undefined ? {} : { mac }),
+  addresses: addressesAt(index, result),
+});
+
+const addressesAt = (index: number, { ips }: CniResult): string[] =>
+  ips.filter((ip) => ip.interface === index).map(({ address }) => address);
 
 /** Of a default route; without one of its own that of the interface's addresses, as plugins take it (CNI SPEC 1.1, section 5). */
 function gatewaysOf(

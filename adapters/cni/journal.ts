@@ -50,6 +50,7 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
     .exactOptional(),
   resultText: z.string().exactOptional(),
   made: linkResultSchema.exactOptional(),
+  takenFrom: z.string().exactOptional(),
   failure: z.string().exactOptional(),
 });
 

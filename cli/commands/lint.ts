@@ -139,6 +139,7 @@ function settingsFor(options: LintOptions, command: Command): DialectSettings {
       enabled: true,
       namespaceIsolation: values.npwgNamespaceIsolation,
       sharedNamespaces: values.npwgSharedNamespaces,
+      adoptForeign: false,
     },
     kaloom: { enabled: true, namespace: values.kaloomNamespace },
     cniPolicy: { pluginTypes: values.cniPluginTypes, hostKeys: values.cniHostKeys },

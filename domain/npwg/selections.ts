@@ -1,18 +1,20 @@
 /** What a pod asks for in the NPWG's standard (version 1.3), judged as a whole. Pure and total: any text gives a result. */
 import type { CniConfigSource, JsonObject } from '../cni/attachment.ts';
+import { isCniInterfaceName } from '../cni/interface-name.ts';
 import { configProblems } from '../cni/definition-check.ts';
 import type { DefinitionLookup } from '../cni/network-definition.ts';
 import { dialectProblem, limitedProblems } from '../cni/problems.ts';
 import { keepAll, keepEntry, keepInterface } from '../keep.ts';
 import {
   namespaceScope,
+  networkKey,
   type CniSelection,
   type ForeignAttachment,
   type NetworkRef,
   type ParsedSelections,
   type SelectionProblem,
 } from '../network-selection.ts';
-import type { OwnLink } from '../network-status.ts';
+import { publishedForeign, type OwnLink } from '../network-status.ts';
 import { shown } from '../openvnf/problems.ts';
 import type { PodView } from '../pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
@@ -65,7 +67,10 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
     problems: limitedProblems('npwg', [...problems, ...verdicts.flatMap((verdict) => verdict.problems)]),
     warnings: [],
     keep: [...keep],
-    foreign: foreign.map((entry): ForeignAttachment => foreignAttachment(entry, satisfied)),
+    foreign: foreign.map((entry): ForeignAttachment => ({
+      ...foreignAttachment(entry, satisfied),
+      ...(settings.npwg.adoptForeign ? takenOut(entry, satisfied, keep, pod) : {}),
+    })),
     reserved: [...otherInterfaces, ...left],
   };
 }
@@ -74,6 +79,25 @@ function foreignAttachment(entry: ForeignEntry, satisfied: Satisfied): ForeignAt
   const { interfaceName, network } = entry;
   const candidate = [...satisfied].find(([, by]) => by === entry)?.[0];
   return { interfaceName, network, ...(candidate === undefined ? {} : { satisfies: refOf(candidate.element) }) };
+}
+
+/** Only what is surely the annotation's: Multus attaches networks of its own configuration, too. The pod's own network is never it. */
+function takenOut(
+  { interfaceName, reference }: ForeignEntry,
+  satisfied: Satisfied,
+  keep: ReadonlySet<string>,
+  pod: PodView,
+): Pick<ForeignAttachment, 'takenOut'> {
+  const [namespace, name] = reference?.split('/') ?? [];
+  if (namespace === undefined || name === undefined || !isCniInterfaceName(interfaceName)) return {};
+  if ([...satisfied.values()].some((entry) => entry.interfaceName === interfaceName)) return {};
+  const network = { scope: namespaceScope(namespace), name };
+  const kept = [keepAll('npwg'), keepEntry('npwg', network), keepInterface('npwg', interfaceName)];
+  if (kept.some((entry) => keep.has(entry))) return {};
+  const wasAskedFor = publishedForeign(pod.publishedStatus).some(
+    (entry) => entry.interfaceName === interfaceName && entry.name === networkKey(network),
+  );
+  return wasAskedFor ? { takenOut: network } : {};
 }
 
 interface Candidate extends JudgedFields {

@@ -25,6 +25,8 @@ export interface CniJournalEntry {
   readonly resultText?: string;
   /** The link that it made, as the kernel had it: from then on it is known by its index, whatever it is called. */
   readonly made?: LinkResult;
+  /** The file in which Multus keeps what this was taken over from; it goes with the attachment (ADR 41). */
+  readonly takenFrom?: string;
   /** Why ADD failed, when its DEL failed too: that cause is what people have to know. */
   readonly failure?: string;
 }

@@ -36,6 +36,9 @@ export interface CniResult {
 }
 
 export interface CniFacts {
+  /** Of that interface in the pod; absent where the result does not say. */
+  readonly mac?: string;
+  readonly addresses?: readonly string[];
   readonly dns?: CniResult['dns'];
   /** Of the default routes. */
   readonly gateways: readonly string[];

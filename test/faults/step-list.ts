@@ -18,6 +18,7 @@ const NODE_STEPS: Record<keyof NodeActivities, readonly Act[]> = {
   // Not in this bench, whose pods have VXLAN networks only: see cniPoints.
   cniAdd: [],
   cniDelete: [],
+  takeOverForeign: [],
   syncFdb: ['attach', 'detach'],
   // Pods without agent containers have no gate; a look changes nothing.
   openGate: [],

@@ -3,9 +3,8 @@
  * ones that the real parts would not show on demand (a record that changes in between, a netns swapped under its path). The
  * kernel is real in all these tests; the real etcd and the real runtime are used by the lab tests.
  */
+import type { CniDeps } from '../../activities/node/deps.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import type { CniJournal } from '../../domain/ports/cni-journal.ts';
-import type { CniPlugins } from '../../domain/ports/cni-plugins.ts';
 import type { AttachmentId, NodeStore } from '../../domain/ports/node-store.ts';
 import type { SandboxDetails, SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type {
@@ -112,7 +111,7 @@ const unused = async (): Promise<never> => {
 };
 
 /** For the tests of VXLAN links; those of CNI attachments have real plugins (test/kernel/cni-*). */
-export const NO_CNI: { readonly plugins: CniPlugins; readonly journal: CniJournal } = {
+export const NO_CNI: Pick<CniDeps, 'plugins' | 'journal' | 'foreign'> = {
   plugins: {
     add: unused,
     del: unused,
@@ -122,4 +121,5 @@ export const NO_CNI: { readonly plugins: CniPlugins; readonly journal: CniJourna
     facts: () => ({ gateways: [], others: [] }),
   },
   journal: { read: unused, write: unused, remove: unused, list: unused },
+  foreign: { cache: { find: unused, remove: unused }, policy: { pluginTypes: [], hostKeys: [] } },
 };

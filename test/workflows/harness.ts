@@ -21,7 +21,7 @@ import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/observation.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../../domain/settings.ts';
 import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
 import { connectWorker, type WorkerConnection } from '../../workers/native-connection.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
@@ -71,7 +71,7 @@ export interface Reach {
   readonly connection: WorkerConnection;
 }
 
-async function directly(address: string): Promise<Reach> {
+export async function directly(address: string): Promise<Reach> {
   const options = { address, namespace: 'default' };
   const log = createLogger('test', 'error');
   return {
@@ -89,6 +89,7 @@ export async function startHarness(
   fullHistory?: number,
   reach: (address: string) => Promise<Reach> = directly,
   orchestrator: 'present' | 'none' = 'present',
+  settings: DialectSettings = DEFAULT_DIALECT_SETTINGS,
 ): Promise<Harness> {
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
@@ -132,7 +133,7 @@ export async function startHarness(
       defaultHeartbeatThrottleInterval: '500ms',
     });
   const control = createControlActivities({
-    ...{ cluster, records, ip: ipCodec, settings: DEFAULT_DIALECT_SETTINGS, hash: inputsHash, md5 },
+    ...{ cluster, records, ip: ipCodec, settings, hash: inputsHash, md5 },
     nodeGoneSeconds: NODE_GONE_SECONDS,
     signals: {
       membersChanged: async ({ scope, name }) => void meshSignals.push(`${scope}/${name}`),

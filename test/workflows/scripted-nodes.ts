@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LinkInput } from '../../activities/node/inputs.ts';
+import type { LinkInput, TakeOverInput, TakeOverResult } from '../../activities/node/inputs.ts';
 import type { NodeSteps } from '../../activities/node/index.ts';
 import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
@@ -16,6 +16,8 @@ import {
   RECORD_VERSION,
   type AttachmentPhase,
   type AttachmentRecord,
+  type CniAttachmentRecord,
+  type LinkResult,
   type SandboxRecord,
   type StepFailure,
 } from '../../domain/records.ts';
@@ -51,6 +53,8 @@ export class ScriptedNodes {
   readonly calls: Call[] = [];
   /** By pod UID: what DEL leaves in the pod. */
   readonly left = new Map<string, StepFailure>();
+  /** By pod UID and interface: what another runtime made, as a record of podwire's. */
+  readonly foreign = new Map<string, LinkResult>();
   readonly #scripts = new Map<string, Script>();
   readonly #links = new Map<string, Link>();
   readonly #records: RecordStore;
@@ -101,6 +105,8 @@ export class ScriptedNodes {
         ),
       cniAdd: (input, signal) => link('cniAdd', input, signal, () => cniAdd(input)),
       cniDelete: (input, signal) => link('cniDelete', input, signal, () => remove(input, 'cni')),
+      takeOverForeign: (input, signal) =>
+        this.#play({ ...seen(input), node, step: 'takeOverForeign' }, signal, () => this.#takeOver(node, input)),
       syncFdb: (input, signal) =>
         this.#play({ node, step: 'syncFdb', of: input.name, interfaceName: '' }, signal, async () => ({
           netns: 1,
@@ -143,6 +149,21 @@ export class ScriptedNodes {
         return { outcome, ...(warning === undefined ? {} : { warning }) } as const;
       },
     };
+  }
+
+  async #takeOver(node: string, input: TakeOverInput): Promise<TakeOverResult> {
+    const { podUid, namespace, name, sandboxId, interfaceName, network } = input;
+    const result = this.foreign.get(`${podUid}/${interfaceName}`);
+    if (result === undefined) throw new PodwireError('ForeignKept', 'Multus keeps nothing of it');
+    const record: CniAttachmentRecord = {
+      ...{ v: RECORD_VERSION, kind: 'cni', dialect: 'npwg', podUid, namespace, name, node, sandboxId, interfaceName },
+      ...{ bootId: 'boot', netns: { path: '/run/netns/x', inode: '1', ctimeNs: '1' }, network, configText: '{}' },
+      cni: { kind: 'cni', interfaceName, capabilityArgs: {}, args: [], defaultRoute: [] },
+      ...{ definitionUid: '', owner: { workflowId: '', runId: '' }, generation: 1, phase: 'attached', result },
+    };
+    await this.#store.restoreAttachment(record, { v: RECORD_VERSION, generation: 1, text: '{}' });
+    this.#links.set(`${sandboxId}/${interfaceName}`, { podUid, interfaceName, addresses: result.addresses });
+    return { outcome: 'taken' };
   }
 
   async #play<T>(seen: Omit<Call, 'at'>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -197,7 +218,10 @@ const isOfKind = <Kind extends AttachmentRecord['kind']>(
 
 const MADE = { ifindex: 7, mac: '02:00:00:00:00:01', adopted: false, before: 'absent' } as const;
 
-const seen = ({ podUid, interfaceName }: LinkInput) => ({ of: podUid, interfaceName });
+const seen = ({ podUid, interfaceName }: Pick<LinkInput, 'podUid' | 'interfaceName'>) => ({
+  of: podUid,
+  interfaceName,
+});
 
 export function sandboxOf(pod: { podUid: string; namespace: string; name: string }, sandboxId: string): SandboxRecord {
   const { podUid, namespace, name } = pod;

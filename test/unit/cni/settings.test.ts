@@ -20,14 +20,25 @@ test('the reference plugins are allowed, but for those that have no business in 
 });
 
 test('everything about CNI networks can be set by flag and by variable', () => {
-  const argv = ['--npwg=false', '--npwg-shared-namespaces', 'infra, net', '--cni-host-keys=device,sysctl'];
+  const argv = [
+    '--npwg=false',
+    '--npwg-adopt-foreign=true',
+    '--npwg-shared-namespaces',
+    'infra, net',
+    '--cni-host-keys=device,sysctl',
+  ];
   const { dialect } = readOrchestratorConfig(argv, {
     PODWIRE_NPWG_NAMESPACE_ISOLATION: 'false',
     PODWIRE_KALOOM: 'true',
     PODWIRE_KALOOM_NAMESPACE: 'networks',
     PODWIRE_CNI_PLUGIN_TYPES: 'bridge,host-device',
   });
-  assert.deepEqual(dialect.npwg, { enabled: false, namespaceIsolation: false, sharedNamespaces: ['infra', 'net'] });
+  assert.deepEqual(dialect.npwg, {
+    enabled: false,
+    namespaceIsolation: false,
+    sharedNamespaces: ['infra', 'net'],
+    adoptForeign: true,
+  });
   assert.deepEqual(dialect.kaloom, { enabled: true, namespace: 'networks' });
   assert.deepEqual(dialect.cniPolicy, { pluginTypes: ['bridge', 'host-device'], hostKeys: ['device', 'sysctl'] });
 });

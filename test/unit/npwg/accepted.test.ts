@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { npwgReferences } from '../../../domain/npwg/references.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
 import { asCni, line, parse, PLAIN } from './parsing.ts';
 
 /** Annotation to its selections, one line each. */
@@ -103,7 +104,7 @@ describe('the NPWG parser accepts', () => {
 
   it('nothing where there is no annotation, or where the dialect is off', () => {
     assert.deepEqual(parse(undefined).selections, []);
-    const off = { enabled: false, namespaceIsolation: true, sharedNamespaces: [] };
+    const off = { ...DEFAULT_DIALECT_SETTINGS.npwg, enabled: false };
     assert.deepEqual(parse('[null', { settings: { npwg: off } }), {
       selections: [],
       problems: [],
@@ -129,7 +130,7 @@ describe('the NPWG parser accepts', () => {
   });
 
   it('networks of shared namespaces, and of every one where isolation is off', () => {
-    const npwg = { enabled: true, namespaceIsolation: true, sharedNamespaces: ['infra'] };
+    const npwg = { ...DEFAULT_DIALECT_SETTINGS.npwg, sharedNamespaces: ['infra'] };
     assert.deepEqual(parse('infra/a', { settings: { npwg } }).selections.map(line), ['infra/a']);
     const open = { ...npwg, namespaceIsolation: false, sharedNamespaces: [] };
     assert.deepEqual(parse('red/a', { settings: { npwg: open } }).selections.map(line), ['red/a']);

@@ -21,6 +21,57 @@ const seen = (annotation: string, npwgStatus: unknown, publishedStatus: unknown 
     },
   });
 
+describe('what another runtime attached, and podwire is to take away', () => {
+  const npwg = { ...DEFAULT_DIALECT_SETTINGS.npwg, adoptForeign: true };
+  const was = (name: string, interfaceName: string) => ({
+    name,
+    interface: interfaceName,
+    dialect: 'npwg',
+    state: 'Foreign',
+  });
+  /** Interfaces that are to go. */
+  const takenOut = (annotation: string | undefined, published: readonly unknown[], settings: object = { npwg }) =>
+    parse(annotation, {
+      settings,
+      pod: {
+        npwgStatus: JSON.stringify([CLUSTER, entry('blue/a', 'net1'), entry('b', 'net2'), entry('blue/a', 'net3')]),
+        publishedStatus: JSON.stringify(published),
+      },
+    }).foreign?.flatMap(({ interfaceName, takenOut: network }) =>
+      network === undefined ? [] : [`${interfaceName} ${network.scope}/${network.name}`],
+    );
+  const ALL = [was('blue/a', 'net1'), was('blue/b', 'net2')];
+
+  it('is what its status says was asked for, and the annotation asks for no more', () => {
+    assert.deepEqual(takenOut('a', ALL), ['net2 blue/b']);
+    assert.deepEqual(takenOut('a@net3', ALL), ['net1 blue/a', 'net2 blue/b']);
+    for (const nothing of ['', '[]', undefined])
+      assert.deepEqual(takenOut(nothing, ALL), ['net1 blue/a', 'net2 blue/b']);
+    assert.deepEqual(takenOut('c@net1', ALL), ['net1 blue/a', 'net2 blue/b']);
+  });
+
+  it('is nothing that the annotation was never seen to ask for: Multus has default networks', () => {
+    assert.deepEqual(takenOut('', []), []);
+    assert.deepEqual(takenOut('', [was('blue/b', 'net1'), was('blue/a', 'net9'), { ...ALL[0], state: 'Refused' }]), []);
+  });
+
+  it("is never the pod's own network", () => {
+    assert.deepEqual(takenOut('', [was('cbr0', 'eth0'), was('blue/cbr0', 'eth0')]), []);
+    const other = JSON.stringify([entry('blue/a', 'eth0')]);
+    const pod = { npwgStatus: other, publishedStatus: JSON.stringify([was('blue/a', 'eth0')]) };
+    assert.equal(parse('', { settings: { npwg }, pod }).foreign?.[0]?.takenOut, undefined);
+  });
+
+  it('is nothing while the annotation cannot be read, nor of a network or interface whose entry is wrong', () => {
+    assert.deepEqual(takenOut('[{"name":', ALL), []);
+    assert.deepEqual(takenOut('[{"name":"a","interface":"lo"}]', ALL), ['net2 blue/b']);
+  });
+
+  it('is nothing where the administrator did not ask for it', () => {
+    assert.deepEqual(takenOut('', ALL, {}), []);
+  });
+});
+
 describe('what another runtime attached', () => {
   it('is foreign, the default network too, and satisfies the selection it was made for', () => {
     const parsed = seen('a', [CLUSTER, entry('blue/a', 'net1')]);

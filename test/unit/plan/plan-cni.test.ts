@@ -21,6 +21,27 @@ const lanes = (observation: Observation): Extract<Plan, { kind: 'lanes' }> => {
   return decided;
 };
 
+describe('what another runtime attached and the annotation asks for no more', () => {
+  const takeOver = [{ interfaceName: 'net1', network: { scope: 'red', name: 'green' } }];
+  const taken = (observation: Observation) =>
+    lanes(observation).lanes.flatMap((lane) => (lane.takeOver === undefined ? [] : [lane.takeOver.interfaceName]));
+
+  it('is taken over in a lane of its own, after what the pod asks for', () => {
+    const observation = observed({ wished: [cniWish('net2', 'blue')], takeOver });
+    assert.deepEqual(lines(observation)[0], '+net2');
+    assert.deepEqual(taken(observation), ['net1']);
+    assert.equal(lanes(observation).lanes[1]?.takeOver?.sandboxId, observation.sandboxId);
+  });
+
+  it('waits where the sandbox is not known, and stays where the pod does not live or podwire has the interface', () => {
+    assert.equal(plan({ ...observed({ takeOver }), sandboxId: undefined }).kind, 'lookup-sandbox');
+    for (const presence of ['waiting', 'ended', 'absent'] as const) {
+      assert.deepEqual(taken({ ...observed({ takeOver }), presence }), []);
+    }
+    assert.deepEqual(taken(observed({ takeOver, known: [cniRecord('net1', 'green')] })), []);
+  });
+});
+
 describe('CNI networks of a running pod', () => {
   it('replaced behind one interface name stay until the step that makes the other one, which can be taken back', () => {
     const observation = observed({ wished: [cniWish('net1', 'blue')], known: [cniRecord('net1', 'green')] });
