@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { createNodeSteps } from '../../activities/node/index.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
@@ -18,6 +19,8 @@ import { Overlay, type OverlayPod } from './overlay.ts';
 const IP = '/usr/sbin/ip';
 const OLD_MAC = '02:00:00:00:00:99';
 const WITHIN_MS = 1_000;
+/** Fails when the address does not answer in time. */
+const ANSWERED = fileURLToPath(new URL('../traffic/answered.mjs', import.meta.url));
 
 let node: NodeUnderTest;
 let overlay: Overlay;
@@ -65,11 +68,29 @@ describe('peers of a VXLAN link', () => {
 
   it('learn of it when it was down and comes up', async () => {
     const pod = await overlay.pod(21);
-    await overlay.join(pod, { up: false });
+    const both = [pod.address, 'fd00:50::21'];
+    const addresses = [`${pod.address}/24`, 'fd00:50::21/64'];
+    await overlay.join(pod, { addresses, up: false });
     await node.sync();
-    await knows(peer.pod.netns, pod.address, 'green');
-    const { mac } = await overlay.join(pod, { up: true });
-    assert.equal(await learned(peer.pod.netns, pod.address), mac);
+    for (const address of both) await knows(peer.pod.netns, address, 'green');
+    const { mac } = await overlay.join(pod, { addresses, up: true });
+    for (const address of both) assert.equal(await learned(peer.pod.netns, address), mac, address);
+  });
+
+  it('are answered within a second by a pod that has the IPv4 and IPv6 addresses of an earlier one', async () => {
+    const addresses = ['192.168.50.77/24', 'fd00:50::77/64'];
+    const answersWithin = async (address: string, limitMs: number): Promise<void> => {
+      await peer.pod.netns.exec([process.execPath, ANSWERED, address, String(limitMs)]);
+    };
+    const [earlier, later] = [await overlay.pod(28), await overlay.pod(29)];
+    const { mac: old } = await overlay.join(earlier, { addresses });
+    await node.sync();
+    for (const address of ['192.168.50.77', 'fd00:50::77']) await answersWithin(address, 5_000);
+    await overlay.leave(earlier);
+    const { mac } = await overlay.join(later, { addresses });
+    assert.notEqual(mac, old);
+    await node.sync();
+    await Promise.all(['192.168.50.77', 'fd00:50::77'].map((address) => answersWithin(address, WITHIN_MS)));
   });
 
   it('learn of it when it gets other addresses', async () => {
@@ -84,13 +105,14 @@ describe('peers of a VXLAN link', () => {
 
   it('learn of it when it is set back', async () => {
     const pod = await overlay.pod(23);
-    const result = await overlay.join(pod);
+    const link = { addresses: [`${pod.address}/24`, 'fd00:50::23/64'], routes: [] };
+    const result = await overlay.join(pod, link);
     await node.sync();
     await pod.pod.netns.exec([IP, 'link', 'set', 'dev', 'green', 'address', OLD_MAC]);
-    await knows(peer.pod.netns, pod.address, 'green');
-    const link = { addresses: [`${pod.address}/24`], routes: [] };
+    for (const address of [pod.address, 'fd00:50::23']) await knows(peer.pod.netns, address, 'green');
     await node.ensure(await pod.pod.intend(link, { vtep: pod.vtep, generation: 2, result }));
-    assert.equal(await learned(peer.pod.netns, pod.address), result.mac);
+    for (const address of [pod.address, 'fd00:50::23'])
+      assert.equal(await learned(peer.pod.netns, address), result.mac, address);
   });
 
   it('learn of it by an ARP request where nobody may change the settings of the kernel', async () => {

@@ -18,14 +18,15 @@ import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
 
 const PROTO = fileURLToPath(new URL('../../../adapters/cri/cri.proto', import.meta.url));
 
-async function startRuntime(socket: string, answers = true): Promise<Server> {
+/** @param sandboxes what it has; `silent`: it never answers */
+async function startRuntime(socket: string, sandboxes: readonly object[] | 'silent' = []): Promise<Server> {
   const { runtime } = loadPackageDefinition(loadSync(PROTO, { keepCase: true, defaults: true })) as unknown as {
     runtime: { v1: { RuntimeService: { service: ServiceDefinition } } };
   };
   const server = new Server();
   server.addService(runtime.v1.RuntimeService.service, {
     ListPodSandbox: (_call: unknown, done: (error: null, answer: object) => void) => {
-      if (answers) done(null, { items: [] });
+      if (sandboxes !== 'silent') done(null, { items: sandboxes });
     },
   });
   await new Promise<void>((resolve, reject) => {
@@ -87,7 +88,7 @@ test('a runtime that is away for long is named, and one that comes back under a 
 
 test('what is asked of a runtime that never answers ends with the client', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-cri-'));
-  const server = await startRuntime(join(folder, 'silent.sock'), false);
+  const server = await startRuntime(join(folder, 'silent.sock'), 'silent');
   const cri = createCriClient(join(folder, 'silent.sock'));
   try {
     const asking = createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS).listReady();
@@ -100,6 +101,29 @@ test('what is asked of a runtime that never answers ends with the client', async
       message: /is ending/,
     });
   } finally {
+    server.forceShutdown();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('labels and annotations come over the wire, and only what they ask for is kept of them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podwire-cri-'));
+  const of = (id: string, annotations: object) => ({
+    ...{ id, metadata: { name: id, uid: id, namespace: 'default' }, state: 'SANDBOX_READY', created_at: '1' },
+    ...{ labels: { app: 'web' }, annotations },
+  });
+  const sandboxes = [of('asks', { 'k8s.v1.cni.cncf.io/networks': 'green', secret: 'x' }), of('plain', {})];
+  const server = await startRuntime(join(folder, 'cri.sock'), sandboxes);
+  const cri = createCriClient(join(folder, 'cri.sock'));
+  try {
+    const listed = await createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS).listReady();
+    const common = { namespace: 'default', ready: true, createdAt: '1' };
+    assert.deepEqual(listed, [
+      { id: 'asks', podUid: 'asks', name: 'asks', asks: true, ...common },
+      { id: 'plain', podUid: 'plain', name: 'plain', asks: false, ...common },
+    ]);
+  } finally {
+    cri.close();
     server.forceShutdown();
     rmSync(folder, { recursive: true, force: true });
   }

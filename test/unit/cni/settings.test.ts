@@ -59,6 +59,15 @@ test('values that nothing could mean are refused', () => {
   }
 });
 
+test('the node worker publishes the sandboxes of pods that ask by the same label and annotations as the watcher sees', () => {
+  const { selector, npwg, kaloom } = DEFAULT_DIALECT_SETTINGS;
+  const asks = { selector, npwg: { enabled: npwg.enabled }, kaloom: { enabled: kaloom.enabled } };
+  assert.deepEqual(readNodeConfig([], { PODWIRE_NODE_NAME: 'n1' }).asks, asks);
+  const env = { PODWIRE_NODE_NAME: 'n1', PODWIRE_SELECTOR: 'net', PODWIRE_NPWG: 'false', PODWIRE_KALOOM: 'true' };
+  const others = { selector: 'net', npwg: { enabled: false }, kaloom: { enabled: true } };
+  assert.deepEqual(readNodeConfig([], env).asks, others);
+});
+
 test('the node worker has the same policy from the same settings, for its own look', () => {
   const env = {
     PODWIRE_NODE_NAME: 'n1',
