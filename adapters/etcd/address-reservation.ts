@@ -13,7 +13,7 @@ export interface Change {
   readonly operations: readonly Operation[];
 }
 
-const NOTHING: Change = { conditions: [], operations: [] };
+export const NOTHING: Change = { conditions: [], operations: [] };
 
 /** Keys of every reservation that matters to a change from one record to another. */
 export const addressKeys = (before: AttachmentRecord | undefined, after: AttachmentRecord | undefined): string[] => {

@@ -6,7 +6,7 @@ import { addressHolder } from '../../domain/address-claims.ts';
 import { identitiesOf, type Identity, type SharedIdentity } from '../../domain/cni-identities.ts';
 import { identityKey } from '../../domain/keys.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
-import type { Change } from './address-reservation.ts';
+import { NOTHING, type Change } from './address-reservation.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
 
 /** What belongs to the transaction in which a record becomes another one. @param after undefined: it goes */
@@ -32,6 +32,14 @@ export async function changeIdentities(
     ],
   };
 }
+
+/** What belongs to the transaction in which an intent takes the place of a record, whose result it may not have. */
+export const leftIdentities = async (
+  etcd: Etcd,
+  previous: AttachmentRecord | undefined,
+  intent: AttachmentRecord,
+): Promise<Change> =>
+  previous === undefined || identitiesOf(previous).length === 0 ? NOTHING : changeIdentities(etcd, previous, intent);
 
 /** What others had before. */
 export async function sharedIdentities(etcd: Etcd, record: AttachmentRecord): Promise<SharedIdentity[]> {

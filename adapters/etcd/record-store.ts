@@ -15,7 +15,7 @@ import {
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { addressKeys, releaseAddresses, reserveAddresses, takenAddress, type Change } from './address-reservation.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
-import { changeIdentities, sharedIdentities } from './cni-identities.ts';
+import { changeIdentities, leftIdentities, sharedIdentities } from './cni-identities.ts';
 import { readMesh } from './mesh-records.ts';
 import { networkUsers, userHoldingBack } from './network-users.ts';
 import { inAnotherSandbox, whileUnchanged } from './next-sandbox.ts';
@@ -138,6 +138,7 @@ async function recordIntent(
     addressRefused(record, previous, isClaimed, found);
   if (refused !== undefined) return refused;
   const addresses = reserveAddresses(previous?.value, record, found);
+  const identities = await leftIdentities(etcd, previous?.value, record);
   const owner = networkKey(network);
   const tunnel = tunnelOf(record);
 
@@ -150,6 +151,7 @@ async function recordIntent(
       previous === undefined ? { key, is: 'absent' } : unchanged(previous),
       reservation === undefined ? { key: vniKey, is: 'absent' } : { key: vniKey, is: 'equal', value: owner },
       ...addresses.conditions,
+      ...identities.conditions,
     ],
     [
       { put: key, value },
@@ -157,6 +159,7 @@ async function recordIntent(
       { put: ownUser, value: tunnel },
       ...heldWhileReplaced(record, previous?.value),
       ...addresses.operations,
+      ...identities.operations,
       ...withoutWaiting(refusal),
       { put: podNodeKeyOf(record), value: '' },
     ],
@@ -260,9 +263,15 @@ async function recordPlainIntent(
   const key = keys.attachmentKey(record);
   // What the node has begun before the store was lost is written back first: its ADD is not made again.
   const isKnown: Condition[] = previous === undefined ? [{ key: keys.restoredKey(record.node), is: 'present' }] : [];
+  const identities = await leftIdentities(etcd, previous?.value, record);
   const { applied, revision } = await etcd.transact(
-    [NOT_TORN_DOWN, ...isKnown, previous === undefined ? { key, is: 'absent' } : unchanged(previous)],
-    [putOperation(key, record), { put: podNodeKeyOf(record), value: '' }],
+    [
+      NOT_TORN_DOWN,
+      ...isKnown,
+      previous === undefined ? { key, is: 'absent' } : unchanged(previous),
+      ...identities.conditions,
+    ],
+    [putOperation(key, record), { put: podNodeKeyOf(record), value: '' }, ...identities.operations],
   );
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : whyNot(etcd, isKnown);
 }

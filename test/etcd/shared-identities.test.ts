@@ -112,4 +112,15 @@ describe('pods of a CNI network that have the same', () => {
     const third = await attached('anew', ['10.1.0.10/24']);
     assert.equal(said(third).length, 1);
   });
+
+  it('address no more once one of them is attached from the beginning, with another address', async () => {
+    const first = await attached('begun', ['10.1.0.11/24']);
+    const [stored] = (await records.pod(first.podUid, first.node)).attachments;
+    assert.ok(stored);
+    const outcome = await records.recordIntent({ ...first, generation: 2 }, stored);
+    assert.ok(outcome.kind === 'recorded', outcome.kind);
+    const result = { ...RESULT, addresses: ['10.1.0.12/24'] };
+    assert.ok(await control.recordResult({ ...inputOf(first), modRevision: outcome.stored.modRevision, result }));
+    assert.deepEqual(said(await attached('begun', ['10.1.0.11/24'])), []);
+  });
 });
