@@ -42,6 +42,11 @@ describe('a link whose tunnel changes', () => {
     assert.deepEqual([lines(asCni), swaps(asCni)], [['±green'], false]);
   });
 
+  it('is none that changes in place', () => {
+    const observation = observed({ wished: [wish('green', 'green', 'l2/t')], known: [record('green')] });
+    assert.deepEqual([lines(observation), swaps(observation)], [['+green'], false]);
+  });
+
   it('is none that has another interface', () => {
     const known = [record('blue', { network: { scope: 'red', name: 'green' } })];
     assert.equal(swaps(observed({ wished, known })), false);
