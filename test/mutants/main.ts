@@ -4,7 +4,7 @@
  *
  * Arguments: files instead of the usual ones. The usual ones decide what is done to links, so that a hole in their tests costs most.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { GROUPS, ROOT, testFiles } from '../runner/groups.ts';
 import { runTest, testsThatImport } from './bundled-tests.ts';
@@ -13,7 +13,8 @@ import { mutantsOf, type Mutant } from './mutations.ts';
 const FILES = ['domain/plan.ts', 'domain/link-plan.ts', 'domain/fdb.ts'];
 const AT_ONCE = 2;
 /** Bundles find the packages that they import from here. */
-const FOLDER = join(ROOT, 'build/mutants');
+mkdirSync(join(ROOT, 'build'), { recursive: true });
+const FOLDER = mkdtempSync(join(ROOT, 'build/mutants-'));
 const LIMIT_MS = 60_000;
 
 interface Equivalent {
@@ -30,7 +31,6 @@ const equivalents = JSON.parse(
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const chosen = process.argv.slice(2);
 
-rmSync(FOLDER, { recursive: true, force: true });
 try {
   let survivors = 0;
   for (const file of chosen.length > 0 ? chosen : FILES) survivors += await mutate(file);
