@@ -1,58 +1,7 @@
 #!/usr/bin/env node
-/** `podwire`: the command line. Each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
-import { Command } from 'commander';
-import { KubeConfigError, NoKubeConfigError } from '../adapters/kubernetes/kube-config-error.ts';
+/** `podwire`: the command line. */
 import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
-import { PodwireError } from '../domain/failures.ts';
-import { loadFileOf } from './command-settings.ts';
-import { register as registerDoctor } from './commands/doctor.ts';
-import { register as registerForget } from './commands/forget.ts';
-import { register as registerInspect } from './commands/inspect.ts';
-import { register as registerKsr } from './commands/ksr.ts';
-import { register as registerLint } from './commands/lint.ts';
-import { register as registerList } from './commands/list.ts';
-import { register as registerNetwork } from './commands/network.ts';
-import { register as registerReflect } from './commands/reflect.ts';
-import { register as registerRetry } from './commands/retry.ts';
-import { register as registerStatus } from './commands/status.ts';
-import { register as registerSweep } from './commands/sweep.ts';
-import { buildInfo } from '../workers/build-info.ts';
-import { register as registerTeardown } from './commands/teardown.ts';
-import { register as registerVersion } from './commands/version.ts';
-import { noKubeconfigText } from './default-kubeconfig.ts';
-import { UsageError } from './usage-error.ts';
+import { runCommandLine } from './program.ts';
 
 outliveClosedOutput();
-const program = new Command('podwire')
-  .description('Durable pod networking for Kubernetes.')
-  .version(buildInfo(process.env).version)
-  .showHelpAfterError();
-
-program.hook('preAction', (_program, command) => loadFileOf(command));
-
-registerDoctor(program);
-registerLint(program);
-registerInspect(program);
-registerList(program);
-registerStatus(program);
-registerNetwork(program);
-registerRetry(program);
-registerForget(program);
-registerSweep(program);
-registerReflect(program);
-registerKsr(program);
-registerTeardown(program);
-registerVersion(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.stderr.write(`podwire: ${textOf(error as Error)}\n`);
-  process.exitCode = 1;
-}
-
-function textOf(error: Error): string {
-  if (error instanceof NoKubeConfigError) return noKubeconfigText();
-  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
-  return String(expected ? error.message : error.stack);
-}
+await runCommandLine(process.argv.slice(2));

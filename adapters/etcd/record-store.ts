@@ -149,7 +149,7 @@ async function recordIntent(
       NOT_TORN_DOWN,
       ...isKnown,
       previous === undefined ? { key, is: 'absent' } : unchanged(previous),
-      reservation === undefined ? { key: vniKey, is: 'absent' } : { key: vniKey, is: 'equal', value: owner },
+      asFound(vniKey, reservation),
       ...addresses.conditions,
       ...identities.conditions,
     ],
@@ -166,6 +166,9 @@ async function recordIntent(
   );
   return applied ? { kind: 'recorded', stored: { key, value: record, modRevision: revision } } : whyNot(etcd, isKnown);
 }
+
+const asFound = (key: string, entry: Entry | undefined): Condition =>
+  entry === undefined ? { key, is: 'absent' } : { key, is: 'equal', value: entry.value };
 
 /** The others of a network need not be told any more that this one waits for their tunnel. */
 const withoutWaiting = (refusal: Entry | undefined): readonly Operation[] =>

@@ -25,6 +25,8 @@ export const GROUPS: readonly Group[] = [
   { name: 'checks', concurrency: 1, needsLab: false, limitMs: minutes(10) },
   { name: 'unit', folder: 'unit', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'replay', folder: 'replay', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  // What kubectl and helm make of what is shipped: both are built into a cache at the first use.
+  { name: 'deploy', folder: 'deploy', concurrency: 2, needsLab: false, limitMs: minutes(30) },
   { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(10) },
   { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(15) },

@@ -1,5 +1,5 @@
 /** What the machine holds, as far as podwire's tests could leave something: compared before and after a run. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../deploy/lab/commands.ts';
 import { LAB_MARK } from '../../deploy/lab/processes.ts';
@@ -41,7 +41,7 @@ export async function machine(otherLab: (name: string) => boolean): Promise<Mach
     ...list('/run/podwire-lab').map((name) => `file /run/podwire-lab/${name}`),
     ...list('/var/lib/podwire-lab').map((name) => `file /var/lib/podwire-lab/${name}`),
     ...list('/tmp')
-      .filter((name) => OURS_IN_TMP.test(name))
+      .filter((name) => OURS_IN_TMP.test(name) && mayBeOurs(join('/tmp', name)))
       .filter((name) => !elsewhere.some((seen) => seen.command.includes(`/tmp/${name}`)))
       .map((name) => `file /tmp/${name}`),
     ...mounts().map((path) => `mount ${path}`),
@@ -126,6 +126,12 @@ function seenProcesses(): Seen[] {
 /** What our run leaves has lost its parent; a process whose parent lives belongs to another run of the tests. */
 const belongsToAnotherRun = (seen: Seen): boolean =>
   seen.lab === undefined && seen.parent !== 1 && seen.parent !== process.pid;
+
+/** Another user's is not ours, unless we are root, who may have become anybody; that user's processes would not show whose it is. */
+function mayBeOurs(path: string): boolean {
+  const user = process.getuid?.();
+  return user === 0 || lstatSync(path, { throwIfNoEntry: false })?.uid === user;
+}
 
 function list(folder: string): string[] {
   try {

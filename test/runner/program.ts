@@ -18,6 +18,11 @@ export interface ProgramOptions {
   readonly print: (line: string) => void;
 }
 
+const inherited = (name: string): Record<string, string> => {
+  const value = process.env[name];
+  return value === undefined ? {} : { [name]: value };
+};
+
 /** Runs node with these arguments in the repository's folder. */
 export async function runNode(o: ProgramOptions): Promise<ProgramResult> {
   const lines: string[] = [];
@@ -28,6 +33,9 @@ export async function runNode(o: ProgramOptions): Promise<ProgramResult> {
     env: {
       PATH: `${process.execPath.replace(/\/[^/]*$/, '')}:${SEARCH_PATH}`,
       HOME: process.env['HOME'] ?? '/',
+      ...inherited('TMPDIR'),
+      // Where c8 has test processes write what they covered.
+      ...inherited('NODE_V8_COVERAGE'),
       ...o.env,
     },
     onLine: (line) => {

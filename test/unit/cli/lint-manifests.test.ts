@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { run } from '../../../adapters/process/run.ts';
+import { after, describe, it } from 'node:test';
+import { startCommandThread } from './command-thread.ts';
 
-const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-const lint = (input: string, ...args: readonly string[]) =>
-  run({
-    file: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), MAIN, 'lint', ...args, '-'],
-    env: { NO_COLOR: '1' },
-    timeoutMs: 30_000,
-    input,
-  });
+const { podwire, end } = startCommandThread();
+const lint = (input: string, ...args: readonly string[]) => podwire(['lint', ...args, '-'], input);
 
 const RIGHT = `
 apiVersion: apps/v1
@@ -55,6 +47,8 @@ metadata: {name: p, annotations: {k8s.v1.cni.cncf.io/network: a}}
 `;
 
 describe('podwire lint of manifests', () => {
+  after(end);
+
   it('prints what the pods of each workload ask for', async () => {
     const { code, stdout, stderr } = await lint(RIGHT);
     assert.equal(code, 0, stderr);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FLOOD_MAC, fdbDifference, fdbKey, wishedEntries, type FdbEntry } from '../../../domain/fdb.ts';
+import { FLOOD_MAC, fdbDifference, fdbKey, strangersIn, wishedEntries, type FdbEntry } from '../../../domain/fdb.ts';
 import { neighbourDifference, wishedNeighbours } from '../../../domain/neighbours.ts';
 
 const octet = fc.integer({ min: 1, max: 6 });
@@ -108,4 +108,30 @@ test('a neighbour whose MAC changed is set again, one that nobody is any more is
   const moved = { ...a, mac: '02:00:00:00:00:09' };
   assert.deepEqual(neighbourDifference([a, b], [moved]), { set: [moved], remove: [b] });
   assert.deepEqual(neighbourDifference([a, b], [b, a]), { set: [], remove: [] });
+});
+
+test('a pod sends neither to a second record of its own nor to a peer that it is itself', () => {
+  const wish = { flood: true, podUid: 'me', vtep: '10.0.0.1', peers: ['10.0.0.1'] };
+  assert.deepEqual(wishedEntries({ ...wish, members: [member('me', '10.0.0.8')] }), []);
+});
+
+test('strangers are destinations that nobody wishes, sorted and each once', () => {
+  const entry = (destination: string | undefined, mac = FLOOD_MAC): FdbEntry => ({ mac, destination });
+  const present = [entry('10.0.0.9'), entry('10.0.0.3'), entry('10.0.0.9', '02:00:00:00:00:01'), entry(undefined)];
+  assert.deepEqual(strangersIn([...present, entry('10.0.0.2')], [entry('10.0.0.2')]), ['10.0.0.3', '10.0.0.9']);
+});
+
+test('entries are equal without a port, VNI or link of their own, and differ by each of them', () => {
+  const entry: FdbEntry = { mac: FLOOD_MAC, destination: '10.0.0.2' };
+  const differing: FdbEntry[] = [
+    { ...entry, port: 1 },
+    { ...entry, vni: 1 },
+    { ...entry, via: '1' },
+  ];
+  assert.equal(new Set([entry, ...differing].map(fdbKey)).size, 4);
+  assert.equal(fdbKey({ ...entry }), fdbKey(entry));
+  assert.notEqual(
+    fdbKey({ mac: FLOOD_MAC, destination: undefined }),
+    fdbKey({ mac: FLOOD_MAC, destination: 'undefined' }),
+  );
 });

@@ -3,11 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { run } from '../../../adapters/process/run.ts';
+import { startCommandThread } from '../cli/command-thread.ts';
 
-const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+const thread = startCommandThread();
 
 const DEFINITIONS = `
 apiVersion: k8s.cni.cncf.io/v1
@@ -33,14 +31,7 @@ spec: {plugin: bridge, config: '{"bridge": "br-green"}'}
 
 let folder = '';
 let definitions = '';
-const podwire = (args: readonly string[], input: string) =>
-  run({
-    file: process.execPath,
-    args: ['--import', TSX, MAIN, 'lint', ...args],
-    env: { NO_COLOR: '1' },
-    timeoutMs: 30_000,
-    input,
-  });
+const podwire = (args: readonly string[], input: string) => thread.podwire(['lint', ...args], input);
 const networksIn = (stdout: string) => (JSON.parse(stdout) as { networks: unknown }).networks;
 
 describe('podwire lint for CNI networks', () => {
@@ -49,7 +40,10 @@ describe('podwire lint for CNI networks', () => {
     definitions = join(folder, 'definitions.yaml');
     await writeFile(definitions, DEFINITIONS);
   });
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(async () => {
+    await thread.end();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('prints what an NPWG annotation asks for, definitions unseen', async () => {
     const annotation = '[{"name":"a","mac":"02-00-00-00-00-0A","interface":"x"},{"name":"b"}]';

@@ -3,11 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { run } from '../../../adapters/process/run.ts';
+import { startCommandThread } from '../cli/command-thread.ts';
 
-const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+const { podwire, end } = startCommandThread();
 
 let folder = '';
 const file = async (name: string, text: string | Uint8Array): Promise<string> => {
@@ -15,20 +13,15 @@ const file = async (name: string, text: string | Uint8Array): Promise<string> =>
   await writeFile(path, text);
   return path;
 };
-const podwire = (args: readonly string[], input?: string) =>
-  run({
-    file: process.execPath,
-    args: ['--import', TSX, MAIN, ...args],
-    env: { NO_COLOR: '1' },
-    timeoutMs: 30_000,
-    ...(input === undefined ? {} : { input }),
-  });
 
 describe('podwire lint', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'podwire-lint-'));
   });
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(async () => {
+    await end();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('prints the canonical networks as JSON, with the ConfigMap given as YAML manifest', async () => {
     const annotation = await file(

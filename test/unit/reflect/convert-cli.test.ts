@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { after, describe, it } from 'node:test';
 import { createReflectCodec } from '../../../adapters/reflect/codec.ts';
-import { run } from '../../../adapters/process/run.ts';
+import { startCommandThread } from '../cli/command-thread.ts';
 
-const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+const { podwire, end } = startCommandThread();
 
 const MANIFESTS = `
 apiVersion: v1
@@ -42,16 +40,11 @@ const BROKEN = JSON.stringify({
   ],
 });
 
-const convert = (args: readonly string[], input: string) =>
-  run({
-    file: process.execPath,
-    args: ['--import', TSX, MAIN, 'reflect', 'convert', ...args],
-    env: { NO_COLOR: '1' },
-    timeoutMs: 30_000,
-    input,
-  });
+const convert = (args: readonly string[], input: string) => podwire(['reflect', 'convert', ...args], input);
 
 describe('podwire reflect convert', () => {
+  after(end);
+
   it('prints key and value of every object of a file, slices only where there are no endpoints', async () => {
     const { code, stdout, stderr } = await convert(['-'], MANIFESTS);
     assert.equal(code, 0, stderr);

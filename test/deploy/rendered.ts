@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { loadAll } from 'js-yaml';
-import { ensureBinaries, KUBERNETES_VERSION, presentBinaries } from '../../../deploy/lab/binaries.ts';
-import { must } from '../../../deploy/lab/commands.ts';
-import { ensureHelm } from '../../../deploy/lab/helm.ts';
-import { silentProgress } from '../../../deploy/lab/progress.ts';
+import { ensureBinaries, KUBERNETES_VERSION, presentBinaries } from '../../deploy/lab/binaries.ts';
+import { must } from '../../deploy/lab/commands.ts';
+import { ensureHelm } from '../../deploy/lab/helm.ts';
+import { silentProgress } from '../../deploy/lab/progress.ts';
 
-export const DEPLOY = join(import.meta.dirname, '..', '..', '..', 'deploy');
+export const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy');
 
 interface Probe {
   readonly httpGet?: { readonly path: string; readonly port: string | number; readonly host?: string };

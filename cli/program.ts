@@ -1,0 +1,60 @@
+/** The command line's program: each command is a file of `commands/` that registers itself; nothing heavy is loaded before one runs. */
+import { Command } from 'commander';
+import { KubeConfigError, NoKubeConfigError } from '../adapters/kubernetes/kube-config-error.ts';
+import { PodwireError } from '../domain/failures.ts';
+import { loadFileOf } from './command-settings.ts';
+import { register as registerDoctor } from './commands/doctor.ts';
+import { register as registerForget } from './commands/forget.ts';
+import { register as registerInspect } from './commands/inspect.ts';
+import { register as registerKsr } from './commands/ksr.ts';
+import { register as registerLint } from './commands/lint.ts';
+import { register as registerList } from './commands/list.ts';
+import { register as registerNetwork } from './commands/network.ts';
+import { register as registerReflect } from './commands/reflect.ts';
+import { register as registerRetry } from './commands/retry.ts';
+import { register as registerStatus } from './commands/status.ts';
+import { register as registerSweep } from './commands/sweep.ts';
+import { buildInfo } from '../workers/build-info.ts';
+import { register as registerTeardown } from './commands/teardown.ts';
+import { register as registerVersion } from './commands/version.ts';
+import { noKubeconfigText } from './default-kubeconfig.ts';
+import { UsageError } from './usage-error.ts';
+
+/** In the order of `--help`. */
+const COMMANDS = [
+  registerDoctor,
+  registerLint,
+  registerInspect,
+  registerList,
+  registerStatus,
+  registerNetwork,
+  registerRetry,
+  registerForget,
+  registerSweep,
+  registerReflect,
+  registerKsr,
+  registerTeardown,
+  registerVersion,
+] as const;
+
+/** Runs one command line; what fails is said on stderr, and `process.exitCode` tells how it ended. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const program = new Command('podwire')
+    .description('Durable pod networking for Kubernetes.')
+    .version(buildInfo(process.env).version)
+    .showHelpAfterError();
+  program.hook('preAction', (_program, command) => loadFileOf(command));
+  for (const register of COMMANDS) register(program);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.stderr.write(`podwire: ${textOf(error as Error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function textOf(error: Error): string {
+  if (error instanceof NoKubeConfigError) return noKubeconfigText();
+  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
+  return String(expected ? error.message : error.stack);
+}
