@@ -57,7 +57,7 @@ import { resyncNetworks } from './node-resync.ts';
 import { createNodeSweep, OwnLooks } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
-import { SandboxWatch } from './sandbox-watch.ts';
+import { noting, SandboxWatch } from './sandbox-watch.ts';
 import { senderFiltering } from './sender-filtering.ts';
 import { StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
@@ -112,12 +112,18 @@ async function serve(config: NodeConfig): Promise<void> {
   const failpoints = await loadFailpoints(config.failpointsFile);
   const filtering = await senderFiltering(config.membersOnly, launcher.run, log);
   const deps = {
-    ...assemble(config, { store: createNodeStore(etcd), runtime, launcher, log, filtering }),
+    ...assemble(config, {
+      store: noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox)),
+      runtime,
+      launcher,
+      log,
+      filtering,
+    }),
     failpoints,
     gateOf,
   };
   const signals = createSignals(temporal.client);
-  const watch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
+  const watch: SandboxWatch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts(), filtering });
   exposeExpiry(metrics.registry, credentials);
 

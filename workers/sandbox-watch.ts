@@ -1,7 +1,7 @@
 /**
  * Follows the Ready sandboxes of the node (ADR 31): publishes those of pods that ask for networks, so that an attach needs no hop to ask,
  * and tells the run of a pod whose sandbox was made anew, which changes nothing in the pod's object. A pod that comes to ask when it runs
- * already is published by the lookup of its run; all others are nothing to podwire, and cost etcd nothing.
+ * already is published by the lookup of its run, which tells of it; all others are nothing to podwire, and cost etcd nothing.
  */
 import { eachWithLimit } from '../activities/node/each-with-limit.ts';
 import type { NodeDeps } from '../activities/node/deps.ts';
@@ -26,6 +26,8 @@ export class SandboxWatch {
   readonly #tell: (pod: PodIdentity) => Promise<void>;
   /** As etcd has them; undefined: not read yet. */
   #published: Map<string, SandboxRecord> | undefined;
+  /** What lookups have published since `#published` was asked for; without these, a sandbox would stay published until the next reload. */
+  readonly #lookedUp = new Map<string, SandboxRecord>();
   /** Pods of the node with attachments, when `#published` was read: an etcd that was lost may have these and no sandbox of theirs. */
   #attached: ReadonlySet<string> = new Set();
   /** Whether Ready sandboxes that nothing names are still to be searched for links of podwire's. */
@@ -41,6 +43,12 @@ export class SandboxWatch {
     this.#deps = deps;
     this.#log = log;
     this.#tell = tell;
+  }
+
+  /** A lookup has published a sandbox: it is withdrawn when the sandbox has gone, as all others are. */
+  noted(sandbox: SandboxRecord): void {
+    if (this.#published === undefined) this.#lookedUp.set(sandbox.podUid, sandbox);
+    else this.#published.set(sandbox.podUid, sandbox);
   }
 
   /** Number of pods with a Ready sandbox, whether it is published or not. */
@@ -102,6 +110,9 @@ export class SandboxWatch {
       ]),
     );
     for (const [uid, sandbox] of this.#published) if (sandbox.sandboxId !== '') this.#unsettled.set(uid, sandbox);
+    // After those that etcd had: one that was put while they were read may be among them or not.
+    for (const [uid, sandbox] of this.#lookedUp) this.#published.set(uid, sandbox);
+    this.#lookedUp.clear();
     return this.#published;
   }
 
@@ -178,6 +189,15 @@ export class SandboxWatch {
     if (failed !== undefined) throw failed.reason;
   }
 }
+
+/** A store for lookups, which tells of what they publish. */
+export const noting = (store: NodeDeps['store'], noted: (sandbox: SandboxRecord) => void): NodeDeps['store'] => ({
+  ...store,
+  putSandbox: async (node, sandbox) => {
+    await store.putSandbox(node, sandbox);
+    noted(sandbox);
+  },
+});
 
 /** True also where it cannot be told: what is published is looked at again, and withdrawn if it is gone. */
 async function mayHaveOwnLinks(deps: WatchDeps, record: SandboxRecord, signal: AbortSignal): Promise<boolean> {

@@ -129,6 +129,8 @@ describe('a node that is swept every five seconds', () => {
         await must(t.lab.binaries.etcdctl, [`--endpoints=http://${t.lab.etcd.host}`, 'del', key]);
       }
     }
+    const noted = `/podwire/cni-identities/networks/${t.namespace}/wired/`;
+    await must(t.lab.binaries.etcdctl, [`--endpoints=http://${t.lab.etcd.host}`, 'del', '--prefix', noted]);
     assert.equal(reservations(t.lab, node, 'wired').length, 1);
     await sweepEvery(t, INTERVAL_SECONDS);
     await timed('an interface without a record was gone after', () =>

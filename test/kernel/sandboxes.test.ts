@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import type { PodIdentity } from '../../domain/pod-view.ts';
-import { SandboxWatch } from '../../workers/sandbox-watch.ts';
+import { lookupSandbox } from '../../activities/node/lookup-sandbox.ts';
+import { noting, SandboxWatch } from '../../workers/sandbox-watch.ts';
 import { createNode, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -99,6 +100,26 @@ test('a pod that asks for nothing is not published before its run looks for its 
   await watch.look(NEVER);
   assert.equal(node.store.sandboxes.get(pod.uid)?.sandboxId, id);
   assert.ok(told.includes(pod.uid));
+});
+
+test('what a lookup published is followed from then on: made anew, its run is told; gone, it is withdrawn at the next look', async () => {
+  const told: string[] = [];
+  const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => void told.push(uid));
+  const deps = { ...node.deps, store: noting(node.deps.store, (sandbox) => watch.noted(sandbox)) };
+  const find = ({ uid: podUid }: Pod) => lookupSandbox(deps, { podUid, namespace: 'default', name: 'a' }, NEVER);
+  const [first, second] = [await node.pod(), await node.pod()];
+  for (const { uid } of [first, second]) node.runtime.asksNothing.add(uid);
+  await find(first);
+  await watch.look(NEVER);
+  await find(second);
+  for (const { uid, sandboxId } of [first, second])
+    node.store.marks.set(uid, { v: 1, namespace: 'default', name: 'a', node: 'n1', inputsHash: 'h', sandboxId });
+  const ids = [recreate(first), recreate(second)];
+  await watch.look(NEVER);
+  for (const { uid } of [first, second]) assert.ok(told.includes(uid), uid);
+  ids.forEach((id) => node.runtime.sandboxes.delete(id));
+  await watch.look(NEVER);
+  for (const { uid } of [first, second]) assert.equal(node.store.sandboxes.has(uid), false);
 });
 
 test('what is attached is followed again after etcd has lost its sandbox, also where the pod came to ask later', async () => {
