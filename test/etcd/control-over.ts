@@ -10,6 +10,7 @@ import type { Observation } from '../../domain/observation.ts';
 import type { PodIdentity } from '../../domain/pod-view.ts';
 import type { Cluster, Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 
 export const controlOver = (records: RecordStore, cluster: Cluster, signals: Signals): ControlSteps =>
@@ -25,3 +26,11 @@ export function intentOver({ uid, namespace, name }: PodIdentity, observation: O
   const owner = { workflowId: `pod/${uid}`, runId: 'run' };
   return { uid, namespace, name, ...intentRequest(observation, wish, observation.sandboxId ?? '', owner) };
 }
+
+/** Signals that nobody gets. */
+export const NO_SIGNALS: Signals = { membersChanged: async () => undefined, podChanged: async () => undefined };
+
+/** How a run names an attachment to the activities that work on its record. */
+export const inputOf = ({ podUid: uid, namespace, name, node, sandboxId, interfaceName }: AttachmentRecord) => ({
+  ...{ uid, namespace, name, node, sandboxId, interfaceName },
+});

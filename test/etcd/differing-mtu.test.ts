@@ -4,9 +4,9 @@ import { before, describe, it } from 'node:test';
 import type { ControlSteps } from '../../activities/control/inputs.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { AttachmentRecord, StepFailure } from '../../domain/records.ts';
+import type { StepFailure } from '../../domain/records.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
-import { controlOver } from './control-over.ts';
+import { controlOver, inputOf, NO_SIGNALS } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { intent, RESULT } from './some-records.ts';
 
@@ -17,15 +17,9 @@ describe('a member with another MTU', () => {
   let control: ControlSteps;
   before(() => {
     records = createRecordStore(real.etcd);
-    control = controlOver(records, cluster, {
-      membersChanged: async () => undefined,
-      podChanged: async () => undefined,
-    });
+    control = controlOver(records, cluster, NO_SIGNALS);
   });
 
-  const inputOf = ({ podUid: uid, namespace, name, node, sandboxId, interfaceName }: AttachmentRecord) => ({
-    ...{ uid, namespace, name, node, sandboxId, interfaceName },
-  });
   /** A pod of the network on a node of its own. @param known what the node tells of the link that was there before */
   const join = async (net: string, pod: string, mtu: number, known?: StepFailure): Promise<StepFailure | undefined> => {
     const network = { scope: net, name: 'red' };

@@ -6,7 +6,7 @@ import { IF_MAC_ARG } from '../../domain/kaloom/ignored-mac.ts';
 import type { NetworkStatus } from '../../domain/network-status.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
-import { controlOver } from './control-over.ts';
+import { controlOver, NO_SIGNALS } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { cniIntent, RESULT } from './some-records.ts';
 
@@ -40,10 +40,7 @@ describe('the MAC address of a Kaloom network', () => {
     await attach('asked', RESULT.mac);
     await attach('other', OTHER_MAC);
     await attach('free', '');
-    const control = controlOver(records, cluster, {
-      membersChanged: async () => undefined,
-      podChanged: async () => undefined,
-    });
+    const control = controlOver(records, cluster, NO_SIGNALS);
     const attached = ['asked', 'other', 'free'].map((name) => ({
       ...{ interfaceName: name, network: { scope: 'default', name } },
     }));

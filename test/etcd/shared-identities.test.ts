@@ -6,7 +6,7 @@ import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { CniAttachmentRecord, Stored } from '../../domain/records.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
-import { controlOver } from './control-over.ts';
+import { controlOver, inputOf, NO_SIGNALS } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { cniIntent, RESULT } from './some-records.ts';
 
@@ -17,16 +17,10 @@ describe('pods of a CNI network that have the same', () => {
   let control: ControlSteps;
   before(() => {
     records = createRecordStore(real.etcd);
-    control = controlOver(records, cluster, {
-      membersChanged: async () => undefined,
-      podChanged: async () => undefined,
-    });
+    control = controlOver(records, cluster, NO_SIGNALS);
   });
 
   let numbers = 0;
-  const inputOf = ({ podUid: uid, namespace, name, node, sandboxId, interfaceName }: CniAttachmentRecord) => ({
-    ...{ uid, namespace, name, node, sandboxId, interfaceName },
-  });
   /** A pod of network `shop/green` on a node of its own that asks for nothing unless changed. */
   const attached = async (
     scope: string,

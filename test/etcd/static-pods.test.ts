@@ -9,7 +9,7 @@ import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { controlOver, intentOver } from './control-over.ts';
+import { controlOver, intentOver, NO_SIGNALS } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 import { RESULT } from './some-records.ts';
 
@@ -24,8 +24,7 @@ describe('a static pod', () => {
   let control: () => ControlSteps;
   before(async () => {
     records = createRecordStore(real.etcd);
-    control = () =>
-      controlOver(records, cluster, { membersChanged: async () => undefined, podChanged: async () => undefined });
+    control = () => controlOver(records, cluster, NO_SIGNALS);
     await createNodeStore(real.etcd).putSandbox(
       NODE,
       sandboxOf({ podUid: HASH, namespace: 'system', name: 'web-n1' }, 'its-sandbox'),
