@@ -55,6 +55,7 @@ export async function startWatcher(
     metrics: parts.metrics.registry,
     notReady,
     checks: () => parts.checks.checks(),
+    refresh: () => parts.checks.refresh(),
   });
   parts.start();
   return { address: health.address, notReady, stop: () => parts.stop(health) };

@@ -1,20 +1,24 @@
 /** Work that a node worker repeats for as long as it lives. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
+import { FolderChanges } from '../adapters/host/folder-changes.ts';
+import { Pace } from './pace.ts';
 
 const BACKOFF_MS = { first: 500, longest: 10_000 };
 
 /**
  * Runs `work` again and again with a pause in between, until `signal` is aborted. What it throws is logged, once per kind of
  * trouble, and it is run again.
+ * @param interval milliseconds, or a pace, which is told of what fails
  */
 export async function everyInterval(
   name: string,
-  intervalMs: number,
+  interval: number | Pace,
   log: Logger,
   signal: AbortSignal,
   work: () => Promise<void>,
 ): Promise<void> {
+  const pace = typeof interval === 'number' ? Pace.steady(interval) : interval;
   let trouble = '';
   while (!signal.aborted) {
     try {
@@ -25,9 +29,28 @@ export async function everyInterval(
       const now = codeOf(error);
       if (now !== trouble) log.warn({ loop: name, err: error }, 'failed; will be tried again');
       trouble = now;
+      pace.changed();
     }
-    await pause(intervalMs, signal);
+    await pace.pause(signal);
   }
+}
+
+/** The same for work that depends on what these folders hold, as names. The folders are followed before they are looked at. */
+export async function whileFoldersRest(
+  name: string,
+  pace: Pace,
+  log: Logger,
+  signal: AbortSignal,
+  on: { readonly folders: () => readonly string[] | Promise<readonly string[]>; readonly work: () => Promise<void> },
+): Promise<void> {
+  const changes = new FolderChanges(() => pace.changed());
+  await everyInterval(name, pace, log, signal, async () => {
+    const folders = await on.folders();
+    const isFollowed = changes.follow(folders);
+    pace.heard(isFollowed || folders.length === 0);
+    await on.work();
+  });
+  changes.close();
 }
 
 /** Runs `work` until it succeeds, with a bounded back-off; gives up (returning false) only when `signal` is aborted. */

@@ -18,6 +18,7 @@ import { SandboxLocks } from '../activities/node/sandbox-locks.ts';
 import { createNodeGate } from '../activities/node/node-gate.ts';
 import { createNodeDoor, openRecorded } from '../activities/node/sandbox-netns.ts';
 import { createCniJournal } from '../adapters/cni/journal.ts';
+import { configFolders } from '../adapters/cni/config-files.ts';
 import { createMultusCache } from '../adapters/cni/multus-cache.ts';
 import { createCniPlugins } from '../adapters/cni/plugins.ts';
 import { createContainerRuntime } from '../adapters/cri/container-runtime.ts';
@@ -46,28 +47,33 @@ import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
+import { incarnationKey, teardownKey } from '../domain/keys.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { networkKey } from '../domain/network-selection.ts';
 import type { WorkerConnection } from './native-connection.ts';
 import { etcdSource, nodeHostSource, temporalSource } from './check-sources.ts';
-import { everyInterval } from './node-loops.ts';
+import { everyInterval, whileFoldersRest } from './node-loops.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
+import { Pace } from './pace.ts';
 import { resyncNetworks } from './node-resync.ts';
 import { createNodeSweep, OwnLooks } from './node-sweep.ts';
 import { clearTombstones } from './node-tombstones.ts';
 import { installRuntime } from './runtime.ts';
 import { noting, SandboxWatch } from './sandbox-watch.ts';
 import { senderFiltering } from './sender-filtering.ts';
-import { StartChecks } from './start-checks.ts';
+import { PAUSE_OF_MANY_MS, StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
 import { StoreWatch } from './store-watch.ts';
 
-const SANDBOX_INTERVAL_MS = 2_000;
 const RESYNC_INTERVAL_MS = 60_000;
-const CONFIGS_INTERVAL_MS = 5_000;
-/** A key of a few is read; a thousand nodes are two hundred reads a second. */
-const STORE_INTERVAL_MS = 5_000;
+/** What is published is read again: the net below what was deleted by hand, or told to a run that had no ear. */
+const RELOAD_INTERVAL_MS = 300_000;
+/** A sandbox is Ready some seconds after its netns has appeared; the slowest find themselves by the second figure. */
+const SANDBOX_PACE = { oftenMs: 2_000, seldomMs: 60_000, alertMs: 60_000 };
+const CONFIGS_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
+/** A key of a few is read; a thousand nodes that hear nothing are two hundred reads a second. */
+const STORE_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
@@ -94,7 +100,7 @@ async function serve(config: NodeConfig): Promise<void> {
     );
     process.exit(EXIT_TAKEN);
   }
-  installRuntime(log);
+  installRuntime(log, { coreLog: 'output' });
   const registryDir = join(config.stateDir, 'children');
   const killed = new ProcessRegistry(registryDir).endSurvivors();
   if (killed.length > 0) log.warn({ pids: killed }, 'ended children that a previous worker left behind');
@@ -137,6 +143,7 @@ async function serve(config: NodeConfig): Promise<void> {
     ],
     log,
     signal,
+    PAUSE_OF_MANY_MS,
   );
   // Before anything is waited for: a worker that waits is alive, and says what it waits for.
   const health = await startHealthServer({
@@ -144,6 +151,7 @@ async function serve(config: NodeConfig): Promise<void> {
     metrics: metrics.registry,
     notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems(), ...checks.reasons()],
     checks: () => checks.checks(),
+    refresh: () => checks.refresh(),
   });
   checks.start();
   log.info({ health: health.address }, 'starting');
@@ -152,6 +160,8 @@ async function serve(config: NodeConfig): Promise<void> {
     await deps.store.putNode(config.node);
     await clearTombstones(deps, log, signal);
   });
+  const [storePace, sandboxPace, configsPace] = [new Pace(STORE_PACE), new Pace(SANDBOX_PACE), new Pace(CONFIGS_PACE)];
+  cri.onLost(() => sandboxPace.changed());
   const configs = new NodeConfigsPublisher({
     store: deps.store,
     signals,
@@ -166,16 +176,22 @@ async function serve(config: NodeConfig): Promise<void> {
       await deps.store.putNode(config.node);
       watch.restart();
       configs.forget();
+      for (const pace of [sandboxPace, configsPace]) pace.changed();
     },
   });
   const loops = [
-    everyInterval('store', STORE_INTERVAL_MS, log, signal, () => store.look(signal)),
-    everyInterval('configurations', CONFIGS_INTERVAL_MS, log, signal, () => configs.publish()),
-    everyInterval('sandboxes', SANDBOX_INTERVAL_MS, log, signal, () => watch.look(signal)),
-    everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, async () => {
-      watch.reload();
-      await resyncNetworks(deps, log, signal);
+    etcd.follow([{ key: incarnationKey() }, { key: teardownKey() }], storePace, signal),
+    everyInterval('store', storePace, log, signal, () => store.look(signal)),
+    whileFoldersRest('configurations', configsPace, log, signal, {
+      folders: () => (config.cniConfDir === undefined ? [] : configFolders(config.cniConfDir)),
+      work: () => configs.publish(),
     }),
+    whileFoldersRest('sandboxes', sandboxPace, log, signal, {
+      folders: () => config.netnsRoots,
+      work: () => watch.look(signal),
+    }),
+    everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, () => resyncNetworks(deps, log, signal)),
+    everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   const connection = await connecting;
   if (ready && connection !== undefined) {

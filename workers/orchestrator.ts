@@ -119,6 +119,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
     metrics: registry,
     notReady: () => [...startUp.reasons(checks.reasons()), ...workerReasons(workers), ...checks.reasons()],
     checks: () => checks.checks(),
+    refresh: () => checks.refresh(),
   });
   checks.start();
   const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true, credentials });

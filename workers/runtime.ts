@@ -6,14 +6,26 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 /** An activity-only worker says so at each start; that is how node workers are meant to be. */
 const EXPECTED = 'No workflows registered';
 
-/** Must run before anything else touches the SDK's runtime. */
-export function installRuntime(log: Logger): void {
+/**
+ * Must run before anything else touches the SDK's runtime.
+ * @param o.coreLog where the warnings of the SDK's native core go: through `log`, for which the SDK wakes ten times a second; or straight
+ * to the output as JSON lines of its own, which costs nothing while there are none, for processes of which there are thousands
+ */
+export function installRuntime(
+  log: Logger,
+  o: { readonly coreLog: 'logger' | 'output' } = { coreLog: 'logger' },
+): void {
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       if (message.startsWith(EXPECTED)) return;
       const { error, workflowId, runId, activityId, activityType, attempt } = (meta ?? {}) as Record<string, unknown>;
       log[LEVELS[level]]({ err: error, workflowId, runId, activityId, activityType, attempt }, message);
     }),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+    telemetryOptions: {
+      logging: {
+        filter: { core: 'WARN', other: 'ERROR' },
+        ...(o.coreLog === 'logger' ? { forward: {} } : { console: { format: 'json' } }),
+      },
+    },
   });
 }

@@ -1,6 +1,6 @@
 /**
  * The checks of a process at its start: all at once, each with a limit, repeated with a back-off until none fails, and now and then
- * afterwards, so that `podwire doctor` sees how things are. What fails after the start is shown and keeps nobody from being ready, for the
+ * afterwards, and when `podwire doctor` asks how things are. What fails after the start is shown and keeps nobody from being ready, for the
  * process's own reasons say what does not work then; but for a lasting one, an etcd that takes no writes, of which nothing else would tell.
  */
 import { setMaxListeners } from 'node:events';
@@ -17,7 +17,7 @@ export interface CheckSource {
 const LIMIT_MS = 2_000;
 
 /** Milliseconds between two questions. */
-interface Pauses {
+export interface Pauses {
   readonly first: number;
   readonly longest: number;
   /** When all is well. */
@@ -25,6 +25,10 @@ interface Pauses {
 }
 
 const PAUSE_MS: Pauses = { first: 500, longest: 10_000, afterwards: 60_000 };
+/** For parts of which a cluster has thousands: to ask everything costs more than all else that an idle one does. */
+export const PAUSE_OF_MANY_MS: Pauses = { ...PAUSE_MS, afterwards: 600_000 };
+/** Answers that are younger are as good as new ones: whoever asks in a row costs no more than this. */
+const FRESH_MS = 10_000;
 
 type Told = Pick<Logger, 'info' | 'warn' | 'error'>;
 
@@ -41,6 +45,7 @@ export class StartChecks {
   readonly #signal: AbortSignal;
   readonly #pauses: Pauses;
   #told: readonly Check[] = [];
+  #refreshed: { readonly at: number; readonly done: Promise<void> } | undefined;
 
   /** @param signal ends everything */
   constructor(sources: readonly CheckSource[], log: Told, signal: AbortSignal, pauses: Pauses = PAUSE_MS) {
@@ -61,6 +66,17 @@ export class StartChecks {
     return this.#asked.flatMap(({ checks }) => checks);
   }
 
+  /** Asks every source once more, and waits for their answers. */
+  async refresh(): Promise<void> {
+    const now = performance.now();
+    if (this.#refreshed === undefined || now - this.#refreshed.at > FRESH_MS)
+      this.#refreshed = {
+        at: now,
+        done: Promise.all(this.#asked.map((asked) => this.#look(asked))).then(() => undefined),
+      };
+    await this.#refreshed.done;
+  }
+
   /** Why the start is not over yet; once every source has passed, what nothing else would tell. */
   reasons(): string[] {
     return this.#asked.flatMap(({ passed, checks }) =>
@@ -73,14 +89,19 @@ export class StartChecks {
   async #repeat(asked: Asked): Promise<void> {
     const { first, longest, afterwards } = this.#pauses;
     for (let pause = first; !this.#signal.aborted; pause = Math.min(pause * 2, longest)) {
-      const checks = await this.#ask(asked.source);
+      await this.#look(asked);
       if (this.#signal.aborted) return;
-      asked.checks = checks;
-      if (failures(checks).length === 0) asked.passed = true;
-      this.#tell();
       const ms = asked.passed ? afterwards : pause;
       await sleep(ms * (0.75 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
     }
+  }
+
+  async #look(asked: Asked): Promise<void> {
+    const checks = await this.#ask(asked.source);
+    if (this.#signal.aborted) return;
+    asked.checks = checks;
+    if (failures(checks).length === 0) asked.passed = true;
+    this.#tell();
   }
 
   async #ask(source: CheckSource): Promise<readonly Check[]> {

@@ -1,6 +1,5 @@
 /** One look at everything on the node that could be left over or changed. Reads only; CHECK is a read, too. */
 import { PodwireError } from '../../domain/failures.ts';
-import { execPlace } from '../../domain/place.ts';
 import type { CniLeftovers } from '../../domain/ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import type { MembersRead } from '../../domain/ports/node-store.ts';
@@ -120,13 +119,7 @@ async function snapshotOf(
   ]);
   const ready = await deps.runtime.listReady();
   const seen = await observed(deps, new Set(ready.map(({ id }) => id)), signal);
-  const [records, tombstones, byExec] = await Promise.all([
-    deps.store.listNodeAttachments(node),
-    deps.store.listTombstones(node),
-    deps.store.listNodeAttachments(execPlace(node)),
-  ]);
-  // After the records: what they lack was lacking before the store was whole, or it is not whole.
-  const isWhole = await deps.store.isWhole();
+  const { attachments: records, byExec, tombstones, isWhole } = await deps.store.readNode(node);
   // Links that the exec backend made in pods of this node are its own to look after.
   const othersPods = new Set(byExec.map(({ value }) => value.podUid));
   const sandboxes = seen.filter(({ pod }) => !othersPods.has(pod.uid));

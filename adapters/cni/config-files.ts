@@ -38,6 +38,13 @@ export async function readConfigFiles(dir: string): Promise<ConfigFiles> {
   return { configs, problems };
 }
 
+/** The folder and those below it, which `readConfigFiles` reads: where something may change. */
+export async function configFolders(dir: string): Promise<readonly string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const below = entries.filter((entry) => entry.isDirectory()).slice(0, MAX_FILES);
+  return [dir, ...below.map(({ name }) => join(dir, name))];
+}
+
 type Read = { readonly name: string; readonly text: string } | string;
 
 /** A text: why the file is not used, to be read behind its name. */

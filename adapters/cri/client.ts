@@ -1,6 +1,13 @@
 /** gRPC calls of the container runtime interface over its Unix socket: one deadline per call, errors in podwire's terms. */
 import { fileURLToPath } from 'node:url';
-import { credentials, loadPackageDefinition, status, type ServiceError } from '@grpc/grpc-js';
+import {
+  connectivityState,
+  credentials,
+  loadPackageDefinition,
+  status,
+  type Channel,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { PodwireError } from '../../domain/failures.ts';
 
@@ -15,6 +22,11 @@ export interface CriClient {
   close(): void;
 }
 
+export interface CriConnection extends CriClient {
+  /** Tells when the connection is lost: the runtime has ended, or was started anew. */
+  onLost(tell: () => void): void;
+}
+
 type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus' | 'ListContainers' | 'ExecSync';
 
 const DEADLINE_MS = 2_000;
@@ -26,10 +38,10 @@ type Unary = (
   options: { deadline: number },
   done: (error: ServiceError | null, answer: unknown) => void,
 ) => { cancel(): void };
-type RuntimeService = Record<CriMethod, Unary> & { close(): void };
+type RuntimeService = Record<CriMethod, Unary> & { close(): void; getChannel(): Channel };
 
 /** @param socket path of the runtime's socket, with or without `unix://`; it need not exist yet, and may come back later. */
-export function createCriClient(socket: string): CriClient {
+export function createCriClient(socket: string): CriConnection {
   const service = connect(`unix://${socket.replace(/^unix:\/\//, '')}`);
   const underWay = new Set<{ cancel(): void }>();
   let closed = false;
@@ -54,6 +66,18 @@ export function createCriClient(socket: string): CriClient {
       closed = true;
       for (const asking of underWay) asking.cancel();
       service.close();
+    },
+    onLost: (tell) => {
+      const channel = service.getChannel();
+      const follow = (): void => {
+        const before = channel.getConnectivityState(false);
+        channel.watchConnectivityState(before, Infinity, () => {
+          if (closed) return;
+          if (before === connectivityState.READY) tell();
+          follow();
+        });
+      };
+      follow();
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Etcd3, IOperation, IResponseOp } from 'etcd3';
 import { PodwireError } from '../../domain/failures.ts';
 import { readOnce, type CredentialStore } from '../tls/rotation.ts';
 import { keyPages, listPages } from './pages.ts';
+import { follow, type EtcdEar } from './follow.ts';
 import { openEtcd, type EtcdConnection, type EtcdOptions } from './open.ts';
 
 export type { EtcdOptions } from './open.ts';
@@ -48,6 +49,11 @@ export interface Etcd {
   close(): void;
 }
 
+export interface WatchedEtcd extends Etcd {
+  /** Tells `ear` of changes of what is asked for until `signal` is aborted; a watch that breaks is made again. Never throws. */
+  follow(asks: readonly Ask[], ear: EtcdEar, signal: AbortSignal): Promise<void>;
+}
+
 /** Largest transaction podwire sends; etcd refuses more than 128 operations. */
 const MAX_OPERATIONS = 128;
 
@@ -55,7 +61,7 @@ const MAX_OPERATIONS = 128;
  * Opens a client; connections are made on first use. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer.
  * @throws CredentialError
  */
-export function createEtcd(options: EtcdOptions, credentials: CredentialStore = readOnce): Etcd {
+export function createEtcd(options: EtcdOptions, credentials: CredentialStore = readOnce): WatchedEtcd {
   const etcd = openEtcd(options, credentials);
   return {
     get: (key) =>
@@ -95,6 +101,7 @@ export function createEtcd(options: EtcdOptions, credentials: CredentialStore = 
           .commit();
         return { applied: response.succeeded, revision: String(response.header.revision) };
       }),
+    follow: (asks, ear, signal) => follow(etcd, asks, ear, signal),
     close: () => etcd.close(),
   };
 }

@@ -1,5 +1,6 @@
 /** `NodeStore` on etcd. */
 import * as keys from '../../domain/keys.ts';
+import { execPlace } from '../../domain/place.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
 import type { Ask, Entry, Etcd } from './client.ts';
@@ -37,7 +38,20 @@ export function createNodeStore(etcd: Etcd): NodeStore {
       }));
       return { members, isWhole: whole.length > 0 };
     },
-    isWhole: async () => (await etcd.get(keys.wholeKey())) !== undefined,
+    readNode: async (node) => {
+      const [attachments = [], byExec = [], tombstones = [], whole = []] = await etcd.read([
+        { prefix: keys.nodeAttachmentsPrefix(node) },
+        { prefix: keys.nodeAttachmentsPrefix(execPlace(node)) },
+        { prefix: keys.tombstonesPrefix(node) },
+        { key: keys.wholeKey() },
+      ]);
+      return {
+        attachments: attachments.map(storedAttachment),
+        byExec: byExec.map(storedAttachment),
+        tombstones: tombstones.map(storedAttachment),
+        isWhole: whole.length > 0,
+      };
+    },
     restoreAttachment: async (record, result) => {
       const key = keys.attachmentKey(record);
       const { applied } = await etcd.transact(

@@ -35,10 +35,14 @@ const PASSED_OVER_MS = 1_000;
 /** Of one call. */
 const MAX_LOGINS = 3;
 
+type EtcdCall<T> = (client: Etcd3, replaced: AbortSignal) => PromiseLike<T>;
+
 interface Generation {
   readonly client: Etcd3;
   /** Calls that have not ended. */
   calls: number;
+  /** Aborted when another one has taken its place. */
+  readonly replaced: AbortController;
 }
 
 /** etcd3's client, replaced by another one when certificates or password change: new calls go to the new one, the old one is closed after its last call. */
@@ -61,8 +65,9 @@ export class EtcdConnection {
    * One call, or a few that belong together; what they throw is thrown. The client must not be kept. Where etcd refuses the token of an
    * earlier login, or a password that was replaced meanwhile, they are made again with a new login: a call that was refused has changed
    * nothing. Both may happen to one call: its token ends with the old password, before the new one was read.
+   * @param call its second argument is aborted when credentials have changed: what would go on for long is to end then
    */
-  async use<T>(call: (client: Etcd3) => PromiseLike<T>): Promise<T> {
+  async use<T>(call: EtcdCall<T>): Promise<T> {
     for (let login = 1; ; login += 1) {
       const generation = this.#generation;
       try {
@@ -77,10 +82,10 @@ export class EtcdConnection {
     }
   }
 
-  async #useOf<T>(generation: Generation, call: (client: Etcd3) => PromiseLike<T>): Promise<T> {
+  async #useOf<T>(generation: Generation, call: EtcdCall<T>): Promise<T> {
     generation.calls += 1;
     try {
-      return await call(generation.client);
+      return await call(generation.client, generation.replaced.signal);
     } finally {
       generation.calls -= 1;
       if (generation.calls === 0 && generation !== this.#generation) generation.client.close();
@@ -94,12 +99,13 @@ export class EtcdConnection {
   }
 
   #open(): Generation {
-    return { client: newClient(this.#options, this.#source.current), calls: 0 };
+    return { client: newClient(this.#options, this.#source.current), calls: 0, replaced: new AbortController() };
   }
 
   #renew(): void {
     const old = this.#generation;
     this.#generation = this.#open();
+    old.replaced.abort();
     if (old.calls === 0) old.client.close();
   }
 }

@@ -11,6 +11,8 @@ export interface HealthServerOptions {
   readonly notReady: () => readonly string[];
   /** What was looked for at the start, and how it is; for `podwire doctor`. */
   readonly checks?: () => readonly Check[];
+  /** Looks for all of that anew; asked for by `/readyz?fresh=true`. Bounds itself, for anybody may ask. */
+  readonly refresh?: () => Promise<void>;
 }
 
 export type HealthServer = WebServer;
@@ -24,12 +26,15 @@ export function startHealthServer(options: HealthServerOptions): Promise<HealthS
 }
 
 async function answer(url: string, options: HealthServerOptions): Promise<Answer> {
-  const path = url.split('?', 1)[0];
+  const [path, query] = url.split('?', 2);
   try {
     if (path === '/healthz') return text(200, 'ok\n');
     if (path === '/metrics')
       return { status: 200, type: options.metrics.contentType, body: await options.metrics.metrics() };
-    if (path === '/readyz') return readiness(options.notReady(), options.checks?.() ?? []);
+    if (path === '/readyz') {
+      if (query === 'fresh=true') await options.refresh?.();
+      return readiness(options.notReady(), options.checks?.() ?? []);
+    }
     return text(404, 'Not found. Try /healthz, /readyz or /metrics.\n');
   } catch (error) {
     return text(500, `${error instanceof Error ? error.message : String(error)}\n`);

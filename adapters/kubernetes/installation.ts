@@ -83,7 +83,7 @@ async function reportOf(kube: KubeClient, namespace: string, pod: Pod): Promise<
     const ports = pod.spec.containers.flatMap((container) => container.ports);
     const port = ports.find(({ name }) => name === 'health' || name === 'rest')?.containerPort ?? PORTS[part] ?? 0;
     const path = `${apiPath('api', 'v1', 'namespaces', namespace, 'pods', `${pod.metadata.name}:${port}`)}/proxy/readyz`;
-    const answer = await kube.call({ method: 'GET', path, deadlineMs: 5_000 });
+    const answer = await kube.call({ method: 'GET', path, query: { fresh: 'true' }, deadlineMs: 5_000 });
     const said = readyz.safeParse(answer.body);
     if (!said.success) return { ...about, unreachable: whyNot(answer.status, answer.body, pod.status.phase) };
     const { ready, reasons, checks, time } = said.data;

@@ -46,12 +46,14 @@ const LAST_PART = 0.2;
 export class RotatingCredentials implements CredentialStore {
   readonly #log: RotationLog;
   readonly #sources = new Map<string, FollowedFiles>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #lookMs: number;
+  /** Undefined while there are no files. */
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param lookMs time between two looks at the files */
   constructor(log: RotationLog, lookMs = LOOK_MS) {
     this.#log = log;
-    this.#timer = setInterval(() => this.look(), lookMs).unref();
+    this.#lookMs = lookMs;
   }
 
   source(files: CredentialFiles): CredentialSource {
@@ -59,6 +61,8 @@ export class RotatingCredentials implements CredentialStore {
     const name = JSON.stringify([caFile, certFile, keyFile, secretFile]);
     const source = this.#sources.get(name) ?? new FollowedFiles(files, this.#log);
     this.#sources.set(name, source);
+    if (Object.values(files).some((file) => file !== undefined))
+      this.#timer ??= setInterval(() => this.look(), this.#lookMs).unref();
     return source;
   }
 

@@ -20,6 +20,17 @@ export interface MembersRead {
   readonly isWhole: boolean;
 }
 
+/** What is recorded of a node, read in one moment. */
+export interface NodeRecords {
+  readonly attachments: readonly Stored<AttachmentRecord>[];
+  /** Those of the exec backend in pods of this node. */
+  readonly byExec: readonly Stored<AttachmentRecord>[];
+  /** As `listTombstones` has them. */
+  readonly tombstones: readonly Stored<AttachmentRecord>[];
+  /** False while what was attached before the store was lost is still being written back: a missing record says nothing then. */
+  readonly isWhole: boolean;
+}
+
 export interface AttachmentId {
   readonly node: string;
   readonly podUid: string;
@@ -38,8 +49,8 @@ export interface NodeStore {
   listFailures(podUids: readonly string[]): Promise<readonly (FailureRecord & { readonly podUid: string })[]>;
   /** Who is in a network, and whether that is all of them, read in one moment. */
   readMembers(network: NetworkRef): Promise<MembersRead>;
-  /** False while what was attached before the store was lost is still being written back: a missing record says nothing then. */
-  isWhole(): Promise<boolean>;
+  /** One read for a look at a whole node. */
+  readNode(node: string): Promise<NodeRecords>;
   /** Writes an attachment back with what its ADD printed, if nothing is recorded of it. False: something is. */
   restoreAttachment(record: CniAttachmentRecord, result: CniResultRecord): Promise<boolean>;
   /** Whether this life of the store has what this node's journal says. */

@@ -5,6 +5,7 @@
  */
 import type { CniDeps } from '../../activities/node/deps.ts';
 import { networkKey } from '../../domain/network-selection.ts';
+import { execPlace } from '../../domain/place.ts';
 import type { AttachmentId, NodeStore } from '../../domain/ports/node-store.ts';
 import type { SandboxDetails, SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type {
@@ -57,7 +58,12 @@ export class FakeStore implements NodeStore {
     const members = this.members.filter((member) => member.network === networkKey(network));
     return { members, isWhole: this.whole };
   };
-  isWhole: NodeStore['isWhole'] = async () => this.whole;
+  readNode: NodeStore['readNode'] = async (node) => ({
+    attachments: await this.listNodeAttachments(node),
+    byExec: await this.listNodeAttachments(execPlace(node)),
+    tombstones: await this.listTombstones(node),
+    isWhole: this.whole,
+  });
   restoreAttachment: NodeStore['restoreAttachment'] = async (record, result) => {
     if (this.attachments.has(keyOf(record))) return false;
     this.put(record);

@@ -86,6 +86,32 @@ test('a runtime that is away for long is named, and one that comes back under a 
   }
 });
 
+test('the end of a runtime is told at once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podwire-cri-'));
+  const socket = join(folder, 'containerd.sock');
+  let server = await startRuntime(socket);
+  const cri = createCriClient(socket);
+  let lost = 0;
+  cri.onLost(() => (lost += 1));
+  const runtime = createSandboxRuntime(cri, DEFAULT_DIALECT_SETTINGS);
+  try {
+    for (let life = 1; life <= 2; life += 1) {
+      await runtime.listReady();
+      assert.equal(lost, life - 1);
+      server.forceShutdown();
+      for (const end = performance.now() + 2_000; lost < life; await sleep(10))
+        assert.ok(performance.now() < end, 'told');
+      rmSync(socket, { force: true });
+      server = await startRuntime(socket);
+      await sleep(200);
+    }
+  } finally {
+    server.forceShutdown();
+    cri.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('what is asked of a runtime that never answers ends with the client', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-cri-'));
   const server = await startRuntime(join(folder, 'silent.sock'), 'silent');

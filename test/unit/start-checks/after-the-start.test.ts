@@ -57,4 +57,27 @@ describe('what is found after the start', () => {
       stopped.abort();
     }
   });
+
+  it('is looked for anew when somebody asks, and not for each of many who ask', async () => {
+    const stopped = new AbortController();
+    let asked = 0;
+    const source = {
+      name: 'etcd',
+      ask: async (): Promise<readonly Check[]> => {
+        asked += 1;
+        return etcdChecks(TARGET, asked === 1 ? WELL : { ...WELL, alarms: ['NOSPACE'] });
+      },
+    };
+    const checks = new StartChecks([source], log, stopped.signal, { ...PAUSES, afterwards: 60_000 });
+    checks.start();
+    try {
+      await until(() => checks.reasons().length === 0);
+      await Promise.all([checks.refresh(), checks.refresh()]);
+      await checks.refresh();
+      assert.equal(asked, 2);
+      assert.ok(checks.checks().some(({ text }) => text.includes('NOSPACE')));
+    } finally {
+      stopped.abort();
+    }
+  });
 });

@@ -29,10 +29,10 @@ function node(o: { view?: NetnsView; failures?: FailureRecord[] } = {}) {
     runtime: { listReady: async () => [{ id: SANDBOX, podUid: POD.uid, ready: true }] },
     kernel: { open: async () => netns, observe: async () => at.view },
     store: {
-      isWhole: async () => true,
-      listNodeAttachments: async (place: string) =>
-        place === 'n1' ? [stored(cniRecord({ generation: at.generation }), String(at.generation))] : [],
-      listTombstones: async () => [],
+      readNode: async () => ({
+        attachments: [stored(cniRecord({ generation: at.generation }), String(at.generation))],
+        ...{ byExec: [], tombstones: [], isWhole: true },
+      }),
       listSandboxes: async () => {
         const { podUid, namespace, name, sandboxId, bootId, netns: identity } = cniRecord();
         return [{ v: 1, podUid, namespace, name, sandboxId, bootId, netns: identity }];

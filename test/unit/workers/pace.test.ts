@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pace } from '../../../workers/pace.ts';
+
+const TIMES = { oftenMs: 20, seldomMs: 60_000, alertMs: 0 };
+const SIGNAL = new AbortController().signal;
+
+/** Milliseconds that a pause takes at the most. */
+async function within(ms: number, pausing: Promise<void>): Promise<void> {
+  const late = new AbortController();
+  const ended = await Promise.race([
+    pausing.then(() => true),
+    sleep(ms, false, { signal: late.signal }).catch(() => false),
+  ]);
+  late.abort();
+  assert.ok(ended, `the pause ends within ${ms} ms`);
+}
+
+async function lasts(ms: number, pausing: Promise<void>): Promise<void> {
+  const ended = await Promise.race([pausing.then(() => true), sleep(ms).then(() => false)]);
+  assert.equal(ended, false, `the pause is not over after ${ms} ms`);
+}
+
+describe('the pace of looks', () => {
+  it('is quick for what cannot be heard', async () => {
+    await within(2_000, new Pace(TIMES).pause(SIGNAL));
+  });
+
+  it('is slow for what is heard and says nothing, and a word ends the pause', async () => {
+    const pace = new Pace(TIMES);
+    pace.heard(true);
+    const pausing = pace.pause(SIGNAL);
+    await lasts(100, pausing);
+    pace.changed();
+    await within(2_000, pausing);
+  });
+
+  it('is quick for a while after a word, also one that came while there was no pause', async () => {
+    const pace = new Pace({ ...TIMES, alertMs: 60_000 });
+    pace.heard(true);
+    pace.changed();
+    for (let look = 0; look < 3; look += 1) await within(2_000, pace.pause(SIGNAL));
+  });
+
+  it('looks no oftener than it may, whatever is said', async () => {
+    const pace = new Pace({ oftenMs: 200, seldomMs: 60_000, alertMs: 60_000 });
+    pace.heard(true);
+    const pausing = pace.pause(SIGNAL);
+    for (let word = 0; word < 10; word += 1) pace.changed();
+    await lasts(100, pausing);
+    await within(2_000, pausing);
+  });
+
+  it('is over when everything ends', async () => {
+    const ending = new AbortController();
+    const pausing = Pace.steady(60_000).pause(ending.signal);
+    await lasts(20, pausing);
+    ending.abort();
+    await within(1_000, pausing);
+  });
+});
