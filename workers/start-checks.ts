@@ -6,6 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 import { blockOf, failures, reasonOf, sameFindings, waiting, type Check } from '../domain/start-checks/check.ts';
 
 export interface CheckSource {
@@ -16,15 +17,13 @@ export interface CheckSource {
 
 const LIMIT_MS = 2_000;
 
-/** Milliseconds between two questions. */
-interface Pauses {
-  readonly first: number;
-  readonly longest: number;
+/** Between two questions. */
+interface Pauses extends BackOff {
   /** When all is well. */
-  readonly afterwards: number;
+  readonly afterwardsMs: number;
 }
 
-const PAUSE_MS: Pauses = { first: 500, longest: 10_000, afterwards: 60_000 };
+const PAUSES: Pauses = { minMs: 500, maxMs: 10_000, afterwardsMs: 60_000 };
 
 type Told = Pick<Logger, 'info' | 'warn' | 'error'>;
 
@@ -43,7 +42,7 @@ export class StartChecks {
   #told: readonly Check[] = [];
 
   /** @param signal ends everything */
-  constructor(sources: readonly CheckSource[], log: Told, signal: AbortSignal, pauses: Pauses = PAUSE_MS) {
+  constructor(sources: readonly CheckSource[], log: Told, signal: AbortSignal, pauses: Pauses = PAUSES) {
     this.#pauses = pauses;
     // One listener for each question that is open.
     setMaxListeners(0, signal);
@@ -71,16 +70,20 @@ export class StartChecks {
   }
 
   async #repeat(asked: Asked): Promise<void> {
-    const { first, longest, afterwards } = this.#pauses;
-    for (let pause = first; !this.#signal.aborted; pause = Math.min(pause * 2, longest)) {
+    for (let questions = 1; !this.#signal.aborted; questions += 1) {
       const checks = await this.#ask(asked.source);
       if (this.#signal.aborted) return;
       asked.checks = checks;
       if (failures(checks).length === 0) asked.passed = true;
       this.#tell();
-      const ms = asked.passed ? afterwards : pause;
-      await sleep(ms * (0.75 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
+      const pause = asked.passed ? this.#untilNext() : backOffDelay(this.#pauses, questions, Math.random);
+      await sleep(pause, undefined, { signal: this.#signal }).catch(() => undefined);
     }
+  }
+
+  /** When all is well; not at the same time in every process. */
+  #untilNext(): number {
+    return this.#pauses.afterwardsMs * (0.75 + Math.random() / 2);
   }
 
   async #ask(source: CheckSource): Promise<readonly Check[]> {
