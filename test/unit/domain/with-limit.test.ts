@@ -59,6 +59,14 @@ describe('work with a limit whose failures are told at the end', () => {
     assert.equal(most(), 3);
   });
 
+  it('is told the place of each item', async () => {
+    const outcomes = await eachWithLimit(['a', 'b'], 2, async (item, index) => `${index}${item}`);
+    assert.deepEqual(outcomes, [
+      { status: 'fulfilled', value: '0a' },
+      { status: 'fulfilled', value: '1b' },
+    ]);
+  });
+
   it('takes what is thrown before the work began for a failure as well', async () => {
     const [outcome] = await eachWithLimit([1], 1, () => {
       throw new Error('at once');
