@@ -8,6 +8,7 @@ import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
+import { exitOnFaults } from '../workers/exit-on-faults.ts';
 import { etcdMarkReader } from './etcd-mark-reader.ts';
 import { etcdStoreAccess } from './etcd-store-access.ts';
 import { startWatcher } from './watcher.ts';
@@ -25,13 +26,7 @@ async function main(): Promise<void> {
 
 async function run(config: WatcherConfig): Promise<void> {
   const log = createLogger('watcher', config.logLevel);
-  // Nothing is expected to come here; if something does, its state is unknown and a restart is the safe answer.
-  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(event, (error: unknown) => {
-      log.fatal({ err: error }, event);
-      process.exit(1);
-    });
-  }
+  exitOnFaults(log);
   const credentials = new RotatingCredentials(log);
   const etcd = createEtcd(config.etcd, credentials);
   const watcher = await startWatcher(config, etcdMarkReader(etcd, log), etcdStoreAccess(etcd), log, credentials);

@@ -5,7 +5,7 @@
  * observed is signalled, also A → B → A: a run that was started by the first A may have read B in between. The first is sent at once, the next
  * not before `spacingMs` have passed.
  */
-import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 import { SIGNAL_SPACING_MS, type SignalledPod } from '../adapters/temporal/pod-starter.ts';
 import { DESIRED_CHANGED, POD_DELETED } from '../domain/messages.ts';
 
@@ -222,7 +222,7 @@ export class PodSignals {
       this.#failing.add(slot.pod.uid);
       // Whatever was observed meanwhile is newer than what failed.
       slot.wanted ??= wanted;
-      const delay = backOffDelay(this.#backOff, slot.failures);
+      const delay = backOffDelay(this.#backOff, slot.failures, Math.random);
       this.#options.onFailed(wanted.signal, error, delay, slot.pod);
       this.#enqueueIn(slot, delay);
     }

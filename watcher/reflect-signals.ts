@@ -2,7 +2,7 @@
  * From "this object changed" to signals for one source's run: at most one under way, a pause between two, names once each. What cannot be
  * sent stays, and when it becomes too much, everything is compared instead: the queue has a bound.
  */
-import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 import { MAX_DIRTY_NAMES, MAX_DIRTY_QUEUE } from '../domain/reflection/messages.ts';
 
 export interface ReflectSignalsOptions {
@@ -80,7 +80,9 @@ export class ReflectSignals {
         this.#sending = undefined;
         if (this.#hasWork)
           this.#schedule(
-            this.#failures === 0 ? undefined : backOffDelay(this.#options.backOff ?? DEFAULT_BACK_OFF, this.#failures),
+            this.#failures === 0
+              ? undefined
+              : backOffDelay(this.#options.backOff ?? DEFAULT_BACK_OFF, this.#failures, Math.random),
           );
       });
     }, delay);

@@ -3,7 +3,7 @@
  * Nothing else consults the converged marks, which is why a pod whose refusal does not hold any more is found here at the latest.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backOffDelay, type BackOff } from '../adapters/kubernetes/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { PodView } from '../domain/pod-view.ts';
 import type { ConvergedMark } from '../domain/records.ts';
@@ -90,7 +90,7 @@ export class RelistCheck {
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         failures += 1;
-        const delay = backOffDelay(this.#options.backOff ?? DEFAULT_BACK_OFF, failures);
+        const delay = backOffDelay(this.#options.backOff ?? DEFAULT_BACK_OFF, failures, Math.random);
         this.#problem = error instanceof Error ? error.message : String(error);
         this.#options.log.warn({ err: error, retryInMs: Math.round(delay) }, 'comparison with etcd failed');
         await sleep(delay, undefined, { signal: this.#stop.signal }).catch(() => undefined);

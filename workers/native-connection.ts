@@ -10,8 +10,9 @@ import { openConnectProxy, type ConnectProxy } from '../adapters/temporal/connec
 import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/connection.ts';
 import { sameTls, type Credentials } from '../adapters/tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../adapters/tls/rotation.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 
-const PAUSE_MS = { first: 500, longest: 10_000 };
+const BACK_OFF: BackOff = { minMs: 500, maxMs: 10_000 };
 /** Of an attempt to connect, TLS and the server's first answer in it; the SDK's core sets none. */
 const CONNECT_LIMIT_MS = 5_000;
 
@@ -135,7 +136,7 @@ async function connect(
   signal: AbortSignal,
   onFailed: (why: string) => void = () => undefined,
 ): Promise<Made> {
-  for (let pause = PAUSE_MS.first; ; pause = Math.min(pause * 2, PAUSE_MS.longest)) {
+  for (let failures = 1; ; failures += 1) {
     const now = source.current;
     const apiKey = options.apiKey ?? now.secret;
     let connecting: Promise<NativeConnection> | undefined;
@@ -153,11 +154,12 @@ async function connect(
       connecting?.then((late) => late.close()).catch(() => undefined);
       if (signal.aborted) throw error;
       onFailed(proxy.lastFailure ?? (error instanceof Error ? error.message : String(error)));
+      const delay = backOffDelay(BACK_OFF, failures, Math.random);
       log.warn(
-        { err: error, why: proxy.lastFailure, address: options.address, retryInMs: pause },
+        { err: error, why: proxy.lastFailure, address: options.address, retryInMs: Math.round(delay) },
         'Temporal does not answer yet',
       );
-      await sleep(pause * (0.75 + Math.random() / 2), undefined, { signal });
+      await sleep(delay, undefined, { signal });
     }
   }
 }

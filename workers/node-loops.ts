@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
 import { FolderChanges } from '../adapters/host/folder-changes.ts';
 import { Pace } from './pace.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 
-const BACKOFF_MS = { first: 500, longest: 10_000 };
+const BACK_OFF: BackOff = { minMs: 500, maxMs: 10_000 };
 
 /**
  * Runs `work` again and again with a pause in between, until `signal` is aborted. What it throws is logged, once per kind of
@@ -60,14 +61,15 @@ export async function untilDone(
   signal: AbortSignal,
   work: () => Promise<void>,
 ): Promise<boolean> {
-  for (let wait = BACKOFF_MS.first; !signal.aborted; wait = Math.min(wait * 2, BACKOFF_MS.longest)) {
+  for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await work();
       return true;
     } catch (error) {
-      log.warn({ step: name, err: error, retryInMs: wait }, 'failed; will be tried again');
+      const delay = backOffDelay(BACK_OFF, failures, Math.random);
+      log.warn({ step: name, err: error, retryInMs: Math.round(delay) }, 'failed; will be tried again');
+      await pause(delay, signal);
     }
-    await pause(wait, signal);
   }
   return false;
 }

@@ -2,189 +2,66 @@
  * The orchestrator worker: workflows, and the activities that need the Kubernetes API or etcd but no host.
  * Exit codes: 0 after SIGTERM or SIGINT, 1 after a fault of its own, 2 when the configuration is refused.
  */
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
-import { Worker } from '@temporalio/worker';
-import { Registry } from 'prom-client';
-import { createControlActivities } from '../activities/control/index.ts';
-import { createLookAtPod } from '../activities/control/observe-pod.ts';
-import { joinSteps } from '../activities/control/joined-steps.ts';
-import { createSweepControlActivities } from '../activities/control/sweep.ts';
-import { withFailpoints } from '../activities/with-failpoints.ts';
-import { createEtcd } from '../adapters/etcd/client.ts';
-import { openEtcd } from '../adapters/etcd/open.ts';
-import { createRecordStore } from '../adapters/etcd/record-store.ts';
-import { createRoster } from '../adapters/etcd/roster.ts';
-import { inputsHash } from '../adapters/hash/inputs-hash.ts';
-import { md5 } from '../adapters/hash/md5.ts';
+import type { Worker } from '@temporalio/worker';
 import { loadFailpoints } from '../adapters/host/failpoints.ts';
-import { startHealthServer } from '../adapters/http/health-server.ts';
-import { ipCodec } from '../adapters/ip/ip-codec.ts';
-import { createKubeClient } from '../adapters/kubernetes/client.ts';
-import { createCluster } from '../adapters/kubernetes/cluster.ts';
-import { ownPod } from '../adapters/kubernetes/own-pod.ts';
-import { podKeys } from '../adapters/kubernetes/pod-view.ts';
 import { createLogger } from '../adapters/log/logger.ts';
-import { connectClient } from '../adapters/temporal/connection.ts';
-import { createSignals } from '../adapters/temporal/signals.ts';
-import { podRunIsOpen } from '../adapters/temporal/sweeps.ts';
-import { createWorkflowBuilds } from '../adapters/temporal/workflow-builds.ts';
-import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
-import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
-import type { PodIdentity } from '../domain/pod-view.ts';
-import { ORCHESTRATOR_DEPLOYMENT } from '../domain/workflow-builds.ts';
-import { definitionKinds, orchestratorRights } from '../domain/start-checks/rights.ts';
-import { etcdSource, kubernetesSource, temporalSource } from './check-sources.ts';
 import { createExecBackend } from './exec-backend.ts';
-import { LastingEvents } from './lasting-events.ts';
-import { loggedActivities } from './logged-activities.ts';
-import { LinkFirstSlots } from './link-first-slots.ts';
-import { createReflectionWorker } from './reflection.ts';
-import { StartChecks } from './start-checks.ts';
-import { StartUp, workerReasons } from './start-up.ts';
+import { Opened } from './opened.ts';
+import { assembleOrchestrator } from './orchestrator-assembly.ts';
+import { openOrchestratorConnections } from './orchestrator-connections.ts';
+import { startOrchestratorHealth } from './orchestrator-health.ts';
+import { beginVersioning, serveBuild } from './orchestrator-versioning.ts';
+import { createOrchestratorWorker } from './orchestrator-worker.ts';
 import { installRuntime } from './runtime.ts';
-import { Versioning } from './versioning.ts';
+import { StartUp } from './start-up.ts';
+import { toldToEnd } from './told-to-end.ts';
 import { workflowBuild, writeStacksAsBefore } from './workflow-code.ts';
-
-/** One call to the API must give up before a local activity's 2 s allow a second try. */
-const API_DEADLINE_MS = 900;
-const CACHED_WORKFLOWS = 500;
-/**
- * A workflow task holds its slot while its local activities run, and those have 2 s: with the SDK's forty at once a burst of forty pods
- * starved them all of CPU until each timed out.
- */
-const WORKFLOW_TASKS = { total: 20, later: 1, laterInTheEnd: 4, patienceMs: 2_000, afterglowMs: 500 };
-/** Half of the polls each for runs that begin and for their later tasks; who gets a slot first is `LinkFirstSlots`' business. */
-const SHARE_OF_NEW_RUNS = 0.5;
-const LOCAL_ACTIVITIES_AT_ONCE = 100;
-/** The only regular activities here: one for each reflected kind. */
-const RESYNCS_AT_ONCE = 8;
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
+  const { signal } = toldToEnd();
   installRuntime(log);
-  const credentials = new RotatingCredentials(log);
-  const etcd = createEtcd(config.etcd, credentials);
-  const kube = createKubeClient({ kubeconfig: config.kubeconfig, deadlineMs: API_DEADLINE_MS });
-  const temporal = connectClient(config.temporal, credentials);
-  const keys = podKeys(config.dialect);
-  const cluster = createCluster(kube, keys, config.eventReasons);
-  const records = createRecordStore(etcd);
-  const signals = createSignals(temporal.client);
+  const opened = new Opened();
+  const connections = openOrchestratorConnections(config, log, opened);
   const failpoints = await loadFailpoints(config.failpointsFile);
-  const { nodeGoneSeconds } = config;
-  const podParts = { cluster, records, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 };
-  const steps = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);
-  const runs = { isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod) };
-  const lookAtPod = createLookAtPod(podParts);
-  const sweep = createSweepControlActivities({
-    ...{ cluster, records, signals, runs, lookAtPod },
-    publishStatus: (input) => steps.publishStatus(input),
-  });
-  const reflection = createReflectionWorker(config.reflect, kube, () => log, credentials);
-  const activities = {
-    ...steps,
-    ...joinSteps(steps),
-    ...withFailpoints({ ...sweep, ...reflection.activities }, failpoints),
-  };
+  const { cluster, activities } = assembleOrchestrator(config, connections, failpoints, log, opened);
 
-  const stopped = new AbortController();
-  const stopEarly = (): void => stopped.abort();
-  process.once('SIGTERM', stopEarly);
-  process.once('SIGINT', stopEarly);
-  const registry = new Registry();
-  exposeExpiry(registry, credentials);
-  const startUp = new StartUp(log, stopped.signal);
-  const lasting = new LastingEvents(async (event) => {
-    const self = await ownPod(kube, keys);
-    if (self !== undefined) await cluster.createEvent(self, event);
-  }, log);
-  const checks = new StartChecks(
-    [
-      temporalSource(config.temporal, temporal, { make: true }),
-      lasting.around(etcdSource(config.etcd)),
-      kubernetesSource(kube, config, orchestratorRights(config.dialect), definitionKinds(config.dialect)),
-    ],
-    log,
-    stopped.signal,
-  );
+  const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
   // Before anything is waited for: a process that waits is alive, and says what it waits for.
-  const health = await startHealthServer({
-    bindAddress: config.bindAddress,
-    metrics: registry,
-    notReady: () => [...startUp.reasons(checks.reasons()), ...workerReasons(workers), ...checks.reasons()],
-    checks: () => checks.checks(),
-    refresh: () => checks.refresh(),
+  const saidOf = { cluster, startUp, workers, log, signal };
+  const health = opened.add(await startOrchestratorHealth(config, connections, saidOf), (each) => each.stop());
+  const connection = await startUp.temporal(config.temporal, connections.temporal, {
+    makeSearchAttributes: true,
+    credentials: connections.credentials,
   });
-  checks.start();
-  const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true, credentials });
   if (connection === undefined) return;
+  opened.add(connection, (each) => each.close());
   const { code, build } = await workflowBuild();
-  const roster = openEtcd(config.etcd, credentials);
-  let versioning: Versioning | undefined;
-  await startUp.until('versions of workers in Temporal', async () => {
-    versioning = await Versioning.begin({
-      ...{ mode: config.workflowVersioning, deployment: ORCHESTRATOR_DEPLOYMENT, build, log },
-      builds: createWorkflowBuilds(temporal.client, config.temporal.namespace, ORCHESTRATOR_DEPLOYMENT),
-      rosterOf: (served) => createRoster(roster, { id: `${hostname()}-${randomUUID()}`, build: served }),
-    });
-  });
+  const versioning = await beginVersioning(config, connections, startUp, build, log);
   if (versioning === undefined) return;
-  const worker = await Worker.create({
-    connection: connection.native,
-    namespace: config.temporal.namespace,
-    taskQueue: CONTROL_QUEUE,
-    ...code,
-    ...versioning.workerOptions,
-    activities: loggedActivities(activities, log),
-    maxCachedWorkflows: CACHED_WORKFLOWS,
-    tuner: {
-      workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),
-      localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: LOCAL_ACTIVITIES_AT_ONCE },
-      activityTaskSlotSupplier: { type: 'fixed-size', numSlots: RESYNCS_AT_ONCE },
-      nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
-    },
-    nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
-    // How long the tasks of a killed worker wait for it before another one gets them. In a burst, later tasks wait there for their slots.
-    stickyQueueScheduleToStartTimeout: '4s',
-    // Almost all of them are local activities; what is scheduled on this queue are a few resyncs.
-    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
-    shutdownGraceTime: '5s',
-    shutdownForceTime: '15s',
-  });
+  const { namespace } = config.temporal;
+  const worker = await createOrchestratorWorker({ connection, namespace, code, versioning, activities });
   writeStacksAsBefore();
   const exec = await createExecBackend({
-    ...{ cluster, etcd, connection: connection.native, log, failpoints, kubeconfig: config.kubeconfig },
+    ...{ cluster, etcd: connections.etcd, connection: connection.native, log, failpoints },
+    kubeconfig: config.kubeconfig,
     commandMs: config.execCommandMs,
-    temporalNamespace: config.temporal.namespace,
+    temporalNamespace: namespace,
   });
   connection.keepFresh([worker, exec.worker]);
   workers.push(worker, exec.worker);
   // Each ends by itself on a signal; a fault of one ends the process.
   const served = Promise.all([worker.run(), exec.run()]);
-  await Promise.race([served, serve(startUp, versioning, stopped.signal)]);
+  await Promise.race([served, serveBuild(startUp, versioning, signal)]);
   log.info({ queue: CONTROL_QUEUE, build, health: health.address }, 'serving');
   await served;
   await versioning.leave();
-  await health.stop();
-  await Promise.all([connection.close(), temporal.close()]);
-  kube.close();
-  etcd.close();
-  roster.close();
-  reflection.close();
-  credentials.stop();
-}
-
-/** Ready when new runs may come here; then the builds are looked after for as long as the process lives. */
-async function serve(startUp: StartUp, versioning: Versioning, signal: AbortSignal): Promise<void> {
-  if (!(await startUp.until('build of the workflows', () => versioning.firstLook()))) return;
-  startUp.done();
-  void versioning.keep(signal);
+  await opened.close();
 }
 
 try {

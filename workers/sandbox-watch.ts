@@ -3,7 +3,7 @@
  * and tells the run of a pod whose sandbox was made anew, which changes nothing in the pod's object. A pod that comes to ask when it runs
  * already is published by the lookup of its run, which tells of it; all others are nothing to podwire, and cost etcd nothing.
  */
-import { eachWithLimit } from '../activities/node/each-with-limit.ts';
+import { eachWithLimit } from '../domain/with-limit.ts';
 import type { NodeDeps } from '../activities/node/deps.ts';
 import { sandboxRecord } from '../activities/node/lookup-sandbox.ts';
 import { openRecorded } from '../activities/node/sandbox-netns.ts';

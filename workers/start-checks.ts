@@ -6,6 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
+import { backOffDelay, type BackOff } from '../domain/back-off.ts';
 import { blockOf, failures, reasonOf, sameFindings, waiting, type Check } from '../domain/start-checks/check.ts';
 
 export interface CheckSource {
@@ -16,17 +17,15 @@ export interface CheckSource {
 
 const LIMIT_MS = 2_000;
 
-/** Milliseconds between two questions. */
-export interface Pauses {
-  readonly first: number;
-  readonly longest: number;
+/** Between two questions. */
+export interface Pauses extends BackOff {
   /** When all is well. */
-  readonly afterwards: number;
+  readonly afterwardsMs: number;
 }
 
-const PAUSE_MS: Pauses = { first: 500, longest: 10_000, afterwards: 60_000 };
+const PAUSES: Pauses = { minMs: 500, maxMs: 10_000, afterwardsMs: 60_000 };
 /** For parts of which a cluster has thousands: to ask everything costs more than all else that an idle one does. */
-export const PAUSE_OF_MANY_MS: Pauses = { ...PAUSE_MS, afterwards: 600_000 };
+export const PAUSES_OF_MANY: Pauses = { ...PAUSES, afterwardsMs: 600_000 };
 /** Answers that are younger are as good as new ones: whoever asks in a row costs no more than this. */
 const FRESH_MS = 10_000;
 
@@ -48,7 +47,7 @@ export class StartChecks {
   #refreshed: { readonly at: number; readonly done: Promise<void> } | undefined;
 
   /** @param signal ends everything */
-  constructor(sources: readonly CheckSource[], log: Told, signal: AbortSignal, pauses: Pauses = PAUSE_MS) {
+  constructor(sources: readonly CheckSource[], log: Told, signal: AbortSignal, pauses: Pauses = PAUSES) {
     this.#pauses = pauses;
     // One listener for each question that is open.
     setMaxListeners(0, signal);
@@ -87,12 +86,11 @@ export class StartChecks {
   }
 
   async #repeat(asked: Asked): Promise<void> {
-    const { first, longest, afterwards } = this.#pauses;
-    for (let pause = first; !this.#signal.aborted; pause = Math.min(pause * 2, longest)) {
+    for (let questions = 1; !this.#signal.aborted; questions += 1) {
       await this.#look(asked);
       if (this.#signal.aborted) return;
-      const ms = asked.passed ? afterwards : pause;
-      await sleep(ms * (0.75 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
+      const pause = asked.passed ? this.#untilNext() : backOffDelay(this.#pauses, questions, Math.random);
+      await sleep(pause, undefined, { signal: this.#signal }).catch(() => undefined);
     }
   }
 
@@ -102,6 +100,11 @@ export class StartChecks {
     asked.checks = checks;
     if (failures(checks).length === 0) asked.passed = true;
     this.#tell();
+  }
+
+  /** When all is well; not at the same time in every process. */
+  #untilNext(): number {
+    return this.#pauses.afterwardsMs * (0.75 + Math.random() / 2);
   }
 
   async #ask(source: CheckSource): Promise<readonly Check[]> {

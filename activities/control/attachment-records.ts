@@ -15,7 +15,7 @@ import {
   type Stored,
 } from '../../domain/records.ts';
 import { ofRecord } from './fingerprints.ts';
-import type { ControlSteps, RecordInput } from './inputs.ts';
+import type { ControlSteps, RecordInput, ResultInput } from './inputs.ts';
 import { recordIntent } from './intent.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { tellOfShared } from './shared-identities.ts';
@@ -60,16 +60,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       if (again) {
         // What it replaced is not in the record any more.
         await wakeWaiting(deps);
-      } else {
-        if (stored.modRevision !== input.modRevision) return false;
-        const result = await withWarning(deps, stored.value, input.result);
-        if (!(await records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
-        await wakeAfterLeaving(deps, {
-          network: stored.value.network,
-          tunnels: stored.value.kind === 'vxlan' ? (stored.value.replaces ?? []) : [],
-          addresses: freedAddresses(stored.value, withoutPast(stored.value)),
-        });
-      }
+      } else if (!(await recordResult(deps, stored, input))) return false;
       await tellMesh(deps, stored.value, 'a member joined');
       await tellOfShared(deps, { ...withoutPast(stored.value), phase: 'attached', result: input.result });
       return true;
@@ -110,6 +101,19 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       return true;
     },
   };
+}
+
+/** @returns false: somebody else wrote the record */
+async function recordResult(deps: RecordDeps, stored: Stored<AttachmentRecord>, input: ResultInput): Promise<boolean> {
+  if (stored.modRevision !== input.modRevision) return false;
+  const result = await withWarning(deps, stored.value, input.result);
+  if (!(await deps.records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
+  await wakeAfterLeaving(deps, {
+    network: stored.value.network,
+    tunnels: stored.value.kind === 'vxlan' ? (stored.value.replaces ?? []) : [],
+    addresses: freedAddresses(stored.value, withoutPast(stored.value)),
+  });
+  return true;
 }
 
 /** What the node warns of comes first. That the MTU differs was found here, and is looked at anew each time. */

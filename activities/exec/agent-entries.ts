@@ -11,7 +11,7 @@ import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LinkDeps, SandboxDoor } from '../node/deps.ts';
-import { eachWithLimit } from '../node/each-with-limit.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import type { Written } from '../node/fdb-devices.ts';
 import {
   changeTo,

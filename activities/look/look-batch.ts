@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LookBatchInput, LookBatchResult, PodAnswers } from '../../domain/look-batch.ts';
 import type { LookInput, LookResult } from '../../domain/ports/pod-look.ts';
-import { eachWithLimit } from '../node/each-with-limit.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import type { Step } from '../node/with-heartbeat.ts';
 
 const pack = promisify(gzip);

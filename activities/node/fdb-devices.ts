@@ -9,7 +9,7 @@ import { ownerOf } from '../../domain/link-alias.ts';
 import type { ForwardingOutcome, LinkKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import { uidInRuntime } from '../../domain/static-pods.ts';
-import { eachWithLimit } from './each-with-limit.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import {
   isEmpty,
   readForwarding,

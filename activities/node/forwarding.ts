@@ -261,10 +261,6 @@ export async function write(
     // What another stage beside this one failed at stays failed.
     for (const [at, index] of indexes.entries()) if (still(index)) outcomes[index] = results[at] ?? outcomes[index]!;
   };
-  const first = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
-    hasNeighbours(neighbours) ? { add: fdb.add, remove: [] } : fdb;
-  const last = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
-    hasNeighbours(neighbours) ? { add: [], remove: fdb.remove } : NO_ENTRIES;
   const stageSenders = (ofNew: boolean): Promise<void> =>
     stage(
       ({ senders }) => ((senders?.kind === 'make') === ofNew ? senders : undefined),
@@ -275,7 +271,7 @@ export async function write(
   await allEnded([
     stageSenders(true),
     stage(
-      (change) => nonEmpty(first(change)),
+      (change) => nonEmpty(firstEntries(change)),
       (parts) => kernel.changeFdbs(parts),
     ),
   ]);
@@ -284,7 +280,7 @@ export async function write(
     (parts) => kernel.changeNeighbours(parts),
   );
   await stage(
-    (change) => nonEmpty(last(change)),
+    (change) => nonEmpty(lastEntries(change)),
     (parts) => kernel.changeFdbs(parts),
   );
   await stage(
@@ -297,6 +293,13 @@ export async function write(
 const NO_ENTRIES: FdbChange = { add: [], remove: [] };
 
 const hasNeighbours = ({ set, remove }: NeighbourChange): boolean => set.length + remove.length > 0;
+
+/** Entries that are written before the neighbours; without neighbours all of them. */
+const firstEntries = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
+  hasNeighbours(neighbours) ? { add: fdb.add, remove: [] } : fdb;
+
+const lastEntries = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
+  hasNeighbours(neighbours) ? { add: [], remove: fdb.remove } : NO_ENTRIES;
 
 const nonEmpty = (change: FdbChange): FdbChange | undefined =>
   change.add.length + change.remove.length === 0 ? undefined : change;

@@ -11,7 +11,7 @@ import { RECORD_VERSION, type CniAttachmentRecord, type LinkResult, type Sandbox
 import { uidInRuntime } from '../../domain/static-pods.ts';
 import { madeLink } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
-import { eachWithLimit } from './each-with-limit.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import { sandboxRecord } from './lookup-sandbox.ts';
 
 type RestoreDeps = Pick<CniDeps, 'node' | 'bootId' | 'store' | 'runtime' | 'kernel' | 'plugins' | 'journal'>;

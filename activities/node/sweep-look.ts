@@ -21,7 +21,7 @@ import { shortWhy, type Finding } from '../../domain/sweep/finding.ts';
 import { uidInRuntime } from '../../domain/static-pods.ts';
 import { callOf } from './cni-attachment.ts';
 import type { CniDeps } from './deps.ts';
-import { eachWithLimit } from './each-with-limit.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import { strangersOf } from './fdb-strangers.ts';
 import { openRecorded } from './sandbox-netns.ts';
 import type { SweepLookInput, SweepLookResult } from './sweep-inputs.ts';

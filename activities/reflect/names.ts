@@ -3,6 +3,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import { MAX_STORE_OPERATIONS, type StoredValue } from '../../domain/ports/reflect-store.ts';
 import { derive } from '../../domain/reflection/derive.ts';
 import { NO_COUNTS, type ReflectCounts, type ReflectSource } from '../../domain/reflection/messages.ts';
+import { allWithLimit } from '../../domain/with-limit.ts';
 import { pendingChange } from './comparison.ts';
 import type { ReflectDeps } from './deps.ts';
 import { BatchWriter } from './writer.ts';
@@ -46,7 +47,7 @@ async function oneRound(
   names: readonly string[],
   limits: Limits,
 ): Promise<BatchWriter> {
-  const desired = await withLimit(names, READS_AT_ONCE, async (name) => {
+  const desired = await allWithLimit(names, READS_AT_ONCE, async (name) => {
     limits.signal?.throwIfAborted();
     const object = await deps.cluster.get(source, name);
     return derive(source, name, object, deps.settings).map((derived) => ({ name, derived }));
@@ -82,18 +83,3 @@ export const sumOf = (a: ReflectCounts, b: ReflectCounts): ReflectCounts => ({
   updated: a.updated + b.updated,
   deleted: a.deleted + b.deleted,
 });
-
-/** Results in the order of the items; the first failure ends it. */
-async function withLimit<T, R>(items: readonly T[], limit: number, each: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next;
-      next += 1;
-      results[index] = await each(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
-  return results;
-}

@@ -1,8 +1,15 @@
 /** `NodeStore` on etcd. */
 import * as keys from '../../domain/keys.ts';
+import type { NetworkRef } from '../../domain/network-selection.ts';
 import { execPlace } from '../../domain/place.ts';
-import type { NodeStore } from '../../domain/ports/node-store.ts';
-import { RECORD_VERSION, type AttachmentRecord, type Stored } from '../../domain/records.ts';
+import type { MembersRead, NodeRecords, NodeStore } from '../../domain/ports/node-store.ts';
+import {
+  RECORD_VERSION,
+  type AttachmentRecord,
+  type CniAttachmentRecord,
+  type CniResultRecord,
+  type Stored,
+} from '../../domain/records.ts';
 import type { Ask, Entry, Etcd } from './client.ts';
 import { changeIdentities } from './cni-identities.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
@@ -29,45 +36,9 @@ export function createNodeStore(etcd: Etcd): NodeStore {
       const read = await readOfPods(etcd, podUids, (podUid) => ({ prefix: keys.podFailuresPrefix(podUid) }));
       return read.map(({ podUid, entry }) => ({ ...parseEntry(failureSchema, entry), podUid }));
     },
-    readMembers: async (network) => {
-      const prefix = keys.membersPrefix(network);
-      const [entries = [], whole = []] = await etcd.read([{ prefix }, { key: keys.wholeKey() }]);
-      const members = entries.map((entry) => ({
-        ...parseEntry(memberSchema, entry),
-        podUid: podUidBelow(prefix, entry),
-      }));
-      return { members, isWhole: whole.length > 0 };
-    },
-    readNode: async (node) => {
-      const [attachments = [], byExec = [], tombstones = [], whole = []] = await etcd.read([
-        { prefix: keys.nodeAttachmentsPrefix(node) },
-        { prefix: keys.nodeAttachmentsPrefix(execPlace(node)) },
-        { prefix: keys.tombstonesPrefix(node) },
-        { key: keys.wholeKey() },
-      ]);
-      return {
-        attachments: attachments.map(storedAttachment),
-        byExec: byExec.map(storedAttachment),
-        tombstones: tombstones.map(storedAttachment),
-        isWhole: whole.length > 0,
-      };
-    },
-    restoreAttachment: async (record, result) => {
-      const key = keys.attachmentKey(record);
-      const { applied } = await etcd.transact(
-        [{ key, is: 'absent' }],
-        [
-          putOperation(key, record),
-          putOperation(keys.cniResultKey(record), result),
-          { put: podNodeKeyOf(record), value: '' },
-        ],
-      );
-      if (!applied) return false;
-      const identities = await changeIdentities(etcd, record, record);
-      // Where another pod was noted in between, that one was first.
-      await etcd.transact(identities.conditions, identities.operations);
-      return true;
-    },
+    readMembers: (network) => readMembers(etcd, network),
+    readNode: (node) => readNode(etcd, node),
+    restoreAttachment: (record, result) => restoreAttachment(etcd, record, result),
     isRestored: async (node) => (await etcd.get(keys.restoredKey(node))) !== undefined,
     putRestored: (node) => put(keys.restoredKey(node), { v: RECORD_VERSION }),
     readMesh: (network) => readMesh(etcd, network),
@@ -93,6 +64,48 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     removeTombstone: async (tombstone) => {
       await etcd.transact([unchanged(tombstone)], [{ remove: tombstone.key }]);
     },
+  };
+}
+
+async function readMembers(etcd: Etcd, network: NetworkRef): Promise<MembersRead> {
+  const prefix = keys.membersPrefix(network);
+  const [entries = [], whole = []] = await etcd.read([{ prefix }, { key: keys.wholeKey() }]);
+  const members = entries.map((entry) => ({
+    ...parseEntry(memberSchema, entry),
+    podUid: podUidBelow(prefix, entry),
+  }));
+  return { members, isWhole: whole.length > 0 };
+}
+
+async function restoreAttachment(etcd: Etcd, record: CniAttachmentRecord, result: CniResultRecord): Promise<boolean> {
+  const key = keys.attachmentKey(record);
+  const { applied } = await etcd.transact(
+    [{ key, is: 'absent' }],
+    [
+      putOperation(key, record),
+      putOperation(keys.cniResultKey(record), result),
+      { put: podNodeKeyOf(record), value: '' },
+    ],
+  );
+  if (!applied) return false;
+  const identities = await changeIdentities(etcd, record, record);
+  // Where another pod was noted in between, that one was first.
+  await etcd.transact(identities.conditions, identities.operations);
+  return true;
+}
+
+async function readNode(etcd: Etcd, node: string): Promise<NodeRecords> {
+  const [attachments = [], byExec = [], tombstones = [], whole = []] = await etcd.read([
+    { prefix: keys.nodeAttachmentsPrefix(node) },
+    { prefix: keys.nodeAttachmentsPrefix(execPlace(node)) },
+    { prefix: keys.tombstonesPrefix(node) },
+    { key: keys.wholeKey() },
+  ]);
+  return {
+    attachments: attachments.map(storedAttachment),
+    byExec: byExec.map(storedAttachment),
+    tombstones: tombstones.map(storedAttachment),
+    isWhole: whole.length > 0,
   };
 }
 

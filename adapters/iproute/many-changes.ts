@@ -1,5 +1,6 @@
 /** Changes of links in many network namespaces: by one call where that is possible, or a few calls at once. */
 import type { ForwardingOutcome, LinkChange } from '../../domain/ports/link-kernel.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import { unknownOutcome } from './batch-errors.ts';
 import type { ManyCall, RunInMany } from './kernel.ts';
 import { NETNS_PER_CALL } from './many-netns.ts';
@@ -40,24 +41,7 @@ export async function inAll<T>(
       done = result.code === 0;
     }
     if (done) outcomes.push(...part.map((): Outcome => ({ status: 'fulfilled', value: 'applied' })));
-    else outcomes.push(...(await oneByOne(part, (change, index) => alone(change, texts[index] ?? []))));
+    else outcomes.push(...(await eachWithLimit(part, AT_ONCE, (change, index) => alone(change, texts[index] ?? []))));
   }
-  return outcomes;
-}
-
-/** As Promise.allSettled, a few at a time. */
-async function oneByOne<T>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<ForwardingOutcome>,
-): Promise<Outcome[]> {
-  const outcomes = new Array<Outcome>(items.length);
-  const queue = items.entries();
-  const drain = async (): Promise<void> => {
-    for (const [index, item] of queue) {
-      const [outcome] = await Promise.allSettled([work(item, index)]);
-      outcomes[index] = outcome;
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, drain));
   return outcomes;
 }

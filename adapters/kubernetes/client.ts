@@ -2,14 +2,12 @@
  * The Kubernetes API over HTTP with keep-alive and deadlines.
  *
  * The client library is used for what it is good at, kubeconfig files and credentials; its generated API opens a new TLS connection for
- * every call (6.3 ms instead of 1.1 ms) and its watch has no time-out, so requests are made here.
+ * every call (6.3 ms instead of 1.1 ms) and its watch has no time-out, so requests are made by `ApiServer`.
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { PodwireError } from '../../domain/failures.ts';
 import { atMostMs, callLimitMs } from '../deadline/call-limit.ts';
-import { KubeConfigError } from './kube-config-error.ts';
-import { loadConfig } from './kube-config.ts';
+import { ApiServer, isStaleSocket, type ApiRequest } from './api-server.ts';
 
 export interface KubeClientOptions {
   /** Path of a kubeconfig file; undefined = the service account of the pod this runs in. */
@@ -18,15 +16,9 @@ export interface KubeClientOptions {
   readonly deadlineMs?: number;
 }
 
-export interface KubeRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH';
-  /** Absolute path with escaped segments, without query; see `apiPath`. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
+export interface KubeRequest extends ApiRequest {
   readonly body?: unknown;
-  readonly contentType?: string;
   readonly deadlineMs?: number;
-  readonly signal?: AbortSignal;
 }
 
 export interface KubeAnswer {
@@ -65,142 +57,80 @@ export class KubeRejection extends Error {
 }
 
 const DEFAULT_DEADLINE_MS = 2_000;
-const MAX_SOCKETS = 16;
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Reads the credentials; throws an Error that names the file when it is missing or broken. Makes no connection. */
 export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
-  const { config, credential } = loadConfig(options.kubeconfig);
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) {
-    throw new KubeConfigError(
-      `Kubeconfig ${options.kubeconfig ?? '(in-cluster)'} names no cluster. Set current-context in it.`,
+  const server = new ApiServer(options.kubeconfig);
+  const limitOf = ({ deadlineMs }: KubeRequest): number =>
+    Math.round(
+      deadlineMs === undefined ? callLimitMs(options.deadlineMs ?? DEFAULT_DEADLINE_MS) : atMostMs(deadlineMs),
     );
-  }
-  const server = new URL(cluster.server);
-  const secure = server.protocol === 'https:';
-  const agentOptions = {
-    keepAlive: true,
-    maxSockets: MAX_SOCKETS,
-    maxFreeSockets: MAX_SOCKETS,
-    scheduling: 'lifo',
-  } as const;
-  const agent = secure ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
-  const base = server.pathname.replace(/\/$/, '');
-
-  /** Credentials are applied to every request, so that rotated tokens and certificates take effect with the next one. */
-  const send = async (request: KubeRequest, body: Buffer | undefined): Promise<IncomingMessage> => {
-    const search = new URLSearchParams(request.query).toString();
-    const target: RequestOptions = {
-      method: request.method,
-      protocol: server.protocol,
-      hostname: server.hostname.replace(/^\[|\]$/g, ''),
-      port: server.port === '' ? (secure ? 443 : 80) : server.port,
-      path: `${base}${request.path}${search === '' ? '' : `?${search}`}`,
-      headers: {
-        accept: 'application/json',
-        'user-agent': 'podwire',
-        ...(body === undefined
-          ? {}
-          : { 'content-type': request.contentType ?? 'application/json', 'content-length': body.length }),
-      },
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
-    };
-    await withinSignal(config.applyToHTTPSOptions(target), request.signal);
-    // The library brings an agent of its own that never keeps a connection; it is needed only to reach a proxy.
-    if (cluster.proxyUrl === undefined) target.agent = agent;
-    return await new Promise((resolve, reject) => {
-      const outgoing = (secure ? httpsRequest : httpRequest)(target, resolve);
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        reject(Object.assign(error, { onReusedSocket: outgoing.reusedSocket }));
-      });
-      outgoing.end(body);
-    });
-  };
-
-  /** Whether the API does not take the credential, and there is another one to be had. */
-  const isRefused = (status: number | undefined): boolean => status === 401 && credential?.refused() === true;
-
-  const withDeadline = async <T>(request: KubeRequest, use: (limited: KubeRequest) => Promise<T>): Promise<T> => {
-    const limitMs = Math.round(
-      request.deadlineMs === undefined
-        ? callLimitMs(options.deadlineMs ?? DEFAULT_DEADLINE_MS)
-        : atMostMs(request.deadlineMs),
-    );
-    const what = `${request.method} ${request.path}`;
-    const deadline = new AbortController();
-    const timer = setTimeout(() => {
-      deadline.abort(new Error(`no complete answer within ${limitMs} ms`));
-    }, limitMs);
-    const signal = request.signal === undefined ? deadline.signal : AbortSignal.any([request.signal, deadline.signal]);
-    try {
-      return await use({ ...request, signal });
-    } catch (error) {
-      const cause: unknown = deadline.signal.aborted ? deadline.signal.reason : error;
-      throw new PodwireError('ApiUnavailable', `${what} on ${server.host}: ${messageOf(cause)}`, { cause });
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-
   return {
-    call: (request) =>
-      withDeadline(request, async (limited) => {
-        const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-        const attempt = async () => readAnswer(await send(limited, body));
-        try {
-          const answer = await attempt();
-          return isRefused(answer.status) ? await attempt() : answer;
-        } catch (error) {
-          // The server closed an idle connection while we were using it. Every call of podwire can be repeated.
-          if (isStaleSocket(error)) return await attempt();
-          throw error;
-        }
-      }),
-    open: async (request) => {
-      // The limit is for the headers only: an abort after them would end the stream, which is for the caller to decide.
-      const opened = new AbortController();
-      const forward = (): void => {
-        opened.abort(request.signal?.reason);
-      };
-      request.signal?.addEventListener('abort', forward, { once: true });
-      if (request.signal?.aborted === true) forward();
-      return await withDeadline(request, async (limited) => {
-        const onLimit = (): void => {
-          opened.abort(limited.signal?.reason);
-        };
-        limited.signal?.addEventListener('abort', onLimit, { once: true });
-        try {
-          const answer = await send({ ...request, signal: opened.signal }, undefined);
-          // Whoever opens watches tries again by itself, then with another credential.
-          isRefused(answer.statusCode);
-          return answer;
-        } finally {
-          limited.signal?.removeEventListener('abort', onLimit);
-        }
-      });
-    },
-    close: () => {
-      agent.destroy();
-    },
+    call: (request) => call(server, request, limitOf(request)),
+    open: (request) => open(server, request, limitOf(request)),
+    close: () => server.close(),
   };
 }
 
-/** A program that says who we are may hang; it goes on, for the next call. @throws the signal's reason */
-async function withinSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  // Who has given up does not hear of it.
-  work.catch(() => undefined);
-  signal.throwIfAborted();
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
+function call(server: ApiServer, request: KubeRequest, limitMs: number): Promise<KubeAnswer> {
+  return withDeadline(server, request, limitMs, async (limited) => {
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const attempt = async () => readAnswer(await server.send(limited, body));
+    try {
+      const answer = await attempt();
+      return server.isRefused(answer.status) ? await attempt() : answer;
+    } catch (error) {
+      // The server closed an idle connection while we were using it. Every call of podwire can be repeated.
+      if (isStaleSocket(error)) return await attempt();
+      throw error;
+    }
   });
+}
+
+async function open(server: ApiServer, request: KubeRequest, limitMs: number): Promise<IncomingMessage> {
+  // The limit is for the headers only: an abort after them would end the stream, which is for the caller to decide.
+  const opened = new AbortController();
+  const forward = (): void => {
+    opened.abort(request.signal?.reason);
+  };
+  request.signal?.addEventListener('abort', forward, { once: true });
+  if (request.signal?.aborted === true) forward();
+  return await withDeadline(server, request, limitMs, async (limited) => {
+    const onLimit = (): void => {
+      opened.abort(limited.signal?.reason);
+    };
+    limited.signal?.addEventListener('abort', onLimit, { once: true });
+    try {
+      const answer = await server.send({ ...request, signal: opened.signal }, undefined);
+      // Whoever opens watches tries again by itself, then with another credential.
+      server.isRefused(answer.statusCode);
+      return answer;
+    } finally {
+      limited.signal?.removeEventListener('abort', onLimit);
+    }
+  });
+}
+
+async function withDeadline<T>(
+  server: ApiServer,
+  request: KubeRequest,
+  limitMs: number,
+  use: (limited: KubeRequest) => Promise<T>,
+): Promise<T> {
+  const what = `${request.method} ${request.path}`;
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    deadline.abort(new Error(`no complete answer within ${limitMs} ms`));
+  }, limitMs);
+  const signal = request.signal === undefined ? deadline.signal : AbortSignal.any([request.signal, deadline.signal]);
   try {
-    return await Promise.race([work, aborted]);
+    return await use({ ...request, signal });
+  } catch (error) {
+    const cause: unknown = deadline.signal.aborted ? deadline.signal.reason : error;
+    throw new PodwireError('ApiUnavailable', `${what} on ${server.host}: ${messageOf(cause)}`, { cause });
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
   }
 }
 
@@ -247,11 +177,6 @@ export function bodyOf(answer: KubeAnswer, what: string): unknown {
 /** Joins path segments, each escaped: `apiPath('api', 'v1', 'namespaces', ns)`. */
 export function apiPath(...segments: readonly string[]): string {
   return segments.map((segment) => `/${encodeURIComponent(segment)}`).join('');
-}
-
-function isStaleSocket(error: unknown): boolean {
-  const { code, onReusedSocket } = error as { code?: string; onReusedSocket?: boolean };
-  return onReusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -5,7 +5,7 @@
  * UID, and survives its consumer.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backOffDelay, type BackOff } from './back-off.ts';
+import { backOffDelay, type BackOff } from '../../domain/back-off.ts';
 import type { KubeClient } from './client.ts';
 import { listAll, ListRefused, versionOf, type Listed } from './paged-list.ts';
 import { isNewer, UidCache, type Change, type Identified } from './uid-cache.ts';
@@ -277,7 +277,7 @@ export class ListWatch<T extends Identified> {
 
   async #wait(message: string, attempts: number, retryAfterMs: number | undefined): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const delay = Math.max(backOffDelay(this.#timings.backOff, attempts), retryAfterMs ?? 0);
+    const delay = Math.max(backOffDelay(this.#timings.backOff, attempts, Math.random), retryAfterMs ?? 0);
     this.#problem = message;
     this.#options.observer.failure(message, delay);
     await sleep(delay, undefined, { signal: this.#stop.signal }).catch(() => undefined);

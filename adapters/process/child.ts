@@ -156,13 +156,7 @@ export async function runStarted(start: Start, options: RunOptions): Promise<Run
   if (options.signal?.aborted) onAbort();
   else options.signal?.addEventListener('abort', onAbort, { once: true });
 
-  const limit = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT;
-  const overflow = (): void => killGroup(child.pid);
-  const stdoutRead = collect(child.stdout, limit, overflow);
-  const stderrRead = collect(child.stderr, limit, overflow);
-  // A child that ends without reading its input is no fault of ours.
-  child.stdin?.on('error', () => undefined);
-  child.stdin?.end(options.input);
+  const [stdoutRead, stderrRead] = readAndFeed(child, options);
   try {
     const [result, stdout, stderr] = await Promise.all([Promise.race([ended, givenUp]), stdoutRead, stderrRead]);
     return {
@@ -180,6 +174,20 @@ export async function runStarted(start: Start, options: RunOptions): Promise<Run
     clearTimeout(endLimit);
     options.signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** Gives the child its input, and reads its output and errors to their ends; one that says too much is killed. */
+function readAndFeed(
+  child: ChildProcess,
+  { input, maxOutputBytes: limit = DEFAULT_MAX_OUTPUT }: RunOptions,
+): [stdout: Promise<Collected>, stderr: Promise<Collected>] {
+  const overflow = (): void => killGroup(child.pid);
+  const stdoutRead = collect(child.stdout, limit, overflow);
+  const stderrRead = collect(child.stderr, limit, overflow);
+  // A child that ends without reading its input is no fault of ours.
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(input);
+  return [stdoutRead, stderrRead];
 }
 
 interface Collected {

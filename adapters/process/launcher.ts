@@ -67,36 +67,11 @@ export function createLauncher(options: LauncherOptions = {}): Launcher {
     return child;
   };
 
-  const launch = (child: ChildProcess, given: RunOptions): Promise<RunResult> => {
-    const { signal, fds = [] } = given;
-    const id = (lastId += 1);
-    const order: LaunchOrder = {
-      id,
-      options: plainOptions(given),
-      files: fds.map((fd) => ({ pid: process.pid, fd, inode: inodeOf(fd) })),
-    };
-    const abort = (): void => void child.send({ abort: id } satisfies LaunchOrder, () => undefined);
-    const deadline = setTimeout(() => killGroup(child.pid), given.timeoutMs + GRACE_MS);
-    return new Promise<RunResult>((resolve) => {
-      calls.set(id, { child, resolve });
-      child.send(order, (error) => {
-        if (error === null) return;
-        calls.delete(id);
-        resolve(notStarted(`the launcher of child processes cannot be reached: ${error.message}`));
-      });
-      if (signal?.aborted === true) abort();
-      else signal?.addEventListener('abort', abort, { once: true });
-    }).finally(() => {
-      clearTimeout(deadline);
-      signal?.removeEventListener('abort', abort);
-    });
-  };
-
   return {
     run: async (given) => {
       try {
         running ??= startProcess();
-        return await launch(running, given);
+        return await launch(calls, (lastId += 1), running, given);
       } catch (error) {
         return notStarted(error instanceof Error ? error.message : String(error));
       }
@@ -106,6 +81,31 @@ export function createLauncher(options: LauncherOptions = {}): Launcher {
       registry?.endSurvivors();
     },
   };
+}
+
+/** Orders `given` of the launcher's process. @param calls all that are under way; this one is among them until it is answered */
+function launch(calls: Map<number, Call>, id: number, child: ChildProcess, given: RunOptions): Promise<RunResult> {
+  const { signal, fds = [] } = given;
+  const order: LaunchOrder = {
+    id,
+    options: plainOptions(given),
+    files: fds.map((fd) => ({ pid: process.pid, fd, inode: inodeOf(fd) })),
+  };
+  const abort = (): void => void child.send({ abort: id } satisfies LaunchOrder, () => undefined);
+  const deadline = setTimeout(() => killGroup(child.pid), given.timeoutMs + GRACE_MS);
+  return new Promise<RunResult>((resolve) => {
+    calls.set(id, { child, resolve });
+    child.send(order, (error) => {
+      if (error === null) return;
+      calls.delete(id);
+      resolve(notStarted(`the launcher of child processes cannot be reached: ${error.message}`));
+    });
+    if (signal?.aborted === true) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  }).finally(() => {
+    clearTimeout(deadline);
+    signal?.removeEventListener('abort', abort);
+  });
 }
 
 function spawnLauncher({ registryDir }: LauncherOptions): ChildProcess {

@@ -18,47 +18,20 @@ const RUNNING = 1;
 const PINNED = 1;
 const OVERRIDE = { paths: ['versioning_override'] };
 
+interface Deployment {
+  readonly client: Client;
+  readonly namespace: string;
+  readonly deploymentName: string;
+}
+
 export function createWorkflowBuilds(client: Client, namespace: string, deploymentName: string): WorkflowBuilds {
   const { workflowService } = client;
+  const deployment: Deployment = { client, namespace, deploymentName };
   const within = <T>(what: string, work: () => Promise<T>): Promise<T> => bounded(client, what, DEADLINE_MS, work);
-  const overrideTo = (buildId: string) =>
-    buildId === UNVERSIONED
-      ? { versioningOverride: { autoUpgrade: true } }
-      : { versioningOverride: { pinned: { behavior: PINNED, version: { deploymentName, buildId } } } };
-
-  /** Where a run's own work began; undefined: it has done nothing yet. */
-  const firstTask = async (execution: OpenRun) => {
-    let nextPageToken: Uint8Array | undefined;
-    do {
-      const page = await workflowService.getWorkflowExecutionHistory({
-        ...{ namespace, execution, maximumPageSize: EVENTS_AT_ONCE },
-        ...(nextPageToken === undefined ? {} : { nextPageToken }),
-      });
-      const found = page.history?.events?.find(
-        (event) => (event.workflowTaskCompletedEventAttributes ?? null) !== null,
-      );
-      if (found !== undefined) return found.eventId ?? undefined;
-      nextPageToken = page.nextPageToken ?? undefined;
-    } while (nextPageToken !== undefined && nextPageToken.length > 0);
-    return undefined;
-  };
 
   return {
     whyUnsupported: () =>
-      within('ask Temporal whether it keeps builds of workflows apart', async () => {
-        const { serverVersion } = await workflowService.getSystemInfo({});
-        const difference = compareVersions(serverVersion ?? '', FIRST_SERVER);
-        if (difference !== undefined && difference < 0)
-          return `server version ${serverVersion ?? ''} is older than ${FIRST_SERVER}`;
-        try {
-          await workflowService.listWorkerDeployments({ namespace, pageSize: 1 });
-          return undefined;
-        } catch (error) {
-          const refused = codeOf(error) === status.UNIMPLEMENTED || codeOf(error) === status.PERMISSION_DENIED;
-          if (refused && isGrpcServiceError(error)) return error.details;
-          throw error;
-        }
-      }),
+      within('ask Temporal whether it keeps builds of workflows apart', () => whyUnsupported(deployment)),
     current: () =>
       within(`look at the deployment ${deploymentName}`, async () => {
         try {
@@ -92,35 +65,73 @@ export function createWorkflowBuilds(client: Client, namespace: string, deployme
             : [],
         );
       }),
-    beginAnew: (run, build) =>
-      within(`begin ${run.workflowId} anew`, async () => {
-        try {
-          // A run that is over could be begun anew as well, and would be done twice.
-          const { workflowExecutionInfo } = await workflowService.describeWorkflowExecution({
-            namespace,
-            execution: run,
-          });
-          if (Number(workflowExecutionInfo?.status) !== RUNNING) return false;
-          const workflowTaskFinishEventId = await firstTask(run);
-          const options = { workflowExecutionOptions: overrideTo(build), updateMask: OVERRIDE };
-          if (workflowTaskFinishEventId === undefined) {
-            await workflowService.updateWorkflowExecutionOptions({ namespace, workflowExecution: run, ...options });
-            return true;
-          }
-          await workflowService.resetWorkflowExecution({
-            ...{ namespace, workflowExecution: run, workflowTaskFinishEventId },
-            reason: `podwire: no orchestrator has the build of this run any more; it begins anew with ${build || 'the present one'}`,
-            // Two orchestrators that do the same do it once.
-            requestId: `${run.runId}/${build}`,
-            postResetOperations: [{ updateWorkflowOptions: options }],
-          });
-          return true;
-        } catch (error) {
-          if (codeOf(error) === status.NOT_FOUND) return false;
-          throw error;
-        }
-      }),
+    beginAnew: (run, build) => within(`begin ${run.workflowId} anew`, () => beginAnew(deployment, run, build)),
   };
 }
+
+async function whyUnsupported({ client: { workflowService }, namespace }: Deployment): Promise<string | undefined> {
+  const { serverVersion } = await workflowService.getSystemInfo({});
+  const difference = compareVersions(serverVersion ?? '', FIRST_SERVER);
+  if (difference !== undefined && difference < 0)
+    return `server version ${serverVersion ?? ''} is older than ${FIRST_SERVER}`;
+  try {
+    await workflowService.listWorkerDeployments({ namespace, pageSize: 1 });
+    return undefined;
+  } catch (error) {
+    const refused = codeOf(error) === status.UNIMPLEMENTED || codeOf(error) === status.PERMISSION_DENIED;
+    if (refused && isGrpcServiceError(error)) return error.details;
+    throw error;
+  }
+}
+
+async function beginAnew(deployment: Deployment, run: OpenRun, build: string): Promise<boolean> {
+  const { namespace, deploymentName } = deployment;
+  const { workflowService } = deployment.client;
+  try {
+    // A run that is over could be begun anew as well, and would be done twice.
+    const { workflowExecutionInfo } = await workflowService.describeWorkflowExecution({
+      namespace,
+      execution: run,
+    });
+    if (Number(workflowExecutionInfo?.status) !== RUNNING) return false;
+    const workflowTaskFinishEventId = await firstTask(deployment, run);
+    const options = { workflowExecutionOptions: overrideTo(deploymentName, build), updateMask: OVERRIDE };
+    if (workflowTaskFinishEventId === undefined) {
+      await workflowService.updateWorkflowExecutionOptions({ namespace, workflowExecution: run, ...options });
+      return true;
+    }
+    await workflowService.resetWorkflowExecution({
+      ...{ namespace, workflowExecution: run, workflowTaskFinishEventId },
+      reason: `podwire: no orchestrator has the build of this run any more; it begins anew with ${build || 'the present one'}`,
+      // Two orchestrators that do the same do it once.
+      requestId: `${run.runId}/${build}`,
+      postResetOperations: [{ updateWorkflowOptions: options }],
+    });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === status.NOT_FOUND) return false;
+    throw error;
+  }
+}
+
+/** Where a run's own work began; undefined: it has done nothing yet. */
+async function firstTask({ client: { workflowService }, namespace }: Deployment, execution: OpenRun) {
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await workflowService.getWorkflowExecutionHistory({
+      ...{ namespace, execution, maximumPageSize: EVENTS_AT_ONCE },
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    });
+    const found = page.history?.events?.find((event) => (event.workflowTaskCompletedEventAttributes ?? null) !== null);
+    if (found !== undefined) return found.eventId ?? undefined;
+    nextPageToken = page.nextPageToken ?? undefined;
+  } while (nextPageToken !== undefined && nextPageToken.length > 0);
+  return undefined;
+}
+
+const overrideTo = (deploymentName: string, buildId: string) =>
+  buildId === UNVERSIONED
+    ? { versioningOverride: { autoUpgrade: true } }
+    : { versioningOverride: { pinned: { behavior: PINNED, version: { deploymentName, buildId } } } };
 
 const codeOf = (error: unknown): number | undefined => (isGrpcServiceError(error) ? error.code : undefined);

@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createLookBatch } from '../../activities/look/look-batch.ts';
-import { eachWithLimit } from '../../activities/node/each-with-limit.ts';
+import { eachWithLimit } from '../../domain/with-limit.ts';
 import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
 import { withHeartbeat } from '../../activities/node/with-heartbeat.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';

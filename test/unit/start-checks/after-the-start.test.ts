@@ -6,7 +6,7 @@ import { etcdChecks, type EtcdFacts } from '../../../domain/start-checks/etcd.ts
 import { StartChecks } from '../../../workers/start-checks.ts';
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined };
-const PAUSES = { first: 5, longest: 10, afterwards: 20 };
+const PAUSES = { minMs: 5, maxMs: 10, afterwardsMs: 20 };
 const TARGET = { endpoints: ['e:2379'], setting: 'PODWIRE_ETCD_ENDPOINTS', prefix: '/podwire/', user: undefined };
 const WELL: EtcdFacts = { version: '3.6.4', alarms: [], rights: 'granted' };
 
@@ -68,7 +68,7 @@ describe('what is found after the start', () => {
         return etcdChecks(TARGET, asked === 1 ? WELL : { ...WELL, alarms: ['NOSPACE'] });
       },
     };
-    const checks = new StartChecks([source], log, stopped.signal, { ...PAUSES, afterwards: 60_000 });
+    const checks = new StartChecks([source], log, stopped.signal, { ...PAUSES, afterwardsMs: 60_000 });
     checks.start();
     try {
       await until(() => checks.reasons().length === 0);
