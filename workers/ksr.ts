@@ -132,7 +132,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   try {
     const activities = loggedActivities(writer.activities, log);
     await workUntilStopped(
-      { temporal: config.temporal, credentials },
+      { temporal: config.temporal, credentials, sdkTuning: config.sdkTuning },
       activities,
       loggers.logger('temporal'),
       stopped.signal,

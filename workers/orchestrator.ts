@@ -42,27 +42,18 @@ import { etcdSource, kubernetesSource, temporalSource } from './check-sources.ts
 import { createExecBackend } from './exec-backend.ts';
 import { LastingEvents } from './lasting-events.ts';
 import { loggedActivities } from './logged-activities.ts';
-import { LinkFirstSlots } from './link-first-slots.ts';
 import { createReflectionWorker } from './reflection.ts';
 import { StartChecks } from './start-checks.ts';
 import { StartUp, workerReasons } from './start-up.ts';
 import { installRuntime } from './runtime.ts';
+import { tuneSdk } from './sdk-tuning.ts';
 import { Versioning } from './versioning.ts';
-import { workflowBuild, writeStacksAsBefore } from './workflow-code.ts';
+import { workflowBuild } from './workflow-code.ts';
+import { workflowSlots } from './workflow-slots.ts';
 
 /** One call to the API must give up before a local activity's 2 s allow a second try. */
 const API_DEADLINE_MS = 900;
 const CACHED_WORKFLOWS = 500;
-/**
- * A workflow task holds its slot while its local activities run, and those have 2 s: with the SDK's forty at once a burst of forty pods
- * starved them all of CPU until each timed out.
- */
-const WORKFLOW_TASKS = { total: 20, later: 1, laterInTheEnd: 4, patienceMs: 2_000, afterglowMs: 500 };
-/** Half of the polls each for runs that begin and for their later tasks; who gets a slot first is `LinkFirstSlots`' business. */
-const SHARE_OF_NEW_RUNS = 0.5;
-const LOCAL_ACTIVITIES_AT_ONCE = 100;
-/** The only regular activities here: one for each reflected kind. */
-const RESYNCS_AT_ONCE = 8;
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
@@ -124,6 +115,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const connection = await startUp.temporal(config.temporal, temporal, { makeSearchAttributes: true, credentials });
   if (connection === undefined) return;
   const { code, build } = await workflowBuild();
+  const thread = tuneSdk(config.sdkTuning, log);
   const roster = openEtcd(config.etcd, credentials);
   let versioning: Versioning | undefined;
   await startUp.until('versions of workers in Temporal', async () => {
@@ -139,24 +131,17 @@ async function run(config: OrchestratorConfig): Promise<void> {
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
     ...code,
+    ...thread.options,
     ...versioning.workerOptions,
     activities: loggedActivities(activities, log),
     maxCachedWorkflows: CACHED_WORKFLOWS,
-    tuner: {
-      workflowTaskSlotSupplier: new LinkFirstSlots(WORKFLOW_TASKS),
-      localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: LOCAL_ACTIVITIES_AT_ONCE },
-      activityTaskSlotSupplier: { type: 'fixed-size', numSlots: RESYNCS_AT_ONCE },
-      nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
-    },
-    nonStickyToStickyPollRatio: SHARE_OF_NEW_RUNS,
-    // How long the tasks of a killed worker wait for it before another one gets them. In a burst, later tasks wait there for their slots.
-    stickyQueueScheduleToStartTimeout: '4s',
+    ...workflowSlots(config.workflowSlots),
     // Almost all of them are local activities; what is scheduled on this queue are a few resyncs.
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
     shutdownGraceTime: '5s',
     shutdownForceTime: '15s',
   });
-  writeStacksAsBefore();
+  thread.workerIsThere();
   const exec = await createExecBackend({
     ...{ cluster, etcd, connection: connection.native, log, failpoints, kubeconfig: config.kubeconfig },
     commandMs: config.execCommandMs,
@@ -167,7 +152,8 @@ async function run(config: OrchestratorConfig): Promise<void> {
   // Each ends by itself on a signal; a fault of one ends the process.
   const served = Promise.all([worker.run(), exec.run()]);
   await Promise.race([served, serve(startUp, versioning, stopped.signal)]);
-  log.info({ queue: CONTROL_QUEUE, build, health: health.address }, 'serving');
+  const { tuned: sdkTuned } = thread;
+  log.info({ queue: CONTROL_QUEUE, build, sdkTuned, health: health.address }, 'serving');
   await served;
   await versioning.leave();
   await health.stop();
