@@ -13,15 +13,15 @@ export async function endsInAnotherOrder(): Promise<void> {
     await work({ name, ms });
     await work({ name: `${name} afterwards`, ms: 0 });
   };
-  await Promise.all([task('slow', 600), task('fast', 0)]);
+  await Promise.all([task('slow', 400), task('fast', 0)]);
 }
 
-/** As long as others are under way, something is done between. */
+/** While others are under way something is done that ends after them. */
 export async function actsOnTheFirst(): Promise<void> {
   let ended = 0;
-  const tasks = [0, 300, 600].map((ms, index) => work({ name: `task ${index}`, ms }).then(() => (ended += 1)));
+  const tasks = [0, 200, 400].map((ms, index) => work({ name: `task ${index}`, ms }).then(() => (ended += 1)));
   await Promise.race(tasks);
-  if (ended < tasks.length) await work({ name: 'between', ms: 0 });
+  if (ended < tasks.length) await work({ name: 'between', ms: 800 });
   await Promise.all(tasks);
   await work({ name: 'last', ms: 0 });
 }
