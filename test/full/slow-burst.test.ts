@@ -41,8 +41,8 @@ describe(`${PODS} pods at once while etcd takes ${ETCD_MS} ms for each call (slo
     const timedOut = (events ?? []).flatMap((event) => event.workflowTaskTimedOutEventAttributes ?? []);
     return {
       completed: (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes).length,
-      notAnswered: timedOut.filter(({ timeoutType }) => timeoutType === NOT_ANSWERED).length,
-      notTaken: timedOut.filter(({ timeoutType }) => timeoutType === NOT_TAKEN).length,
+      notAnswered: timedOut.filter(({ timeoutType }) => Number(timeoutType) === NOT_ANSWERED).length,
+      notTaken: timedOut.filter(({ timeoutType }) => Number(timeoutType) === NOT_TAKEN).length,
       failed: (events ?? []).filter((event) => event.workflowTaskFailedEventAttributes).length,
     };
   };

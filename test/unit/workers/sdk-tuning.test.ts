@@ -28,7 +28,8 @@ function hasTimeLimit(): boolean {
 
 function hasHooks(): boolean {
   try {
-    v8.promiseHooks.createHook({ init: () => undefined })();
+    const stop = v8.promiseHooks.createHook({ init: () => undefined }) as () => void;
+    stop();
     return true;
   } catch {
     return false;
