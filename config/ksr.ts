@@ -11,7 +11,7 @@ import { DEFAULT_REFLECT_SETTINGS } from '../domain/reflect/settings.ts';
 import { ConfigError, describeSettings, readSettings, type SettingsTable, type Values } from './cli-flags.ts';
 import { addressText } from './common.ts';
 import { MIXED_SCHEMES, splitSchemes } from './endpoints.ts';
-import { temporalOf, temporalSettings } from './temporal.ts';
+import { sdkSettings, temporalOf, temporalSettings } from './temporal.ts';
 import { checkScheme, NO_ETCD_CONF, parseEtcdConf, type EtcdConf } from './etcd-conf.ts';
 import { NO_HTTP_CONF, parseHttpConf, type HttpConf } from './http-conf.ts';
 import { NO_LOGS_CONF, noLevel, parseLogsConf, type LogsConf } from './logs-conf.ts';
@@ -22,6 +22,7 @@ export interface KsrConfig {
   /** Undefined: the service account of the pod. */
   readonly kubeconfig: string | undefined;
   readonly temporal: TemporalOptions;
+  readonly sdkTuning: 'on' | 'off';
   readonly reflect: ReflectConfig;
   /** 0: never. */
   readonly autoCompactMs: number;
@@ -96,6 +97,7 @@ const table = {
   },
   initialLogLevel: { env: 'INITIAL_LOGLVL', schema: optional, help: 'level of loggers that no file sets (info)' },
   ...temporalSettings,
+  ...sdkSettings,
   ...reflectionSettings,
 } as const satisfies SettingsTable;
 
@@ -150,6 +152,7 @@ export function readKsrConfig(argv: readonly string[], env: Readonly<Record<stri
   return {
     kubeconfig,
     temporal: temporalOf(values),
+    sdkTuning: values.sdkTuning,
     reflect: { ...reflect, etcd: { ...reflect.etcd, timeoutMs: etcd.timeoutMs } },
     autoCompactMs: etcdConf.autoCompactMs,
     http: { ...httpConf, bindAddress: bindAddressOf(httpConf.bindAddress, values.httpPort) },

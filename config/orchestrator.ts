@@ -17,13 +17,15 @@ import {
   seconds,
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
-import { temporalOf, temporalSettings, versioningSettings } from './temporal.ts';
+import { sdkSettings, temporalOf, temporalSettings, versioningSettings } from './temporal.ts';
 import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
 
 export interface OrchestratorConfig {
   readonly kubeconfig: string | undefined;
   readonly temporal: TemporalOptions;
   readonly workflowVersioning: 'auto' | 'off';
+  readonly sdkTuning: 'on' | 'off';
+  readonly workflowSlots: 'link-first' | 'fixed';
   readonly etcd: EtcdOptions;
   readonly dialect: DialectSettings;
   readonly eventReasons: EventReasons;
@@ -42,6 +44,7 @@ export const orchestratorSettings = {
   ...kubernetesSettings,
   ...temporalSettings,
   ...versioningSettings,
+  ...sdkSettings,
   ...etcdSettings,
   ...dialectSettings,
   eventReasons: {
@@ -68,6 +71,11 @@ export const orchestratorSettings = {
     schema: seconds(5, 1, 10),
     help: 'seconds after which one command in an agent container is given up (backend exec)',
   },
+  workflowSlots: {
+    env: 'PODWIRE_WORKFLOW_SLOTS',
+    schema: z.enum(['link-first', 'fixed']).default('link-first'),
+    help: "comparisons only: who gets a slot for a workflow task first, runs that begin (link-first) or as the SDK's own slots have it (fixed)",
+  },
   failpointsFile: {
     env: 'PODWIRE_FAILPOINTS_FILE',
     schema: z.string().optional(),
@@ -91,6 +99,8 @@ export function readOrchestratorConfig(
     kubeconfig: values.kubeconfig,
     temporal: temporalOf(values),
     workflowVersioning: values.workflowVersioning,
+    sdkTuning: values.sdkTuning,
+    workflowSlots: values.workflowSlots,
     etcd: { ...etcdOf(values), timeoutMs: LOCAL_ACTIVITY_ETCD_MS },
     dialect: dialectOf(values),
     eventReasons: values.eventReasons,

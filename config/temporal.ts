@@ -58,13 +58,23 @@ export const temporalSettings = {
   },
 } as const satisfies SettingsTable;
 
-/** Of processes that run workflows. */
+/** Of the process that runs the workflows of pods. */
 export const versioningSettings = {
   workflowVersioning: {
     flag: 'workflow-versioning',
     env: 'PODWIRE_WORKFLOW_VERSIONING',
     schema: z.enum(['auto', 'off']).default('auto'),
     help: 'auto: a run stays with the build of the workflows that began it, where the Temporal server can do that; off: any build takes it',
+  },
+} as const satisfies SettingsTable;
+
+/** Of processes that run workflows. */
+export const sdkSettings = {
+  sdkTuning: {
+    flag: 'sdk-tuning',
+    env: 'PODWIRE_SDK_TUNING',
+    schema: z.enum(['on', 'off']).default('off'),
+    help: 'on: less CPU time for workflows, by changing what the Temporal SDK uses of Node: no time limit, no stacks in the UI; off: workflows run as the SDK supports them',
   },
 } as const satisfies SettingsTable;
 

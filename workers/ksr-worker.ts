@@ -6,7 +6,8 @@ import type { CredentialStore } from '../adapters/tls/rotation.ts';
 import { REFLECT_QUEUE, REFLECT_SOURCES } from '../domain/reflection/messages.ts';
 import type { Observed } from './ksr-parts.ts';
 import { connectWorker } from './native-connection.ts';
-import { workflowCode, writeStacksAsBefore } from './workflow-code.ts';
+import { tuneSdk, type SdkTuning } from './sdk-tuning.ts';
+import { workflowCode } from './workflow-code.ts';
 
 /** One run for each kind of object. */
 const CACHED_WORKFLOWS = 20;
@@ -19,25 +20,29 @@ const ACTIVITIES_AT_ONCE = REFLECT_SOURCES.length + 1;
  * @param tell how the worker is, whenever that changes
  */
 export async function workUntilStopped(
-  { temporal, credentials }: { temporal: TemporalOptions; credentials: CredentialStore },
+  o: { temporal: TemporalOptions; credentials: CredentialStore; sdkTuning: SdkTuning },
   activities: object,
   log: Logger,
   stopped: AbortSignal,
   tell: (state: Observed['worker']) => void,
 ): Promise<void> {
-  const connection = await connectWorker(temporal, log, stopped, { credentials }).catch((error: unknown) => {
-    if (stopped.aborted) return undefined;
-    throw error;
-  });
+  const connection = await connectWorker(o.temporal, log, stopped, { credentials: o.credentials }).catch(
+    (error: unknown) => {
+      if (stopped.aborted) return undefined;
+      throw error;
+    },
+  );
   if (connection === undefined) return;
+  const thread = tuneSdk(o.sdkTuning, log);
   try {
     const worker = await Worker.create({
       ...{
         connection: connection.native,
         activities,
-        namespace: temporal.namespace,
+        namespace: o.temporal.namespace,
         taskQueue: REFLECT_QUEUE,
         ...workflowCode(),
+        ...thread.options,
       },
       maxCachedWorkflows: CACHED_WORKFLOWS,
       maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
@@ -46,7 +51,7 @@ export async function workUntilStopped(
       shutdownGraceTime: '5s',
       shutdownForceTime: '15s',
     });
-    writeStacksAsBefore();
+    thread.workerIsThere();
     if (stopped.aborted) return;
     connection.keepFresh([worker]);
     tell({ state: 'running' });

@@ -52,7 +52,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   watches.start();
   try {
     await workUntilStopped(
-      { temporal: config.temporal, credentials },
+      { temporal: config.temporal, credentials, sdkTuning: config.sdkTuning },
       loggedActivities(writer.activities, log),
       loggers.logger('temporal'),
       signal,

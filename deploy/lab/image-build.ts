@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { dropOldArchives, presentArchive, writeArchive, type ImageArchive } from './image-archive.ts';
-import { builderSecrets, ensureBases, NODE_VERSION, type Bases } from './image-bases.ts';
+import { builderSecrets, ensureBases, type Bases } from './image-bases.ts';
 import { inputsHash, revision, ROOT, type Revision } from './image-inputs.ts';
 import { imageCache, ImageStore } from './image-store.ts';
+import { NODE_VERSION } from './node-binary.ts';
 import type { Progress } from './progress.ts';
 
 const VERSION = '0.1.0';

@@ -21,22 +21,23 @@ const program = new Command('lab')
   .enablePositionalOptions()
   .option('--name <name>', 'which lab', DEFAULT_NAME);
 
+/** Environment of podwire's parts, over that of the lab. */
+type Settings = Readonly<Record<string, string>>;
+
 /** How podwire comes into a lab. */
 const STARTS = {
-  manifests: (lab: Lab, progress: Progress) => install(lab, 'existing', progress),
-  evaluation: (lab: Lab, progress: Progress) => install(lab, 'evaluation', progress),
-  host: (lab: Lab, progress: Progress) =>
-    progress.task('podwire, as processes of this machine', () => startPodwire(lab)),
+  manifests: (lab: Lab, settings: Settings, progress: Progress) => install(lab, 'existing', settings, progress),
+  evaluation: (lab: Lab, settings: Settings, progress: Progress) => install(lab, 'evaluation', settings, progress),
+  host: (lab: Lab, settings: Settings, progress: Progress) =>
+    progress.task('podwire, as processes of this machine', () => startPodwire(lab, { env: settings })),
   none: async () => undefined,
-} as const satisfies Record<string, (lab: Lab, progress: Progress) => Promise<void>>;
+} as const satisfies Record<string, (lab: Lab, settings: Settings, progress: Progress) => Promise<void>>;
 
 /** As an administrator does it; processes of podwire beside the cluster end. */
-async function install(lab: Lab, overlay: Overlay, progress: Progress): Promise<void> {
+async function install(lab: Lab, overlay: Overlay, settings: Settings, progress: Progress): Promise<void> {
   await stopPodwire(lab);
   await provideImages(lab, overlay, progress);
-  await progress.task(`kubectl apply -k deploy/overlays/${overlay}`, () =>
-    installPodwire(lab, { overlay, settings: {} }),
-  );
+  await progress.task(`kubectl apply -k deploy/overlays/${overlay}`, () => installPodwire(lab, { overlay, settings }));
 }
 
 /** A lab's name may stand before or after the subcommand. */
@@ -54,12 +55,13 @@ named('up')
       .choices(Object.keys(STARTS))
       .default('manifests'),
   )
-  .action(async (o: { name?: string; nodes?: number; podwire: keyof typeof STARTS }) => {
+  .addOption(new Option('--sdk-tuning <how>', 'the setting of this name (default: off)').choices(['on', 'off']))
+  .action(async (o: { name?: string; nodes?: number; podwire: keyof typeof STARTS; sdkTuning?: string }) => {
     const name = nameOf(o);
     const nodes = o.nodes ?? readState(labLayout(name))?.nodes ?? DEFAULT_NODES;
     const progress = lineProgress(print);
     const lab = await labUp({ name, nodes, progress });
-    await STARTS[o.podwire](lab, progress);
+    await STARTS[o.podwire](lab, o.sdkTuning === undefined ? {} : { PODWIRE_SDK_TUNING: o.sdkTuning }, progress);
     await showStatus(lab);
   });
 

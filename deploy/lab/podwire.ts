@@ -1,6 +1,5 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { BUILD, builtFile } from './built.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { ON_NODE } from './layout.ts';
@@ -101,12 +100,7 @@ function orchestratorSpec(lab: Lab, options: PodwireOptions): PartSpec {
     PODWIRE_KUBECONFIG: lab.kubeconfigs.orchestrator,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.orchestrator}`,
   };
-  const args = [
-    '--max-semi-space-size=64',
-    '--import',
-    pathToFileURL(join(BUILD, 'workers/lean-workflows.js')).href,
-    ...spec.args,
-  ];
+  const args = ['--max-semi-space-size=64', ...spec.args];
   return { ...spec, args, netnsPath: lab.controlNetnsPath, env: { ...env, ...spec.env } };
 }
 

@@ -9,6 +9,7 @@ import { defineBenchNetworks, ensureBarePods, NETWORKS as CNI_NETWORKS, nothingL
 import { StatusWatch } from './cni-status-watch.ts';
 import { cpuOf, forgetPeak, peakMiB, podwireParts } from './cni-usage.ts';
 import { LinkMonitor } from './link-monitor.ts';
+import { comparedLine } from './compared-settings.ts';
 import { measuredPodwire, type Way } from './measured-podwire.ts';
 import { partName, usageOf } from './process-usage.ts';
 import { bar, number, type BenchResult, type Check, type Figure, type Table } from './report.ts';
@@ -89,8 +90,9 @@ export async function besideBench(site: Site, o: BesideOptions): Promise<BenchRe
 const noTimes = (): Times => Object.fromEntries(MEASURED.map((what): [string, number[]] => [what, []])) as Times;
 
 async function oneTurn(site: Site, way: Way, cycles: number, seen: Seen): Promise<Check[]> {
-  const podwire = measuredPodwire(way, site.lab, site.progress);
+  const podwire = measuredPodwire(way, site);
   await site.progress.task(`podwire, ${way}`, () => podwire.start());
+  site.progress.line(comparedLine(podwire));
   const bench = openBenchLab(podwire, (line) => site.progress.line(line));
   try {
     const [node] = bench.lab.nodes;

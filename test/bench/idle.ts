@@ -22,7 +22,7 @@ type Rates = ReadonlyMap<string, number>;
 const NODES = 'node workers';
 
 /** @param seconds of each of three windows; a multiple of a minute holds every loop equally often */
-export async function idleBench({ lab, progress }: Site, seconds: number): Promise<BenchResult> {
+export async function idleBench({ lab, progress, compared }: Site, seconds: number): Promise<BenchResult> {
   const workers = lab.nodes.map(({ name }) => nodePart(name));
   const window = (title: string, parts: readonly string[]): Promise<Rates> =>
     progress.task(`idle: ${title}, ${seconds} s`, () => ratesOf(lab, parts, workers, seconds));
@@ -30,7 +30,7 @@ export async function idleBench({ lab, progress }: Site, seconds: number): Promi
   await stopPodwire(lab);
   await progress.task('tsc and the workflow bundle', buildPodwire);
   const stores = await window('Temporal and etcd alone', STORES);
-  await startPodwire(lab);
+  await startPodwire(lab, { env: compared });
   await sleep(SETTLE_MS);
   const [all, timer] = await Promise.all([window('podwire', [...CENTRAL, ...workers]), bareTimer(seconds)]);
   for (const worker of workers) await stopPart(lab, worker);

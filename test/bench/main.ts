@@ -12,6 +12,7 @@ import { burstBench } from './burst.ts';
 import { cniAttachBench } from './cni-attach.ts';
 import { cniBurstBench } from './cni-burst.ts';
 import { cniCyclesBench } from './cni-cycles.ts';
+import { askedLine, comparedLine, comparedOf, withComparedOptions, type ComparedFlags } from './compared-settings.ts';
 import { idleBench } from './idle.ts';
 import { installBench } from './install.ts';
 import { loadLine, machineLoad, type MachineLoad } from './load.ts';
@@ -78,14 +79,14 @@ const HOST_ONLY: Readonly<Record<string, string>> = {
   reflect: 'it stops the watcher and starts the orchestrator with settings of its own',
 };
 
-interface Flags extends Counts {
+interface Flags extends Counts, ComparedFlags {
   readonly json?: boolean;
   readonly lab?: string;
   readonly keep?: boolean;
   readonly podwire: Way;
 }
 
-const program = new Command('bench')
+const program = withComparedOptions(new Command('bench'))
   .description('Measures podwire on a real cluster. Without names: all benches.')
   .argument('[name...]', `of ${NAMES.join(', ')}`)
   .addOption(
@@ -157,7 +158,7 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
 async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progress: Progress): Promise<void> {
   const results: BenchResult[] = [];
   const failures: string[] = [];
-  const running = new Running(lab, flags.podwire, progress);
+  const running = new Running({ lab, progress, compared: comparedOf(flags) }, flags.podwire, flags.json === true);
   const before = await machineLoad();
   if (flags.json !== true) print(loadLine('before', before));
   try {
@@ -176,7 +177,7 @@ async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progre
         progress.line(`-- ${failures.at(-1)}`);
       }
     }
-    conclude(flags, before, await machineLoad(), results, failures);
+    conclude(flags, { before, after: await machineLoad(), settings: running.settings }, results, failures);
   } finally {
     await running.end();
   }
@@ -193,20 +194,27 @@ async function one(running: Running, name: string, counts: Counts): Promise<Benc
 class Running {
   readonly site: Site;
   readonly #way: Way;
+  readonly #silent: boolean;
   #end: (() => Promise<void>) | undefined;
   #bench: BenchLab | undefined;
+  /** What podwire was started with last, and what it says that it does. */
+  settings: string;
 
-  constructor(lab: Lab, way: Way, progress: Progress) {
-    this.site = { lab, progress };
+  constructor(site: Site, way: Way, silent: boolean) {
+    this.site = site;
+    this.settings = askedLine(site.compared);
     this.#way = way;
+    this.#silent = silent;
   }
 
   async bench(): Promise<BenchLab> {
     if (this.#bench !== undefined) return this.#bench;
-    const { lab, progress } = this.site;
-    const podwire = measuredPodwire(this.#way, lab, progress);
+    const { progress } = this.site;
+    const podwire = measuredPodwire(this.#way, this.site);
     await progress.task(`podwire, ${this.#way}`, () => podwire.start());
     const bench = openBenchLab(podwire, (line) => progress.line(line));
+    this.settings = comparedLine(podwire);
+    if (!this.#silent) print(this.settings);
     this.#end = async () => {
       await bench.close();
       await podwire.end();
@@ -223,8 +231,7 @@ class Running {
 
 function conclude(
   flags: Flags,
-  before: MachineLoad,
-  after: MachineLoad,
+  { before, after, settings }: { before: MachineLoad; after: MachineLoad; settings: string },
   results: readonly BenchResult[],
   failures: readonly string[],
 ): void {
@@ -245,11 +252,12 @@ function conclude(
       ...result,
       figures: result.figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) })),
     }));
-    print(JSON.stringify({ machine: { before, after }, benches, missed, failed }, undefined, 2));
+    print(JSON.stringify({ machine: { before, after }, settings, benches, missed, failed }, undefined, 2));
     return;
   }
   print('');
   print(loadLine('after', after));
+  print(settings);
   for (const line of missed) print(`bar missed: ${line}`);
   for (const line of failed) print(`FAILED: ${line}`);
   print(`${results.length} benches, ${missed.length} bars missed, ${failed.length} checks failed`);

@@ -4,25 +4,34 @@ import { buildPodwire } from '../../deploy/demo/build.ts';
 import { uninstallPodwire } from '../../deploy/lab/installed.ts';
 import { inNetns, type Lab, type Progress } from '../../deploy/lab/lab.ts';
 import { logFile, partPid } from '../../deploy/lab/parts.ts';
-import { nodePart, startPodwire, startPodwirePart, stopPodwire, WATCHER_PART } from '../../deploy/lab/podwire.ts';
+import {
+  nodePart,
+  startPodwire,
+  startPodwirePart,
+  stopPodwire,
+  WATCHER_PART,
+  type PodwireOptions,
+} from '../../deploy/lab/podwire.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
+import type { Compared } from './compared-settings.ts';
 import type { MeasuredPodwire } from './measured-podwire.ts';
 import { NO_RELISTS, NO_SWEEPS } from './quiet-settings.ts';
+import type { Site } from './site.ts';
 
 const WATCHER_READY = 'http://127.0.0.1:9464/readyz';
-const PART = { env: NO_SWEEPS };
 const WATCHER = { logLevel: 'debug', env: NO_RELISTS };
-const TELLING = { ...PART, logLevel: 'debug' };
 
 let built: Promise<void> | undefined;
 
 export class HostPodwire implements MeasuredPodwire {
   readonly way = 'host';
   readonly lab: Lab;
+  readonly compared: Compared;
   readonly #progress: Progress;
 
-  constructor(lab: Lab, progress: Progress) {
+  constructor({ lab, compared, progress }: Site) {
     this.lab = lab;
+    this.compared = compared;
     this.#progress = progress;
   }
 
@@ -30,7 +39,7 @@ export class HostPodwire implements MeasuredPodwire {
     await uninstallPodwire(this.lab);
     // What an older build does is no figure of this one.
     await (built ??= this.#progress.task('tsc and the workflow bundle', buildPodwire));
-    await startPodwire(this.lab, PART);
+    await startPodwire(this.lab, this.#part());
     await startPodwirePart(this.lab, WATCHER_PART, WATCHER);
     await waitFor(
       'the watcher to be ready',
@@ -51,7 +60,7 @@ export class HostPodwire implements MeasuredPodwire {
   }
 
   async tellPlugins(node: string, told: boolean): Promise<void> {
-    await startPodwirePart(this.lab, nodePart(node), told ? TELLING : PART);
+    await startPodwirePart(this.lab, nodePart(node), told ? { ...this.#part(), logLevel: 'debug' } : this.#part());
   }
 
   pids(part: string): readonly number[] {
@@ -65,5 +74,9 @@ export class HostPodwire implements MeasuredPodwire {
 
   async end(): Promise<void> {
     await stopPodwire(this.lab);
+  }
+
+  #part(): PodwireOptions {
+    return { env: { ...NO_SWEEPS, ...this.compared } };
   }
 }

@@ -16,8 +16,10 @@ import { ON_NODE } from '../../deploy/lab/layout.ts';
 import { partPid } from '../../deploy/lab/parts.ts';
 import { nodePart, ORCHESTRATOR_PART, stopPodwire, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
+import type { Compared } from './compared-settings.ts';
 import type { MeasuredPodwire } from './measured-podwire.ts';
 import { NO_RELISTS, NO_SWEEPS } from './quiet-settings.ts';
+import type { Site } from './site.ts';
 
 const WATCHER = 'deployment/podwire-watcher';
 const WORKERS = 'daemonset/podwire-node';
@@ -32,13 +34,15 @@ const LOG_LINE = /^\S+ (?:stdout|stderr) [FP] (.*)$/;
 
 export class PodsPodwire implements MeasuredPodwire {
   readonly way: 'manifests' | 'evaluation';
+  readonly compared: Compared;
   readonly #overlay: Overlay;
   readonly #progress: Progress;
   #lab: Lab;
   #pids = new Map<string, number[]>();
 
-  constructor(way: 'manifests' | 'evaluation', lab: Lab, progress: Progress) {
+  constructor(way: 'manifests' | 'evaluation', { lab, compared, progress }: Site) {
     this.way = way;
+    this.compared = compared;
     this.#overlay = way === 'evaluation' ? 'evaluation' : 'existing';
     this.#lab = lab;
     this.#progress = progress;
@@ -52,7 +56,7 @@ export class PodsPodwire implements MeasuredPodwire {
     const { lab } = this;
     await stopPodwire(lab);
     await provideImages(lab, this.#overlay, this.#progress);
-    await installPodwire(lab, { overlay: this.#overlay, settings: { ...NO_SWEEPS, ...NO_RELISTS } });
+    await installPodwire(lab, { overlay: this.#overlay, settings: { ...NO_SWEEPS, ...NO_RELISTS, ...this.compared } });
     // Its alone: in the settings it would be everybody's.
     await inSystem(lab, ['set', 'env', WATCHER, TELLING]);
     await this.#served();

@@ -1,10 +1,12 @@
 /** podwire as it is measured: as in the lab, but nothing of it works unless a pod changes, and the watcher tells in its log when it had each event. */
 import { installation, installPodwire, uninstallPodwire } from '../../deploy/lab/installed.ts';
-import type { Lab, Progress } from '../../deploy/lab/lab.ts';
+import type { Lab } from '../../deploy/lab/lab.ts';
 import { partPid } from '../../deploy/lab/parts.ts';
 import { ORCHESTRATOR_PART, startPodwire, stopPodwire } from '../../deploy/lab/podwire.ts';
 import { HostPodwire } from './measured-host.ts';
 import { PodsPodwire } from './measured-pods.ts';
+import type { Compared } from './compared-settings.ts';
+import type { Site } from './site.ts';
 
 /** Pods with the lab's Temporal and etcd, pods with those of the evaluation, or processes of this machine. */
 export const WAYS = ['manifests', 'evaluation', 'host'] as const;
@@ -12,6 +14,8 @@ export type Way = (typeof WAYS)[number];
 
 export interface MeasuredPodwire {
   readonly way: Way;
+  /** Settings of all parts that are compared. */
+  readonly compared: Compared;
   /** With the addresses of the Temporal and the etcd that this podwire uses. */
   readonly lab: Lab;
   /** Starts every part and waits until it serves; what runs otherwise is replaced. */
@@ -28,8 +32,8 @@ export interface MeasuredPodwire {
   end(): Promise<void>;
 }
 
-export function measuredPodwire(way: Way, lab: Lab, progress: Progress): MeasuredPodwire {
-  return way === 'host' ? new HostPodwire(lab, progress) : new PodsPodwire(way, lab, progress);
+export function measuredPodwire(way: Way, site: Site): MeasuredPodwire {
+  return way === 'host' ? new HostPodwire(site) : new PodsPodwire(way, site);
 }
 
 /** Looks at how podwire runs in a lab. @returns what makes it so again */

@@ -48,7 +48,7 @@ const PATCHES_AT_ONCE = 16;
 const RESYNC_LIMIT_MS = 600_000;
 const WATCHER_MIB = 300;
 const LAG_MS = 1_000;
-const REFLECT = { env: { PODWIRE_REFLECT: 'true', PODWIRE_RELIST_SECONDS: '86400' } };
+const REFLECT = { PODWIRE_REFLECT: 'true', PODWIRE_RELIST_SECONDS: '86400' };
 const PARTS = [WATCHER_PART, ORCHESTRATOR_PART, 'temporal', 'podwire-etcd', 'kube-apiserver', 'etcd'];
 
 const settings = DEFAULT_REFLECT_SETTINGS;
@@ -56,6 +56,7 @@ const MARKERS = REFLECT_SOURCES.map((source) => markerKey(source, settings));
 
 export async function reflectBench(bench: BenchLab, counts: ReflectCounts): Promise<BenchResult> {
   const { lab } = bench;
+  const reflecting = { env: { ...bench.podwire.compared, ...REFLECT } };
   const kube = openObjects(lab);
   const store = openReflectStore({ endpoints: [lab.etcd.host], timeoutMs: 30_000 });
   const codec = createReflectCodec(settings.encoding);
@@ -74,7 +75,7 @@ export async function reflectBench(bench: BenchLab, counts: ReflectCounts): Prom
     const { values, listMs } = await wholeCluster(sides);
     bench.say(`reflect: ${values.length} keys, listed in ${number(listMs)} ms`);
     await stopPart(lab, WATCHER_PART);
-    await startPodwirePart(lab, ORCHESTRATOR_PART, REFLECT);
+    await startPodwirePart(lab, ORCHESTRATOR_PART, reflecting);
     const all = await floors(lab.etcd.host, values);
     const [floor] = all;
     if (floor === undefined) throw new Error('no floor');
@@ -83,7 +84,7 @@ export async function reflectBench(bench: BenchLab, counts: ReflectCounts): Prom
     const resyncMs = await firstResync(bench, sides);
     bench.say(`reflect: first resync ${number(resyncMs)} ms, floor ${number(floor.ms)} ms`);
 
-    await startPodwirePart(lab, WATCHER_PART, REFLECT);
+    await startPodwirePart(lab, WATCHER_PART, reflecting);
     await settled(bench, sides);
     const steady = await steadyChanges(bench, kube, counts);
     bench.say(`reflect: steady, ${steady.lags.length} of ${steady.asked} changes seen`);

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NODE_VERSION } from '../../deploy/lab/node-binary.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -17,11 +18,13 @@ export interface Group {
   readonly limitMs: number;
   /** Only with --full; may be empty. */
   readonly fullOnly?: boolean;
+  /** By the Node of the images, not by this machine's. */
+  readonly onNodeOfImages?: boolean;
 }
 
 const minutes = (count: number): number => count * 60_000;
 
-export const GROUPS: readonly Group[] = [
+const WITHOUT_LAB: readonly Group[] = [
   { name: 'checks', concurrency: 1, needsLab: false, limitMs: minutes(10) },
   { name: 'unit', folder: 'unit', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'replay', folder: 'replay', concurrency: 2, needsLab: false, limitMs: minutes(10) },
@@ -30,6 +33,9 @@ export const GROUPS: readonly Group[] = [
   { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(10) },
   { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(15) },
+];
+
+const WITH_LAB: readonly Group[] = [
   { name: 'watcher', folder: 'watcher', concurrency: 2, needsLab: true, limitMs: minutes(5) },
   { name: 'lab', folder: 'lab', concurrency: 1, needsLab: true, limitMs: minutes(20) },
   { name: 'cli', folder: 'cli', concurrency: 1, needsLab: true, limitMs: minutes(10) },
@@ -42,6 +48,15 @@ export const GROUPS: readonly Group[] = [
   // The long ones about podwire as pods.
   { name: 'installed', folder: 'installed', concurrency: 1, needsLab: true, limitMs: minutes(30), fullOnly: true },
 ];
+
+export const majorOf = (version: string): string => version.split('.')[0] ?? '';
+
+/** What podwire runs on as pods may do otherwise than what it runs on here. */
+const AGAIN: readonly Group[] = WITHOUT_LAB.filter(({ name }) => ['unit', 'replay', 'workflows'].includes(name)).map(
+  (group) => ({ ...group, name: `${group.name}-node${majorOf(NODE_VERSION)}`, fullOnly: true, onNodeOfImages: true }),
+);
+
+export const GROUPS: readonly Group[] = [...WITHOUT_LAB, ...AGAIN, ...WITH_LAB];
 
 /** Absolute paths of a group's test files, sorted; empty when the folder does not exist. */
 export function testFiles(group: Group): string[] {

@@ -11,6 +11,8 @@ export interface ProgramResult {
 }
 
 export interface ProgramOptions {
+  /** Absent: the Node that runs this. */
+  readonly node?: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly limitMs: number;
@@ -25,13 +27,14 @@ const inherited = (name: string): Record<string, string> => {
 
 /** Runs node with these arguments in the repository's folder. */
 export async function runNode(o: ProgramOptions): Promise<ProgramResult> {
+  const { node = process.execPath } = o;
   const lines: string[] = [];
   const child = await streamLines({
     // streamLines starts children in `/`, test files and compilers expect the repository.
     file: '/usr/bin/env',
-    args: ['-C', ROOT, process.execPath, ...o.args],
+    args: ['-C', ROOT, node, ...o.args],
     env: {
-      PATH: `${process.execPath.replace(/\/[^/]*$/, '')}:${SEARCH_PATH}`,
+      PATH: `${node.replace(/\/[^/]*$/, '')}:${SEARCH_PATH}`,
       HOME: process.env['HOME'] ?? '/',
       ...inherited('TMPDIR'),
       // Where c8 has test processes write what they covered.

@@ -1,6 +1,6 @@
 /** Runs one group and counts. */
-import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { ensureNode, NODE_VERSION } from '../../deploy/lab/node-binary.ts';
 import { chosenBySeed } from './by-seed.ts';
 import { ROOT, testFiles, type Group } from './groups.ts';
 import { runNode } from './program.ts';
@@ -29,9 +29,6 @@ export interface GroupContext {
   readonly seed: number | undefined;
 }
 
-/** As built by the checks: what is preloaded in production. */
-const LEAN_WORKFLOWS = 'build/workers/lean-workflows.js';
-
 /** What a check runs, by its path in the repository: two rows at once, each in its order. */
 const CHECKS = [
   [
@@ -49,7 +46,8 @@ const CHECKS = [
 /** Never throws for what tests do. */
 export async function runGroup(group: Group, context: GroupContext): Promise<GroupResult> {
   const started = performance.now();
-  context.print(`\n=== ${group.name} (started ${new Date().toISOString().slice(11, 19)})`);
+  const by = group.onNodeOfImages === true ? `, on Node ${NODE_VERSION}` : '';
+  context.print(`\n=== ${group.name} (started ${new Date().toISOString().slice(11, 19)}${by})`);
   const result = await (group.folder === undefined ? runChecks(group, context) : runTests(group, context));
   return { name: group.name, seconds: (performance.now() - started) / 1000, ...result };
 }
@@ -84,11 +82,16 @@ async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
     const fine = group.fullOnly === true || all.length > 0;
     return { ok: fine, tests: 0, failed: 0, why: fine ? 'no test files' : `no test files in test/${group.folder}` };
   }
+  let node = process.execPath;
+  try {
+    if (group.onNodeOfImages === true) node = await ensureNode();
+  } catch (error) {
+    return { ok: false, tests: 0, failed: 0, why: error instanceof Error ? error.message : String(error) };
+  }
   const result = await runNode({
+    node,
     args: [
-      // Workflows as in the orchestrator: on a busy machine the SDK's watchdog ends calls that are only slow.
-      ...['--import', 'tsx', ...(existsSync(join(ROOT, LEAN_WORKFLOWS)) ? ['--import', `./${LEAN_WORKFLOWS}`] : [])],
-      ...['--enable-source-maps', '--test', '--test-reporter=spec'],
+      ...['--import', 'tsx', '--enable-source-maps', '--test', '--test-reporter=spec'],
       ...[`--test-concurrency=${group.concurrency}`, ...files.map((file) => relative(ROOT, file))],
     ],
     env: context.env,

@@ -71,7 +71,7 @@ describe('an update of the workflows', () => {
       rosterOf: (build) => roster.of(build),
     });
     const stopWorker = await lab.startOrchestrator({
-      ...{ workflowBundle: { code: text }, debugMode: true },
+      workflowBundle: { code: text },
       ...versioning.workerOptions,
       stickyQueueScheduleToStartTimeout: '4s',
     });

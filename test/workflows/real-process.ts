@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly etcd: string;
   /** Unique on the machine: a worker's claim on its node is. */
   readonly node: string;
+  /** More environment: settings. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface RealProcess {
@@ -32,7 +34,8 @@ export interface RealProcess {
 }
 
 /** Starts it and waits until its health port answers. @throws Error with its log when it ends meanwhile */
-export async function startProcess(name: PartName, { dir, temporal, etcd, node }: Surroundings): Promise<RealProcess> {
+export async function startProcess(name: PartName, surroundings: Surroundings): Promise<RealProcess> {
+  const { dir, temporal, etcd, node } = surroundings;
   const port = await freePort();
   const [noteFile, logFile] = [join(dir, `${port}.pid`), join(dir, `${port}.log`)];
   const [file, args] = tied({ file: process.execPath, args: [builtFile(PARTS[name])] });
@@ -44,6 +47,7 @@ export async function startProcess(name: PartName, { dir, temporal, etcd, node }
       ...{ PODWIRE_BIND_ADDRESS: `127.0.0.1:${port}`, PODWIRE_NODE_NAME: node },
       ...{ PODWIRE_CRI_SOCKET: join(dir, 'cri.sock'), PODWIRE_STATE_DIR: join(dir, 'state') },
       PODWIRE_CNI_STATE_DIR: join(dir, 'cni'),
+      ...surroundings.env,
     },
   });
   const get = (path: string): Promise<Response> =>

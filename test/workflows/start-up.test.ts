@@ -112,6 +112,26 @@ describe('a process whose Temporal does not answer', () => {
     }
   });
 
+  test('an orchestrator that is ready says whether its workflows are tuned: not unless that is asked for', async () => {
+    const server = await startDevServer();
+    const surroundings = { dir, temporal: server.address, etcd: etcd.endpoint, node: `start-up-${process.pid}` };
+    try {
+      for (const [env, tuned] of [
+        [{}, false],
+        [{ PODWIRE_SDK_TUNING: 'on' }, true],
+      ] as const) {
+        const started = await startProcess('orchestrator', { ...surroundings, env });
+        await waitFor('its log to say so', async () => started.log().includes(`"sdkTuned":${tuned}`) || undefined, {
+          limitMs: 60_000,
+        });
+        assert.doesNotMatch(started.log(), /SDK is not tuned/);
+        await started.end();
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
   test('an orchestrator that is ready gets new runs for its build, and signs off when it ends', async () => {
     const server = await startDevServer();
     const client = connectClient({ address: server.address, namespace: 'default' });
