@@ -1,9 +1,10 @@
 /**
- * Local activities of one run, one at a time. Two that run side by side end in the order of their work, but a replay resolves them in the
- * order in which they were scheduled: what follows is then numbered otherwise, and the run can never go on (ADR 9).
+ * Local activities of one run, one at a time. Two local activities that run side by side end in the order of their work, but a replay
+ * resolves them in the order in which they were scheduled. The commands that follow are then numbered otherwise, and the run can never go
+ * on (ADR 9).
  */
 export class OneByOne {
-  /** Each gets more time: one has failed for want of it. */
+  /** Each activity gets more time, because one has failed for want of time. */
   patient = false;
   #last: Promise<unknown> = Promise.resolve();
 
