@@ -261,10 +261,6 @@ export async function write(
     // What another stage beside this one failed at stays failed.
     for (const [at, index] of indexes.entries()) if (still(index)) outcomes[index] = results[at] ?? outcomes[index]!;
   };
-  const first = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
-    hasNeighbours(neighbours) ? { add: fdb.add, remove: [] } : fdb;
-  const last = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
-    hasNeighbours(neighbours) ? { add: [], remove: fdb.remove } : NO_ENTRIES;
   const stageSenders = (ofNew: boolean): Promise<void> =>
     stage(
       ({ senders }) => ((senders?.kind === 'make') === ofNew ? senders : undefined),
@@ -275,7 +271,7 @@ export async function write(
   await allEnded([
     stageSenders(true),
     stage(
-      (change) => nonEmpty(first(change)),
+      (change) => nonEmpty(withNeighbours(change)),
       (parts) => kernel.changeFdbs(parts),
     ),
   ]);
@@ -284,7 +280,7 @@ export async function write(
     (parts) => kernel.changeNeighbours(parts),
   );
   await stage(
-    (change) => nonEmpty(last(change)),
+    (change) => nonEmpty(afterNeighbours(change)),
     (parts) => kernel.changeFdbs(parts),
   );
   await stage(
@@ -295,6 +291,14 @@ export async function write(
 }
 
 const NO_ENTRIES: FdbChange = { add: [], remove: [] };
+
+/** The change of entries that comes before the neighbours: additions only, or the whole change where no neighbours change. */
+const withNeighbours = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
+  hasNeighbours(neighbours) ? { add: fdb.add, remove: [] } : fdb;
+
+/** The change of entries that comes after the neighbours. */
+const afterNeighbours = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
+  hasNeighbours(neighbours) ? { add: [], remove: fdb.remove } : NO_ENTRIES;
 
 const hasNeighbours = ({ set, remove }: NeighbourChange): boolean => set.length + remove.length > 0;
 
