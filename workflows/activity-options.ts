@@ -35,7 +35,7 @@ export const CONTROL: LocalActivityOptions = {
   retry: { initialInterval: '50ms', maximumAttempts: 2 },
 };
 
-/** Six calls of half a second each, and the tasks of a run still end before the server has a hundred signals for it (ADR 9). */
+/** Time for six calls of half a second each. The tasks of a run still end before the server has a hundred signals for the run (ADR 9). */
 export const CONTROL_PATIENT: LocalActivityOptions = { ...CONTROL, scheduleToCloseTimeout: '4s' };
 
 export const CONTROL_PAUSE_SECONDS = { first: 1, longest: 15 } as const;
@@ -47,17 +47,17 @@ export const NODE: ActivityOptions = {
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 };
 
-/** CNI plugins wait for locks, DHCP servers and allocators of their own; one is ended after 50 s. */
+/** CNI plugins wait for locks, DHCP servers and allocators of their own. A plugin is ended after 50 s. */
 export const CNI_START_TO_CLOSE = '60s';
 
 export const NODE_FIRST: ActivityOptions = { ...NODE, scheduleToStartTimeout: '10s', retry: { maximumAttempts: 1 } };
 
-/** Pause between a try that nobody is told of yet and the next ones. */
+/** Pause between a try that nobody is told of yet and the next tries. */
 export const NODE_QUICK_PAUSE = '1s';
 
 export const QUICK_TRIES = 4;
 
-/** What a node answers when another step works in the same sandbox. Ends the quick tries, so that it does not use them up. */
+/** What a node answers when another step works in the same sandbox. The answer ends the quick tries, so that waiting does not use them up. */
 const BUSY: FailureCode = 'SandboxBusy';
 
 export const NODE_QUICK: ActivityOptions = {
@@ -72,8 +72,8 @@ export const NODE_QUICK: ActivityOptions = {
 };
 
 /**
- * Waits for the sandbox: the server tries again each second, for as long as the node says that it is busy and nothing else. The tries
- * are the server's, not the node's: a try that waited on the node would hold one of the node's slots for as long as a plugin hangs.
+ * Waits for the sandbox: the server tries again each second, for as long as the node answers that the sandbox is busy. The server makes the
+ * tries, not the node: a try that waited on the node would hold one of the node's slots for as long as a plugin hangs.
  */
 export const NODE_BUSY: ActivityOptions = {
   ...NODE,
@@ -97,9 +97,10 @@ export const NODE_STUCK: ActivityOptions = {
 
 export const NODE_AWAY: ActivityOptions = {
   ...NODE,
-  // Renewed every two minutes: the server unloads a partition that is idle for five, and then a worker's first poll may miss it.
+  // The wait is renewed every two minutes: the server unloads a partition of a queue that is idle for five, and a worker's first poll may then
+  // miss the task.
   scheduleToStartTimeout: '2m',
-  // A worker that is back but keeps failing is no silent node any more: then the step is Stuck.
+  // A node whose worker is back but keeps failing is not silent any more: the step is then Stuck.
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5, nonRetryableErrorTypes: [BUSY] },
 };
 
@@ -112,7 +113,7 @@ export const MESH_SYNC: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 4 },
 };
 
-/** One look of a sweep; what it misses, the next sweep sees. A second look may have to run plugins. */
+/** One look of a sweep. What a look misses, the next sweep sees. A second look may have to run plugins. */
 export const SWEEP: ActivityOptions = {
   ...NODE,
   startToCloseTimeout: '3m',
@@ -146,7 +147,7 @@ export const REFLECT_NAMES: LocalActivityOptions = {
   scheduleToCloseTimeout: '2s',
   retry: { maximumAttempts: 1 },
 };
-/** Objects per local activity: with their keys one transaction or two, and far less than a second of work; fewer after one that failed. */
+/** Objects per local activity: with their keys one transaction or two, and far less than a second of work. After a failure there are fewer. */
 export const REFLECT_BATCH = { most: 64, fewest: 4 } as const;
 
 export const REFLECT_RESYNC_PASS: ActivityOptions = {

@@ -1,4 +1,4 @@
-/** Attaches a network: intent, link, result. The undo of a step is pushed before the step; a refusal undoes them, the last one first. */
+/** Attaches a network: intent, link, result. The undo of a step is pushed before the step; a refusal runs the undos, the last one first. */
 import { workflowInfo } from '@temporalio/workflow';
 import { awaitedOf, type Awaited } from '../domain/awaited.ts';
 import { editedLink, knownLink } from '../domain/edited-link.ts';
@@ -16,7 +16,7 @@ import { takeBack } from './take-back.ts';
 
 const INTERFACE_CONFLICT: FailureCode = 'InterfaceConflict';
 
-/** What is known of an attach that is under way. */
+/** What an attach has come to so far. */
 interface Attempt {
   readonly undo: (() => Promise<StepFailure | undefined>)[];
   /** What a refusal waits for. */
@@ -55,13 +55,13 @@ async function refused(
   return news.passOverName(network, failure);
 }
 
-/** Whether the link that was to be changed stays: it was attached before, and is now as it was, as far as it can be. */
+/** Whether the link that was to be changed stays. It was attached before, and the edit has been taken back as far as possible. */
 async function keepsLink(context: LaneContext, sandboxId: string): Promise<boolean> {
   const edited = editedLink(context.lane, context.observation, sandboxId);
   return edited !== undefined && (await takeBack(context, edited)) !== 'nothing';
 }
 
-/** Whether an intent that could not be recorded leaves a link as it was attached. */
+/** Whether the link is still attached as it was, because the intent of its edit could not be recorded. */
 const standsUntouched = ({ lane, observation }: LaneContext, sandboxId: string): boolean =>
   editedLink(lane, observation, sandboxId)?.phase === 'attached';
 
@@ -72,7 +72,7 @@ async function attachSteps(
   sandboxId: string,
   attempt: Attempt,
 ): Promise<void> {
-  const { run, observation, lane, news, records } = context;
+  const { pod, observation, lane, news, records } = context;
   const { node } = observation;
   const { kind, interfaceName, network } = wish;
   const { undo } = attempt;
@@ -80,13 +80,13 @@ async function attachSteps(
   const known = knownLink(observation, lane.interfaceName, sandboxId);
   const edited = editedLink(lane, observation, sandboxId);
 
-  // What was there before podwire stays there, whether this attach is the first one or not.
+  // An undo gives back a link that was there before podwire, whether this attach is the first one or not.
   undo.push(() => detach(context, { kind, node, sandboxId, interfaceName, network }, 'undo'));
   news.show('record-intent', '', undefined, network);
   const request = intentRequest(observation, wish, sandboxId, { workflowId, runId });
-  const intent = records.begunIntent() ?? (await records.recordIntent({ ...run.pod, ...request }, networkKey(network)));
+  const intent = records.begunIntent() ?? (await records.recordIntent({ ...pod, ...request }, networkKey(network)));
   if (intent.kind === 'stale') throw new Stale(intent.reason);
-  // Nothing was written, and what there is stays.
+  // The refused intent wrote nothing, and the link that is attached stays.
   if (intent.kind === 'refused' && (lane.attach?.swaps === true || standsUntouched(context, sandboxId)))
     undo.length = 0;
   if (intent.kind === 'refused') throw new Refused({ code: intent.code, message: intent.message }, awaitedOf(intent));
@@ -95,12 +95,13 @@ async function attachSteps(
   const { generation, modRevision } = intent;
   const step = attachStep(kind, interfaceName, networkKey(network), node);
   news.show(step.step, `making ${interfaceName}`, undefined, network);
-  const result = await nodeStep(run, {
+  const result = await nodeStep(context, {
     ...step,
     node,
-    invoke: step.invoke({ node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision }),
+    invoke: step.invoke({ node, podUid: pod.uid, sandboxId, interfaceName, generation, modRevision }),
     onTrouble: async (trouble) => {
-      // What plugins are given for it is given up before they make it: the pod does not go without both for as long as it takes.
+      // The old interface goes before plugins make the new one. An edit that is stuck is therefore given up: otherwise the pod would be
+      // without either interface for as long as it takes.
       if (kind === 'cni' && trouble.state === 'Stuck' && edited !== undefined) throw new Refused(trouble.failure);
       await news.trouble(step.step, network, generation, trouble);
     },
@@ -108,10 +109,11 @@ async function attachSteps(
   });
 
   news.show('record-result', '', undefined, network);
-  await records.recordResult({ ...run.pod, node, sandboxId, interfaceName, modRevision, result });
-  if (edited?.kind === 'cni' && networkKey(edited.network) !== networkKey(network))
-    news.detached.push({ interfaceName, network: edited.network, revision: modRevision });
-  // One that was only looked at again is no news to anybody.
-  if (known?.unverified !== true) news.attached = { interfaceName, network };
+  await records.recordResult({ ...pod, node, sandboxId, interfaceName, modRevision, result }, () => {
+    if (edited?.kind === 'cni' && networkKey(edited.network) !== networkKey(network))
+      news.detached.push({ interfaceName, network: edited.network, revision: modRevision });
+    // A link that was only looked at again is no news to anybody.
+    if (known?.unverified !== true) news.attached = { interfaceName, network };
+  });
   news.show('attached', result.addresses.join(' '), undefined, network);
 }

@@ -1,4 +1,9 @@
-/** One run's shared things, and the two ways to do something: on the control side, and on a node. */
+/**
+ * What the steps of a pod's run share, and the two ways to do something: on the control side, and on a node.
+ *
+ * The context is handed down under one name, `context`, and grows on its way: a run's, a round's, a lane's (lane-context.ts). A function
+ * asks for the smallest of the three that it needs, and whoever has a larger one passes that.
+ */
 import {
   CancellationScope,
   condition,
@@ -7,9 +12,11 @@ import {
   type ActivityInterfaceFor,
   type ActivityOptions,
 } from '@temporalio/workflow';
+import type { Duration } from '@temporalio/common';
 import type { ControlActivities } from '../activities/control/inputs.ts';
 import type { NodeActivities } from '../activities/node/inputs.ts';
 import { nodeQueue, type PodNetworkInput } from '../domain/messages.ts';
+import type { Observation } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
 import { controlState } from './control-state.ts';
@@ -25,10 +32,16 @@ export interface RunContext {
   readonly pod: PodNetworkInput;
   readonly wake: Wake;
   readonly progress: Progress;
-  /** Control activities go through it. */
+  /** Every control activity of the run goes through this queue. */
   readonly steps: OneByOne;
   /** Absent: what is being done has to end in this run. */
   readonly mayContinueAsNew?: true;
+}
+
+/** One round: everything between two looks at the pod. */
+export interface RoundContext extends RunContext {
+  /** What the look at the beginning of the round found. */
+  readonly observation: Observation;
 }
 
 /** A dependency that is slow shows as one that does not answer. */
@@ -37,12 +50,12 @@ const FOR_WANT_OF_TIME: readonly string[] = ['EtcdUnavailable', 'ApiUnavailable'
 export type Control = ActivityInterfaceFor<ControlActivities>;
 
 export const control: Control = proxyLocalActivities<ControlActivities>(options.CONTROL);
-/** For a run that has seen one fail: each of several calls may be slow and none of them hang. */
+/** For a run in which an activity failed for want of time: each of several calls may be slow although none of them hangs. */
 export const patientControl: Control = proxyLocalActivities<ControlActivities>(options.CONTROL_PATIENT);
 
 /**
- * Runs a control activity until it succeeds. While a dependency is away the workflow waits, visibly, and news interrupt it. A run that
- * has seen one fail for want of time gives the following ones more: each of several calls may be slow and none of them hang.
+ * Runs a control activity until it succeeds. While a dependency is away the workflow waits, visibly, and news interrupt the wait. After one
+ * activity has failed for want of time, all later activities of the run get more time.
  * @throws Interrupted
  */
 export async function controlStep<T>(context: RunContext, call: (control: Control) => Promise<T>): Promise<T> {
@@ -60,23 +73,21 @@ export async function controlStep<T>(context: RunContext, call: (control: Contro
       if (FOR_WANT_OF_TIME.includes(outcome.failure.code)) steps.patient = true;
       context.progress.control(controlState(outcome.failure), `${outcome.failure.code}: ${outcome.failure.message}`);
       endLongRound(context);
-      await waitForNews(context, pause);
+      const news = await CancellationScope.nonCancellable(() => newsWithin(context, `${pause}s`));
+      if (news) throw new Interrupted();
       pause = Math.min(pause * 2, options.CONTROL_PAUSE_SECONDS.longest);
     }
   }
 }
 
-/** @throws Interrupted when news come in before the pause is over. */
-async function waitForNews(context: RunContext, seconds: number): Promise<void> {
-  const news = await CancellationScope.nonCancellable(() =>
-    condition(() => context.wake.raised || context.wake.cancelled, `${seconds}s`),
-  );
-  if (news) throw new Interrupted();
-}
+/** Waits for news, at most `limit`. @returns whether news came in */
+export const newsWithin = ({ wake }: RunContext, limit: Duration): Promise<boolean> =>
+  condition(() => wake.hasNews, limit);
 
 /**
- * Whenever a round has failed at something and is about to try that again: one that is stuck for weeks has to end, or nobody ever looks
- * between rounds. As if news had come in: all that waits gives way, and the next round begins with a fresh history.
+ * Called when a round has failed at something and is about to try it again. A run that is stuck for weeks has to end some time, and the
+ * history is looked at only between rounds. A round with a long history therefore ends as if news had come in: everything that waits gives
+ * way, and the next round begins with a fresh history.
  * @throws Interrupted
  */
 function endLongRound({ mayContinueAsNew, wake }: RunContext): void {
@@ -85,20 +96,43 @@ function endLongRound({ mayContinueAsNew, wake }: RunContext): void {
   throw new Interrupted();
 }
 
-/** Runs `work` in a scope that news cancel; it then throws Interrupted. */
+/** Work that gives way to news: when news come in, everything that runs in the scope is cancelled and throws Interrupted. */
+export class NewsScope {
+  readonly #scope = new CancellationScope();
+  readonly #interrupting: Promise<void>;
+  #closed = false;
+
+  constructor(context: RunContext) {
+    this.#interrupting = this.#cancelOnNews(context);
+  }
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#scope.run(work);
+  }
+
+  cancel(): void {
+    this.#scope.cancel();
+  }
+
+  /** To be called when all work has ended: from then on, news are for somebody else. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#interrupting;
+  }
+
+  async #cancelOnNews({ wake }: RunContext): Promise<void> {
+    await condition(() => this.#closed || wake.hasNews);
+    if (!this.#closed) this.#scope.cancel();
+  }
+}
+
+/** Runs `work` in a scope that news cancel. @throws what `work` throws, Interrupted */
 export async function untilNews<T>(context: RunContext, work: () => Promise<T>): Promise<T> {
-  const { wake } = context;
-  const scope = new CancellationScope();
-  let over = false;
-  const interrupting = (async (): Promise<void> => {
-    await condition(() => over || wake.raised || wake.cancelled);
-    if (!over) scope.cancel();
-  })();
+  const scope = new NewsScope(context);
   try {
     return await scope.run(work);
   } finally {
-    over = true;
-    await interrupting;
+    await scope.close();
   }
 }
 
@@ -113,9 +147,9 @@ export interface NodeStep<Output> {
   /** A line for the UI. */
   readonly summary: string;
   readonly invoke: (node: NodeProxy, options: ActivityOptions) => Promise<Output>;
-  /** Told when the step goes on in the background: the first try failed, or the node does not answer; again when the cause changes. */
+  /** Called when the step goes on in the background: the first try failed, or the node does not answer. Called again when the cause changes. */
   readonly onTrouble: (trouble: Trouble) => Promise<void>;
-  /** Told when the step waits for another one in the pod's sandbox: no trouble of its own. */
+  /** Called when the step waits for another step in the pod's sandbox, which is no trouble of this step. */
   readonly onWait?: (failure: StepFailure) => void;
 }
 
@@ -128,7 +162,7 @@ export interface Trouble {
 /**
  * Runs one activity on a node through its phases: first try, quick tries, stuck; or waiting for a node that is away, or for its turn in
  * the sandbox. The server makes the tries of a phase. A phase that ended without success is entered again, for as long as it takes.
- * Runs inside a scope that news cancel.
+ * Runs inside a NewsScope.
  * @throws Interrupted, Stale, Refused
  */
 export async function nodeStep<Output>(context: RunContext, step: NodeStep<Output>): Promise<Output> {
@@ -167,7 +201,7 @@ export async function nodeStep<Output>(context: RunContext, step: NodeStep<Outpu
 const isSame = ({ state, failure }: Trouble, told: Trouble | undefined): boolean =>
   state === told?.state && failure.code === told?.failure.code && failure.message === told.failure.message;
 
-/** @throws Interrupted, Stale, Refused: everything that is no reason to try again */
+/** @throws Interrupted, Stale, Refused: every outcome that is no reason to try again */
 function troubleOf(outcome: Classified, node: string, phases: StepPhases): Trouble {
   switch (outcome.kind) {
     case 'cancelled':
@@ -187,10 +221,11 @@ function troubleOf(outcome: Classified, node: string, phases: StepPhases): Troub
   }
 }
 
+/** @throws Interrupted when news come in before the pause is over */
 async function pauseInScope(context: RunContext): Promise<void> {
   let news: boolean;
   try {
-    news = await condition(() => context.wake.raised, options.NODE_QUICK_PAUSE);
+    news = await newsWithin(context, options.NODE_QUICK_PAUSE);
   } catch (error) {
     throw classify(error).kind === 'cancelled' ? new Interrupted() : error;
   }

@@ -1,84 +1,112 @@
 /** Takes an attachment out of its mesh, off the host, out of the records. */
-import type { RecordInput } from '../activities/control/inputs.ts';
-import { networkKey } from '../domain/network-selection.ts';
+import type { RecordInput, RemovalToken } from '../activities/control/inputs.ts';
+import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
 import type { KnownAttachment } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
-import { controlStep, nodeStep } from './context.ts';
+import { controlStep, nodeStep, type RunContext } from './context.ts';
 import type { LaneContext } from './lane-context.ts';
 import { detachStep } from './link-steps.ts';
 import { entombWhenNodeIsGone } from './node-gone.ts';
 import { Refused } from './outcome.ts';
 
+type Attachment = Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>;
+
 /**
  * @param why an `undo` gives an adopted link back
  * @param isLast nothing follows in this lane
- * @returns why the host refuses it, if it does
+ * @returns why the host refuses the removal, if the host does
  * @throws Interrupted, Stale
  */
 export async function detach(
-  { run, observation, news, records }: LaneContext,
-  record: Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>,
+  context: LaneContext,
+  attachment: Attachment,
   why: 'wanted' | 'undo',
   isLast = false,
 ): Promise<StepFailure | undefined> {
-  const { kind, node, sandboxId, interfaceName, network } = record;
-  const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
+  const { pod, observation, news, records } = context;
+  const { kind, node, sandboxId, interfaceName, network } = attachment;
+  const input: RecordInput = { ...pod, node, sandboxId, interfaceName, modRevision: '' };
   news.show('begin-removal', '', 'Detaching', network);
   const removal = await records.beginRemoval(input);
-  // Nothing recorded, nothing made: the intent comes first.
+  // The intent is recorded before anything is made: where nothing is recorded, nothing was made.
   if (removal === undefined) return undefined;
   const { attachedTo, ...token } = removal;
-  // A pod that has ended leaves its mesh at once, whatever its node does. Of a network that a living pod gives up the other nodes are
-  // told when nobody waits for it any more, or when the removal takes long.
-  let peersKnow = kind !== 'vxlan';
-  const isLive = observation.presence === 'live';
-  const tellPeers = async (): Promise<void> => {
-    if (peersKnow) return;
-    peersKnow = true;
-    await controlStep(run, (control) =>
-      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [network]),
-    );
-  };
-  if (!isLive) await tellPeers();
+  const podIsLive = observation.presence === 'live';
+  const peers = new Peers(context, kind === 'vxlan' ? network : undefined);
+  if (!podIsLive) await peers.tell();
 
-  const step = detachStep(kind, interfaceName, networkKey(network), node);
-  news.show(step.step, `removing ${interfaceName}`, 'Detaching', network);
-  const remove = async (): Promise<void> => {
-    const { warning } = await nodeStep(run, {
-      ...step,
-      node,
-      invoke: step.invoke({
-        node,
-        podUid: run.pod.uid,
-        sandboxId,
-        interfaceName,
-        ...token,
-        ...(kind === 'vxlan' ? { unadopt: why === 'undo' } : {}),
-      }),
-      onTrouble: async (trouble) => {
-        await tellPeers();
-        await news.trouble(step.step, network, token.generation, trouble);
-      },
-      onWait: (failure) => news.waits(step.step, network, failure),
-    });
-    if (warning !== undefined) news.left.push({ interfaceName, warning, revision: token.modRevision });
-  };
   try {
-    const circumstances = {
-      podIsLive: isLive,
-      nodeIsAway: (): boolean => news.nodeIsAway,
-    };
-    const entombed = await entombWhenNodeIsGone(run, input, circumstances, remove);
+    const circumstances = { podIsLive, nodeIsAway: (): boolean => news.nodeIsAway };
+    const remove = (): Promise<void> => removeLink(context, attachment, token, why, peers);
+    const entombed = await entombWhenNodeIsGone(context, input, circumstances, remove);
     if (entombed) return undefined;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    await tellPeers();
+    await peers.tell();
     return error.failure;
   }
 
   news.show('forget', '', 'Detaching', network);
-  await records.forget({ ...input, modRevision: token.modRevision, tellsMesh: !peersKnow }, isLast);
-  if (attachedTo !== undefined) news.detached.push({ interfaceName, network: attachedTo, revision: token.modRevision });
+  const announce = (): void => {
+    if (attachedTo !== undefined)
+      news.detached.push({ interfaceName, network: attachedTo, revision: token.modRevision });
+  };
+  await records.forget({ ...input, modRevision: token.modRevision, tellsMesh: peers.mustBeTold }, announce, isLast);
   news.show('detached', '', undefined, network);
   return undefined;
+}
+
+/** The step on the node. @throws Interrupted, Stale, Refused */
+async function removeLink(
+  context: LaneContext,
+  { kind, node, sandboxId, interfaceName, network }: Attachment,
+  { generation, modRevision }: RemovalToken,
+  why: 'wanted' | 'undo',
+  peers: Peers,
+): Promise<void> {
+  const { pod, news } = context;
+  const step = detachStep(kind, interfaceName, networkKey(network), node);
+  const unadopt = kind === 'vxlan' ? { unadopt: why === 'undo' } : {};
+  const task = { node, podUid: pod.uid, sandboxId, interfaceName, generation, modRevision, ...unadopt };
+  news.show(step.step, `removing ${interfaceName}`, 'Detaching', network);
+  const { warning } = await nodeStep(context, {
+    ...step,
+    node,
+    invoke: step.invoke(task),
+    onTrouble: async (trouble) => {
+      await peers.tell();
+      await news.trouble(step.step, network, generation, trouble);
+    },
+    onWait: (failure) => news.waits(step.step, network, failure),
+  });
+  if (warning !== undefined) news.left.push({ interfaceName, warning, revision: modRevision });
+}
+
+/**
+ * The other nodes of the mesh that an attachment leaves. When the pod has ended, these nodes are told at once, whatever the pod's own node
+ * does. When a living pod gives up a network, they are told with the last record, or as soon as the removal takes long.
+ */
+class Peers {
+  readonly #context: RunContext;
+  #network: NetworkRef | undefined;
+
+  /** @param network undefined: no mesh, as of a CNI network */
+  constructor(context: RunContext, network: NetworkRef | undefined) {
+    this.#context = context;
+    this.#network = network;
+  }
+
+  get mustBeTold(): boolean {
+    return this.#network !== undefined;
+  }
+
+  /** Once. @throws Interrupted */
+  async tell(): Promise<void> {
+    const network = this.#network;
+    if (network === undefined) return;
+    this.#network = undefined;
+    await controlStep(this.#context, (control) =>
+      control.leaveMesh.executeWithOptions({ summary: `leave mesh ${networkKey(network)}` }, [network]),
+    );
+  }
 }

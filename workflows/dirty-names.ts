@@ -1,7 +1,7 @@
 /** Names of objects that changed and wait to be reflected, oldest first. */
 export class DirtyNames {
   readonly #waiting: Set<string>;
-  /** Names that were worked on during the resync: it may have read them before, so they are looked at once more after it. */
+  /** Names that were worked on during a resync. The resync may have read the objects before that, so they are looked at once more after it. */
   readonly #beside = new Set<string>();
   #resyncing = false;
 
@@ -25,7 +25,7 @@ export class DirtyNames {
     this.#waiting.clear();
   }
 
-  /** The oldest, `most` of them; they wait no longer. */
+  /** Takes the oldest names out of the queue, at most `most`. */
   take(most: number): string[] {
     const names: string[] = [];
     for (const name of this.#waiting) {
@@ -39,7 +39,7 @@ export class DirtyNames {
     return names;
   }
 
-  /** Before all others again. */
+  /** Puts names before all others again. */
   putBack(names: readonly string[]): void {
     const later = this.all();
     this.clear();
@@ -51,7 +51,7 @@ export class DirtyNames {
     this.#beside.clear();
   }
 
-  /** @param compared everything; otherwise another resync follows */
+  /** @param compared the resync has compared everything; otherwise another resync follows */
   resyncEnds(compared: boolean): void {
     this.#resyncing = false;
     if (compared) this.add(this.#beside);

@@ -1,34 +1,31 @@
 /** Lets a pod start that waits in kube-vxlan-controller's agent init container, once its networks are there. */
-import type { Observation } from '../domain/observation.ts';
-import { nodeStep, type RunContext } from './context.ts';
+import { nodeStep, type RoundContext } from './context.ts';
 import { Refused } from './outcome.ts';
 
 const OPEN_GATE = 'open-gate';
 
 export class GateKeeper {
-  readonly #context: RunContext;
-  readonly #observation: Observation;
+  readonly #context: RoundContext;
   #opened = false;
-  /** A step that fails is tried for as long as it takes, and two of one activity id would stop the run for ever. */
+  /** The step that opens the gate is tried for as long as it takes; a second activity with its id would stop the run for ever. */
   #opening: Promise<void> | undefined;
 
-  constructor(context: RunContext, observation: Observation) {
+  constructor(context: RoundContext) {
     this.#context = context;
-    this.#observation = observation;
   }
 
-  /** There is a gate that nobody opens yet, and it does not stay shut because of a network that cannot be made (yet). */
+  /** There is a gate that nobody has begun to open, and a network that cannot be made (yet) does not keep the gate shut. */
   get opensWithout(): boolean {
-    return this.#observation.gate?.onRefusal === 'open' && !this.#opened && this.#opening === undefined;
+    return this.#context.observation.gate?.onRefusal === 'open' && !this.#opened && this.#opening === undefined;
   }
 
   /**
-   * Who comes while it is being opened waits for the same step.
+   * A call that comes while the gate is being opened waits for the same step.
    * @param refused some network is refused
    * @throws Interrupted, Stale
    */
   async open(refused: boolean): Promise<void> {
-    const { gate } = this.#observation;
+    const { gate } = this.#context.observation;
     if (gate === undefined || this.#opened || (refused && gate.onRefusal === 'shut')) return;
     this.#opening ??= this.#step(gate.containerId).finally(() => {
       this.#opening = undefined;
@@ -37,9 +34,9 @@ export class GateKeeper {
   }
 
   async #step(containerId: string): Promise<void> {
-    const { progress, pod } = this.#context;
+    const { progress, pod, observation } = this.#context;
     const { uid, namespace, name } = pod;
-    const { node, runtimeUid } = this.#observation;
+    const { node, runtimeUid } = observation;
     try {
       await nodeStep(this.#context, {
         node,

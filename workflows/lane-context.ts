@@ -1,13 +1,10 @@
-/** What the steps of one lane share. */
-import type { Observation } from '../domain/observation.ts';
+/** What the steps of one lane share: the round's context, and what belongs to the lane. */
 import type { Lane } from '../domain/plan.ts';
-import type { RunContext } from './context.ts';
+import type { RoundContext } from './context.ts';
 import type { LaneNews } from './lane-news.ts';
 import type { LaneRecords } from './lane-records.ts';
 
-export interface LaneContext {
-  readonly run: RunContext;
-  readonly observation: Observation;
+export interface LaneContext extends RoundContext {
   readonly lane: Lane;
   readonly news: LaneNews;
   readonly records: LaneRecords;

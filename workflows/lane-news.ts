@@ -1,10 +1,9 @@
-/** What a lane tells of itself: to people, to the records that the pod's status is made from, and to who runs the lanes. */
+/** What a lane tells of itself: to people, to the records that the pod's status is made from, and to lanes.ts, which runs the lanes. */
 import type { PublishInput } from '../activities/control/inputs.ts';
 import type { Awaited } from '../domain/awaited.ts';
 import { networkKey, type NetworkRef } from '../domain/network-selection.ts';
-import type { Observation } from '../domain/observation.ts';
 import type { StepFailure } from '../domain/records.ts';
-import { controlStep, type RunContext, type Trouble } from './context.ts';
+import { controlStep, type RoundContext, type Trouble } from './context.ts';
 import { recordFailure } from './record-failure.ts';
 
 type Attached = PublishInput['attached'][number];
@@ -17,39 +16,40 @@ export class LaneNews {
   attached: Attached | undefined;
   /** The first try is over, one way or another: the next lane may start. */
   yielded = false;
-  /** Has been told to a person: the pod's start need not wait for it. */
+  /** A person has been told that the lane is stuck: the pod's start need not wait for the lane. */
   stuck = false;
-  /** The node of the step under way was seen not to answer. */
+  /** The node of the current step was seen not to answer. */
   nodeIsAway = false;
-  readonly #run: RunContext;
-  readonly #observation: Observation;
+  readonly #context: RoundContext;
   readonly #interfaceName: string;
   readonly #onTrouble: () => void;
 
   /** @param onTrouble called when the pod's status should be published before all lanes end */
-  constructor(run: RunContext, observation: Observation, interfaceName: string, onTrouble: () => void) {
-    this.#run = run;
-    this.#observation = observation;
+  constructor(context: RoundContext, interfaceName: string, onTrouble: () => void) {
+    this.#context = context;
     this.#interfaceName = interfaceName;
     this.#onTrouble = onTrouble;
   }
 
   show(step: string, note: string, state: Trouble['state'] | 'Refused' | 'Detaching', network: NetworkRef): void {
     const interfaceName = this.#interfaceName;
-    this.#run.progress.lane({ interfaceName, network: networkKey(network), step, note, state });
+    this.#context.progress.lane({ interfaceName, network: networkKey(network), step, note, state });
   }
 
-  /** A step goes on in the background: told to the pod's owner as well. */
+  /** A step goes on in the background. The pod's owner is told as well. */
   async trouble(step: string, network: NetworkRef, generation: number, { state, failure }: Trouble): Promise<void> {
     this.show(step, `${failure.code}: ${failure.message}`, state, network);
-    await recordFailure(this.#run, this.#interfaceName, generation, failure);
+    await recordFailure(this.#context, this.#interfaceName, generation, failure);
     this.yielded = true;
     this.nodeIsAway = state === 'NodeUnavailable';
     this.stuck = state === 'Stuck';
     this.#onTrouble();
   }
 
-  /** The next lane waits as well: it wants the same sandbox. What was told of an earlier try stays until this one has been made. */
+  /**
+   * The step waits for its turn in the sandbox. The next lane does not start before: it wants the same sandbox. What was told of an earlier
+   * try stays until the try that waits has been made.
+   */
   waits(step: string, network: NetworkRef, failure: StepFailure): void {
     this.nodeIsAway = false;
     this.show(step, `waits for its turn: ${failure.message}`, undefined, network);
@@ -62,7 +62,7 @@ export class LaneNews {
     return 'refused';
   }
 
-  /** Nobody has to be told of a name that nobody asked for; what is recorded keeps it from being chosen again. */
+  /** The interface is somebody else's. Nobody is told, because nobody asked for its name. The record keeps podwire from choosing the name again. */
   async passOverName(network: NetworkRef, failure: StepFailure): Promise<'renamed'> {
     await this.#recordRefusal(network, failure, {});
     this.show('renamed', `${this.#interfaceName} is somebody else's`, undefined, network);
@@ -70,10 +70,10 @@ export class LaneNews {
   }
 
   async #recordRefusal(network: NetworkRef, failure: StepFailure, awaited: Awaited): Promise<void> {
-    const { pod } = this.#run;
-    const { inputsHash } = this.#observation;
+    const { pod, observation } = this.#context;
+    const { inputsHash } = observation;
     const interfaceName = this.#interfaceName;
-    await controlStep(this.#run, (control) =>
+    await controlStep(this.#context, (control) =>
       control.recordRefusal.executeWithOptions({ summary: `refuse ${interfaceName}: ${failure.code}` }, [
         { ...pod, inputsHash, interfaceName, network, failure, ...awaited },
       ]),

@@ -1,6 +1,6 @@
 /**
- * A lane's writes of what it does. The first may have been made together with the observation, and the last may be left to whoever
- * publishes the status afterwards (ADR 16).
+ * A lane's writes of what it does. The first write may have been made together with the observation, and the last one is made together with
+ * the pod's status where the lane is the only one (ADR 16).
  */
 import type {
   Begun,
@@ -12,30 +12,28 @@ import type {
   RemovalToken,
   ResultInput,
 } from '../activities/control/inputs.ts';
-import { controlStep, type RunContext } from './context.ts';
+import { controlStep, type RoundContext } from './context.ts';
 import type { LaneNews } from './lane-news.ts';
 import { Stale } from './outcome.ts';
 
 export interface JoinedEnds {
   /** The lane's first step, taken already. */
   readonly begun?: Begun;
-  /** The last step is left to whoever publishes the status afterwards. */
-  readonly settlesAtEnd: boolean;
+  /** Takes the lane's last step and publishes the pod's status. Absent: other lanes run beside this one. @throws Interrupted, Stale */
+  readonly settle?: (last: LastStep) => Promise<void>;
 }
 
 export class LaneRecords {
-  /** What is still to be done when the lane has ended with `done`. */
-  lastStep: LastStep | undefined;
-  readonly #run: RunContext;
+  readonly #context: RoundContext;
   readonly #news: LaneNews;
-  readonly #settlesAtEnd: boolean;
+  readonly #settle: JoinedEnds['settle'];
   #begun: Begun | undefined;
 
-  constructor(run: RunContext, news: LaneNews, { begun, settlesAtEnd }: JoinedEnds) {
-    this.#run = run;
+  constructor(context: RoundContext, news: LaneNews, { begun, settle }: JoinedEnds) {
+    this.#context = context;
     this.#news = news;
     this.#begun = begun;
-    this.#settlesAtEnd = settlesAtEnd;
+    this.#settle = settle;
   }
 
   /** The intent that was recorded together with the observation. */
@@ -44,54 +42,60 @@ export class LaneRecords {
     return begun?.kind === 'intent' ? begun.result : undefined;
   }
 
-  /** @param network for people */
+  /** @param network for people. @throws Interrupted */
   recordIntent(input: IntentInput, network: string): Promise<IntentResult> {
     const summary = `record intent: ${input.interfaceName} → ${network}`;
-    return controlStep(this.#run, (control) => control.recordIntent.executeWithOptions({ summary }, [input]));
+    return controlStep(this.#context, (control) => control.recordIntent.executeWithOptions({ summary }, [input]));
   }
 
-  /** Undefined: the record changed or is gone. */
+  /** Undefined: the record changed or is gone. @throws Interrupted */
   async beginRemoval(input: RecordInput): Promise<RemovalToken | undefined> {
     const begun = this.#takeBegun();
     if (begun?.kind === 'removal') return begun.token;
-    return controlStep(this.#run, (control) =>
+    return controlStep(this.#context, (control) =>
       control.beginRemoval.executeWithOptions({ summary: `begin removal: ${input.interfaceName}` }, [input]),
     );
   }
 
-  /** @throws Interrupted, Stale */
-  async recordResult(input: ResultInput): Promise<void> {
-    if (this.#leavesLastStep) {
-      this.lastStep = { kind: 'result', input };
-      return;
-    }
-    const recorded = await controlStep(this.#run, (control) =>
-      control.recordResult.executeWithOptions({ summary: `record result: ${input.interfaceName}` }, [input]),
-    );
-    if (!recorded) throw new Stale('the record was written by somebody else');
+  /**
+   * The last step of an attach.
+   * @param announce says in the lane's news what the pod's status is to tell of it
+   * @throws Interrupted, Stale
+   */
+  recordResult(input: ResultInput, announce: () => void): Promise<void> {
+    return this.#mayBeLast({ kind: 'result', input }, announce, true);
   }
 
   /**
+   * The last step of a detach.
+   * @param announce as in `recordResult`
    * @param isLast nothing follows in this lane
    * @throws Interrupted, Stale
    */
-  async forget(input: ForgetInput, isLast: boolean): Promise<void> {
-    if (isLast && this.#leavesLastStep) {
-      this.lastStep = { kind: 'forget', input };
-      return;
+  forget(input: ForgetInput, announce: () => void, isLast: boolean): Promise<void> {
+    return this.#mayBeLast({ kind: 'forget', input }, announce, isLast);
+  }
+
+  async #mayBeLast(step: LastStep, announce: () => void, isLast: boolean): Promise<void> {
+    // Not after trouble: the status that tells of the trouble may still wait to be written, and this step must not wait for that.
+    if (isLast && this.#settle !== undefined && !this.#news.yielded) {
+      announce();
+      return this.#settle(step);
     }
-    const forgotten = await controlStep(this.#run, (control) =>
-      control.forgetAttachment.executeWithOptions({ summary: `forget ${input.interfaceName}` }, [input]),
+    if (!(await this.#take(step))) throw new Stale('the record was written by somebody else');
+    announce();
+  }
+
+  /** False: somebody else wrote the record. */
+  #take({ kind, input }: LastStep): Promise<boolean> {
+    return controlStep(this.#context, (control) =>
+      kind === 'result'
+        ? control.recordResult.executeWithOptions({ summary: `record result: ${input.interfaceName}` }, [input])
+        : control.forgetAttachment.executeWithOptions({ summary: `forget ${input.interfaceName}` }, [input]),
     );
-    if (!forgotten) throw new Stale('the record was written by somebody else');
   }
 
-  /** Not after trouble: the status that tells of it may still wait to be written, and this must not wait for it. */
-  get #leavesLastStep(): boolean {
-    return this.#settlesAtEnd && !this.#news.yielded;
-  }
-
-  /** What was begun is what the first step asks for, and is asked for once: an undo begins anew. */
+  /** What was begun is what the lane's first step asks for. It is handed out once: an undo begins anew. */
   #takeBegun(): Begun | undefined {
     const begun = this.#begun;
     this.#begun = undefined;

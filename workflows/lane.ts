@@ -1,9 +1,7 @@
 /** One lane: everything to be done for one interface of the pod, in order. */
-import type { LastStep } from '../activities/control/inputs.ts';
-import type { Observation } from '../domain/observation.ts';
 import type { Lane } from '../domain/plan.ts';
 import { attach } from './attach.ts';
-import type { RunContext } from './context.ts';
+import type { RoundContext } from './context.ts';
 import { detach } from './detach.ts';
 import type { LaneContext } from './lane-context.ts';
 import { LaneNews } from './lane-news.ts';
@@ -13,7 +11,7 @@ import { takeBack } from './take-back.ts';
 import { takeOver } from './take-over.ts';
 
 /**
- * How a lane ended; whatever is not `done` or `refused` makes the run observe again. `renamed`: the wish gets another interface name.
+ * How a lane ended. Every end but `done` and `refused` makes the run observe again. `renamed`: the wish gets another interface name.
  * `taken-over`: what another runtime attached is podwire's now.
  */
 export type LaneEnd = 'done' | 'refused' | 'interrupted' | 'stale' | 'renamed' | 'taken-over';
@@ -28,15 +26,10 @@ export class LaneRun {
   ended = false;
   readonly #context: LaneContext;
 
-  constructor(run: RunContext, observation: Observation, lane: Lane, { onTrouble, ...ends }: LaneRunOptions) {
-    const news = new LaneNews(run, observation, lane.interfaceName, onTrouble);
+  constructor(context: RoundContext, lane: Lane, { onTrouble, ...ends }: LaneRunOptions) {
+    const news = new LaneNews(context, lane.interfaceName, onTrouble);
     this.news = news;
-    this.#context = { run, observation, lane, news, records: new LaneRecords(run, news, ends) };
-  }
-
-  /** What is still to be done when the lane has ended with `done`. */
-  get lastStep(): LastStep | undefined {
-    return this.#context.records.lastStep;
+    this.#context = { ...context, lane, news, records: new LaneRecords(context, news, ends) };
   }
 
   async run(): Promise<LaneEnd> {

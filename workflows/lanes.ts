@@ -1,12 +1,13 @@
-/** Runs a plan's lanes: first tries in order, what fails goes on in the background, news interrupt everything that waits. */
-import { CancellationScope, condition } from '@temporalio/workflow';
+/**
+ * Runs a plan's lanes. The first tries follow one another; what fails goes on in the background; news interrupt everything that waits.
+ */
+import { condition } from '@temporalio/workflow';
 import type { Begun, LastStep, PublishInput } from '../activities/control/inputs.ts';
-import type { Observation } from '../domain/observation.ts';
 import type { Lane } from '../domain/plan.ts';
-import { controlStep, type RunContext } from './context.ts';
+import { controlStep, NewsScope, type RoundContext } from './context.ts';
 import type { GateKeeper } from './gate.ts';
 import { LaneRun, type LaneEnd } from './lane.ts';
-import { Interrupted } from './outcome.ts';
+import { Interrupted, Stale } from './outcome.ts';
 
 export interface LanesOver {
   readonly ends: readonly LaneEnd[];
@@ -23,62 +24,59 @@ export interface LaneOptions {
 }
 
 /** Runs all lanes to their end. The pod's status is published while some lanes still try, and at the end. */
-export function runLanes(
-  context: RunContext,
-  observation: Observation,
-  lanes: readonly Lane[],
-  options: LaneOptions = {},
-): Promise<LanesOver> {
-  return new LanesOfAPod(context, observation, lanes, options).run();
+export function runLanes(context: RoundContext, lanes: readonly Lane[], options: LaneOptions = {}): Promise<LanesOver> {
+  return new LanesOfAPod(context, lanes, options).run();
 }
 
 class LanesOfAPod {
-  readonly #context: RunContext;
+  readonly #context: RoundContext;
   readonly #options: LaneOptions;
   readonly #runs: readonly LaneRun[];
-  /** What the lanes and the opening of the gate run in: news cancel it. */
-  readonly #scope = new CancellationScope();
+  /** The lanes and the opening of the gate run in it. */
+  readonly #scope: NewsScope;
   readonly #gateOpening: Promise<void>[] = [];
-  /** `over`: no lane runs any more, and nothing is published beside them. */
+  /** `over`: no lane runs any more, and nothing is published beside the lanes. */
   #state: 'running' | 'over' = 'running';
   #open: number;
   /** A step was in trouble: from then on people see what the lanes do while others still try. */
   #troubled = false;
   #statusIsOld = false;
-  /** An error of podwire's own in one lane ends them all, in good order: none may still run when the next round begins. */
+  /** The only lane's last step went with the last status, or was to go with it: nothing is left to be published. */
+  #settled = false;
+  /** As in `LanesOver`. */
+  #marked: boolean | undefined;
+  /** An error of podwire's own in one lane ends all lanes in good order: none may still run when the next round begins. */
   #unexpected: Error | undefined;
 
-  constructor(context: RunContext, observation: Observation, lanes: readonly Lane[], options: LaneOptions) {
+  constructor(context: RoundContext, lanes: readonly Lane[], options: LaneOptions) {
     this.#context = context;
     this.#options = options;
+    this.#scope = new NewsScope(context);
     this.#open = lanes.length;
     const { begun } = options;
-    // With others beside it a lane says at once what it has done.
-    const settlesAtEnd = lanes.length === 1;
+    // With other lanes beside it, a lane says at once what it has done.
+    const isOnly = lanes.length === 1;
     this.#runs = lanes.map(
       (lane, index) =>
-        new LaneRun(context, observation, lane, {
+        new LaneRun(context, lane, {
           onTrouble: () => this.#onTrouble(),
-          settlesAtEnd,
+          ...(isOnly ? { settle: (last: LastStep) => this.#settle(last) } : {}),
           ...(index > 0 || begun === undefined ? {} : { begun }),
         }),
     );
   }
 
   async run(): Promise<LanesOver> {
-    const beside = [this.#interruptOnNews(), this.#publishWhileRunning()];
+    const publishing = this.#publishWhileRunning();
     const running = await this.#startInOrder();
-    // All of them, also when one fails in a way nobody foresaw: no lane may go on behind the next round's back.
-    const settled = await Promise.allSettled(running);
+    // None of these promises fails: no lane may go on behind the next round's back.
+    const ends = await Promise.all(running);
     await Promise.all(this.#gateOpening);
     this.#state = 'over';
-    await Promise.all(beside);
-    return this.#finish(settled);
-  }
-
-  async #interruptOnNews(): Promise<void> {
-    await condition(() => this.#isOver || this.#hasNews);
-    if (!this.#isOver) this.#scope.cancel();
+    await Promise.all([this.#scope.close(), publishing]);
+    if (!this.#settled) await this.#publishLast(ends).catch(ignoreInterruption);
+    if (this.#unexpected !== undefined) throw this.#unexpected;
+    return { ends, marked: this.#marked };
   }
 
   async #publishWhileRunning(): Promise<void> {
@@ -86,7 +84,7 @@ class LanesOfAPod {
       await condition(() => this.#isOver || this.#statusIsOld);
       if (this.#isOver) return;
       this.#statusIsOld = false;
-      await publish(this.#context, this.#runs).catch(ignoreInterruption);
+      await this.#publish(undefined).catch(ignoreInterruption);
     }
   }
 
@@ -96,36 +94,58 @@ class LanesOfAPod {
     for (const run of this.#runs) {
       const end = this.#scope.run(() => run.run()).catch((error: unknown) => this.#fail(error));
       running.push(end.finally(() => this.#onEnd()));
-      await condition(() => run.news.yielded || this.#hasNews);
+      await condition(() => run.news.yielded || this.#context.wake.hasNews);
     }
     return running;
   }
 
-  /** Writes what the lanes have come to, with the mark where all is well. */
-  async #finish(settled: readonly PromiseSettledResult<LaneEnd>[]): Promise<LanesOver> {
-    const { thenMark } = this.#options;
-    const inputs = thenMark?.(settled.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : [])));
-    const last = this.#runs[0]?.lastStep;
-    const written = await (
-      last === undefined ? publish(this.#context, this.#runs, inputs) : settle(this.#context, this.#runs, last, inputs)
-    ).catch(ignoreInterruption);
-    if (this.#unexpected !== undefined) throw this.#unexpected;
-    const ends: LaneEnd[] = settled.map((end) => {
-      if (end.status === 'rejected') throw end.reason;
-      return end.value;
-    });
-    if (written === 'stale') return { ends: ['stale'], marked: undefined };
-    // News came in before the lane's last step was taken: whether it was, the next round sees.
-    if (last !== undefined && written === undefined) return { ends: ['interrupted'], marked: undefined };
-    return { ends, marked: inputs === undefined ? undefined : written };
+  /** The last step of the only lane, and the last status with it. @throws Interrupted, Stale */
+  async #settle(last: LastStep): Promise<void> {
+    this.#settled = true;
+    // The lane ends with `done` if this step succeeds.
+    const inputs = this.#options.thenMark?.(['done']);
+    const { what, input } = this.#status(inputs);
+    const step = `${last.kind === 'result' ? 'record result' : 'forget'}: ${last.input.interfaceName}`;
+    const done = await controlStep(this.#context, (control) =>
+      control.settle.executeWithOptions({ summary: `${step}; ${what}` }, [{ ...input, last }]),
+    );
+    if (done.outcome === 'stale') throw new Stale('the record was written by somebody else');
+    // The status alone is left, and is published when the lane has ended.
+    if (done.outcome === 'unpublished') this.#settled = false;
+    else if (inputs !== undefined) this.#marked = done.marked;
+  }
+
+  /** What the lanes have come to, with the mark where all is well. @throws Interrupted */
+  async #publishLast(ends: readonly LaneEnd[]): Promise<void> {
+    const inputs = this.#options.thenMark?.(ends);
+    const marked = await this.#publish(inputs);
+    if (inputs !== undefined) this.#marked = marked;
+  }
+
+  /** Writes status and events for what the lanes have done so far. @returns as the activity. @throws Interrupted */
+  #publish(thenMark: string | undefined): Promise<boolean> {
+    const { what, input } = this.#status(thenMark);
+    return controlStep(this.#context, (control) =>
+      control.publishStatus.executeWithOptions({ summary: what }, [input]),
+    );
+  }
+
+  #status(thenMark: string | undefined): { readonly what: string; readonly input: PublishInput } {
+    const news = this.#runs.map((run) => run.news);
+    const attached = news.flatMap((each) => (each.attached === undefined ? [] : [each.attached]));
+    const detached = news.flatMap((each) => each.detached);
+    const left = news.flatMap((each) => each.left);
+    const mark = thenMark === undefined ? {} : { thenMark };
+    const what =
+      thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';
+    return {
+      what,
+      input: { ...this.#context.pod, attached, detached, ...(left.length === 0 ? {} : { left }), ...mark },
+    };
   }
 
   get #isOver(): boolean {
     return this.#state === 'over';
-  }
-
-  get #hasNews(): boolean {
-    return this.#context.wake.raised || this.#context.wake.cancelled;
   }
 
   #fail(error: unknown): LaneEnd {
@@ -147,48 +167,12 @@ class LanesOfAPod {
     if (this.#troubled && this.#open > 0) this.#statusIsOld = true;
   }
 
-  /** A network that is stuck holds up its own pod's start no longer than it takes to say so. */
+  /** A network that is stuck delays the start of its own pod no longer than it takes to say that the network is stuck. */
   #letStart(): void {
     const { gate } = this.#options;
     if (gate?.opensWithout !== true || !this.#runs.every((run) => run.ended || run.news.stuck)) return;
     this.#gateOpening.push(this.#scope.run(() => gate.open(true)).catch(() => undefined));
   }
-}
-
-/** What the only lane ends with, and the status. @returns as the activity that publishes; `stale`: the record is somebody else's now */
-async function settle(
-  context: RunContext,
-  runs: readonly LaneRun[],
-  last: LastStep,
-  thenMark: string | undefined,
-): Promise<boolean | 'stale'> {
-  const { what, input } = statusOf(context, runs, thenMark);
-  const step = `${last.kind === 'result' ? 'record result' : 'forget'}: ${last.input.interfaceName}`;
-  const done = await controlStep(context, (control) =>
-    control.settle.executeWithOptions({ summary: `${step}; ${what}` }, [{ ...input, last }]),
-  );
-  if (done.outcome === 'stale') return 'stale';
-  return done.outcome === 'published' ? done.marked : publish(context, runs, thenMark);
-}
-
-/** Writes status and events for what these lanes have done so far. @returns as the activity */
-async function publish(context: RunContext, runs: readonly LaneRun[], thenMark?: string): Promise<boolean> {
-  const { what, input } = statusOf(context, runs, thenMark);
-  return controlStep(context, (control) => control.publishStatus.executeWithOptions({ summary: what }, [input]));
-}
-
-function statusOf(
-  { pod }: RunContext,
-  runs: readonly LaneRun[],
-  thenMark: string | undefined,
-): { readonly what: string; readonly input: PublishInput } {
-  const attached = runs.flatMap(({ news }) => (news.attached === undefined ? [] : [news.attached]));
-  const detached = runs.flatMap(({ news }) => news.detached);
-  const left = runs.flatMap(({ news }) => news.left);
-  const mark = thenMark === undefined ? {} : { thenMark };
-  const what =
-    thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';
-  return { what, input: { ...pod, attached, detached, ...(left.length === 0 ? {} : { left }), ...mark } };
 }
 
 /** News came in while the status could not be written: the next round publishes again. */

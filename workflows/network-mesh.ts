@@ -1,6 +1,7 @@
 /**
- * networkMesh: after members of a network changed, every node with members brings its FDBs in line: one activity per node, never per
- * peer, never waiting for a node that is away (it resyncs by itself when its worker starts). Ends when nothing is left to tell.
+ * networkMesh: after members of a network changed, every node with members brings its FDBs in line. There is one activity per node, never
+ * one per peer. The run does not wait for a node that is away: the node resyncs by itself when its worker starts. The run ends when nothing
+ * is left to tell.
  */
 import {
   condition,
@@ -24,7 +25,7 @@ const membersChanged = defineSignal<[Hint]>(MEMBERS_CHANGED);
 
 const networksKey = defineSearchAttributeKey(SEARCH_NETWORKS, 'KEYWORD_LIST');
 
-/** What the run knows of one node: is it being told, and must it be told again? */
+/** What the run knows of one node: whether the node is being told, and whether it must be told again. */
 interface NodeState {
   syncing: boolean;
   dirty: boolean;
@@ -73,7 +74,7 @@ export async function networkMesh(input: NetworkRef): Promise<void> {
   }
 }
 
-/** True when the node has applied the members; false when it is away or keeps failing: its own resync takes over. */
+/** True: the node has applied the members. False: the node is away or keeps failing, and its own resync takes over. */
 async function syncNode(network: NetworkRef, node: string): Promise<boolean> {
   const { syncFdb } = proxyActivities<NodeActivities>({ ...options.MESH_SYNC, taskQueue: nodeQueue(node) });
   try {
@@ -96,7 +97,7 @@ async function listNodes(network: NetworkRef): Promise<readonly string[]> {
   return nodes;
 }
 
-/** Repeats a control activity until it succeeds: members that cannot be read now are read later, the mesh run waits for them. */
+/** Repeats a control activity until it succeeds. The mesh run waits as long as members cannot be read or written. */
 async function tryControl(call: (proxy: typeof control) => Promise<void>): Promise<void> {
   let pause: number = options.CONTROL_PAUSE_SECONDS.first;
   for (let proxy = control; ; proxy = patientControl) {

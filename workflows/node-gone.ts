@@ -1,6 +1,6 @@
 /**
- * A pod that ended on a node that does not answer: its records wait until the node is surely gone (ADR 32), that is, its Node
- * object was absent in two live reads some minutes apart. Then they become tombstones, and the node drops them if it ever returns.
+ * A pod that ended on a node that does not answer: the pod's records wait until the node is surely gone (ADR 32), that is, until two live
+ * reads some minutes apart have found no Node object. Then the records become tombstones, which the node drops if it ever returns.
  */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { RecordInput } from '../activities/control/inputs.ts';
@@ -8,9 +8,9 @@ import { controlStep, type RunContext } from './context.ts';
 import { Interrupted } from './outcome.ts';
 
 interface Circumstances {
-  /** The pod still lives: then its node is not looked for, the removal just waits. */
+  /** The pod still lives: then nobody looks for the node, and the removal just waits. */
   readonly podIsLive: boolean;
-  /** The node was seen not to answer; before that nobody needs to look for it. */
+  /** The node was seen not to answer; before that nobody needs to look for the node. */
   readonly nodeIsAway: () => boolean;
 }
 
@@ -19,7 +19,7 @@ const MAX_LOOKS = 100;
 
 /**
  * Runs a removal until it ends or its node is surely gone. True: the record was set aside as a tombstone and the removal given up.
- * Returns and throws only when the removal is over: the next one of the same activity id must not start beside it.
+ * Returns and throws only when the removal is over: the next activity with the same id must not start beside this one.
  * @throws what the removal throws, Interrupted
  */
 export async function entombWhenNodeIsGone(

@@ -1,7 +1,7 @@
 /**
- * nodeSweep: finds what nothing living owns and what was changed behind podwire's back. Two looks with a pause in between, and only what
- * both of them found is acted on: on the node what is to be removed, through the pod's own run what is to be made anew. Never waits for
- * a node that is away.
+ * nodeSweep: finds what nothing living owns and what was changed behind podwire's back. There are two looks with a pause in between, and
+ * podwire acts only on what both looks found. What is to be removed is removed on the node; what is to be made anew is made by the pod's
+ * own run. A sweep never waits for a node that is away.
  */
 import { proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { SweepControlActivities } from '../activities/control/sweep-inputs.ts';
@@ -50,7 +50,7 @@ async function sweep(input: NodeSweepInput): Promise<SweepReport> {
 
 const at = ({ node }: NodeSweepInput): { node: string } => ({ node });
 
-/** A living pod's run may want back what no record owns, after podwire's etcd was lost for example: it gets the time of the pause. */
+/** A living pod's run may claim what no record owns, for example after podwire's etcd was lost. The run has the time of the pause for that. */
 async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepInput): Promise<void> {
   if (dryRun === true) return;
   const orphans = findings.filter(({ kind }) => kind === 'journal' || kind === 'link');
@@ -60,7 +60,7 @@ async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepIn
   }
 }
 
-/** Of what is to be taken out of forwarding tables: what living pods have, or everything when nobody can say. */
+/** Of the addresses that are to be taken out of forwarding tables, those that living pods have; all of them when the API cannot be asked. */
 async function livingAddresses(findings: readonly Looked[]): Promise<readonly string[]> {
   const addresses = findings.flatMap(({ kind, action, addresses: found = [] }) =>
     kind === 'stranger' && action === 'remove' ? found : [],
@@ -79,10 +79,10 @@ async function livingAddresses(findings: readonly Looked[]): Promise<readonly st
   }
 }
 
-/** A request of the Kubernetes API each, in a local activity of two seconds. */
+/** Each address is a request of the Kubernetes API, in a local activity of two seconds. */
 const ADDRESSES_AT_ONCE = 16;
 
-/** What both looks saw. */
+/** The report of a dry run: what both looks saw. */
 async function confirmed(input: NodeSweepInput, findings: readonly Looked[]): Promise<SweepReport> {
   const second = await onNode(input, 'second look', (node, how) => node.sweepLook.executeWithOptions(how, [at(input)]));
   if ('state' in second) return second;
@@ -93,7 +93,7 @@ async function confirmed(input: NodeSweepInput, findings: readonly Looked[]): Pr
   return done(input, rows, second.result.more);
 }
 
-/** What is gone at the second look is shown as the first one saw it. */
+/** A finding that is gone at the second look is shown as the first look saw it. */
 function withFirst(row: SweepRow, findings: readonly Looked[]): SweepRow {
   const first = row.outcome === 'gone' ? findings.find(({ id }) => id === row.finding.id) : undefined;
   if (first === undefined) return row;
@@ -101,7 +101,7 @@ function withFirst(row: SweepRow, findings: readonly Looked[]): SweepRow {
   return { ...row, finding, ageSeconds };
 }
 
-/** To the pod's run, which has the means to make things anew or to undo them. */
+/** Hands a finding over to the pod's run, which can make things anew or undo them. */
 async function handOver(row: SweepRow): Promise<SweepRow> {
   const { finding } = row;
   const { pod, attachment, why } = finding;
@@ -122,7 +122,7 @@ async function handOver(row: SweepRow): Promise<SweepRow> {
 
 const KEPT = "kept: repaired once the pod's annotation and the network's definition are right again";
 
-/** Of what is done with on the node, the pod's owner is told of drift that is not repaired any more. */
+/** Tells the pod's owner of drift that is not repaired any more; nobody else has to be told of what the node has dealt with. */
 async function told(row: SweepRow): Promise<SweepRow> {
   const { pod, attachment, repairs, why } = row.finding;
   if (row.outcome !== 'reported' || pod === undefined || attachment === undefined || repairs === undefined) return row;
@@ -139,7 +139,7 @@ async function tellOwner(row: SweepRow, { pod, attachment, addresses = [] }: Fin
     : { ...row, outcome: 'failed', note: taken.failed };
 }
 
-/** The next sweep tries again, so one try is enough. Returns why it failed. */
+/** One try is enough, because the next sweep tries again. @returns why the try failed, if it did */
 async function attempt<T>(call: () => Promise<T>): Promise<T | { readonly failed: string }> {
   try {
     return await call();
@@ -177,7 +177,7 @@ async function nodeAway(input: NodeSweepInput): Promise<SweepReport> {
   return (await nodeExists(input.node)) === false ? { ...away, state: 'node-gone' } : away;
 }
 
-/** Undefined when nobody can say. */
+/** Undefined: the API cannot be asked. */
 async function nodeExists(node: string): Promise<boolean | undefined> {
   try {
     const summary = `does node ${node} still exist?`;

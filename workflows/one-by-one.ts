@@ -3,7 +3,7 @@
  * several ends at once: what follows is then numbered otherwise, and the run can never go on (ADR 9).
  */
 export class OneByOne {
-  /** Each gets more time: one has failed for want of it. */
+  /** Each activity gets more time, because one has failed for want of time. */
   patient = false;
   #last: Promise<unknown> = Promise.resolve();
 

@@ -1,4 +1,4 @@
-/** How a step can end besides success. Thrown inside a lane, caught by it; never leaves the workflow. */
+/** How a step can end besides success. Thrown inside a lane and caught by the lane; never leaves the workflow. */
 import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
 import type { Awaited } from '../domain/awaited.ts';
 import { FAILURES, type FailureCode, type RetryClass } from '../domain/failures.ts';
@@ -46,6 +46,6 @@ export function classify(error: unknown): Classified {
   };
 }
 
-/** Another step works in the same sandbox: says nothing about this one. */
+/** Whether a step could not begin because another step works in the same sandbox: that says nothing about the step itself. */
 export const isBusy = (outcome: Classified): outcome is Extract<Classified, { readonly failure: StepFailure }> =>
   'failure' in outcome && outcome.failure.code === ('SandboxBusy' satisfies FailureCode);

@@ -1,13 +1,13 @@
 /**
- * podNetwork: brings one pod's networks in line with what it asks for, then ends. A later change starts the next run under the
- * same id; while it cannot converge it stays open and keeps trying, so that the open runs are the list of what is stuck.
+ * podNetwork: brings one pod's networks in line with what the pod asks for, then ends. A later change starts the next run under the
+ * same id. A run that cannot converge stays open and keeps trying, so that the open runs are the list of what is stuck.
  *
- * observe → plan (pure) → execute with undo pushed before the step → publish → mark. Signals are hints that only raise flags.
+ * A round: observe → plan (pure) → execute, with each step's undo pushed before the step → publish → mark. Signals are hints that only
+ * raise flags.
  */
 import {
   CancellationScope,
   CancelledFailure,
-  condition,
   continueAsNew,
   ContinueAsNew,
   defineQuery,
@@ -30,7 +30,7 @@ import { firstStep } from '../domain/first-step.ts';
 import { plan, type Lane, type Plan } from '../domain/plan.ts';
 import type { StepFailure } from '../domain/records.ts';
 import * as options from './activity-options.ts';
-import { controlStep, nodeStep, untilNews, type RunContext } from './context.ts';
+import { controlStep, newsWithin, nodeStep, untilNews, type RoundContext, type RunContext } from './context.ts';
 import { needsFreshHistory } from './fresh-history.ts';
 import { GateKeeper } from './gate.ts';
 import type { LaneEnd } from './lane.ts';
@@ -59,7 +59,7 @@ export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<vo
   setHandler(podDeleted, () => wake.change());
   setHandler(retryNow, () => wake.retry());
   setHandler(view, () => progress.view());
-  // Whoever cancels the run in the UI gets a clean end, not half an attach: the run itself goes on outside the cancelled scope.
+  // A run that is cancelled in the UI comes to a clean end, not to half an attach: its work goes on outside the cancelled scope.
   CancellationScope.current().cancelRequested.catch(() => wake.cancel());
   await CancellationScope.nonCancellable(() =>
     converge({ pod, wake, progress, steps: new OneByOne(), mayContinueAsNew: true }),
@@ -85,8 +85,7 @@ async function converge(context: RunContext): Promise<void> {
 }
 
 /** Somebody cancelled the run: what is half done is undone, what is attached stays, and what was edited becomes what it was. */
-async function cleanUpAfterCancel(context: RunContext): Promise<void> {
-  const { pod, progress, steps } = context;
+async function cleanUpAfterCancel({ pod, progress, steps }: RunContext): Promise<void> {
   const quiet: RunContext = { pod, progress, steps, wake: new Wake() };
   const observation = await controlStep(quiet, (control) => control.observePod(pod));
   const unfinished = observation.known.filter((record) => record.phase !== 'attached');
@@ -96,11 +95,11 @@ async function cleanUpAfterCancel(context: RunContext): Promise<void> {
     const isEdit = lives && record.phase === 'intent' && record.hasLastGood === true;
     return isEdit ? { interfaceName, remove: [], takeBack: record } : { interfaceName, remove: [record] };
   });
-  await runLanes(quiet, observation, lanes);
+  await runLanes({ ...quiet, observation }, lanes);
   throw new CancelledFailure('cancelled: what was half done has been undone, what is attached stays');
 }
 
-/** One pass; never throws but for ContinueAsNew: an error of podwire's own would otherwise fail the workflow task for ever. */
+/** Throws nothing but ContinueAsNew: an error of podwire's own would otherwise fail the workflow task for ever. */
 async function oneRound(context: RunContext): Promise<Round> {
   const { retry } = context.wake.take();
   try {
@@ -111,12 +110,12 @@ async function oneRound(context: RunContext): Promise<Round> {
     if (error instanceof Interrupted) return 'again';
     if (error instanceof Stale) return 'stale';
     context.progress.control('Stuck', `unexpected: ${error instanceof Error ? error.message : String(error)}`);
-    await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
+    await newsWithin(context, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
   }
 }
 
-/** What a person asked for outlives news that come in while it cannot be done. */
+/** A retry that a person asked for is kept when news come in before the refusals are cleared. */
 async function clearRefusals(context: RunContext): Promise<void> {
   try {
     await controlStep(context, (control) => control.clearRefusals(context.pod));
@@ -129,15 +128,20 @@ async function clearRefusals(context: RunContext): Promise<void> {
 async function observeAndAct(context: RunContext): Promise<Round> {
   const { observation, begun } = await observe(context);
   context.progress.observed(observation);
+  return carryOut({ ...context, observation }, begun);
+}
+
+async function carryOut(context: RoundContext, begun: Begun | undefined): Promise<Round> {
+  const { observation } = context;
   const decided = plan(observation);
   if (begun !== undefined && !isFirstStep(begun, decided)) return 'stale';
-  if (decided.kind === 'lookup-sandbox') return lookupSandbox(context, observation);
+  if (decided.kind === 'lookup-sandbox') return lookupSandbox(context);
 
-  const held = await refuseHeld(context, observation, decided.held);
-  const gate = new GateKeeper(context, observation);
+  const held = await refuseHeld(context, decided.held);
+  const gate = new GateKeeper(context);
   const unsettledBy = (ends: readonly LaneEnd[]): Round | undefined =>
     anotherRound(ends, context.wake.raised, decided.more);
-  const { ends, marked } = await runLanes(context, observation, decided.lanes, {
+  const { ends, marked } = await runLanes(context, decided.lanes, {
     begun,
     gate,
     thenMark: (all) =>
@@ -147,13 +151,13 @@ async function observeAndAct(context: RunContext): Promise<Round> {
   if (unsettled !== undefined) return unsettled;
   const refused = held || isRefused(observation, ends);
   if (observation.gate !== undefined) await untilNews(context, () => gate.open(refused));
-  // A waiting pod is no result to remember: its address or its node makes the next change.
+  // A waiting pod gets no mark: its address or its node will be the next change.
   if (observation.presence === 'waiting') return 'converged';
-  if (!(marked ?? (await writeMark(context, observation)))) return 'again';
+  if (!(marked ?? (await writeMark(context)))) return 'again';
   return refused ? 'refused' : 'converged';
 }
 
-/** With the last status: not where a gate is opened in between. */
+/** Whether the mark is written with the last status. It is not where a gate is opened in between. */
 const marksAtOnce = ({ gate, presence }: Observation): boolean => gate === undefined && presence !== 'waiting';
 
 const isRefused = ({ problems, wished }: Observation, ends: readonly LaneEnd[]): boolean =>
@@ -167,7 +171,10 @@ function observe(context: RunContext): Promise<Beginning> {
   );
 }
 
-/** Another build of the orchestrator may have planned otherwise than this one: what it began is seen by the next look. */
+/**
+ * The activity that looks at the pod plans as well, to take the first step at once. Both plans follow from one observation. They differ only
+ * where another build of podwire ran the activity; the next round then sees what that build began.
+ */
 function isFirstStep(begun: Begun, decided: Plan): boolean {
   const step = firstStep(decided);
   if (step === undefined || step.kind !== begun.kind) return false;
@@ -177,10 +184,12 @@ function isFirstStep(begun: Begun, decided: Plan): boolean {
   return isThere && interfaceName === begun.interfaceName && sandboxId === begun.sandboxId;
 }
 
-const writeMark = (context: RunContext, { inputsHash }: Observation): Promise<boolean> =>
-  controlStep(context, (control) =>
+function writeMark(context: RoundContext): Promise<boolean> {
+  const { inputsHash } = context.observation;
+  return controlStep(context, (control) =>
     control.writeMark.executeWithOptions({ summary: 'write the converged mark' }, [{ ...context.pod, inputsHash }]),
   );
+}
 
 function anotherRound(ends: readonly LaneEnd[], news: boolean, more: boolean): Round | undefined {
   if (ends.some((end) => ['interrupted', 'renamed', 'taken-over'].includes(end))) return 'again';
@@ -189,11 +198,7 @@ function anotherRound(ends: readonly LaneEnd[], news: boolean, more: boolean): R
 }
 
 /** Records that an interface is not free, so that the pod's owner sees why a wish is not carried out. */
-async function refuseHeld(
-  context: RunContext,
-  observation: Observation,
-  held: Extract<Plan, { kind: 'lanes' }>['held'],
-): Promise<boolean> {
+async function refuseHeld(context: RoundContext, held: Extract<Plan, { kind: 'lanes' }>['held']): Promise<boolean> {
   if (held.length === 0) return false;
   for (const { wish, by } of held) {
     const message = `interface ${wish.interfaceName} is kept by network ${networkKey(by)}, which stays attached until its declaration is right again; choose another interface name or correct that network`;
@@ -201,7 +206,7 @@ async function refuseHeld(
       control.recordRefusal.executeWithOptions({ summary: `refuse ${wish.interfaceName}: held` }, [
         {
           ...context.pod,
-          inputsHash: observation.inputsHash,
+          inputsHash: context.observation.inputsHash,
           interfaceName: wish.interfaceName,
           network: wish.network,
           failure: { code: 'InterfaceConflict', message },
@@ -213,44 +218,40 @@ async function refuseHeld(
 }
 
 /** Asks the node which sandbox the pod has; the answer is published in etcd, where the next observation finds it. */
-async function lookupSandbox(context: RunContext, observation: Observation): Promise<Round> {
+async function lookupSandbox(context: RoundContext): Promise<Round> {
   const { uid: podUid, namespace, name } = context.pod;
-  const { runtimeUid } = observation;
+  const { node, runtimeUid } = context.observation;
   try {
     await untilNews(context, () =>
       nodeStep(context, {
-        node: observation.node,
+        node,
         activityId: 'lookup-sandbox',
-        summary: `find the sandbox of ${namespace}/${name} on ${observation.node}`,
+        summary: `find the sandbox of ${namespace}/${name} on ${node}`,
         invoke: (proxy, phase) =>
           proxy.lookupSandbox.executeWithOptions(phase, [
             { podUid, ...(runtimeUid && { runtimeUid }), namespace, name },
           ]),
         onTrouble: async (trouble) => {
-          if (trouble.state !== undefined) await publishLookupFailure(context, observation, trouble.failure);
+          if (trouble.state !== undefined) await publishLookupFailure(context, trouble.failure);
           context.progress.podStep('lookup-sandbox', trouble);
         },
       }),
     );
     context.progress.podStep('lookup-sandbox', undefined);
-    // Not `again`: a sandbox that is gone again before it is observed must not make the run hot.
+    // Not `again`: a run whose sandbox is gone before each next look must pause in between.
     return 'stale';
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    await publishLookupFailure(context, observation, error.failure);
+    await publishLookupFailure(context, error.failure);
     context.progress.podStep('lookup-sandbox', { state: 'Refused', failure: error.failure });
-    await condition(() => context.wake.raised || context.wake.cancelled, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
+    await newsWithin(context, `${options.UNEXPECTED_PAUSE_SECONDS}s`);
     return 'again';
   }
 }
 
-/** No wish of the pod can be carried out as long as its sandbox is not known; its owner is to see why. */
-async function publishLookupFailure(
-  context: RunContext,
-  observation: Observation,
-  failure: StepFailure,
-): Promise<void> {
-  for (const { interfaceName, refused } of observation.wished) {
+/** No wish of the pod can be carried out as long as the pod's sandbox is not known. The pod's owner is to see why. */
+async function publishLookupFailure(context: RoundContext, failure: StepFailure): Promise<void> {
+  for (const { interfaceName, refused } of context.observation.wished) {
     if (refused !== undefined) continue;
     await recordFailure(context, interfaceName, 0, failure);
   }
@@ -267,7 +268,7 @@ async function pauseAfterStale(context: RunContext, rounds: number): Promise<voi
   if (extra <= 0) return;
   context.progress.flush();
   const seconds = Math.min(first * 2 ** (extra - 1), longest);
-  await condition(() => context.wake.raised || context.wake.cancelled, `${seconds}s`);
+  await newsWithin(context, `${seconds}s`);
 }
 
 /** A change needs no carrying: every run begins with a look at everything. */

@@ -67,7 +67,7 @@ export class Progress {
   #networks: readonly string[] = [];
   #node = '';
   #control: Shown = NOTHING;
-  /** Each by its activity id. */
+  /** By activity id. */
   readonly #podSteps = new Map<string, Shown>();
   #finished = false;
 
@@ -78,9 +78,9 @@ export class Progress {
   /** The inputs that the current round works on; undefined before the first observation. */
   inputsHash: string | undefined;
 
-  /** A new round: forgets the lanes of the last one. */
+  /** A new round: the lanes of the last round are forgotten. */
   observed(observation: Observation): void {
-    // Of a pod that is gone, where its records are.
+    // A pod that is gone is shown on the node where its records are.
     this.#node = nodeOfPlace(observation.node || (observation.known[0]?.node ?? ''));
     this.inputsHash = observation.inputsHash;
     this.#lanes.clear();
@@ -95,16 +95,16 @@ export class Progress {
     this.#show();
   }
 
-  /** A dependency of the control side does not answer; undefined: it does again. */
+  /** @param state why a control activity fails; undefined: it succeeds again */
   control(state: ProvisioningState | undefined, note: string): void {
     if (this.#control.state === state && this.#control.note === note) return;
     this.#control = { state, note };
     this.#show();
-    // What is in the way will be waited for.
+    // The run is about to wait for what is in the way.
     if (state !== undefined) this.flush();
   }
 
-  /** A node's step for the pod as a whole is in trouble; it says so until it is told that it is no more, or the next round begins. */
+  /** A node's step for the pod as a whole is in trouble; undefined: not any more. The next round begins without trouble. */
   podStep(activityId: string, trouble: PodStepTrouble | undefined): void {
     if (trouble === undefined) this.#podSteps.delete(activityId);
     else this.#podSteps.set(activityId, { state: trouble.state, note: noteOf(activityId, trouble.failure) });
@@ -141,7 +141,7 @@ export class Progress {
     return BY_WEIGHT.find((state) => states.includes(state)) ?? this.#control.state ?? 'Converging';
   }
 
-  /** All of them, as they should be; before the first observation what the starter knew stays. */
+  /** All search attributes, as they should be. Before the first observation, those that the starter wrote stay. */
   #attributes(): SearchAttributeUpdatePair[] {
     const state = { key: stateKey, value: this.#state() };
     if (this.inputsHash === undefined) return [state];
@@ -159,7 +159,7 @@ export class Progress {
   }
 }
 
-/** Differs from what the run was started with, or wrote since. */
+/** Whether the value differs from the one that the run was started with or has written since. */
 const isNew = ({ key, value }: SearchAttributeUpdatePair): boolean =>
   JSON.stringify(workflowInfo().typedSearchAttributes.get(key) ?? null) !== JSON.stringify(value);
 

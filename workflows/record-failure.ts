@@ -1,16 +1,16 @@
-/** Notes why a step fails, for the pod's status and events. */
+/** Records why a step fails, for the pod's status and events. */
 import type { StepFailure } from '../domain/records.ts';
 import { controlStep, type RunContext } from './context.ts';
 
 /** @param generation of the attachment, 0 where there is none yet. @throws Interrupted */
 export const recordFailure = (
-  run: RunContext,
+  context: RunContext,
   interfaceName: string,
   generation: number,
   failure: StepFailure,
 ): Promise<void> =>
-  controlStep(run, (control) =>
+  controlStep(context, (control) =>
     control.recordFailure.executeWithOptions({ summary: `${interfaceName}: ${failure.code}` }, [
-      { ...run.pod, interfaceName, generation, failure },
+      { ...context.pod, interfaceName, generation, failure },
     ]),
   );

@@ -8,7 +8,7 @@ import { controlState } from './control-state.ts';
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, 'KEYWORD');
 
-/** What is being done, in the order in which its failures matter. */
+/** The kinds of work, in the order in which their failures matter. */
 const WORK = ['names', 'resync', 'nodes'] as const;
 export type ReflectWork = (typeof WORK)[number];
 
@@ -58,7 +58,7 @@ export class ReflectProgress {
     };
   }
 
-  /** Search attributes cost an event: only when the state changes, not with each object. */
+  /** Search attributes cost an event. They are written only when the state changes, not with each object. */
   show(): void {
     const { source, state, failure, resync } = this.view();
     if (this.#shown !== state) upsertSearchAttributes([{ key: stateKey, value: state }]);

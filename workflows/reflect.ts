@@ -1,7 +1,7 @@
 /**
- * reflect: keeps what etcd holds of one kind of Kubernetes objects equal to the cluster. Signals name objects that changed; one activity at a
- * time brings some of them in line, reading them itself. A resync compares everything, beside that. A name that could not be reflected stays
- * until it is. Ends when there is nothing to do for a while.
+ * reflect: keeps what etcd holds of one kind of Kubernetes objects equal to the cluster. Signals name objects that changed. One activity at a
+ * time reads some of these objects and writes what differs. Beside that, a resync compares everything. A name stays in the queue until its
+ * object has been reflected. The run ends when there has been nothing to do for a while.
  */
 import {
   condition,
@@ -56,7 +56,7 @@ class ReflectRun {
   readonly #dirty: DirtyNames;
   /** Why a resync is wanted. */
   #wanted: string | undefined;
-  /** Why one is under way. */
+  /** Why a resync is under way. */
   #resyncing: string | undefined;
   #draining = false;
   /** Nodes may have gone for good. */
@@ -100,7 +100,7 @@ class ReflectRun {
     return this.#progress.view();
   }
 
-  /** Returns with what the next run is to go on with, or nothing when all is done. */
+  /** @returns what the next run is to go on with; undefined when all is done */
   async untilNothingIsLeft(): Promise<ReflectInput | undefined> {
     this.#progress.show();
     const lanes = Promise.all([this.#drain(), this.#resync(), this.#clean()]);
@@ -119,7 +119,7 @@ class ReflectRun {
     return !waits && !this.#draining && this.#resyncing === undefined && !this.#cleaning;
   }
 
-  /** Long enough: to be continued as new, but not in the middle of a resync. */
+  /** The history is long enough to be continued as new, and no resync is under way. */
   get #isLong(): boolean {
     const long = this.#signals >= options.REFLECT_SIGNALS_PER_RUN || workflowInfo().continueAsNewSuggested;
     return long && this.#resyncing === undefined && !this.#cleaning;
@@ -149,14 +149,14 @@ class ReflectRun {
           { source: this.#input.source, names },
         ]);
         this.#progress.count(counts);
-        // KSR cleans up on a live delete event; what went unseen is found by the next resync.
+        // KSR cleans up on a live delete event. A deletion that nobody saw is found by the next resync.
         if (this.#input.source === 'node' && counts.deleted > 0) this.#nodesGone = true;
       });
       if (failure === undefined) {
         pause = options.REFLECT_PAUSE_SECONDS.first;
         batch = Math.min(batch * 2, options.REFLECT_BATCH.most);
       } else {
-        // On a machine that has no time for us, fewer objects fit the limit of a local activity.
+        // On a busy machine, fewer objects fit the limit of a local activity.
         batch = Math.max(Math.floor(batch / 2), options.REFLECT_BATCH.fewest);
         this.#dirty.putBack(names);
         await this.#pause(pause);
@@ -195,7 +195,7 @@ class ReflectRun {
     }
   }
 
-  /** Two looks with a pause in between. What goes wrong is left to the next resync: nothing depends on it. */
+  /** Two looks with a pause in between. A failure is left to the next resync: nothing depends on this clean-up. */
   async #clean(): Promise<void> {
     for (;;) {
       await condition(() => this.#nodesGone || this.#closing);
@@ -214,7 +214,7 @@ class ReflectRun {
     }
   }
 
-  /** Returns why it failed. @throws CancelledFailure */
+  /** @returns why the work failed. @throws CancelledFailure */
   async #attempt(what: ReflectWork, work: () => Promise<void>): Promise<StepFailure | undefined> {
     try {
       await work();

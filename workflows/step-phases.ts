@@ -1,10 +1,10 @@
-/** Where a step on a node is in its life (ADR 33), and where a failure takes it; without effects of its own. */
+/** In which phase a step on a node is (ADR 33), and which phase follows a failure. Without effects of its own. */
 import type { ActivityOptions } from '@temporalio/workflow';
 import * as options from './activity-options.ts';
 
 export class StepPhases {
   #phase: 'first' | 'quick' | 'stuck' | 'away' = 'first';
-  /** For other steps in the sandbox, instead of the phase's own tries. */
+  /** The step waits for other steps in the sandbox, instead of making the tries of its phase. */
   #waits = false;
   #quickTries: number = options.QUICK_TRIES;
 
@@ -24,8 +24,8 @@ export class StepPhases {
   }
 
   /**
-   * Another step works in the sandbox. Of a step that is stuck that is no news: it keeps its pace, or sixteen stuck networks of a pod
-   * would ask the server for a try each second, for ever.
+   * Another step works in the sandbox. A step that is stuck keeps its pace all the same: otherwise sixteen stuck networks of a pod would
+   * ask the server for a try each second, for ever.
    * @returns whether the step now waits for its turn
    */
   busy(): boolean {
@@ -33,7 +33,7 @@ export class StepPhases {
     return this.#waits;
   }
 
-  /** Nobody took the step. */
+  /** No worker of the node took the step. */
   away(): void {
     this.#phase = 'away';
     this.#waits = false;
@@ -43,7 +43,7 @@ export class StepPhases {
   failed(): 'Stuck' | undefined {
     const waited = this.#waits;
     this.#waits = false;
-    // The try after a wait is one of the quick ones, so that waiting neither uses them up nor gives more of them for ever.
+    // The try after a wait counts as a quick one. Waiting therefore neither uses up the quick tries nor adds to them for ever.
     if (waited && this.#phase === 'quick') this.#quickTries -= 1;
     const isQuick = this.#phase === 'first' || (waited && this.#phase !== 'stuck' && this.#quickTries > 0);
     this.#phase = isQuick ? 'quick' : 'stuck';

@@ -11,8 +11,8 @@ import { recordFailure } from './record-failure.ts';
 type EditedLink = Pick<KnownAttachment, 'kind' | 'node' | 'sandboxId' | 'interfaceName' | 'network'>;
 
 /**
- * `back`: the link is as it was. `refused`: what it was is refused as well; it stays as it is, and the next sweep has it tried again: no link
- * that may work goes because of a mistake. `nothing`: nothing is recorded that could be gone back to.
+ * `back`: the link is as it was. `refused`: making the link as it was is refused as well. The link then stays as it is, and the next sweep has
+ * it tried again: no link that may work is removed because of a mistake. `nothing`: no earlier form of the link is recorded.
  */
 type TakenBack = 'back' | 'refused' | 'nothing';
 
@@ -31,26 +31,27 @@ export async function takeBack(context: LaneContext, link: EditedLink): Promise<
  * @throws Interrupted, Stale
  */
 async function makeAsItWas(
-  { run, news }: LaneContext,
+  context: LaneContext,
   { kind, node, sandboxId, interfaceName, network }: EditedLink,
 ): Promise<TakenBack | undefined> {
-  const input: RecordInput = { ...run.pod, node, sandboxId, interfaceName, modRevision: '' };
-  const token = await controlStep(run, (control) =>
+  const { pod, news } = context;
+  const input: RecordInput = { ...pod, node, sandboxId, interfaceName, modRevision: '' };
+  const token = await controlStep(context, (control) =>
     control.takeBackIntent.executeWithOptions({ summary: `take back the edit of ${interfaceName}` }, [input]),
   );
   if (token === undefined) return 'nothing';
   const { generation, modRevision } = token;
   const step = attachStep(kind, interfaceName, networkKey(network), node);
-  const task = { node, podUid: run.pod.uid, sandboxId, interfaceName, generation, modRevision };
+  const task = { node, podUid: pod.uid, sandboxId, interfaceName, generation, modRevision };
   try {
-    const result = await nodeStep(run, {
+    const result = await nodeStep(context, {
       ...step,
       node,
       summary: `${step.summary}, as it was`,
       invoke: step.invoke(task),
       onTrouble: (trouble) => news.trouble(step.step, network, generation, trouble),
     });
-    const recorded = await controlStep(run, (control) =>
+    const recorded = await controlStep(context, (control) =>
       control.recordResult.executeWithOptions({ summary: `record result: ${interfaceName}, as it was` }, [
         { ...input, modRevision, result },
       ]),
@@ -58,7 +59,7 @@ async function makeAsItWas(
     return recorded ? 'back' : undefined;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    await recordFailure(run, interfaceName, generation, error.failure);
+    await recordFailure(context, interfaceName, generation, error.failure);
     return 'refused';
   }
 }

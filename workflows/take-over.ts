@@ -1,4 +1,4 @@
-/** What another runtime attached and the annotation asks for no more becomes podwire's, so that the next look takes it away (ADR 41). */
+/** Makes an interface podwire's that another runtime attached and that the annotation asks for no more. The next round removes it (ADR 41). */
 import { networkKey } from '../domain/network-selection.ts';
 import type { Lane } from '../domain/plan.ts';
 import { nodeStep } from './context.ts';
@@ -9,15 +9,16 @@ const STEP = 'take-over';
 
 /** @throws Interrupted, Stale */
 export async function takeOver(
-  { run, observation, news }: LaneContext,
+  context: LaneContext,
   { interfaceName, network, sandboxId }: NonNullable<Lane['takeOver']>,
 ): Promise<'taken-over' | 'refused'> {
+  const { pod, observation, news } = context;
   const { node, runtimeUid } = observation;
-  const { uid: podUid, namespace, name } = run.pod;
+  const { uid: podUid, namespace, name } = pod;
   news.show(STEP, `taking over ${interfaceName}`, undefined, network);
   const input = { node, podUid, ...(runtimeUid && { runtimeUid }), namespace, name, sandboxId, interfaceName, network };
   try {
-    await nodeStep(run, {
+    await nodeStep(context, {
       node,
       activityId: `take-over-${interfaceName}`,
       summary: `take over ${interfaceName} of ${networkKey(network)} on ${node}`,

@@ -1,10 +1,10 @@
-/** What has come in since somebody last looked. Handlers only raise flags; one loop acts on them. */
+/** What has come in since somebody last looked. Signal handlers only raise flags; one loop acts on the flags. */
 export class Wake {
   #changed = false;
   #retry = false;
   #cancelled = false;
 
-  /** The pod, its networks or its sandbox changed, or may have. */
+  /** The pod, its networks or its sandbox changed, or may have changed. */
   change(): void {
     this.#changed = true;
   }
@@ -19,12 +19,18 @@ export class Wake {
     this.#cancelled = true;
   }
 
+  /** A signal came in. */
   get raised(): boolean {
     return this.#changed || this.#retry;
   }
 
   get cancelled(): boolean {
     return this.#cancelled;
+  }
+
+  /** A signal or a cancellation came in: whatever waits gives way. */
+  get hasNews(): boolean {
+    return this.raised || this.cancelled;
   }
 
   get retryWanted(): boolean {

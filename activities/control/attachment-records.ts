@@ -1,4 +1,7 @@
-/** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
+/**
+ * The durable life of one attachment: the intent is written before the first side effect, the result after the kernel was read, and the record
+ * is deleted after the last undo.
+ */
 import { claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
 import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/differing-mtu.ts';
@@ -54,16 +57,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
 
     recordResult: async (input) => {
       const stored = await read(input);
-      if (stored === undefined) return false;
-      // Run again after its answer was lost: the record says it happened.
-      const again = stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex;
-      if (again) {
-        // What it replaced is not in the record any more.
-        await wakeWaiting(deps);
-      } else if (!(await recordResult(deps, stored, input))) return false;
-      await tellMesh(deps, stored.value, 'a member joined');
-      await tellOfShared(deps, { ...withoutPast(stored.value), phase: 'attached', result: input.result });
-      return true;
+      return stored !== undefined && recordResult(deps, input, stored);
     },
 
     recordFailure: ({ uid, interfaceName, generation, failure }) =>
@@ -83,7 +77,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
     forgetAttachment: async (input) => {
       const stored = await read(input);
       if (stored === undefined) return gone(deps);
-      // Before the record goes: afterwards nothing says any more that they are to be told.
+      // The other members are told before the record goes: afterwards nothing says any more that they have to be told.
       if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member left');
       if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
       await wakeAfterLeaving(deps, { network: stored.value.network, tunnels: tunnelsOf(stored.value), addresses: [] });
@@ -103,20 +97,30 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
   };
 }
 
-/** @returns false: somebody else wrote the record */
-async function recordResult(deps: RecordDeps, stored: Stored<AttachmentRecord>, input: ResultInput): Promise<boolean> {
-  if (stored.modRevision !== input.modRevision) return false;
-  const result = await withWarning(deps, stored.value, input.result);
-  if (!(await deps.records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
-  await wakeAfterLeaving(deps, {
-    network: stored.value.network,
-    tunnels: stored.value.kind === 'vxlan' ? (stored.value.replaces ?? []) : [],
-    addresses: freedAddresses(stored.value, withoutPast(stored.value)),
-  });
+/** False: somebody else wrote the record. */
+async function recordResult(deps: RecordDeps, input: ResultInput, stored: Stored<AttachmentRecord>): Promise<boolean> {
+  const { value: record, modRevision } = stored;
+  // The activity runs again after its answer was lost: the record says that the result was written.
+  const again = record.phase === 'attached' && record.result?.ifindex === input.result.ifindex;
+  if (again) {
+    // The tunnel that the link replaced is not in the record any more.
+    await wakeWaiting(deps);
+  } else {
+    if (modRevision !== input.modRevision) return false;
+    const result = await withWarning(deps, record, input.result);
+    if (!(await deps.records.recordResult(stored, result, memberOf(record, result)))) return false;
+    await wakeAfterLeaving(deps, {
+      network: record.network,
+      tunnels: record.kind === 'vxlan' ? (record.replaces ?? []) : [],
+      addresses: freedAddresses(record, withoutPast(record)),
+    });
+  }
+  await tellMesh(deps, record, 'a member joined');
+  await tellOfShared(deps, { ...withoutPast(record), phase: 'attached', result: input.result });
   return true;
 }
 
-/** What the node warns of comes first. That the MTU differs was found here, and is looked at anew each time. */
+/** A warning of the node's comes first. A differing MTU is found here, and looked at anew each time. */
 async function withWarning(
   { records }: RecordDeps,
   record: AttachmentRecord,
@@ -127,7 +131,7 @@ async function withWarning(
   return warning === undefined ? found : { ...found, warning };
 }
 
-/** The later member is told. */
+/** The pod that joins later is warned. */
 async function mtuDiffers(
   records: RecordDeps['records'],
   record: AttachmentRecord,
@@ -144,13 +148,13 @@ async function mtuDiffers(
   return mtuWarning(found, pod && `${pod.namespace}/${pod.name}`);
 }
 
-/** Maybe by an attempt that did not come to wake anybody; nothing says any more which VNI was freed. */
+/** The record is gone already, perhaps by an attempt that died before it woke anybody. Nothing says any more which VNI was freed. */
 async function gone(deps: RecordDeps): Promise<true> {
   await wakeWaiting(deps);
   return true;
 }
 
-/** The address that a record gave up may be what another pod waits for; one that goes is free before its link is gone. */
+/** Another pod may wait for the address that a record gave up. The address of an attachment that goes is free before its link is gone. */
 async function wakeForAddresses(deps: RecordDeps, before: AttachmentRecord, after: AttachmentRecord): Promise<void> {
   await wakeAfterLeaving(deps, { network: before.network, tunnels: [], addresses: freedAddresses(before, after) });
 }
@@ -159,7 +163,7 @@ async function tellMesh({ signals }: RecordDeps, { kind, network }: AttachmentRe
   if (kind === 'vxlan') await signals.membersChanged(network, reason);
 }
 
-/** The tunnel's end as the other members see it; a CNI network is the plugins' own business. */
+/** The tunnel's end as the other members see it. A CNI network has no members: it is the plugins' own business. */
 function memberOf(record: AttachmentRecord, { mac, mtu, addresses, sendsFrom }: LinkResult): MemberRecord | undefined {
   if (record.kind !== 'vxlan') return undefined;
   const { node, sandboxId, interfaceName, generation, vtep } = record;
@@ -175,7 +179,7 @@ const keyOf = (input: RecordInput): string =>
     interfaceName: input.interfaceName,
   });
 
-/** Taken back before: the answer was lost, or the run that did it was interrupted. A repair has nothing to take back at all. */
+/** Whether the edit was taken back before: the answer was lost, or the run was interrupted. A repair has nothing to take back. */
 function isBack({ hash }: RecordDeps, record: AttachmentRecord): boolean {
   const was = asItWas(record);
   if (was === undefined || ofRecord(hash, was).linkHash !== ofRecord(hash, record).linkHash) return false;

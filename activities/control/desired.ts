@@ -1,4 +1,4 @@
-/** Reads what a pod asks for, now: the one place where annotation, ConfigMap and settings come together for the orchestrator. */
+/** Reads what a pod asks for at this moment. Nowhere else in the orchestrator do annotation, ConfigMap and settings come together. */
 import {
   definitionKey,
   type DefinitionLookup,
@@ -29,22 +29,22 @@ export interface DesiredDeps {
 export interface Desired {
   readonly pod: PodView;
   readonly parsed: ParsedSelections;
-  /** As the watcher computes it, who knows no records. */
+  /** As the watcher computes it. The watcher knows no records. */
   readonly inputsHash: string;
   /** Hash of what people wrote: the same before and after the pod starts. */
   readonly askedHash: string;
-  /** podwire's links as they were recorded then. */
+  /** podwire's links as they were recorded when the pod was read. */
   readonly recorded: readonly OwnLink[];
 }
 
-/** What was read of a pod, and what it wishes when it is known what is recorded of it. */
+/** What was read of a pod. What the pod wishes is known only together with the pod's records. */
 export interface Reading extends Pick<Desired, 'pod' | 'inputsHash'> {
   readonly beside: (attachments: readonly Stored<AttachmentRecord>[]) => Desired;
 }
 
 /**
- * What the pod's wishes follow from, or undefined when no pod of this UID exists (its name may belong to another pod by now).
- * @param expected CNI networks that it most likely names: they are read beside it
+ * Reads what the pod's wishes follow from. Undefined: no pod of this UID exists; its name may belong to another pod by now.
+ * @param expected CNI networks that the pod most likely names: their definitions are read while the pod is
  */
 export async function readDesired(
   deps: DesiredDeps,
@@ -53,10 +53,10 @@ export async function readDesired(
 ): Promise<Reading | undefined> {
   const { cluster, settings, ip } = deps;
   const readConfigMap = () => cluster.configMap(settings.configMapNamespace, settings.configMapName);
-  // A pod that names CNI networks has hardly ever any of the other kind.
+  // A pod that names CNI networks hardly ever has other networks too.
   const earlyConfigMap = expected.length === 0 ? readConfigMap() : undefined;
   const early = new Map(expected.map((ref) => [definitionKey(ref), readDefinition(cluster, ref)]));
-  // Nobody waits for those that the pod does not name.
+  // Nobody waits for a definition that the pod does not name.
   for (const reading of early.values()) reading.catch(() => undefined);
   const [pod] = await Promise.all([cluster.pod(identity.namespace, identity.name), earlyConfigMap]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
@@ -73,7 +73,7 @@ export async function readDesired(
     inputsHash,
     beside: (attachments) => {
       const recorded = recordedLinks(attachments.map(({ value }) => value));
-      // Somebody else may have taken podwire's own status away: its work would look like that of another runtime.
+      // Without podwire's own status, which somebody else may have removed, podwire's work would look like that of another runtime.
       const isUnsure = (written.parsed.foreign ?? []).some((entry) =>
         recorded.some(({ interfaceName }) => interfaceName === entry.interfaceName),
       );
@@ -83,7 +83,7 @@ export async function readDesired(
   };
 }
 
-/** What was read and compared with the records before. */
+/** A reading that was compared with the pod's records before. */
 export const alreadyBeside = (desired: Desired): Reading => ({ ...desired, beside: () => desired });
 
 type Definition = NetworkDefinition | 'absent';
@@ -106,5 +106,5 @@ async function readDefinitions(
   return (ref) => byKey.get(definitionKey(ref)) ?? 'unreadable';
 }
 
-/** Address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
+/** The address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
 export const vtepOf = (pod: PodView): string | undefined => pod.podIPs[0];

@@ -1,4 +1,4 @@
-/** Short fingerprints by which a plan compares what is wished with what is recorded. */
+/** Short fingerprints: a plan compares with them what is wished with what is recorded. */
 import { canonicalJson, type JsonValue } from '../../domain/canonical-json.ts';
 import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
 import { networkKey, type NetworkRef, type NetworkSelection } from '../../domain/network-selection.ts';
@@ -53,8 +53,8 @@ function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
 }
 
 /**
- * What the pod asked for, without the network's configuration: an edited definition is for attachments to come, it does not take
- * an interface away under a running program. A plugin changes nothing in place, so both fingerprints are the same.
+ * What the pod asked for, without the network's configuration: an edited definition holds for later attachments and does not take an
+ * interface away from a running program. A plugin changes nothing in place, so both fingerprints are the same.
  */
 function ofCni(hash: Hash, dialect: string, network: NetworkRef, cni: CniAttachmentSpec): Fingerprints {
   const { kind, capabilityArgs, args, configArgs, defaultRoute, noDefaultRoute } = cni;

@@ -1,4 +1,4 @@
-/** Contract of the orchestrator's local activities: identity and expectation in, little out. Types only. */
+/** Contract of the orchestrator's local activities: who is meant and what is expected go in, little comes out. Types only. */
 import type { Awaited } from '../../domain/awaited.ts';
 import type { IntentRequest } from '../../domain/intent-request.ts';
 import type { PodNetworkInput } from '../../domain/messages.ts';
@@ -33,7 +33,7 @@ interface Token {
 }
 
 export interface RemovalToken extends Token {
-  /** What the interface is taken from; undefined: it was never attached, and nobody has to be told that it goes. */
+  /** The network that the interface leaves. Undefined: the interface was never attached, and nobody is told of its removal. */
   readonly attachedTo?: NetworkRef;
 }
 
@@ -43,10 +43,10 @@ export interface PublishInput extends PodIdentity {
   readonly detached: readonly {
     readonly interfaceName: string;
     readonly network: NetworkRef;
-    /** Of the record when its removal began: generations begin anew with a record. */
+    /** The record's revision when its removal began. A generation would not do: generations begin anew with each record. */
     readonly revision: string;
   }[];
-  /** Of interfaces that are away: what stays in the pod all the same. */
+  /** What stays in the pod although its interface has been removed. */
   readonly left?: readonly {
     readonly interfaceName: string;
     readonly warning: StepFailure;
@@ -62,11 +62,11 @@ export interface ResultInput extends RecordInput {
 }
 
 export interface ForgetInput extends RecordInput {
-  /** The network's mesh run has not been told yet that a member left. */
+  /** The network's mesh run has not been told yet that a member left: `forgetAttachment` tells it. */
   readonly tellsMesh: boolean;
 }
 
-/** The first step of the plan that follows from an observation, taken at once. */
+/** The first step of the plan that follows from an observation, taken together with the observation. */
 export type Begun =
   | {
       readonly kind: 'intent';
@@ -89,14 +89,14 @@ export interface Beginning {
   readonly begun?: Begun;
 }
 
-/** The last step of a run's only lane, to be taken before the status is published. */
+/** The last step of a run's only lane, to be taken together with the last status. */
 export type LastStep =
   { readonly kind: 'result'; readonly input: ResultInput } | { readonly kind: 'forget'; readonly input: ForgetInput };
 
 type Settled =
   /** Somebody else wrote the record; no status was published. */
   | { readonly outcome: 'stale' }
-  /** The step is done, the status could not be written. */
+  /** The step is done, but the status could not be written. */
   | { readonly outcome: 'unpublished' }
   /** `marked` as `publishStatus` answers. */
   | { readonly outcome: 'published'; readonly marked: boolean };
@@ -110,36 +110,36 @@ export interface RefusalInput extends PodIdentity, Awaited {
 
 /** Each does one thing. */
 export interface ControlSteps {
-  /** Deletes the converged mark, then reads the pod, its wishes, its records. */
+  /** Deletes the converged mark, then reads the pod, the pod's wishes and the pod's records. */
   observePod(input: PodNetworkInput): Promise<Observation>;
-  /** Reads the wish again and writes the intent, with its VNI, before anything is done on the host. */
+  /** Finds the wish again and writes its intent, and reserves its VNI, before anything is done on the host. */
   recordIntent(input: IntentInput): Promise<IntentResult>;
   /**
-   * Writes the intent of what was attached before an edit (ADR 18); the attachment stays in its mesh. Undefined: there is nothing to go back to.
+   * Writes the intent of what was attached before an edit (ADR 18). The attachment stays in its mesh. Undefined: nothing was attached before.
    */
   takeBackIntent(input: RecordInput): Promise<Token | undefined>;
-  /** Writes `attached`, what the kernel showed, and the membership; tells the network's mesh run. False: somebody else wrote the record. */
+  /** Writes `attached`, what the kernel showed, and the membership; then tells the network's mesh run. False: somebody else wrote the record. */
   recordResult(input: ResultInput): Promise<boolean>;
   /** Writes why a step keeps failing, for the status. */
   recordFailure(
     input: PodIdentity & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
   ): Promise<void>;
-  /** Moves the record to `removing` with a new generation and takes the attachment out of its mesh. Undefined: the record changed or is gone. */
+  /** Writes `removing` with a new generation, and removes the attachment from its mesh. Undefined: the record changed or is gone. */
   beginRemoval(input: RecordInput): Promise<RemovalToken | undefined>;
   /** Tells the network's mesh run that a member left. */
   leaveMesh(network: NetworkRef): Promise<void>;
-  /** Removes the record after the last undo, frees what nobody uses any more. */
+  /** Deletes the record when nothing of it is left on the host, and frees the VNI that nobody uses any more. False: the record changed. */
   forgetAttachment(input: ForgetInput): Promise<boolean>;
   recordRefusal(input: RefusalInput): Promise<void>;
   /** Forgets earlier refusals, because a person asked to try again. */
   clearRefusals(input: PodIdentity): Promise<void>;
-  /** Writes status annotation and events from what is recorded now. False: the mark was asked for, and the inputs are others by now. */
+  /** Writes the status annotation and events from what is recorded now. False: the mark was asked for, and the pod's inputs have changed. */
   publishStatus(input: PublishInput): Promise<boolean>;
-  /** Writes the converged mark, unless the inputs are others by now. False: they are. */
+  /** Writes the converged mark. False: the pod's inputs have changed, and no mark was written. */
   writeMark(input: PodIdentity & { readonly inputsHash: string }): Promise<boolean>;
   /** Whether the Node object exists, and after how long a second look is due (ADR 32). */
   readNode(input: { readonly node: string }): Promise<{ exists: boolean; lookAgainAfterSeconds: number }>;
-  /** Sets aside what a node that is surely gone still owned. */
+  /** Makes a tombstone of the record of a node that is surely gone. False: the record changed. */
   entombAttachment(input: RecordInput): Promise<boolean>;
   /** Nodes with members of a network. */
   listMeshNodes(network: NetworkRef): Promise<readonly string[]>;

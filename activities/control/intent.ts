@@ -1,4 +1,4 @@
-/** The intent of an attachment: made from the pod's wish as it is now, and written before the first side effect. */
+/** The intent of an attachment: made from what the pod wishes now, and written before the first side effect. */
 import { holderNamed } from '../../domain/address-claims.ts';
 import { execSandboxId, runningAgent } from '../../domain/agents.ts';
 import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
@@ -31,34 +31,38 @@ import { nameIn } from './wishes.ts';
 
 type IntentDeps = ObserveDeps & Pick<WakeDeps, 'signals'>;
 
-/** Reads the wish again and writes the intent, as `ControlSteps.recordIntent`. */
+/** Finds the wish again and writes its intent, as `ControlSteps.recordIntent`. */
 export async function recordIntent(deps: IntentDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
   const observed = deps.recent.get(input.uid, input.inputsHash);
-  // A first intent is written if there is still none: what the observation saw is enough to try it.
-  if (observed !== undefined && !observed.recorded.attachments.some((stored) => stored.key === key)) {
-    const { desired, recorded } = observed;
+  if (observed === undefined) return intentFrom(deps, input, await readAll(deps, input, key));
+  const { desired, recorded } = observed;
+  // The first intent of an interface is written only if there is still no record: what the observation saw is enough for a try.
+  if (!recorded.attachments.some((stored) => stored.key === key)) {
     const result = await intentFrom(deps, input, { desired, published: recorded.sandbox, previous: undefined });
     if (result.kind !== 'stale') return result;
   }
-  if (observed === undefined) {
-    const [reading, byUid] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
-    const recorded = await withSandbox(deps.records, reading?.pod, input.node, byUid);
-    const { attachments, sandbox: published } = recorded;
-    const previous = attachments.find((stored) => stored.key === key);
-    return intentFrom(deps, input, { desired: reading?.beside(attachments), published, previous });
-  }
   const [published, previous] = await Promise.all([
-    isExecPlace(input.node) ? undefined : publishedSandbox(deps.records, observed.desired.pod, input.node),
+    isExecPlace(input.node) ? undefined : publishedSandbox(deps.records, desired.pod, input.node),
     deps.records.attachment(key),
   ]);
-  return intentFrom(deps, input, { desired: observed.desired, published, previous });
+  return intentFrom(deps, input, { desired, published, previous });
 }
 
+/** What an intent is made from. */
 interface IntentBasis {
   readonly desired: Desired | undefined;
   readonly published: SandboxRecord | undefined;
   readonly previous: Stored<AttachmentRecord> | undefined;
+}
+
+/** Reads the pod and its records again, because nothing is remembered of the observation. */
+async function readAll(deps: IntentDeps, input: IntentInput, key: string): Promise<IntentBasis> {
+  const [reading, byUid] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
+  const recorded = await withSandbox(deps.records, reading?.pod, input.node, byUid);
+  const { attachments, sandbox: published } = recorded;
+  const previous = attachments.find((stored) => stored.key === key);
+  return { desired: reading?.beside(attachments), published, previous };
 }
 
 async function intentFrom(
@@ -75,7 +79,7 @@ async function intentFrom(
   const sandbox = sandboxFor(input, desired, published);
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
-  // An etcd that was lost may be filled again in between: an ADD over what is there would take it away first.
+  // A lost etcd may have been filled again in between: an ADD would first take away the interface that is there.
   if (previous?.value.phase === 'attached' && previous.value.generation !== input.knownGeneration)
     return { kind: 'stale', reason: 'the interface was attached meanwhile' };
 
@@ -86,7 +90,7 @@ async function intentFrom(
   return result.kind === 'recorded' ? { ...result, ...awaitedOf(resolved) } : result;
 }
 
-/** The others of the network that wait for the same tunnel go at the same time as this one. */
+/** When a network changes its tunnel, its other pods that wait for the new tunnel change at the same time. */
 async function writeWithFollowers(deps: IntentDeps, ...written: IntentWrite): Promise<IntentResult> {
   const [record] = written;
   const result = await write(deps, ...written);
@@ -113,7 +117,7 @@ async function write(deps: ObserveDeps, ...[record, previous, isClaimed]: Intent
 const isClaimedBy = ({ publishedStatus }: PodView, record: AttachmentRecord): boolean =>
   record.kind === 'vxlan' && claimsTunnel(publishedStatus, record);
 
-/** What works is not given up because a file of the node went away: it is made anew with the text that it was made with. */
+/** A working attachment is not given up because a file of the node went away: it is made anew with the text that it was made with before. */
 function repairAsItWas(
   deps: ObserveDeps,
   selection: NetworkSelection,
@@ -129,7 +133,7 @@ function repairAsItWas(
   return isBeingRepaired ? { kind: 'recorded', generation: value.generation, modRevision } : undefined;
 }
 
-/** A definition without a configuration means a file of the pod's node; its text is kept with the intent like any other. */
+/** A definition without a configuration means a file of the pod's node. The file's text is kept with the intent, as a definition's is. */
 async function withNodeConfig(
   { records, settings, hash }: ObserveDeps,
   node: string,
@@ -159,7 +163,7 @@ async function withNodeConfig(
   return { code: 'CniConfigInvalid', message: `file ${found.file} of node ${node}: ${why}`, waitsForConfig };
 }
 
-/** The selection behind a wish; under equal inputs its place is the same. */
+/** The selection behind a wish. Equal inputs give equal selections, so the selection's place among them is enough. */
 function selectionOf({ parsed }: Desired, { interfaceName, selection }: IntentInput): NetworkSelection | undefined {
   const found = parsed.selections[selection];
   return found !== undefined && ['', interfaceName].includes(nameIn(found)) ? found : undefined;
@@ -249,7 +253,7 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     owner: input.owner,
     generation: (previous?.value.generation ?? 0) + 1,
     phase: 'intent' as const,
-    // A link that was made before stays ours to remove while it is being changed.
+    // A link that was made before stays podwire's to remove while it is being changed.
     ...(previous?.value.result === undefined ? {} : { result: previous.value.result }),
   };
   if (selection.kind === 'vxlan') {
@@ -274,7 +278,7 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     cni: named,
     definitionUid: config.uid,
     configText: config.text,
-    // The definition is for the ADD to come; what was made before goes with what made it.
+    // The definition holds for the next ADD. The earlier interface is removed with the configuration that made it.
     ...(made === undefined ? {} : { madeWith: made }),
   };
 }
@@ -285,7 +289,7 @@ function replacedBy(selection: VxlanSelection, previous: AttachmentRecord | unde
   return tunnelsLeft(previous, tunnelOf(selection));
 }
 
-/** True when this very intent was written before: by this attempt's predecessor, or by a run that was interrupted. */
+/** Whether this very intent was written before: by an earlier attempt of this activity, or by a run that was interrupted. */
 function isSameIntent(deps: ObserveDeps, known: AttachmentRecord, wanted: AttachmentRecord): boolean {
   return (
     known.phase === 'intent' &&
@@ -296,7 +300,7 @@ function isSameIntent(deps: ObserveDeps, known: AttachmentRecord, wanted: Attach
   );
 }
 
-/** A definition that was corrected while its attachment failed is what the next attempt is for. */
+/** An intent with a definition that was corrected meanwhile is another intent: the next attempt needs the corrected text. */
 function isSameConfig(known: AttachmentRecord, wanted: AttachmentRecord): boolean {
   if (known.kind !== 'cni' || wanted.kind !== 'cni') return true;
   return known.configText === wanted.configText && known.definitionUid === wanted.definitionUid;

@@ -1,4 +1,4 @@
-/** Steps that follow one another, taken in one local activity (ADR 16). Each of them is what it is by itself, and may run again. */
+/** Steps that follow one another, taken in one local activity (ADR 16). Each step does what it does by itself, and may run again. */
 import { Context } from '@temporalio/activity';
 import { firstStep } from '../../domain/first-step.ts';
 import { intentRequest } from '../../domain/intent-request.ts';
@@ -9,8 +9,8 @@ import type { AttachmentOwner } from '../../domain/records.ts';
 import type { Begun, ControlSteps, JoinedSteps, RecordInput } from './inputs.ts';
 
 /**
- * Of the two seconds that a local activity has. One that timed out goes on all the same, and what it began then would come as news to a run
- * that has looked anew meanwhile.
+ * In this part of the two seconds of a local activity, the first step may begin. A local activity that has timed out goes on all the same: what
+ * it began then would surprise a run that has looked anew meanwhile.
  */
 const BEGINS_WITHIN_MS = 500;
 
@@ -33,7 +33,7 @@ export function joinSteps(steps: ControlSteps, beginsWithinMs = BEGINS_WITHIN_MS
       try {
         return { outcome: 'published', marked: await steps.publishStatus(status) };
       } catch {
-        // The run publishes by itself then, and says why it cannot: with each try of both the other members would be told again.
+        // The run then publishes by another activity, and says why it cannot. Another try of both steps would tell the other members again.
         return { outcome: 'unpublished' };
       }
     },

@@ -1,4 +1,4 @@
-/** What the mesh needs of the control side: telling, listing, recording. */
+/** Activities about a network's members and their nodes. */
 import { meshRecord } from '../../domain/mesh-record.ts';
 import { nodeOfPlace } from '../../domain/place.ts';
 import type { ControlSteps } from './inputs.ts';
@@ -15,7 +15,7 @@ export function createMeshActivities({ records, signals, cluster, nodeGoneSecond
       const network = { scope, name };
       const [members, before] = await Promise.all([records.members(network), records.mesh(network)]);
       const now = new Date().toISOString();
-      // A node whose last member has left has nothing to catch up with, and no resync that would say so.
+      // A node whose last member has left is not behind: it has nothing to catch up with, and no resync would say so later.
       const left = behind.filter((node) => members.some((member) => member.node === node));
       await records.putMesh(network, members.length === 0 ? undefined : meshRecord(left, before, now));
     },

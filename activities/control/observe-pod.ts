@@ -1,4 +1,4 @@
-/** observePod: deletes the converged mark, then reads the pod (ADR 31: in this order), and everything else a plan needs. */
+/** observePod: deletes the converged mark, then reads the pod, in this order (ADR 31), and everything else that a plan needs. */
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
 import { isOutdated } from '../../domain/awaited.ts';
 import { keepAll } from '../../domain/keep.ts';
@@ -24,7 +24,7 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
   return async (input) => {
     const { agents } = deps.settings;
     const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
-    // Only this run writes the records, but for those who signal it afterwards: they need not be read after the pod.
+    // The records need not be read after the pod: whoever else writes them signals this run afterwards.
     const early = await deps.records.podUnmarked(input.uid, expected);
     const reading = await readDesired(deps, input, input.definitions);
     const node = reading === undefined ? '' : placeOf(reading.pod, agents.backend);
@@ -40,7 +40,7 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
 
 type LookDeps = Omit<ObserveDeps, 'recent'>;
 
-/** The same for somebody who changes nothing: the mark stays. */
+/** Makes the same observation without changing anything: the mark stays. */
 export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<Observation> {
   return async (identity) => {
     const reading = await readDesired(deps, identity);
@@ -54,7 +54,7 @@ export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<O
 function observationOf(deps: LookDeps, desired: Desired | undefined, node: string, recorded: PodRecords): Observation {
   const { attachments: known, refusals, tornDown } = recorded;
   const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
-  // Whoever takes podwire out of the cluster wants every network gone, whatever the pod's annotation says.
+  // When podwire is taken out of the cluster, every network goes, whatever the pod's annotation says.
   const keep = tornDown ? [] : (desired?.parsed.keep ?? []);
   return {
     presence: presenceOf(desired, isExecPlace(node)),
@@ -72,7 +72,7 @@ function observationOf(deps: LookDeps, desired: Desired | undefined, node: strin
   };
 }
 
-/** Not what was tried in vain for these very inputs. */
+/** What is to be taken over from another runtime, without what was tried in vain for these very inputs. */
 function takeOverOf(
   { settings }: LookDeps,
   desired: Desired | undefined,
@@ -94,10 +94,12 @@ function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'
 }
 
 /**
- * Refusals that still say something. What waits for a VNI or an address is decided anew each time: to whom that belongs by now, the
- * intent's transaction knows best. A refusal that waits for a tunnel of its own network stays recorded until then: it tells the others of
- * the network that this pod asks for the tunnel as well. What waits for a file of the node is over when that is another one. What was
- * refused to other inputs is forgotten, so that one who takes a wish back and asks again is heard.
+ * Forgets the refusals that are over. Returns those that still say something.
+ * - A refusal that waits for a VNI or an address is decided anew each time: the intent's transaction knows best who owns these by now.
+ * - A refusal that waits for a tunnel of its own network stays recorded until the intent is: it tells the network's other pods that this
+ *   pod asks for the tunnel as well.
+ * - A refusal that waits for a file of the node is over when the file has changed.
+ * - A refusal of other inputs is over: an owner who takes a wish back and asks again is heard.
  */
 async function forgetOver(
   { records, hash }: ObserveDeps,
@@ -115,14 +117,14 @@ async function forgetOver(
   const standing: RecordedRefusal[] = [];
   for (const refusal of refusals) {
     if (refusal.waitsForTunnel !== undefined && !isToOtherInputs(refusal)) continue;
-    // An attempt that was given up may still get here, after a later one has refused anew.
+    // An attempt that was given up may still get here after a later attempt has recorded a new refusal.
     if (await isOver(refusal)) await records.deleteRefusal(podUid, refusal);
     else standing.push(refusal);
   }
   return standing;
 }
 
-/** The exec backend sees its sandboxes in the API, the others are published by their nodes. */
+/** The exec backend sees a pod's sandbox in the API. All other sandboxes are published by their nodes. */
 export function sandboxOf(
   desired: Pick<Desired, 'pod'> | undefined,
   place: string,
@@ -132,7 +134,7 @@ export function sandboxOf(
   return isExecPlace(place) ? execSandboxId(desired.pod) : sandbox?.sandboxId;
 }
 
-/** Only a pod that waits for podwire: one that asks for nothing of kube-vxlan-controller's is none of ours. */
+/** The gate of a pod that waits for podwire. A pod that does not ask for anything of kube-vxlan-controller's waits for somebody else. */
 function gateOf(desired: Desired | undefined, onRefusal: 'open' | 'shut'): Pick<Observation, 'gate'> {
   const gate = desired === undefined || desired.pod.phaseClass !== 'counts' ? undefined : shutGate(desired.pod);
   return gate === undefined ? {} : { gate: { containerId: gate.containerId, onRefusal } };
@@ -143,7 +145,7 @@ function presenceOf(desired: Desired | undefined, exec: boolean): PodPresence {
   const { pod } = desired;
   if (pod.phaseClass === 'ended') return 'ended';
   if (pod.hostNetwork) return 'host-network';
-  // Between two agent containers there is no way in, and nothing is known to be wrong.
+  // Between two agent containers there is no way into the pod, and nothing is known to be wrong.
   if (exec && runningAgent(pod) === undefined) return 'waiting';
   return pod.phaseClass === 'waiting' || vtepOf(pod) === undefined ? 'waiting' : 'live';
 }

@@ -1,4 +1,4 @@
-/** What the pod's owner sees: the status annotation and events, both made from records and from the annotation as it is now. */
+/** What the pod's owner sees: the status annotation and events. Both are made from records and from the pod's annotation as it is now. */
 import { asInSandbox } from '../../domain/as-in-sandbox.ts';
 import { awaitedOf, isOutdated, wakeReason } from '../../domain/awaited.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -51,9 +51,9 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         message: failure.message,
         ...awaited,
       });
-      // Whoever freed the VNI or changed the file before this refusal could be seen has woken nobody.
+      // A VNI that was freed, or a file that was changed, before this refusal was written has woken nobody.
       if (!(await isOutdated({ ...awaited, podUid: uid, network }, records, deps.hash))) return;
-      // This refusal was the last one that the others of the network waited for.
+      // The network's other pods waited until every one of them is refused, and this refusal was the last.
       if (awaited.waitsForTunnel !== undefined) await wakeWaiting(deps, { network, tunnels: [], addresses: [] });
       else await deps.signals.podChanged({ uid, namespace, name }, wakeReason(awaited));
     },
@@ -68,17 +68,17 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
 interface Basis {
   readonly desired: Desired;
   readonly known: readonly AttachmentRecord[];
-  /** What makes a life of an attachment one and the same: its generation begins anew with its record. */
+  /** Tells one life of an attachment from the next. A generation would not do: generations begin anew with each record. */
   readonly revisionOf: (record: AttachmentRecord) => string;
   readonly wishes: readonly Wish[];
-  /** Where the pod is now; undefined: not known. */
+  /** The pod's present sandbox; undefined: not known. */
   readonly sandboxId: string | undefined;
-  /** Also those that are decided anew each time. */
+  /** Recorded ones, and those that are decided anew each time. */
   readonly refusals: readonly Refusal[];
-  /** Why podwire leaves what another runtime attached and the annotation asks for no more. */
+  /** Why podwire leaves interfaces that another runtime attached and that the annotation does not ask for any more. */
   readonly foreignKept: readonly Refusal[];
   readonly failures: readonly FailureRecord[];
-  /** podwire is to be out of the cluster: the status ends with the last attachment. */
+  /** podwire is being taken out of the cluster: the status annotation goes with the last attachment. */
   readonly tornDown: boolean;
 }
 
@@ -105,8 +105,8 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
 }
 
 /**
- * False: the inputs are others by now.
- * @param seen what the status of a moment ago was made of
+ * False: the pod's inputs have changed.
+ * @param seen what the status was made from a moment ago
  */
 async function writeMark(
   deps: RecordDeps,
@@ -114,10 +114,10 @@ async function writeMark(
   seen?: Basis,
 ): Promise<boolean> {
   const { records } = deps;
-  // Inputs that changed since they were read are signalled: this run goes on, or the next one removes the mark.
+  // A change of the inputs since they were read is signalled: this run goes on, or the next run removes the mark.
   const ofRun = seen?.desired ?? deps.recent.ofRun(input.uid);
   const reading = ofRun?.inputsHash === input.inputsHash ? alreadyBeside(ofRun) : await readDesired(deps, input);
-  // No pod: nothing to compare with later, so nothing to keep.
+  // The pod is gone: nothing has to be compared with its records later.
   if (reading === undefined) {
     await Promise.all([records.deleteRefusals(input.uid), records.deleteFailures(input.uid)]);
     return input.inputsHash === '';
@@ -137,13 +137,13 @@ async function writeMark(
   return true;
 }
 
-/** Others write the pod too, the kubelet above all; each time everything is read again. */
+/** Others write the pod too, the kubelet above all. After each conflict everything is read again. */
 const MAX_CONFLICTS = 4;
 
 /** Undefined: the pod is gone. */
 async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Basis | undefined> {
   let recent = deps.recent.ofRun(input.uid);
-  // What was detached since is recorded no more, and its entry is podwire's all the same.
+  // A link that was detached since then is not recorded any more, but its entry in the shared status is still podwire's.
   const earlier = recent?.recorded ?? [];
   for (let conflicts = 0; ; conflicts += 1) {
     const reading = recent === undefined ? await readDesired(deps, input) : alreadyBeside(recent);
@@ -153,7 +153,7 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
     const ordered = inAnnotationOrder(basis).map((record) => asInSandbox(record, basis.sandboxId));
     const written = await writeAnnotations(deps, ordered, facts);
     if (written === 'gone') return undefined;
-    // To find nothing to write takes the pod as it is now.
+    // Only a pod that was read now can show that there is nothing to write.
     const unsure = written === 'unchanged' && recent !== undefined;
     recent = undefined;
     if (unsure) continue;
@@ -198,13 +198,13 @@ async function writeAnnotations(
   return deps.cluster.publishStatus(input, changed, npwg === undefined ? undefined : pod.resourceVersion);
 }
 
-/** What another dialect of the same pod already has; decided anew each time, so nothing is recorded. */
+/** Wishes for what another dialect of the same pod has. This is decided anew each time, so nothing is recorded. */
 const conflictsOf = (wishes: readonly Wish[]): Refusal[] =>
   wishes.flatMap(({ conflict, interfaceName, selection: { network } }) =>
     conflict === undefined ? [] : [{ ...conflict, interfaceName, network }],
   );
 
-/** Wishes that nothing was recorded for yet, with the reason: the pod's sandbox is not known. */
+/** Wishes for which nothing is recorded yet because the pod's sandbox is not known, with the reason for that. */
 function waitingOf({ wishes, known, refusals, failures }: Basis): Refusal[] {
   const settled = new Set([...known, ...refusals].map(({ interfaceName }) => interfaceName));
   return wishes.flatMap(({ interfaceName, selection: { network } }) => {
@@ -226,11 +226,11 @@ function inAnnotationOrder({ known, wishes }: Basis): AttachmentRecord[] {
 interface Facts extends Basis {
   readonly input: PublishInput;
   readonly waiting: readonly Refusal[];
-  /** podwire's links as the run found them recorded. */
+  /** podwire's links as they were recorded when the run began. */
   readonly earlier: readonly OwnLink[];
 }
 
-/** What is wrong with what was asked for is said once, not again when the pod starts or gets an address. */
+/** A mistake in the annotation is told once, and not again when the pod starts or gets an address. */
 function eventsOf(facts: Facts): PodEvent[] {
   const { input, desired, known, revisionOf, refusals, failures, waiting } = facts;
   const { askedHash, parsed } = desired;
@@ -246,7 +246,7 @@ function eventsOf(facts: Facts): PodEvent[] {
     ...foreignEvents(facts),
     ...known.flatMap((record) =>
       failures
-        // Who finds drift that remains says so.
+        // Drift that remains is told by the sweep that finds it.
         .filter((failure) => failure.interfaceName === record.interfaceName && failure.code !== DRIFT_REMAINS)
         .map((failure) => failureEvent(record, revisionOf(record), failure)),
     ),
@@ -274,7 +274,7 @@ function eventsOf(facts: Facts): PodEvent[] {
   ];
 }
 
-/** Of what another runtime attached and the annotation asks for no more. */
+/** Events about interfaces that another runtime attached and that the annotation does not ask for any more. */
 function foreignEvents({ desired: { askedHash, parsed }, foreignKept, failures }: Facts): PodEvent[] {
   return (parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }): PodEvent[] => {
     const isAbout = (each: { readonly interfaceName: string }): boolean => each.interfaceName === interfaceName;
@@ -309,7 +309,7 @@ function attachedEvent(record: AttachmentRecord, revision: string): PodEvent {
   };
 }
 
-/** What is not as it should be with an interface that serves all the same. */
+/** Warnings about an interface that works but is not quite as it should be. */
 function warningEvents(record: AttachmentRecord, revision: string): PodEvent[] {
   const { sandboxId, interfaceName } = record;
   return [ignoredMac(record), record.result?.warning]

@@ -7,7 +7,7 @@ import { isSandboxOf, uidInRuntime } from '../../domain/static-pods.ts';
 
 type Sandboxes = Pick<RecordStore, 'sandbox'>;
 
-/** Undefined also where the pod's annotation names somebody else's. */
+/** Undefined: no sandbox is published, or the pod's annotation names a sandbox of another pod. */
 export async function publishedSandbox(
   records: Sandboxes,
   pod: PodView,

@@ -1,7 +1,10 @@
 /**
- * Remembers for a moment what was observed, so that the later steps of a run do not ask the API and etcd again for what its observation
- * saw: a change in between is signalled, and the next round observes anew. Only for callers that compare the inputs, that write on
- * conditions, or that write something which is right whatever they have missed.
+ * Remembers for a moment what an observation has read. An observation in a run's history has only names and fingerprints; the run's later
+ * steps need the whole selections. They are other activities, but of the same process, and so they find here what they would otherwise read
+ * from the API and etcd again. docs/concepts.md says what that saves. Where nothing is remembered, each step reads for itself.
+ *
+ * What is remembered may be old: a change in between is signalled, and the next round observes anew. Only steps may ask that compare the
+ * inputs, that write on conditions, or whose writes are right whatever they have missed.
  */
 import { dropOldest } from '../../domain/drop-oldest.ts';
 import type { PodRecords } from '../../domain/ports/record-store.ts';
@@ -27,7 +30,7 @@ export class RecentlyObserved {
     return observed?.desired.inputsHash === inputsHash ? observed : undefined;
   }
 
-  /** The wishes that the run which is ending now has most likely worked with. */
+  /** The wishes that the pod's run has most likely worked with, for the steps at its end. */
   ofRun(podUid: string): Desired | undefined {
     return this.#notOlderThan(podUid, RUN_MS)?.desired;
   }
@@ -39,6 +42,6 @@ export class RecentlyObserved {
 }
 
 const RECENT_MS = 1_000;
-/** In a burst of forty pods a run takes that long. */
+/** A run takes that long in a burst of forty pods. */
 const RUN_MS = 5_000;
 const RECENT_PODS = 200;

@@ -1,4 +1,4 @@
-/** Two pods of a CNI network with one address, MAC or host port: the owners of both are told, each with the other's name. */
+/** Two pods of a CNI network have one address, MAC or host port: the owner of each pod is told the other pod's name. */
 import { holderNamed } from '../../domain/address-claims.ts';
 import type { Cluster, PodEvent } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
@@ -27,6 +27,6 @@ const shared = (
 ): PodEvent => ({
   type: 'Warning',
   reason: 'NetworkWarning',
-  message: `${interfaceName}: ${what} is also that of pod ${namespace}/${name}; traffic may go to either of them; ask for another one, or see to the network's IPAM if it gave it`,
+  message: `${interfaceName}: pod ${namespace}/${name} has ${what} as well; traffic may go to either pod; ask for another one, or see to the network's IPAM if IPAM chose it`,
   key: `shared/${interfaceName}/${what}/${uid}`,
 });

@@ -9,7 +9,7 @@ export interface RepairDriftInput extends RecordInput {
 }
 
 export interface DriftRemainsInput extends RecordInput {
-  /** What differs, and that it did so after each repair. */
+  /** What differs, and that it differed again after each repair. */
   readonly why: string;
 }
 
@@ -22,17 +22,17 @@ interface StrangersInput extends RecordInput {
 export interface SweepControlActivities {
   /**
    * Moves the record back to `intent` with a new generation, starts the pod's run, tells the pod's owner. False: the record changed.
-   * `kept`: its network cannot be made from what the pod asks for now, so nothing was begun, and the owner was told that.
+   * `kept`: the network cannot be made from what the pod asks for now, so nothing was begun, and the owner was told so.
    */
   repairDrift(input: RepairDriftInput): Promise<boolean | 'kept'>;
-  /** Tells the pod's owner, and its status, of drift that is not repaired any more. False: the record changed. */
+  /** Tells the pod's owner of drift that is not repaired any more, and writes it into the pod's status. False: the record changed. */
   tellDriftRemains(input: DriftRemainsInput): Promise<boolean>;
-  /** Takes back what `tellDriftRemains` put into the status. Always true. */
+  /** Removes from the status what `tellDriftRemains` wrote. Always true. */
   driftIsOver(input: RecordInput): Promise<boolean>;
-  /** Starts the pod's run unless one is open, which works on it already. True: started. */
+  /** Starts the pod's run. False: a run is open already. */
   wakeIdlePod(input: PodIdentity & { readonly reason: string }): Promise<boolean>;
   /** Tells the pod's owner of forwarding entries that the next sweep removes. Always true. */
   tellStrangers(input: StrangersInput): Promise<boolean>;
-  /** Those of the addresses that pods have which the label selects and which have not ended. */
+  /** Those of the addresses that belong to labelled pods which have not ended. */
   livingAddresses(input: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
 }

@@ -30,7 +30,7 @@ export function createSweepControlActivities(deps: SweepControlDeps): SweepContr
     tellDriftRemains: (input) => tellDriftRemains(deps, input),
     driftIsOver: async ({ uid, namespace, name, interfaceName }) => {
       await deps.records.deleteRemainingDrift(uid, interfaceName);
-      // The pod's run publishes the status; it also waits for an API that does not answer.
+      // The pod's run publishes the status. The run also waits for an API that does not answer.
       await deps.signals.podChanged({ uid, namespace, name }, `${interfaceName} is as it should be again`);
       return true;
     },
@@ -87,7 +87,7 @@ function repairOf({ kind, result }: AttachmentRecord): string {
 const KEPT =
   "it stays as it is, because what the pod asks for cannot be carried out just now (see the pod's NetworkRefused event); once its annotation and the network's definition are right again, the next sweep makes it anew";
 
-/** One event for each write of the record that drifted: generations begin again when a record is forgotten. */
+/** One event for each revision of the record that drifted. A generation would not do: generations begin anew when a record is forgotten. */
 const drifted = (
   { sandboxId, interfaceName, modRevision, why }: RepairDriftInput,
   { network }: AttachmentRecord,
@@ -99,7 +99,7 @@ const drifted = (
   key: `drifted/${sandboxId}/${interfaceName}/${modRevision}${consequence === KEPT ? '/kept' : ''}`,
 });
 
-/** An intent that no wish stands for would wait for ever: the pod's run leaves alone what is only kept. */
+/** Whether a repair must not begin. The pod's run does nothing for an attachment that is only kept: an intent for it would wait for ever. */
 async function staysAsItIs(
   { lookAtPod }: SweepControlDeps,
   pod: PodIdentity,
@@ -141,7 +141,7 @@ async function tellDriftRemains(deps: SweepControlDeps, input: DriftRemainsInput
 const keyOf = ({ node, uid, sandboxId, interfaceName }: RecordInput): string =>
   attachmentKey({ node, podUid: uid, sandboxId, interfaceName });
 
-/** An attempt before this one got so far. */
+/** Whether an earlier attempt of this activity has begun the repair. */
 const isBegun = ({ value }: Stored<AttachmentRecord>, { generation }: RepairDriftInput): boolean =>
   value.phase === 'intent' && value.generation === generation + 1;
 

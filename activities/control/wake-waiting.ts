@@ -1,8 +1,7 @@
 /**
- * Wakes pods that were refused for what is otherwise by now: another network had the VNI, the network's other pods had another VNI,
- * another pod had the address, a file of the node was missing. A pod that was passed over would stay refused for ever, for its mark says
- * that these inputs are done. So nothing is forgotten here: the refusal goes with the pod's next observation, and whoever dies before that
- * wakes the pod once more, which does no harm.
+ * Wakes pods whose refusal may be over: another network had the VNI, the network's other pods had another VNI, another pod had the address,
+ * a file of the node was missing. A pod that is not woken stays refused for ever, because its mark says that these inputs are done. No refusal
+ * is therefore deleted here: the pod's next observation deletes it. A caller that dies in between wakes the pod once more, which does no harm.
  */
 import type { Freed } from '../../domain/awaited.ts';
 import { networkKey } from '../../domain/network-selection.ts';
@@ -16,7 +15,7 @@ export interface WakeDeps {
 }
 
 /**
- * After an attachment gave up tunnels and addresses; a tunnel that others of its network still use is not free.
+ * To be called after an attachment gave up tunnels and addresses. A tunnel that other attachments of its network still use is not free.
  * @returns the pods that were woken
  */
 export async function wakeAfterLeaving(
@@ -27,17 +26,17 @@ export async function wakeAfterLeaving(
   for (const tunnel of tunnels) {
     if ((await deps.records.tunnelOwner(tunnel)) !== networkKey(network)) left.push(tunnel);
   }
-  // A tunnel that others of the network still use may be what kept some of them from another one.
+  // The attachment may have been the last one that kept other pods of its network from changing to another tunnel.
   return tunnels.length + addresses.length === 0 ? [] : wakeWaiting(deps, { network, tunnels: left, addresses });
 }
 
-/** Wakes every pod that waits in vain. @param freed absent: for a caller that does not know any more what it freed */
+/** Wakes every pod that waits in vain. @param freed absent: the caller does not know any more what it freed */
 export async function wakeWaiting({ records, signals }: WakeDeps, freed?: Freed): Promise<readonly WaitingPod[]> {
   const pods = await records.outdatedRefusals(freed);
   for (const { reason, ...pod } of pods) await signals.podChanged(pod, reason);
   return pods;
 }
 
-/** Every tunnel that an attachment holds: its own, and those of the link that it replaces. */
+/** Every tunnel that an attachment holds: the attachment's own, and those of the link that it replaces. */
 export const tunnelsOf = (record: AttachmentRecord): readonly string[] =>
   record.kind === 'vxlan' ? [tunnelOf(record), ...(record.replaces ?? [])] : [];

@@ -1,4 +1,4 @@
-/** From a pod's selections to wishes: interfaces named, what two dialects both want decided. */
+/** From a pod's selections to wishes: every interface gets a name, and one of two dialects gets the interface that both want. */
 import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/interface-names.ts';
 import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
@@ -13,11 +13,14 @@ export interface Wish extends Fingerprints {
   readonly interfaceName: string;
   /** Another selection of the same pod has the interface. */
   readonly conflict?: StepFailure;
-  /** Nobody asked for the name: should it be somebody else's, another one is tried. */
+  /** Nobody asked for this name: if the interface is somebody else's, podwire tries another name. */
   readonly mayBeRenamed: boolean;
 }
 
-/** In annotation order, dialect by dialect. @param refusals of the pod: a generated name that was somebody else's is not given again */
+/**
+ * In annotation order, dialect by dialect.
+ * @param refusals of the pod: podwire does not choose a name again that turned out to be somebody else's
+ */
 export function wishesOf(
   hash: (text: string) => string,
   desired: Desired,
@@ -57,13 +60,13 @@ export function wishesOf(
   });
 }
 
-/** Whether a refusal is about this wish: two selections may want one interface. */
+/** Whether a refusal is about this wish. The interface alone does not tell: two selections may want one interface. */
 export const isAbout = (
   { interfaceName, network }: Pick<RefusalRecord, 'interfaceName' | 'network'>,
   wish: Pick<Wish, 'interfaceName' | 'selection'>,
 ): boolean => interfaceName === wish.interfaceName && networkKey(network) === networkKey(wish.selection.network);
 
-/** Why something of another runtime, taken out of the annotation, stays with these inputs. */
+/** Whether a refusal says why an interface of another runtime, which the annotation does not ask for any more, stays with these inputs. */
 export const isKeptForeign = (
   { code, inputsHash }: Pick<RefusalRecord, 'code' | 'inputsHash'>,
   desired: Pick<Desired, 'inputsHash'>,
@@ -71,7 +74,7 @@ export const isKeptForeign = (
 
 const FOREIGN_KEPT: FailureCode = 'ForeignKept';
 
-/** Refusals to these inputs of a name that is somebody else's in the pod. */
+/** Refusals of these inputs because an interface of the pod is somebody else's. */
 const conflictsAmong = <R extends RefusalRecord>(
   refusals: readonly R[],
   { inputsHash }: Pick<Desired, 'inputsHash'>,
@@ -79,8 +82,8 @@ const conflictsAmong = <R extends RefusalRecord>(
   refusals.filter((refusal) => refusal.inputsHash === inputsHash && refusal.code === 'InterfaceConflict');
 
 /**
- * Refusals to these inputs that still hold: once a wish is attached just as asked, what was refused of it before, a repair for example, is
- * over; and so is that of a name which was podwire's choice, once the wish has another one.
+ * Refusals of these inputs that still hold. The refusal of a wish, for example of its repair, is over once the wish is attached just as
+ * asked. The refusal of a name that podwire chose is over once the wish has another name.
  */
 export function standingRefusals<R extends RefusalRecord>(
   hash: (text: string) => string,
@@ -102,23 +105,23 @@ export function standingRefusals<R extends RefusalRecord>(
   return refusals.filter((refusal) => refusal.inputsHash === desired.inputsHash && !isOver(refusal));
 }
 
-/** Whether the refusal's network is wished for under whatever name. */
+/** Whether podwire chose the refused name, and the pod still wishes for the network without asking for a name. */
 const wasRenamed = ({ interfaceName, network }: RefusalRecord, wishes: readonly Wish[]): boolean =>
   isGeneratedName(interfaceName) &&
   wishes.some(({ selection }) => nameIn(selection) === '' && networkKey(selection.network) === networkKey(network));
 
-/** The interface a selection names; empty when it leaves the name to podwire. */
+/** The interface that a selection names; empty when the selection leaves the name to podwire. */
 export const nameIn = (selection: NetworkSelection): string =>
   selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
 
-/** ADR 35: an attachment that exists wins, else the order of the dialects. Within one dialect only the former can happen. */
+/** Which dialect gets an interface that several want (ADR 35): the dialect of an attachment that exists, else the first in this order. */
 const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
 
 type Named = Omit<Wish, 'conflict'>;
 
 function winnerOf(interfaceName: string, all: readonly Named[], known: readonly AttachmentRecord[]): Named {
   const rivals = all.filter((wish) => wish.interfaceName === interfaceName);
-  // Who asks for no name has only that of its own attachment, or one that nobody asks for.
+  // A wish that asks for no name got the name of its own attachment, or a name that no other wish asks for: it keeps the name.
   const keeper = rivals.find(({ selection }) => nameIn(selection) === '');
   if (keeper !== undefined) return keeper;
   const owner = known.find((record) => record.interfaceName === interfaceName);
@@ -141,11 +144,11 @@ function conflictWith(interfaceName: string, winner: Named): StepFailure {
   if (nameIn(winner.selection) === '') {
     return {
       code: 'InterfaceConflict',
-      message: `interface ${interfaceName} is that of network ${network.name}, for which the ${dialect} annotation leaves the name to podwire; choose another interface name, or give network ${network.name} one of its own`,
+      message: `interface ${interfaceName} belongs to network ${network.name}, whose interface the ${dialect} annotation does not name; choose another interface name, or name an interface for network ${network.name}`,
     };
   }
   return {
     code: 'InterfaceWantedTwice',
-    message: `interface ${interfaceName} is asked for by network ${network.name} in the ${dialect} annotation as well, which comes first; choose another interface name in one of the two annotations`,
+    message: `network ${network.name} in the ${dialect} annotation asks for interface ${interfaceName} as well, and that annotation comes first; choose another interface name in one of the two annotations`,
   };
 }

@@ -271,7 +271,7 @@ export async function write(
   await allEnded([
     stageSenders(true),
     stage(
-      (change) => nonEmpty(firstEntries(change)),
+      (change) => nonEmpty(withNeighbours(change)),
       (parts) => kernel.changeFdbs(parts),
     ),
   ]);
@@ -280,7 +280,7 @@ export async function write(
     (parts) => kernel.changeNeighbours(parts),
   );
   await stage(
-    (change) => nonEmpty(lastEntries(change)),
+    (change) => nonEmpty(afterNeighbours(change)),
     (parts) => kernel.changeFdbs(parts),
   );
   await stage(
@@ -292,14 +292,15 @@ export async function write(
 
 const NO_ENTRIES: FdbChange = { add: [], remove: [] };
 
-const hasNeighbours = ({ set, remove }: NeighbourChange): boolean => set.length + remove.length > 0;
-
-/** Entries that are written before the neighbours; without neighbours all of them. */
-const firstEntries = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
+/** The change of entries that comes before the neighbours: additions only, or the whole change where no neighbours change. */
+const withNeighbours = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
   hasNeighbours(neighbours) ? { add: fdb.add, remove: [] } : fdb;
 
-const lastEntries = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
+/** The change of entries that comes after the neighbours. */
+const afterNeighbours = ({ fdb, neighbours }: ForwardingChange): FdbChange =>
   hasNeighbours(neighbours) ? { add: [], remove: fdb.remove } : NO_ENTRIES;
+
+const hasNeighbours = ({ set, remove }: NeighbourChange): boolean => set.length + remove.length > 0;
 
 const nonEmpty = (change: FdbChange): FdbChange | undefined =>
   change.add.length + change.remove.length === 0 ? undefined : change;

@@ -54,18 +54,18 @@ describe('pods of a CNI network that have the same', () => {
     const second = await attached('address', ['10.1.0.7/24']);
     assert.match(
       said(first).join(),
-      new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${second.namespace}/web;`),
+      new RegExp(`^NetworkWarning: net1: pod ${second.namespace}/web has address 10.1.0.7 as well;`),
     );
     assert.match(
       said(second).join(),
-      new RegExp(`^NetworkWarning: net1: address 10.1.0.7 is also that of pod ${first.namespace}/web;`),
+      new RegExp(`^NetworkWarning: net1: pod ${first.namespace}/web has address 10.1.0.7 as well;`),
     );
   });
 
   it('MAC are told so where it was asked for, and not where the kernel or a parent gave it', async () => {
     const mac = '02:00:00:00:00:09';
     const [first, second] = [await attached('mac', [], { mac }), await attached('mac', [], { mac })];
-    assert.match(said(second).join(), /^NetworkWarning: net1: MAC 02:00:00:00:00:09 is also that of pod /);
+    assert.match(said(second).join(), /^NetworkWarning: net1: pod \S+ has MAC 02:00:00:00:00:09 as well;/);
     assert.equal(said(first).length, 1);
     const [third, fourth] = [await attached('mac', []), await attached('mac', [])];
     assert.deepEqual([...said(third), ...said(fourth)], []);
@@ -76,7 +76,7 @@ describe('pods of a CNI network that have the same', () => {
     const first = await attached('port', [], { portMappings }, 'one');
     const elsewhere = await attached('port', [], { portMappings }, 'two');
     const second = await attached('port-too', [], { portMappings }, 'one');
-    assert.match(said(second).join(), /^NetworkWarning: net1: host port 8080\/tcp is also that of pod /);
+    assert.match(said(second).join(), /^NetworkWarning: net1: pod \S+ has host port 8080\/tcp as well;/);
     assert.equal(said(first).length, 1);
     assert.deepEqual(said(elsewhere), []);
   });

@@ -90,6 +90,11 @@ describe('away', { concurrency: true }, () => {
     lab.faults.set(pod.uid, (name) => (name === 'recordResult' ? 'hang' : undefined));
     await pod.signal();
     await pod.shows('EtcdUnavailable');
+    const { lanes } = await pod.view();
+    assert.deepEqual(
+      lanes.map(({ step }) => step),
+      ['record-result'],
+    );
     const tries = lab.faults.count(pod.uid, 'recordResult');
     await pod.signal();
     await until(

@@ -79,7 +79,7 @@ describe('an interface that two dialects want', () => {
     assert.deepEqual(carriedOut(all3), ['npwg net1', 'openvnf other']);
     const { code, message } = all3[1]?.conflict ?? { code: '', message: '' };
     assert.equal(code, 'InterfaceWantedTwice');
-    assert.match(message, /interface net1 is asked for by network npwg in the npwg annotation as well/);
+    assert.match(message, /network npwg in the npwg annotation asks for interface net1 as well/);
   });
 });
 
@@ -97,7 +97,10 @@ describe('an interface that podwire chose and that another network then asks for
         ['a', 'net1', undefined],
       ],
     );
-    assert.match(made[0]?.conflict?.message ?? '', /net1 is that of network a,.*choose another.*give network a one of/);
+    assert.match(
+      made[0]?.conflict?.message ?? '',
+      /net1 belongs to network a,.*choose another.*name an interface for network a/,
+    );
   });
 
   it('stays with it whatever the other dialect', () => {
