@@ -1,5 +1,6 @@
 /** The durable life of one attachment: intent before the first side effect, result after the kernel was read, gone after the last undo. */
 import { claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
+import type { SharedIdentity } from '../../domain/cni-identities.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
 import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/differing-mtu.ts';
 import { attachmentKey } from '../../domain/keys.ts';
@@ -15,7 +16,7 @@ import {
   type Stored,
 } from '../../domain/records.ts';
 import { ofRecord } from './fingerprints.ts';
-import type { ControlSteps, RecordInput } from './inputs.ts';
+import type { ControlSteps, RecordInput, ResultInput } from './inputs.ts';
 import { recordIntent } from './intent.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { tellOfShared } from './shared-identities.ts';
@@ -57,21 +58,12 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       if (stored === undefined) return false;
       // Run again after its answer was lost: the record says it happened.
       const again = stored.value.phase === 'attached' && stored.value.result?.ifindex === input.result.ifindex;
-      if (again) {
-        // What it replaced is not in the record any more.
-        await wakeWaiting(deps);
-      } else {
-        if (stored.modRevision !== input.modRevision) return false;
-        const result = await withWarning(deps, stored.value, input.result);
-        if (!(await records.recordResult(stored, result, memberOf(stored.value, result)))) return false;
-        await wakeAfterLeaving(deps, {
-          network: stored.value.network,
-          tunnels: stored.value.kind === 'vxlan' ? (stored.value.replaces ?? []) : [],
-          addresses: freedAddresses(stored.value, withoutPast(stored.value)),
-        });
-      }
+      const shared = again ? await records.sharedIdentities(stored.value) : await recordResult(deps, stored, input);
+      if (shared === undefined) return false;
+      // What was replaced is not in the record any more.
+      if (again) await wakeWaiting(deps);
       await tellMesh(deps, stored.value, 'a member joined');
-      await tellOfShared(deps, { ...withoutPast(stored.value), phase: 'attached', result: input.result });
+      await tellOfShared(deps, stored.value, shared);
       return true;
     },
 
@@ -110,6 +102,24 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       return true;
     },
   };
+}
+
+/** Answers what another pod has, too; undefined: somebody else wrote the record. */
+async function recordResult(
+  deps: RecordDeps,
+  stored: Stored<AttachmentRecord>,
+  input: ResultInput,
+): Promise<readonly SharedIdentity[] | undefined> {
+  if (stored.modRevision !== input.modRevision) return undefined;
+  const result = await withWarning(deps, stored.value, input.result);
+  const shared = await deps.records.recordResult(stored, result, memberOf(stored.value, result));
+  if (shared === undefined) return undefined;
+  await wakeAfterLeaving(deps, {
+    network: stored.value.network,
+    tunnels: stored.value.kind === 'vxlan' ? (stored.value.replaces ?? []) : [],
+    addresses: freedAddresses(stored.value, withoutPast(stored.value)),
+  });
+  return shared;
 }
 
 /** What the node warns of comes first. That the MTU differs was found here, and is looked at anew each time. */
