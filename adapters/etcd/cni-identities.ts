@@ -37,9 +37,10 @@ export async function changeIdentities(
       ...inherited.map(({ identity, other }): Condition => ({ key: keyOf(identity), is: 'equal', value: other })),
     ],
     operations: [
-      ...[...taken, ...inherited.map(({ identity }) => keyOf(identity))].map(
-        (key): Operation => ({ put: key, value: holder }),
-      ),
+      ...[...taken, ...inherited.map(({ identity }) => keyOf(identity))].map((key): Operation => ({
+        put: key,
+        value: holder,
+      })),
       ...given.map((key): Operation => ({ remove: key })),
     ],
     shared: sharedWith(others),

@@ -127,14 +127,20 @@ describe('pods of a CNI network that have the same', () => {
     assert.deepEqual([...said(first), ...said(second.record)], []);
     const third = await attached('by-hand', ['10.1.0.14/24']);
     assert.match(said(third).join(), new RegExp(`^NetworkWarning: .* of pod ${second.namespace}/web;`));
-    assert.deepEqual([first, second.record, third].map((each) => said(each).length), [0, 1, 1]);
+    assert.deepEqual(
+      [first, second.record, third].map((each) => said(each).length),
+      [0, 1, 1],
+    );
   });
 
   it('address are told of one whose record cannot be read: it may have it', async () => {
     const [first, second] = [await attached('damaged', ['10.1.0.15/24']), await intended('damaged')];
     await real.etcd.transact([], [{ put: attachmentKey(first), value: '{' }]);
     assert.ok(await control.recordResult({ ...second, result: { ...RESULT, addresses: ['10.1.0.15/24'] } }));
-    assert.deepEqual([first, second.record].map((each) => said(each).length), [1, 1]);
+    assert.deepEqual(
+      [first, second.record].map((each) => said(each).length),
+      [1, 1],
+    );
   });
 
   it('address no more once one of them was made anew with another one', async () => {
