@@ -8,6 +8,7 @@ import type { NodeDeps } from '../activities/node/deps.ts';
 import { sandboxRecord } from '../activities/node/lookup-sandbox.ts';
 import { openRecorded } from '../activities/node/sandbox-netns.ts';
 import type { Logger } from '../adapters/log/logger.ts';
+import type { PodwireError } from '../domain/failures.ts';
 import { ownerOf } from '../domain/link-alias.ts';
 import { newestReady, type ListedSandbox, type SandboxSummary } from '../domain/ports/sandbox-runtime.ts';
 import type { PodIdentity } from '../domain/pod-view.ts';
@@ -171,8 +172,13 @@ export class SandboxWatch {
     const { node, store } = this.#deps;
     const records = await store.listNodeAttachments(node);
     const recorded = new Set(records.map(({ value }) => uidInRuntime(value)));
-    const marks = await store.readMarks([...this.#unsettled.keys()].filter((uid) => !recorded.has(uid)));
+    const unreadable = new Map<string, PodwireError>();
+    const unrecorded = [...this.#unsettled.keys()].filter((uid) => !recorded.has(uid));
+    const marks = await store.readMarks(unrecorded, (uid, why) => unreadable.set(uid, why));
     const outcomes = await eachWithLimit([...this.#unsettled], AT_ONCE, async ([uid, sandbox]) => {
+      // It waits by itself until its mark is removed, by hand or by its next run.
+      const why = unreadable.get(uid);
+      if (why !== undefined) throw why;
       const own = records.filter(({ value }) => uidInRuntime(value) === uid);
       // What was attached to, or settled for, another sandbox of the pod.
       const earlier = [...own.map(({ value }) => value.sandboxId), marks.get(uid)?.sandboxId ?? ''];

@@ -3,6 +3,7 @@
  * is deleted after the last undo.
  */
 import { claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
+import type { SharedIdentity } from '../../domain/cni-identities.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
 import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/differing-mtu.ts';
 import { attachmentKey } from '../../domain/keys.ts';
@@ -99,25 +100,35 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
 
 /** False: somebody else wrote the record. */
 async function recordResult(deps: RecordDeps, input: ResultInput, stored: Stored<AttachmentRecord>): Promise<boolean> {
-  const { value: record, modRevision } = stored;
+  const { value: record } = stored;
   // The activity runs again after its answer was lost: the record says that the result was written.
   const again = record.phase === 'attached' && record.result?.ifindex === input.result.ifindex;
-  if (again) {
-    // The tunnel that the link replaced is not in the record any more.
-    await wakeWaiting(deps);
-  } else {
-    if (modRevision !== input.modRevision) return false;
-    const result = await withWarning(deps, record, input.result);
-    if (!(await deps.records.recordResult(stored, result, memberOf(record, result)))) return false;
-    await wakeAfterLeaving(deps, {
-      network: record.network,
-      tunnels: record.kind === 'vxlan' ? (record.replaces ?? []) : [],
-      addresses: freedAddresses(record, withoutPast(record)),
-    });
-  }
+  const shared = again ? await deps.records.sharedIdentities(record) : await writeResult(deps, input, stored);
+  if (shared === undefined) return false;
+  // The tunnel that the link replaced is not in the record any more.
+  if (again) await wakeWaiting(deps);
   await tellMesh(deps, record, 'a member joined');
-  await tellOfShared(deps, { ...withoutPast(record), phase: 'attached', result: input.result });
+  await tellOfShared(deps, record, shared);
   return true;
+}
+
+/** Answers with what another pod has, too; undefined: somebody else wrote the record. */
+async function writeResult(
+  deps: RecordDeps,
+  input: ResultInput,
+  stored: Stored<AttachmentRecord>,
+): Promise<readonly SharedIdentity[] | undefined> {
+  const { value: record } = stored;
+  if (stored.modRevision !== input.modRevision) return undefined;
+  const result = await withWarning(deps, record, input.result);
+  const shared = await deps.records.recordResult(stored, result, memberOf(record, result));
+  if (shared === undefined) return undefined;
+  await wakeAfterLeaving(deps, {
+    network: record.network,
+    tunnels: record.kind === 'vxlan' ? (record.replaces ?? []) : [],
+    addresses: freedAddresses(record, withoutPast(record)),
+  });
+  return shared;
 }
 
 /** A warning of the node's comes first. A differing MTU is found here, and looked at anew each time. */

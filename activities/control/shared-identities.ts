@@ -1,26 +1,24 @@
 /** Two pods of a CNI network have one address, MAC or host port: the owner of each pod is told the other pod's name. */
 import { holderNamed } from '../../domain/address-claims.ts';
+import type { SharedIdentity } from '../../domain/cni-identities.ts';
 import type { Cluster, PodEvent } from '../../domain/ports/cluster.ts';
-import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 
-export interface SharedIdentityDeps {
-  readonly records: Pick<RecordStore, 'sharedIdentities'>;
-  readonly cluster: Pick<Cluster, 'createEvent'>;
-}
-
-/** @param record attached @throws PodwireError EtcdUnavailable, ApiUnavailable */
-export async function tellOfShared({ records, cluster }: SharedIdentityDeps, record: AttachmentRecord): Promise<void> {
-  const { podUid: uid, namespace, name, interfaceName } = record;
+/** @param shared what others have, too @throws PodwireError ApiUnavailable */
+export async function tellOfShared(
+  { cluster }: { readonly cluster: Pick<Cluster, 'createEvent'> },
+  { podUid: uid, namespace, name, interfaceName }: AttachmentRecord,
+  shared: readonly SharedIdentity[],
+): Promise<void> {
   const own = { uid, namespace, name };
-  for (const { what, holder } of await records.sharedIdentities(record)) {
+  for (const { what, holder } of shared) {
     const { interfaceName: othersInterface, ...other } = holderNamed(holder);
-    await cluster.createEvent(own, shared(interfaceName, what, other));
-    await cluster.createEvent(other, shared(othersInterface, what, own));
+    await cluster.createEvent(own, alsoOf(interfaceName, what, other));
+    await cluster.createEvent(other, alsoOf(othersInterface, what, own));
   }
 }
 
-const shared = (
+const alsoOf = (
   interfaceName: string,
   what: string,
   { uid, namespace, name }: { readonly uid: string; readonly namespace: string; readonly name: string },

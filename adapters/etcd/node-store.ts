@@ -1,4 +1,5 @@
 /** `NodeStore` on etcd. */
+import { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import { execPlace } from '../../domain/place.ts';
@@ -8,6 +9,7 @@ import {
   type AttachmentRecord,
   type CniAttachmentRecord,
   type CniResultRecord,
+  type ConvergedMark,
   type Stored,
 } from '../../domain/records.ts';
 import type { Ask, Entry, Etcd } from './client.ts';
@@ -43,9 +45,17 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     putRestored: (node) => put(keys.restoredKey(node), { v: RECORD_VERSION }),
     readMesh: (network) => readMesh(etcd, network),
     caughtUp: (network, node, write) => caughtUp(etcd, network, node, write),
-    readMarks: async (podUids) => {
-      const read = await readOfPods(etcd, podUids, (podUid) => ({ key: keys.markKey(podUid) }));
-      return new Map(read.map(({ podUid, entry }) => [podUid, parseEntry(markSchema, entry)]));
+    readMarks: async (podUids, onUnreadable) => {
+      const marks = new Map<string, ConvergedMark>();
+      for (const { podUid, entry } of await readOfPods(etcd, podUids, (uid) => ({ key: keys.markKey(uid) }))) {
+        try {
+          marks.set(podUid, parseEntry(markSchema, entry));
+        } catch (error) {
+          if (onUnreadable === undefined || !(error instanceof PodwireError)) throw error;
+          onUnreadable(podUid, error);
+        }
+      }
+      return marks;
     },
     listSandboxes: (node) => list(keys.sandboxesPrefix(node), (entry) => parseEntry(sandboxSchema, entry)),
     putSandbox: (node, sandbox) => put(keys.sandboxKey(node, sandbox.podUid), sandbox),

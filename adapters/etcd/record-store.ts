@@ -1,5 +1,6 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (ADR 35). */
 import { isTakenFrom, waitsForAny } from '../../domain/awaited.ts';
+import type { SharedIdentity } from '../../domain/cni-identities.ts';
 import * as keys from '../../domain/keys.ts';
 import { lastGoodOf, takenBack, withoutPast } from '../../domain/last-good.ts';
 import { networkKey } from '../../domain/network-selection.ts';
@@ -284,7 +285,7 @@ async function recordResult(
   stored: Stored<AttachmentRecord>,
   result: LinkResult,
   member: MemberRecord | undefined,
-): Promise<boolean> {
+): Promise<readonly SharedIdentity[] | undefined> {
   const record = stored.value;
   const attached: AttachmentRecord = { ...withoutPast(record), phase: 'attached', result };
   for (let attempt = 1; ; attempt += 1) {
@@ -305,10 +306,10 @@ async function recordResult(
         { remove: failureKeyOf(record) },
       ],
     );
-    if (applied) return true;
+    if (applied) return identities.shared;
     // Another pod with the same address may have been noted in between: that is no reason to give this attachment up.
     const found = await etcd.get(stored.key);
-    if (attempt === MAX_RESULT_ATTEMPTS || found?.modRevision !== stored.modRevision) return false;
+    if (attempt === MAX_RESULT_ATTEMPTS || found?.modRevision !== stored.modRevision) return undefined;
   }
 }
 

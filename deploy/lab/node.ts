@@ -14,11 +14,13 @@ import type { PartSpec } from './parts.ts';
 
 /** Name of the cluster's own network in the CNI's files. */
 export const PRIMARY_NETWORK = 'lab';
+/** Its configuration, in the node's folder of CNI configurations. */
+export const CLUSTER_NETWORK_FILE = '10-lab.conflist';
 
 /** Makes the node's cgroup and configuration files; its directories are there (see `ensureNodeMounts`). */
 export function writeNodeFiles(lab: LabLayout, node: NodeLayout): void {
   ensureCgroup(`${lab.cgroup}/${node.name}`);
-  writeWhole(join(node.cniConfDir, '10-lab.conflist'), JSON.stringify(cniConfig(node), null, 2));
+  writeWhole(join(node.cniConfDir, CLUSTER_NETWORK_FILE), JSON.stringify(cniConfig(node), null, 2));
   writeWhole(containerdConfigFile(node), containerdConfig());
   writeWhole(kubeletConfigFile(node), JSON.stringify(kubeletConfig(lab, node), null, 2));
 }

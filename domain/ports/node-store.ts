@@ -1,5 +1,6 @@
 /** What a node worker reads and writes in etcd; all reads are linearizable. Every call may fail with EtcdUnavailable or RecordInvalid. */
 import type { NodeConfigsRecord } from '../cni/node-configs.ts';
+import type { PodwireError } from '../failures.ts';
 import type { NetworkRef } from '../network-selection.ts';
 import type {
   AttachmentRecord,
@@ -63,8 +64,14 @@ export interface NodeStore {
    * @param write `recordedAt` of the record as it was before the node read the members; one that a mesh run wrote since stays as it is
    */
   caughtUp(network: NetworkRef, node: string, write: string): Promise<void>;
-  /** Of those of these pods that have one, by their UIDs. */
-  readMarks(podUids: readonly string[]): Promise<ReadonlyMap<string, ConvergedMark>>;
+  /**
+   * Of those of these pods that have one, by their UIDs.
+   * @param onUnreadable gets those that are left out because they cannot be read; without it one such fails the call
+   */
+  readMarks(
+    podUids: readonly string[],
+    onUnreadable?: (podUid: string, why: PodwireError) => void,
+  ): Promise<ReadonlyMap<string, ConvergedMark>>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
   removeSandbox(node: string, podUid: string): Promise<void>;

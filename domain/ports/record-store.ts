@@ -78,12 +78,15 @@ export interface RecordStore {
    * until the result is recorded. undefined: changed by somebody else, or there is nothing to go back to.
    */
   readonly takeBackIntent: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
-  /** `attached` with its result, and the membership if it has one, in one transaction. False: the record was changed by somebody else. */
+  /**
+   * `attached` with its result, and the membership if it has one, in one transaction. Answers what another pod had before of what a CNI
+   * attachment has; undefined: the record was changed by somebody else.
+   */
   readonly recordResult: (
     stored: Stored<AttachmentRecord>,
     result: LinkResult,
     member: MemberRecord | undefined,
-  ) => Promise<boolean>;
+  ) => Promise<readonly SharedIdentity[] | undefined>;
   /** `removing` with a new generation, and out of the mesh, in one transaction; undefined: changed by somebody else. */
   readonly beginRemoval: (stored: Stored<AttachmentRecord>) => Promise<Stored<AttachmentRecord> | undefined>;
   /** Back to `intent` with a new generation, so that it is made anew; it stays in the mesh. undefined: changed by somebody else. */
@@ -110,7 +113,7 @@ export interface RecordStore {
    */
   readonly outdatedRefusals: (freed?: Freed) => Promise<readonly WaitingPod[]>;
 
-  /** What a finished CNI attachment has that another pod had before. */
+  /** What a finished CNI attachment has that another pod had before, as `recordResult` answered. */
   readonly sharedIdentities: (record: AttachmentRecord) => Promise<readonly SharedIdentity[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;

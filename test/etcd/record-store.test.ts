@@ -204,7 +204,7 @@ for (const [name, etcdOf] of [
       const stored = await recorded(store, record);
       const newer = await store.recordIntent({ ...record, generation: 2 }, stored);
       assert.equal(newer.kind, 'recorded');
-      assert.equal(await store.recordResult(stored, RESULT, memberOf(record)), false);
+      assert.equal(await store.recordResult(stored, RESULT, memberOf(record)), undefined);
       assert.deepEqual(await store.members(record.network), []);
     });
 

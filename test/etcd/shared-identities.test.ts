@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { ControlSteps } from '../../activities/control/inputs.ts';
+import type { Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { attachmentKey, identityKey } from '../../domain/keys.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { CniAttachmentRecord, Stored } from '../../domain/records.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
@@ -22,20 +24,28 @@ describe('pods of a CNI network that have the same', () => {
 
   let numbers = 0;
   /** A pod of network `shop/green` on a node of its own that asks for nothing unless changed. */
-  const attached = async (
+  const intended = async (
     scope: string,
-    addresses: readonly string[],
     capabilityArgs: CniAttachmentRecord['cni']['capabilityArgs'] = {},
     node = `node-${(numbers += 1)}`,
-  ): Promise<CniAttachmentRecord> => {
+  ) => {
     const uid = `${scope}-${(numbers += 1)}`;
     await real.etcd.transact([], [{ put: `/podwire/store/restored/${node}`, value: '{"v":1}' }]);
     const plain = cniIntent(uid, { node, network: { scope, name: 'green' } });
     const record = { ...plain, cni: { ...plain.cni, capabilityArgs } };
     const outcome = await records.recordIntent(record);
     assert.ok(outcome.kind === 'recorded', outcome.kind);
-    const { modRevision } = outcome.stored;
-    const input = { ...inputOf(record), modRevision, result: { ...RESULT, addresses } };
+    return { record, ...inputOf(record), modRevision: outcome.stored.modRevision };
+  };
+  /** The same, attached. */
+  const attached = async (
+    scope: string,
+    addresses: readonly string[],
+    capabilityArgs: CniAttachmentRecord['cni']['capabilityArgs'] = {},
+    node = `node-${(numbers += 1)}`,
+  ): Promise<CniAttachmentRecord> => {
+    const { record, ...intent } = await intended(scope, capabilityArgs, node);
+    const input = { ...intent, result: { ...RESULT, addresses } };
     assert.ok(await control.recordResult(input));
     // Nobody knows whether the answer of the first one arrived.
     assert.ok(await control.recordResult(input));
@@ -91,6 +101,46 @@ describe('pods of a CNI network that have the same', () => {
     await gone(other);
     assert.deepEqual(await real.etcd.keys('/podwire/cni-identities/networks/after/'), []);
     assert.deepEqual(await real.etcd.keys('/podwire/cni-identities/networks/other/'), []);
+  });
+
+  it('address are found by one read for each attach', async () => {
+    let reads = 0;
+    const counting: Etcd = {
+      ...real.etcd,
+      read: (asks) => {
+        reads += asks.some((ask) => 'key' in ask && ask.key.startsWith(identityKey(''))) ? 1 : 0;
+        return real.etcd.read(asks);
+      },
+    };
+    await attached('read-once', ['10.1.0.13/24']);
+    const record = await intended('read-once');
+    const result = { ...RESULT, addresses: ['10.1.0.13/24'] };
+    const counted = controlOver(createRecordStore(counting), cluster, NO_SIGNALS);
+    assert.ok(await counted.recordResult({ ...record, result }));
+    assert.equal(reads, 1);
+  });
+
+  it('address are told nothing of one whose record was removed by hand; the living one is who had it first', async () => {
+    const [first, second] = [await attached('by-hand', ['10.1.0.14/24']), await intended('by-hand')];
+    await real.etcd.transact([], [{ remove: attachmentKey(first) }]);
+    assert.ok(await control.recordResult({ ...second, result: { ...RESULT, addresses: ['10.1.0.14/24'] } }));
+    assert.deepEqual([...said(first), ...said(second.record)], []);
+    const third = await attached('by-hand', ['10.1.0.14/24']);
+    assert.match(said(third).join(), new RegExp(`^NetworkWarning: .* of pod ${second.namespace}/web;`));
+    assert.deepEqual(
+      [first, second.record, third].map((each) => said(each).length),
+      [0, 1, 1],
+    );
+  });
+
+  it('address are told of one whose record cannot be read: it may have it', async () => {
+    const [first, second] = [await attached('damaged', ['10.1.0.15/24']), await intended('damaged')];
+    await real.etcd.transact([], [{ put: attachmentKey(first), value: '{' }]);
+    assert.ok(await control.recordResult({ ...second, result: { ...RESULT, addresses: ['10.1.0.15/24'] } }));
+    assert.deepEqual(
+      [first, second.record].map((each) => said(each).length),
+      [1, 1],
+    );
   });
 
   it('address no more once one of them was made anew with another one', async () => {

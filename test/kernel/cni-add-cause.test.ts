@@ -4,33 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
-import { createCniJournal } from '../../adapters/cni/journal.ts';
+import { test } from 'node:test';
 import type { CniAttachmentRecord, LinkResult } from '../../domain/records.ts';
-import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';
-import { createCniBench, linkIn, NEVER, type CniBench } from './cni-bench.ts';
-import { createNode, NODE, type NodeUnderTest } from './node-under-test.ts';
+import { linkIn, NEVER } from './cni-bench.ts';
+import { cniNodeForTests } from './cni-node.ts';
+import { NODE } from './node-under-test.ts';
 
-let bench: CniBench;
-let node: NodeUnderTest;
-let steps: NodeSteps;
-let fake: FakePlugin;
-before(async () => {
-  bench = await createCniBench();
-  fake = installFakePlugin(bench.binDir, 'fake');
-  node = createNode();
-  const journal = createCniJournal(join(bench.dir, 'journal'));
-  steps = createNodeSteps({ ...node.deps, plugins: bench.plugins, journal, onUndoFailed: () => undefined });
-});
-after(async () => {
-  await node.close();
-  await bench.close();
-});
+const bed = cniNodeForTests({ deps: () => ({ onUndoFailed: () => undefined }) });
 
 test('the cause of a failed ADD is told for as long as the DEL after it fails, and the attach goes on once that ends well', async () => {
-  const pod = await node.pod();
-  const stored = node.store.put<CniAttachmentRecord>({
+  const pod = await bed.node.pod();
+  const stored = bed.node.store.put<CniAttachmentRecord>({
     ...{
       v: 1,
       podUid: pod.uid,
@@ -49,9 +33,9 @@ test('the cause of a failed ADD is told for as long as the DEL after it fails, a
   });
   const { podUid, sandboxId, interfaceName, generation } = stored.value;
   const input = { node: NODE, podUid, sandboxId, interfaceName, generation, modRevision: stored.modRevision };
-  const add = (): Promise<LinkResult> => steps.cniAdd(input, NEVER);
+  const add = (): Promise<LinkResult> => bed.steps.cniAdd(input, NEVER);
   const missing = 'exec: "iptables": executable file not found in $PATH';
-  fake.control({ ADD: { code: 999, msg: missing }, DEL: { code: 999, msg: 'no chain' } });
+  bed.fake.control({ ADD: { code: 999, msg: missing }, DEL: { code: 999, msg: 'no chain' } });
   for (const told of [
     /ADD failed with code 999.*iptables is in none of \/usr\/sbin.*\(package iptables\), or to the node[^;]*$/,
     /ADD failed with code 999.*package iptables.*; and what that left cannot be taken away: .*DEL failed with code 999: no chain/,
@@ -59,8 +43,8 @@ test('the cause of a failed ADD is told for as long as the DEL after it fails, a
   ]) {
     await assert.rejects(add(), { code: 'CniFailed', message: told });
   }
-  const delegate = join(bench.binDir, 'bridge');
-  fake.control({ ADD: { delegate }, DEL: { delegate } });
+  const delegate = join(bed.bench.binDir, 'bridge');
+  bed.fake.control({ ADD: { delegate }, DEL: { delegate } });
   await add();
   assert.ok(await linkIn(pod.netns, 'net1'));
 });

@@ -2,45 +2,26 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import type { CniDeps } from '../../activities/node/deps.ts';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
-import { createCniJournal } from '../../adapters/cni/journal.ts';
+import { beforeEach, describe, it } from 'node:test';
 import { withoutDefaultRoutes } from '../../domain/cni/without-default-routes.ts';
 import type { CniAttachmentRecord, Stored } from '../../domain/records.ts';
-import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';
-import { createCniBench, NEVER, type CniBench } from './cni-bench.ts';
-import { createNode, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { NEVER } from './cni-bench.ts';
+import { cniNodeForTests } from './cni-node.ts';
+import { NODE, type Pod } from './node-under-test.ts';
 
 const IP = '/usr/sbin/ip';
 const OWN = ['default via 10.244.1.1 dev eth0', 'default via fd00:244::1 dev eth0'];
 
-let bench: CniBench;
-let node: NodeUnderTest;
-let deps: CniDeps;
-let steps: NodeSteps;
-let fake: FakePlugin;
+const bed = cniNodeForTests();
 let pod: Pod;
-before(async () => {
-  bench = await createCniBench();
-  fake = installFakePlugin(bench.binDir, 'fake');
-  node = createNode();
-  const journal = createCniJournal(join(bench.dir, 'journal'));
-  deps = { ...node.deps, plugins: bench.plugins, journal };
-  steps = createNodeSteps(deps);
-});
-after(async () => {
-  await node.close();
-  await bench.close();
-});
 beforeEach(async () => {
-  const delegate = join(bench.binDir, 'bridge');
-  fake.control({ ADD: { delegate }, DEL: { delegate }, CHECK: { delegate } });
+  const delegate = join(bed.bench.binDir, 'bridge');
+  bed.fake.control({ ADD: { delegate }, DEL: { delegate }, CHECK: { delegate } });
   pod = await podWithDefaults();
 });
 
 async function podWithDefaults(): Promise<Pod> {
-  const made = await node.pod();
+  const made = await bed.node.pod();
   const own = ['route add default via 10.244.1.1 dev eth0', 'route add default via fd00:244::1 dev eth0'];
   await made.netns.exec([IP, '-batch', '-'], { input: `${own.join('\n')}\n` });
   return made;
@@ -64,7 +45,7 @@ async function intend(asked: Asked, network: Network, change: Partial<CniAttachm
   const { addresses, routes = [], ...more } = network;
   const bridge = `br${randomBytes(3).toString('hex')}`;
   const ipam = { type: 'static', addresses, routes };
-  return node.store.put<CniAttachmentRecord>({
+  return bed.node.store.put<CniAttachmentRecord>({
     ...{ v: 1, podUid: pod.uid, namespace: 'default', name: 'a', node: NODE, sandboxId: pod.sandboxId },
     ...{ bootId: 'boot-1', netns: await pod.netns.identity() },
     owner: { workflowId: `pod/default/a/${pod.uid}`, runId: 'r' },
@@ -97,10 +78,10 @@ async function wayOut(address: string): Promise<string> {
 describe('default-route', () => {
   it('gives the pod these gateways, also when its answer was lost and it is done again', async () => {
     const input = inputOf(await intend({ defaultRoute: ['10.78.0.1', 'fd00:78::1'] }, BOTH));
-    await steps.cniAdd(input, NEVER);
+    await bed.steps.cniAdd(input, NEVER);
     const made = await defaults();
     assert.deepEqual(made, ['default via 10.78.0.1 dev net1', OWN[0], 'default via fd00:78::1 dev net1', OWN[1]]);
-    await steps.cniAdd(input, NEVER);
+    await bed.steps.cniAdd(input, NEVER);
     assert.deepEqual(await defaults(), made);
     assert.deepEqual([await wayOut('192.0.2.1'), await wayOut('2001:db8::1')], ['net1', 'net1']);
   });
@@ -109,7 +90,7 @@ describe('default-route', () => {
     const [withRoute, without] = ['10.96.0.10', '10.97.0.10'];
     await pod.netns.exec([IP, 'route', 'add', '10.96.0.0/16', 'via', '10.244.1.1', 'dev', 'eth0']);
     assert.deepEqual([await wayOut(withRoute), await wayOut(without)], ['eth0', 'eth0']);
-    await steps.cniAdd(inputOf(await intend({ defaultRoute: ['10.78.0.1'] }, FOUR)), NEVER);
+    await bed.steps.cniAdd(inputOf(await intend({ defaultRoute: ['10.78.0.1'] }, FOUR)), NEVER);
     assert.deepEqual([await wayOut(withRoute), await wayOut(without)], ['eth0', 'net1']);
   });
 
@@ -121,7 +102,7 @@ describe('default-route', () => {
     it(`with a gateway ${what} is refused, and no route was touched`, async () => {
       const input = inputOf(await intend({ defaultRoute: gateways }, FOUR));
       const wrong = gateways.at(-1) ?? '';
-      await assert.rejects(steps.cniAdd(input, NEVER), (error: Error & { code: string }) => {
+      await assert.rejects(bed.steps.cniAdd(input, NEVER), (error: Error & { code: string }) => {
         assert.equal(error.code, 'GatewayNotOnLink');
         assert.ok(error.message.includes(wrong), error.message);
         return true;
@@ -134,7 +115,7 @@ describe('default-route', () => {
     const addresses = [{ address: '10.78.0.7/32' }, { address: 'fd00:78::7/64' }];
     const routes = [{ dst: '169.254.1.1/32', scope: 253 }];
     const input = inputOf(await intend({ defaultRoute: ['169.254.1.1', 'fe80::1'] }, { addresses, routes }));
-    await steps.cniAdd(input, NEVER);
+    await bed.steps.cniAdd(input, NEVER);
     assert.deepEqual(await defaults(), [
       'default via 169.254.1.1 dev net1',
       OWN[0],
@@ -147,21 +128,21 @@ describe('default-route', () => {
     await pod.netns.exec([IP, '-6', 'route', 'add', 'default', 'via', 'fd00:244::9', 'dev', 'eth0', 'metric', '1']);
     const before = await defaults();
     const input = inputOf(await intend({ defaultRoute: ['10.78.0.1', 'fd00:78::1'] }, BOTH));
-    await assert.rejects(steps.cniAdd(input, NEVER), /fd00:78::1/);
+    await assert.rejects(bed.steps.cniAdd(input, NEVER), /fd00:78::1/);
     assert.deepEqual(await defaults(), before);
     await pod.netns.exec([IP, '-6', 'route', 'delete', 'default', 'via', 'fd00:244::9', 'dev', 'eth0', 'metric', '1']);
-    await steps.cniAdd(input, NEVER);
+    await bed.steps.cniAdd(input, NEVER);
     assert.deepEqual([await wayOut('192.0.2.1'), await wayOut('2001:db8::1')], ['net1', 'net1']);
   });
 
   it("gives the pod's own default back at once when it is detached, also while its DEL fails", async () => {
     const asked = { defaultRoute: ['10.78.0.1', 'fd00:78::1'] };
     const stored = await intend(asked, BOTH);
-    const result = await steps.cniAdd(inputOf(stored), NEVER);
-    fake.control({ DEL: { code: 999, msg: 'no' } });
+    const result = await bed.steps.cniAdd(inputOf(stored), NEVER);
+    bed.fake.control({ DEL: { code: 999, msg: 'no' } });
     const { configText } = stored.value;
     const removing = inputOf(await intend(asked, BOTH, { phase: 'removing', generation: 2, result, configText }));
-    await assert.rejects(steps.cniDelete(removing, NEVER), /code 999/);
+    await assert.rejects(bed.steps.cniDelete(removing, NEVER), /code 999/);
     assert.deepEqual(await defaults(), OWN);
   });
 
@@ -171,19 +152,19 @@ describe('default-route', () => {
       { address: 'fd00:78::7/64', gateway: 'fd00:78::1' },
     ];
     const gateways = { isDefaultGateway: true, addresses };
-    await steps.cniAdd(inputOf(await intend({}, gateways)), NEVER);
+    await bed.steps.cniAdd(inputOf(await intend({}, gateways)), NEVER);
     assert.match(await pod.netns.exec([IP, '-4', 'route', 'show', 'default']), /via 10\.78\.0\.1 dev net1/);
     assert.match(await pod.netns.exec([IP, '-6', 'route', 'show', 'default']), /via fd00:78::1 dev net1/);
 
     pod = await podWithDefaults();
-    await steps.cniAdd(inputOf(await intend({ noDefaultRoute: true }, gateways)), NEVER);
+    await bed.steps.cniAdd(inputOf(await intend({ noDefaultRoute: true }, gateways)), NEVER);
     assert.deepEqual(await defaults(), OWN);
     // Any default route would do for bridge's CHECK.
     for (const family of ['-4', '-6']) await pod.netns.exec([IP, family, 'route', 'delete', 'default']);
-    const entry = await deps.journal.read(pod.sandboxId, 'net1');
+    const entry = await bed.deps.journal.read(pod.sandboxId, 'net1');
     assert.ok(entry?.resultText !== undefined);
-    assert.equal((await deps.plugins.check(entry.call, entry.resultText, NEVER)).kind, 'failed');
-    assert.deepEqual(await deps.plugins.check(entry.call, withoutDefaultRoutes(entry.resultText), NEVER), {
+    assert.equal((await bed.deps.plugins.check(entry.call, entry.resultText, NEVER)).kind, 'failed');
+    assert.deepEqual(await bed.deps.plugins.check(entry.call, withoutDefaultRoutes(entry.resultText), NEVER), {
       kind: 'ok',
     });
   });

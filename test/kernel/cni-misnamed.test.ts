@@ -4,36 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
-import { createCniJournal } from '../../adapters/cni/journal.ts';
+import { beforeEach, test } from 'node:test';
 import type { CniAttachmentRecord, LinkResult } from '../../domain/records.ts';
-import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';
-import { createCniBench, linkIn, NEVER, type CniBench } from './cni-bench.ts';
-import { createNode, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { linkIn, NEVER } from './cni-bench.ts';
+import { cniNodeForTests } from './cni-node.ts';
+import { NODE, type Pod } from './node-under-test.ts';
 
-let bench: CniBench;
-let node: NodeUnderTest;
-let steps: NodeSteps;
-let fake: FakePlugin;
+const bed = cniNodeForTests();
 let pod: Pod;
 let delegate = '';
-before(async () => {
-  bench = await createCniBench();
-  fake = installFakePlugin(bench.binDir, 'fake');
-  delegate = join(bench.binDir, 'bridge');
-  node = createNode();
-  steps = createNodeSteps({
-    ...{ ...node.deps, plugins: bench.plugins },
-    journal: createCniJournal(join(bench.dir, 'journal')),
-  });
-});
 beforeEach(async () => {
-  pod = await node.pod();
-});
-after(async () => {
-  await node.close();
-  await bench.close();
+  delegate = join(bed.bench.binDir, 'bridge');
+  pod = await bed.node.pod();
 });
 
 const RESULT = JSON.stringify({
@@ -44,7 +26,7 @@ const RESULT = JSON.stringify({
 
 async function add(): Promise<LinkResult> {
   const { uid: podUid, sandboxId } = pod;
-  const stored = node.store.put<CniAttachmentRecord>({
+  const stored = bed.node.store.put<CniAttachmentRecord>({
     ...{ v: 1, podUid, namespace: 'default', name: 'a', node: NODE, sandboxId, bootId: 'boot-1' },
     netns: await pod.netns.identity(),
     owner: { workflowId: `pod/default/a/${podUid}`, runId: 'r' },
@@ -54,14 +36,14 @@ async function add(): Promise<LinkResult> {
     ...{ definitionUid: 'd', generation: 1, phase: 'intent' },
   });
   const { interfaceName, generation } = stored.value;
-  return steps.cniAdd(
+  return bed.steps.cniAdd(
     { node: NODE, podUid, sandboxId, interfaceName, generation, modRevision: stored.modRevision },
     NEVER,
   );
 }
 
 test('the interface that was asked for is attached with a warning that names the reported one, which is shown beside it', async () => {
-  fake.control({ ADD: { delegate, print: RESULT }, DEL: { delegate } });
+  bed.fake.control({ ADD: { delegate, print: RESULT }, DEL: { delegate } });
   const { ifindex, mac, warning, others } = await add();
   assert.equal(warning?.code, 'InterfaceMisnamed');
   assert.match(warning.message, /report sig0 as the interface in the pod, and not net1/);
@@ -71,11 +53,11 @@ test('the interface that was asked for is attached with a warning that names the
 });
 
 test('where it is not there the attach fails, names what was reported, and is undone', async () => {
-  fake.control({ ADD: { print: RESULT } });
+  bed.fake.control({ ADD: { print: RESULT } });
   await assert.rejects(add(), {
     code: 'CniFailed',
     message: /report success with interface sig0, but the pod has no interface net1, so what they made was taken away/,
   });
-  assert.deepEqual(fake.commands().slice(-2), ['ADD', 'DEL']);
+  assert.deepEqual(bed.fake.commands().slice(-2), ['ADD', 'DEL']);
   assert.equal(await linkIn(pod.netns, 'net1'), undefined);
 });

@@ -5,54 +5,36 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import type { CniDeps } from '../../activities/node/deps.ts';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import { beforeEach, describe, it } from 'node:test';
 import { restoreJournal } from '../../activities/node/restore-journal.ts';
 import { sweepAct } from '../../activities/node/sweep-act.ts';
 import { sweepLook, type SweepDeps } from '../../activities/node/sweep-look.ts';
 import { SweepMemory } from '../../activities/node/sweep-memory.ts';
-import { createCniJournal } from '../../adapters/cni/journal.ts';
 import type { PodwireError } from '../../domain/failures.ts';
 import type { LinkView } from '../../domain/link-observation.ts';
 import type { CniAttachmentRecord, LinkResult, Stored } from '../../domain/records.ts';
-import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';
-import { createCniBench, hostLocal, NEVER, type CniBench } from './cni-bench.ts';
+import { hostLocal, NEVER } from './cni-bench.ts';
+import { cniNodeForTests } from './cni-node.ts';
 import { createTestNetns } from './namespace.ts';
-import { createNode, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { NODE, type Pod } from './node-under-test.ts';
 
 const IP = '/usr/sbin/ip';
 /** As KubeVirt calls it. */
 const NIC = '16477688c0e-nic';
 const ITS_MAC = '02:aa:aa:aa:aa:aa';
 
-let bench: CniBench;
-let node: NodeUnderTest;
-let deps: CniDeps;
-let steps: NodeSteps;
-let fake: FakePlugin;
+const bed = cniNodeForTests({ onHost: true });
 let pod: Pod;
-before(async () => {
-  bench = await createCniBench();
-  fake = installFakePlugin(bench.binDir, 'fake');
-  node = createNode(bench.host);
-  deps = { ...node.deps, plugins: bench.plugins, journal: createCniJournal(join(bench.dir, 'journal')) };
-  steps = createNodeSteps(deps);
-});
-after(async () => {
-  await node.close();
-  await bench.close();
-});
 beforeEach(async () => {
-  pod = await node.pod();
+  pod = await bed.node.pod();
 });
 
 const onHost = (lines: readonly string[]): Promise<string> =>
-  bench.host.exec([IP, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+  bed.bench.host.exec([IP, '-batch', '-'], { input: `${lines.join('\n')}\n` });
 const inPod = (lines: readonly string[]): Promise<string> =>
   pod.netns.exec([IP, '-batch', '-'], { input: `${lines.join('\n')}\n` });
 const hostVeths = async (): Promise<string[]> =>
-  (await bench.links(bench.host)).filter((name) => name.startsWith('veth'));
+  (await bed.bench.links(bed.bench.host)).filter((name) => name.startsWith('veth'));
 
 interface Plugin {
   readonly type: string;
@@ -60,12 +42,12 @@ interface Plugin {
 }
 
 const bridge = (more: object = {}): Plugin => ({
-  ...{ type: 'bridge', bridge: 'br-test', isGateway: true, ipam: hostLocal(bench) },
+  ...{ type: 'bridge', bridge: 'br-test', isGateway: true, ipam: hostLocal(bed.bench) },
   ...more,
 });
 
 async function record(plugin: Plugin, change: Partial<CniAttachmentRecord> = {}): Promise<Stored<CniAttachmentRecord>> {
-  return node.store.put<CniAttachmentRecord>({
+  return bed.node.store.put<CniAttachmentRecord>({
     ...{ v: 1, podUid: pod.uid, namespace: 'default', name: 'a', node: NODE, sandboxId: pod.sandboxId },
     ...{ bootId: 'boot-1', netns: await pod.netns.identity() },
     owner: { workflowId: `pod/default/a/${pod.uid}`, runId: 'r' },
@@ -89,12 +71,12 @@ interface Attached {
 }
 
 async function attach(plugin: Plugin): Promise<Attached> {
-  const result = await steps.cniAdd(inputOf(await record(plugin)), NEVER);
+  const result = await bed.steps.cniAdd(inputOf(await record(plugin)), NEVER);
   return { plugin, result, stored: await record(plugin, { phase: 'attached', result }) };
 }
 
 async function detach({ plugin, result }: Attached) {
-  return steps.cniDelete(inputOf(await record(plugin, { phase: 'removing', generation: 2, result })), NEVER);
+  return bed.steps.cniDelete(inputOf(await record(plugin, { phase: 'removing', generation: 2, result })), NEVER);
 }
 
 /** What KubeVirt does; the stand-in is a bridge, since not every kernel has dummies. */
@@ -141,14 +123,14 @@ async function asTakenOver({ result }: Attached, before: LinkView): Promise<void
 
 function sweepDeps(): SweepDeps {
   const { uid: podUid, sandboxId } = pod;
-  const value = [...node.store.attachments.values()].find((each) => each.value.sandboxId === sandboxId)?.value;
+  const value = [...bed.node.store.attachments.values()].find((each) => each.value.sandboxId === sandboxId)?.value;
   if (value !== undefined) {
     const { namespace, name, bootId, netns } = value;
-    node.store.sandboxes.clear();
-    node.store.sandboxes.set(podUid, { v: 1, podUid, namespace, name, sandboxId, bootId, netns });
+    bed.node.store.sandboxes.clear();
+    bed.node.store.sandboxes.set(podUid, { v: 1, podUid, namespace, name, sandboxId, bootId, netns });
   }
   return {
-    ...deps,
+    ...bed.deps,
     memory: new SweepMemory(),
     observer: { looked: () => undefined, acted: () => undefined },
     leftovers: {
@@ -177,19 +159,19 @@ describe('an interface that a program in the pod took over', () => {
       assert.deepEqual(await detach(attached), { outcome: 'removed' });
       await onlyStandInLeft(before, attached);
       assert.deepEqual(await hostVeths(), []);
-      assert.deepEqual(bench.reserved('test'), []);
-      assert.doesNotMatch(await bench.host.exec(['/usr/sbin/iptables', '-t', 'nat', '-S']), /CNI-/);
+      assert.deepEqual(bed.bench.reserved('test'), []);
+      assert.doesNotMatch(await bed.bench.host.exec(['/usr/sbin/iptables', '-t', 'nat', '-S']), /CNI-/);
       assert.deepEqual(await detach(attached), { outcome: 'removed' }, 'a second time');
       await onlyStandInLeft(before, attached);
     });
   }
 
   it('of macvlan goes, and the stand-in stays', async () => {
-    const attached = await attach({ type: 'macvlan', master: 'far0', ipam: hostLocal(bench) });
+    const attached = await attach({ type: 'macvlan', master: 'far0', ipam: hostLocal(bed.bench) });
     const before = await takeOver(attached.result);
     await detach(attached);
     await onlyStandInLeft(before, attached);
-    assert.deepEqual(bench.reserved('test'), []);
+    assert.deepEqual(bed.bench.reserved('test'), []);
   });
 
   it('of host-device is on the host again, under the name that it had there', async () => {
@@ -198,7 +180,7 @@ describe('an interface that a program in the pod took over', () => {
     const before = await takeOver(attached.result);
     await detach(attached);
     await onlyStandInLeft(before, attached);
-    assert.ok((await bench.links(bench.host)).includes('dev7'));
+    assert.ok((await bed.bench.links(bed.bench.host)).includes('dev7'));
     await onHost(['link delete dev7']);
   });
 
@@ -211,13 +193,13 @@ describe('an interface that a program in the pod took over', () => {
   });
 
   it('is as it was after a DEL that fails', async () => {
-    const delegate = join(bench.binDir, 'bridge');
-    fake.control({ ADD: { delegate }, DEL: { code: 112, msg: 'no' } });
+    const delegate = join(bed.bench.binDir, 'bridge');
+    bed.fake.control({ ADD: { delegate }, DEL: { code: 112, msg: 'no' } });
     const attached = await attach({ ...bridge(), type: 'fake' });
     const before = await takeOver(attached.result, 'up');
     await assert.rejects(detach(attached), { code: 'CniFailed' });
     await asTakenOver(attached, before);
-    fake.control({ ADD: { delegate }, DEL: { delegate } });
+    bed.fake.control({ ADD: { delegate }, DEL: { delegate } });
     await detach(attached);
     await onlyStandInLeft(before, attached);
     assert.deepEqual(await hostVeths(), []);
@@ -231,7 +213,7 @@ describe('an interface that a program in the pod took over', () => {
     it(`goes, and the stand-in is back, where a worker was killed ${point}`, async () => {
       const attached = await attach(bridge());
       const before = await takeOver(attached.result);
-      const aside = deps.temporaryName(pod.uid, 'net1/aside');
+      const aside = bed.deps.temporaryName(pod.uid, 'net1/aside');
       await inPod([`link set dev net1 name ${aside}`, ...moved.map((line) => line.replace(/NIC$/, NIC))]);
       await detach(attached);
       await onlyStandInLeft(before, attached);
@@ -246,14 +228,14 @@ describe('an interface that a program in the pod took over', () => {
     const { network, dialect, cni, definitionUid, configText } = stored.value;
     const madeWith = { network, dialect, cni, definitionUid, configText };
     const edited = await record(bridge({ mtu: 1400 }), { generation: 2, result, madeWith });
-    await assert.rejects(steps.cniAdd(inputOf(edited), NEVER), (error: PodwireError) => {
+    await assert.rejects(bed.steps.cniAdd(inputOf(edited), NEVER), (error: PodwireError) => {
       assert.equal(error.code, 'InterfaceConflict');
       assert.match(error.message, new RegExp(`a program in the pod, which calls it ${NIC}`));
       return true;
     });
     await asTakenOver(attached, before);
     const back = await record(plugin, { generation: 3, result, madeWith });
-    assert.deepEqual(await steps.cniAdd(inputOf(back), NEVER), result);
+    assert.deepEqual(await bed.steps.cniAdd(inputOf(back), NEVER), result);
     await asTakenOver(attached, before);
     await detach(attached);
   });
@@ -262,7 +244,7 @@ describe('an interface that a program in the pod took over', () => {
     const attached = await attach(bridge());
     const { result, plugin } = attached;
     const before = await takeOver(result);
-    assert.deepEqual(await steps.cniAdd(inputOf(await record(plugin, { generation: 2, result })), NEVER), result);
+    assert.deepEqual(await bed.steps.cniAdd(inputOf(await record(plugin, { generation: 2, result })), NEVER), result);
     await asTakenOver(attached, before);
     await detach(attached);
   });
@@ -270,9 +252,9 @@ describe('an interface that a program in the pod took over', () => {
   it('has its record again, as it was, after etcd was lost', async () => {
     const { stored, result } = await attach(bridge());
     await takeOver(result);
-    node.store.attachments.delete(stored.key);
-    assert.equal((await restoreJournal(deps, NEVER)).written, 1);
-    assert.deepEqual(node.store.attachments.get(stored.key)?.value.result, result);
+    bed.node.store.attachments.delete(stored.key);
+    assert.equal((await restoreJournal(bed.deps, NEVER)).written, 1);
+    assert.deepEqual(bed.node.store.attachments.get(stored.key)?.value.result, result);
     await detach({ stored, result, plugin: bridge() });
   });
 
@@ -280,11 +262,11 @@ describe('an interface that a program in the pod took over', () => {
     const attached = await attach(bridge());
     const before = await takeOver(attached.result);
     sweepDeps();
-    node.store.attachments.delete(attached.stored.key);
+    bed.node.store.attachments.delete(attached.stored.key);
     assert.match((await sweep()).join('\n'), /^journal .* removed$/);
     await onlyStandInLeft(before, attached);
     assert.deepEqual(await hostVeths(), []);
-    assert.deepEqual(bench.reserved('test'), []);
+    assert.deepEqual(bed.bench.reserved('test'), []);
   });
 });
 
@@ -312,10 +294,10 @@ describe('an interface of plugins', () => {
     const before = await standIn();
     assert.match((await sweep()).join(), /drift the link is gone, and another one has its name/);
     const again = await record(attached.plugin, { generation: 2, result: attached.result });
-    await assert.rejects(steps.cniAdd(inputOf(again), NEVER), { code: 'InterfaceConflict' });
+    await assert.rejects(bed.steps.cniAdd(inputOf(again), NEVER), { code: 'InterfaceConflict' });
     await detach(attached);
     await onlyStandInLeft(before, attached);
-    assert.deepEqual(bench.reserved('test'), []);
+    assert.deepEqual(bed.bench.reserved('test'), []);
   });
 
   it("that is in another namespace is not gone: the removal fails until the host's end is, too", async () => {
@@ -357,10 +339,10 @@ describe('an interface of plugins', () => {
 
 describe('a VXLAN link that the owner of the pod renamed', () => {
   it('goes by its alias and its index, and the link under its name stays', async () => {
-    const result = await node.ensure(await pod.intend());
+    const result = await bed.node.ensure(await pod.intend());
     await inPod(['link set dev green down', `link set dev green name ${NIC}`, 'link add green type bridge']);
     const removing = await pod.intend({}, { phase: 'removing', generation: 2, result });
-    assert.deepEqual(await node.remove(removing), { outcome: 'removed' });
+    assert.deepEqual(await bed.node.remove(removing), { outcome: 'removed' });
     assert.equal(await pod.link(NIC), undefined);
     assert.equal((await pod.link('green'))?.kind, 'bridge');
   });

@@ -3,40 +3,23 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import type { CniDeps } from '../../activities/node/deps.ts';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import { beforeEach, describe, it } from 'node:test';
+import { createNodeSteps } from '../../activities/node/index.ts';
 import type { DeleteLinkResult } from '../../activities/node/inputs.ts';
-import { createCniJournal } from '../../adapters/cni/journal.ts';
 import type { CniAttachmentRecord, LinkResult } from '../../domain/records.ts';
-import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';
-import { createCniBench, NEVER, type CniBench } from './cni-bench.ts';
-import { createNode, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { NEVER } from './cni-bench.ts';
+import { cniNodeForTests } from './cni-node.ts';
+import { NODE, type Pod } from './node-under-test.ts';
 
 const ARP_FILTER = 'net.ipv4.conf.all.arp_filter';
 
-let bench: CniBench;
-let node: NodeUnderTest;
-let deps: CniDeps;
-let steps: NodeSteps;
-let fake: FakePlugin;
-let pod: Pod;
 const undoFailed: string[] = [];
-before(async () => {
-  bench = await createCniBench();
-  fake = installFakePlugin(bench.binDir, 'fake');
-  node = createNode();
-  const journal = createCniJournal(join(bench.dir, 'journal'));
-  const onUndoFailed: CniDeps['onUndoFailed'] = (_record, failure) => undoFailed.push(String(failure));
-  deps = { ...node.deps, plugins: bench.plugins, journal, onUndoFailed };
-  steps = createNodeSteps(deps);
+const bed = cniNodeForTests({
+  deps: () => ({ onUndoFailed: (_record, failure) => void undoFailed.push(String(failure)) }),
 });
-after(async () => {
-  await node.close();
-  await bench.close();
-});
+let pod: Pod;
 beforeEach(async () => {
-  pod = await node.pod();
+  pod = await bed.node.pod();
   undoFailed.length = 0;
 });
 
@@ -52,7 +35,7 @@ const chain = (sysctl: Sysctls, ...more: object[]): object => ({
   name: 'tuned',
   plugins: [
     { type: 'bridge', bridge: `br${randomBytes(3).toString('hex')}` },
-    { type: 'tuning', sysctl, dataDir: join(bench.dataDir, 'tuning') },
+    { type: 'tuning', sysctl, dataDir: join(bed.bench.dataDir, 'tuning') },
     ...more,
   ],
 });
@@ -64,7 +47,7 @@ async function inputOf(interfaceName: string, config: object | undefined, change
   const configText = config === undefined ? (configs.get(interfaceName) ?? '') : JSON.stringify(config);
   configs.set(interfaceName, configText);
   generation += 1;
-  const { value, modRevision } = node.store.put<CniAttachmentRecord>({
+  const { value, modRevision } = bed.node.store.put<CniAttachmentRecord>({
     ...{ v: 1, podUid: pod.uid, namespace: 'default', name: 'a', node: NODE, sandboxId: pod.sandboxId },
     ...{ bootId: 'boot-1', netns: await pod.netns.identity() },
     owner: { workflowId: `pod/default/a/${pod.uid}`, runId: 'r' },
@@ -78,10 +61,10 @@ async function inputOf(interfaceName: string, config: object | undefined, change
 }
 
 const attach = async (interfaceName: string, config: object, change = {}): Promise<LinkResult> =>
-  steps.cniAdd(await inputOf(interfaceName, config, change), NEVER);
+  bed.steps.cniAdd(await inputOf(interfaceName, config, change), NEVER);
 
 const detach = async (interfaceName: string, result?: LinkResult): Promise<DeleteLinkResult> =>
-  steps.cniDelete(
+  bed.steps.cniDelete(
     await inputOf(interfaceName, undefined, { phase: 'removing', ...(result === undefined ? {} : { result }) }),
     NEVER,
   );
@@ -147,18 +130,18 @@ describe('sysctls that tuning sets', () => {
   }
 
   it('are as before when the ADD fails behind tuning', async () => {
-    fake.control({ ADD: { code: 999, msg: 'no' } });
+    bed.fake.control({ ADD: { code: 999, msg: 'no' } });
     await assert.rejects(attach('net1', chain({ [ARP_FILTER]: '1' }, { type: 'fake' })), /code 999/);
     assert.equal(await read(ARP_FILTER), '0');
     assert.deepEqual(undoFailed, []);
   });
 
   it('are as before also when a worker was killed behind the plugins, and the next one attaches anew', async () => {
-    const killed = { ...deps, failpoints: { hit: failAt('cniAdd:after-plugins') } };
+    const killed = { ...bed.deps, failpoints: { hit: failAt('cniAdd:after-plugins') } };
     const input = await inputOf('net1', chain({ [ARP_FILTER]: '1' }), {});
     await assert.rejects(createNodeSteps(killed).cniAdd(input, NEVER), /killed/);
     assert.equal(await read(ARP_FILTER), '1');
-    await steps.cniAdd(input, NEVER);
+    await bed.steps.cniAdd(input, NEVER);
     assert.equal(await read(ARP_FILTER), '1');
     await detach('net1');
     assert.equal(await read(ARP_FILTER), '0');
@@ -166,16 +149,16 @@ describe('sysctls that tuning sets', () => {
 
   it('are as before also when DEL has to be done twice', async () => {
     await attach('net1', chain({ [ARP_FILTER]: '1' }));
-    const killed = { ...deps, failpoints: { hit: failAt('cniDelete:after-plugins') } };
+    const killed = { ...bed.deps, failpoints: { hit: failAt('cniDelete:after-plugins') } };
     const input = await inputOf('net1', undefined, { phase: 'removing' });
     await assert.rejects(createNodeSteps(killed).cniDelete(input, NEVER), /killed/);
-    assert.deepEqual(await steps.cniDelete(input, NEVER), { outcome: 'removed' });
+    assert.deepEqual(await bed.steps.cniDelete(input, NEVER), { outcome: 'removed' });
     assert.equal(await read(ARP_FILTER), '0');
   });
 
   it('are told to stay where an ADD before this podwire did not record them, and DEL is done', async () => {
     await attach('net1', chain({ [ARP_FILTER]: '1' }));
-    const journal = join(bench.dir, 'journal');
+    const journal = join(bed.bench.dir, 'journal');
     const file = join(journal, readdirSync(journal).find((name) => name.startsWith(pod.sandboxId)) ?? '');
     const { sysctls, ...earlier } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     assert.ok(sysctls !== undefined);
@@ -187,7 +170,7 @@ describe('sysctls that tuning sets', () => {
 
   it('are told to stay where the journal was lost, and DEL is done', async () => {
     const result = await attach('net1', chain({ [ARP_FILTER]: '1' }));
-    for (const name of readdirSync(join(bench.dir, 'journal'))) rmSync(join(bench.dir, 'journal', name));
+    for (const name of readdirSync(join(bed.bench.dir, 'journal'))) rmSync(join(bed.bench.dir, 'journal', name));
     const { outcome, warning } = await detach('net1', result);
     assert.equal(outcome, 'removed');
     assert.match(warning?.message ?? '', /arp_filter stays 1/);

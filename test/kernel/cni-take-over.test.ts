@@ -2,48 +2,35 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import type { CniDeps } from '../../activities/node/deps.ts';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import { beforeEach, describe, it } from 'node:test';
+import { createNodeSteps } from '../../activities/node/index.ts';
 import type { TakeOverInput } from '../../activities/node/inputs.ts';
-import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { createMultusCache } from '../../adapters/cni/multus-cache.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
-import { createCniBench, hostLocal, NEVER, type CniBench } from './cni-bench.ts';
+import { hostLocal, NEVER } from './cni-bench.ts';
+import { cniNodeForTests } from './cni-node.ts';
 import { attachByMultus, multusDir, type MultusAttachment } from './multus-stand-in.ts';
-import { createNode, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { NODE, type Pod } from './node-under-test.ts';
 
 const IP = '/usr/sbin/ip';
 
-let bench: CniBench;
-let node: NodeUnderTest;
-let deps: CniDeps;
-let steps: NodeSteps;
+const POLICY = { ...DEFAULT_DIALECT_SETTINGS.cniPolicy, hostKeys: ['dataDir'] };
+const bed = cniNodeForTests({
+  onHost: true,
+  deps: (bench) => ({ foreign: { cache: createMultusCache(multusDir(bench)), policy: POLICY } }),
+});
 let pod: Pod;
 let made: MultusAttachment;
-before(async () => {
-  bench = await createCniBench();
-  node = createNode(bench.host);
-  const policy = { ...DEFAULT_DIALECT_SETTINGS.cniPolicy, hostKeys: ['dataDir'] };
-  const foreign = { cache: createMultusCache(multusDir(bench)), policy };
-  deps = { ...node.deps, plugins: bench.plugins, journal: createCniJournal(join(bench.dir, 'journal')), foreign };
-  steps = createNodeSteps(deps);
-});
-after(async () => {
-  await node.close();
-  await bench.close();
-});
 beforeEach(async () => {
-  pod = await node.pod();
-  made = await attachByMultus(bench, pod, 'net1', config());
+  pod = await bed.node.pod();
+  made = await attachByMultus(bed.bench, pod, 'net1', config());
 });
 
 /** A chain with a subnet of its own, whose rules on the host name the pod's address. */
 const config = (): { readonly name: string; readonly plugins: object[]; readonly cniVersion: string } => {
   const name = `m${randomBytes(3).toString('hex')}`;
-  const ipam = hostLocal(bench, '10.19.0.0/24');
+  const ipam = hostLocal(bed.bench, '10.19.0.0/24');
   const plugins = [
     { type: 'bridge', bridge: `b${name}`, ipam },
     { type: 'firewall', backend: 'iptables' },
@@ -57,65 +44,69 @@ const input = (): TakeOverInput => ({
 });
 
 const stored = async (): Promise<CniAttachmentRecord | undefined> => {
-  const found = (await node.store.readAttachment(input()))?.value;
+  const found = (await bed.node.store.readAttachment(input()))?.value;
   return found?.kind === 'cni' ? found : undefined;
 };
 
 async function detach() {
   const record = await stored();
   assert.ok(record);
-  const { value, modRevision } = node.store.put({ ...record, phase: 'removing', generation: record.generation + 1 });
+  const { value, modRevision } = bed.node.store.put({
+    ...record,
+    phase: 'removing',
+    generation: record.generation + 1,
+  });
   const { podUid, sandboxId, interfaceName, generation } = value;
-  return steps.cniDelete({ node: NODE, podUid, sandboxId, interfaceName, generation, modRevision }, NEVER);
+  return bed.steps.cniDelete({ node: NODE, podUid, sandboxId, interfaceName, generation, modRevision }, NEVER);
 }
 
 const isThere = async (): Promise<boolean> => (await pod.view()).links.some(({ name }) => name === 'net1');
-const rules = (): Promise<string> => bench.host.exec(['/usr/sbin/iptables', '-S']);
-const reserved = (): string[] => bench.reserved(made.call.networkName);
+const rules = (): Promise<string> => bed.bench.host.exec(['/usr/sbin/iptables', '-S']);
+const reserved = (): string[] => bed.bench.reserved(made.call.networkName);
 
 async function stays(message: RegExp): Promise<void> {
   const before = existsSync(made.file) ? readFileSync(made.file, 'utf8') : undefined;
-  await assert.rejects(steps.takeOverForeign(input(), NEVER), (error: Error & { code: string }) => {
+  await assert.rejects(bed.steps.takeOverForeign(input(), NEVER), (error: Error & { code: string }) => {
     assert.equal(error.code, 'ForeignKept', error.message);
     assert.match(error.message, message);
     return true;
   });
   assert.deepEqual([await isThere(), await stored(), reserved().length], [true, undefined, 1]);
-  assert.equal(await deps.journal.read(pod.sandboxId, 'net1'), undefined);
+  assert.equal(await bed.deps.journal.read(pod.sandboxId, 'net1'), undefined);
   assert.equal(existsSync(made.file) ? readFileSync(made.file, 'utf8') : undefined, before);
 }
 
 describe('an attachment of Multus', () => {
   it('is recorded with what Multus attached it with, nothing of it touched; its DEL leaves nothing in pod and host', async () => {
-    assert.deepEqual(await steps.takeOverForeign(input(), NEVER), { outcome: 'taken' });
+    assert.deepEqual(await bed.steps.takeOverForeign(input(), NEVER), { outcome: 'taken' });
     const record = await stored();
     assert.deepEqual(
       [record?.phase, record?.configText, record?.result?.mac, record?.result?.addresses],
       ['attached', made.call.configText, made.mac, made.ips],
     );
-    const entry = await deps.journal.read(pod.sandboxId, 'net1');
+    const entry = await bed.deps.journal.read(pod.sandboxId, 'net1');
     assert.deepEqual(entry?.call, made.call);
     assert.ok(await isThere());
-    assert.deepEqual(await steps.takeOverForeign(input(), NEVER), { outcome: 'recorded' });
+    assert.deepEqual(await bed.steps.takeOverForeign(input(), NEVER), { outcome: 'recorded' });
 
     assert.deepEqual(await detach(), { outcome: 'removed' });
     assert.deepEqual([await isThere(), reserved(), existsSync(made.file)], [false, [], false]);
     assert.doesNotMatch(await rules(), /10\.19\.0\./);
-    assert.equal(await deps.journal.read(pod.sandboxId, 'net1'), undefined);
+    assert.equal(await bed.deps.journal.read(pod.sandboxId, 'net1'), undefined);
   });
 
   it('that is away harms nobody when Multus deletes it once more, though its address is another pod’s by then', async () => {
-    await steps.takeOverForeign(input(), NEVER);
+    await bed.steps.takeOverForeign(input(), NEVER);
     await detach();
-    const other = await node.pod();
+    const other = await bed.node.pod();
     const ipam = {
-      ...hostLocal(bench, '10.19.0.0/24'),
+      ...hostLocal(bed.bench, '10.19.0.0/24'),
       ranges: [[{ subnet: '10.19.0.0/24', rangeStart: '10.19.0.2' }]],
     };
     const next = { ...(JSON.parse(made.call.configText) as ReturnType<typeof config>) };
     const [bridge, firewall] = next.plugins;
     const name = `${next.name}x`;
-    const { ips } = await attachByMultus(bench, other, 'net1', {
+    const { ips } = await attachByMultus(bed.bench, other, 'net1', {
       ...next,
       name,
       plugins: [{ ...bridge, ipam }, firewall],
@@ -132,27 +123,30 @@ describe('an attachment of Multus', () => {
     const hit = async (point: string): Promise<void> => {
       if (point === 'takeOverForeign:after-record') throw new Error('killed');
     };
-    await assert.rejects(createNodeSteps({ ...deps, failpoints: { hit } }).takeOverForeign(input(), NEVER), /killed/);
-    assert.equal(await deps.journal.read(pod.sandboxId, 'net1'), undefined);
-    assert.deepEqual(await steps.takeOverForeign(input(), NEVER), { outcome: 'taken' });
+    await assert.rejects(
+      createNodeSteps({ ...bed.deps, failpoints: { hit } }).takeOverForeign(input(), NEVER),
+      /killed/,
+    );
+    assert.equal(await bed.deps.journal.read(pod.sandboxId, 'net1'), undefined);
+    assert.deepEqual(await bed.steps.takeOverForeign(input(), NEVER), { outcome: 'taken' });
     await detach();
     assert.deepEqual([await isThere(), reserved(), existsSync(made.file)], [false, [], false]);
   });
 
   it('goes also when the journal is lost, by the record', async () => {
-    await steps.takeOverForeign(input(), NEVER);
-    await deps.journal.remove(pod.sandboxId, 'net1');
+    await bed.steps.takeOverForeign(input(), NEVER);
+    await bed.deps.journal.remove(pod.sandboxId, 'net1');
     await detach();
     assert.deepEqual([await isThere(), reserved()], [false, []]);
   });
 
   it('gives way to what is attached in its place: its DEL comes first', async () => {
-    await steps.takeOverForeign(input(), NEVER);
+    await bed.steps.takeOverForeign(input(), NEVER);
     const record = await stored();
     assert.ok(record);
     const { network, dialect, cni, configText, definitionUid } = record;
-    const ptp = { ...config(), plugins: [{ type: 'ptp', ipam: hostLocal(bench, '10.20.0.0/24') }] };
-    const edited = node.store.put<CniAttachmentRecord>({
+    const ptp = { ...config(), plugins: [{ type: 'ptp', ipam: hostLocal(bed.bench, '10.20.0.0/24') }] };
+    const edited = bed.node.store.put<CniAttachmentRecord>({
       ...record,
       ...{
         phase: 'intent',
@@ -164,7 +158,10 @@ describe('an attachment of Multus', () => {
     });
     const { podUid, sandboxId, interfaceName, generation } = edited.value;
     const { modRevision } = edited;
-    const result = await steps.cniAdd({ node: NODE, podUid, sandboxId, interfaceName, generation, modRevision }, NEVER);
+    const result = await bed.steps.cniAdd(
+      { node: NODE, podUid, sandboxId, interfaceName, generation, modRevision },
+      NEVER,
+    );
     assert.match(result.addresses.join(), /^10\.20\.0\./);
     assert.deepEqual([reserved(), existsSync(made.file)], [[], false]);
     assert.doesNotMatch(await rules(), /10\.19\.0\./);
@@ -195,7 +192,7 @@ describe('an attachment of Multus', () => {
 
   it('stays where the administrator does not allow its plugins or keys', async () => {
     const policy = { pluginTypes: ['bridge'], hostKeys: [] };
-    const strict = createNodeSteps({ ...deps, foreign: { ...deps.foreign, policy } });
+    const strict = createNodeSteps({ ...bed.deps, foreign: { ...bed.deps.foreign, policy } });
     await assert.rejects(strict.takeOverForeign(input(), NEVER), (error: Error & { code: string }) => {
       assert.equal(error.code, 'ForeignKept');
       assert.match(error.message, /not allowed: .*dataDir.*--cni-host-keys.*"firewall".*--cni-plugin-types/);

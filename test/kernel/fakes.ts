@@ -4,6 +4,7 @@
  * kernel is real in all these tests; the real etcd and the real runtime are used by the lab tests.
  */
 import type { CniDeps } from '../../activities/node/deps.ts';
+import { PodwireError } from '../../domain/failures.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import { execPlace } from '../../domain/place.ts';
 import type { AttachmentId, NodeStore } from '../../domain/ports/node-store.ts';
@@ -78,8 +79,12 @@ export class FakeStore implements NodeStore {
   readonly marks = new Map<string, ConvergedMark>();
   /** Calls that read marks. */
   markReads = 0;
-  readMarks: NodeStore['readMarks'] = async (podUids) => {
+  /** Pods whose marks nobody can read. */
+  readonly damagedMarks = new Set<string>();
+  readMarks: NodeStore['readMarks'] = async (podUids, onUnreadable) => {
     this.markReads += podUids.length === 0 ? 0 : 1;
+    for (const uid of podUids.filter((each) => this.damagedMarks.has(each)))
+      onUnreadable?.(uid, new PodwireError('RecordInvalid', `the mark of ${uid} is not JSON`));
     return new Map([...this.marks].filter(([uid]) => podUids.includes(uid)));
   };
   listSandboxes: NodeStore['listSandboxes'] = async () => [...this.sandboxes.values()];

@@ -1,6 +1,6 @@
 /**
- * Multus as far as a node shows it: a stand-in, since Multus itself needs a cluster. It calls the real plugins and writes what Multus 4 and
- * libcni 1.3 write, in their words: `<cniDir>/<container id>` with the delegates, and `<cniDir>/results/<network>-<container id>-<interface>`
+ * Multus as far as a node shows it: a stand-in, since Multus itself needs a cluster (test/full/multus.test.ts has one, and looks whether its
+ * files are like these). It calls the real plugins and writes what Multus 4 and libcni 1.3 write, in their words: `<cniDir>/<container id>` with the delegates, and `<cniDir>/results/<network>-<container id>-<interface>`
  * of the kind `cniCacheV1`. Its DEL is Multus', too: with the cached result where there is one, without where there is none.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,15 +29,21 @@ export async function attachByMultus(
 ): Promise<MultusAttachment> {
   const configText = JSON.stringify(config);
   const { name } = config as { readonly name: string };
+  const identity = [
+    ['K8S_POD_NAMESPACE', 'default'],
+    ['K8S_POD_NAME', 'a'],
+    ['K8S_POD_INFRA_CONTAINER_ID', pod.sandboxId],
+    ['K8S_POD_UID', pod.uid],
+  ] as const;
   const call: CniCall = {
     ...{ sandboxId: pod.sandboxId, netnsPath: pod.netns.path, interfaceName, configText, networkName: name },
     capabilityArgs: {},
     args: [
       ['IgnoreUnknown', 'true'],
-      ['K8S_POD_NAMESPACE', 'default'],
-      ['K8S_POD_NAME', 'a'],
-      ['K8S_POD_INFRA_CONTAINER_ID', pod.sandboxId],
-      ['K8S_POD_UID', pod.uid],
+      ...identity,
+      // What the container runtime gave to Multus follows once more.
+      ...identity,
+      ['IgnoreUnknown', '1'],
     ],
   };
   const { text } = await bench.plugins.add(call, NEVER);
@@ -51,7 +57,7 @@ export async function attachByMultus(
   const cached = {
     ...{ kind: 'cniCacheV1', containerId: pod.sandboxId, config: Buffer.from(configText).toString('base64') },
     ...{ ifName: interfaceName, networkName: name, netns: pod.netns.path, cniArgs: call.args },
-    // Nobody declares it: Multus passes it on for device plugins.
+    // Nobody declares it: Multus passes it on for device plugins. Where there is nothing to pass on the field is absent.
     capabilityArgs: { CNIDeviceInfoFile: '/var/run/k8s.cni.cncf.io/devinfo/cni/x' },
     result,
   };

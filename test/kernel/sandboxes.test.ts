@@ -170,6 +170,24 @@ test('the runs of pods that were settled without an attachment are told of new s
   );
 });
 
+test('a mark that cannot be read holds up its own pod alone, until it is gone', async () => {
+  const [damaged, attached, settled] = await Promise.all([node.pod(), node.pod(), node.pod()]);
+  node.store.damagedMarks.add(damaged.uid);
+  await attached.intend({}, { phase: 'attached' });
+  const mark = { v: 1, namespace: 'default', name: 'a', node: 'n1', inputsHash: 'h', sandboxId: settled.sandboxId };
+  node.store.marks.set(settled.uid, mark);
+  [attached, settled].forEach(recreate);
+  const told: string[] = [];
+  const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => void told.push(uid));
+  await assert.rejects(watch.look(NEVER), new RegExp(`the mark of ${damaged.uid} is not JSON`));
+  for (const { uid } of [attached, settled]) assert.equal(told.filter((each) => each === uid).length, 1);
+  const before = told.length;
+  await assert.rejects(watch.look(NEVER), /is not JSON/);
+  node.store.damagedMarks.delete(damaged.uid);
+  await watch.look(NEVER);
+  assert.deepEqual(told.slice(before), []);
+});
+
 test('a run that cannot be told is told at the next look', async () => {
   const pod = await node.pod();
   await pod.intend({}, { phase: 'attached' });

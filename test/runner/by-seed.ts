@@ -12,8 +12,16 @@ const ALWAYS = ['cni-crash-points', 'crash-points', 'outages'];
 
 /** Each third takes about eight minutes. */
 const THIRDS = [
-  ['agents', 'cni-chain', 'join-storm', 'migration', 'node-gone', 'slow-burst'],
-  ['cni-edit-crash-points', 'cni-figures', 'cni-long-outage', 'cni-plugin-disappears', 'cni-reboot', 'reflect-outages'],
+  ['agents', 'cni-chain', 'cut-off', 'join-storm', 'migration', 'multus', 'node-gone'],
+  [
+    'cni-edit-crash-points',
+    'cni-figures',
+    'cni-long-outage',
+    'cni-plugin-disappears',
+    'cni-reboot',
+    'reflect-outages',
+    'slow-burst',
+  ],
   [
     'etcd-lost',
     'gate-kept-shut',
