@@ -14,7 +14,10 @@ const LOCAL_ACTIVITIES_AT_ONCE = 100;
 /** The only regular activities here: one for each reflected kind. */
 const RESYNCS_AT_ONCE = 8;
 
-export type WorkflowSlots = Pick<WorkerOptions, 'tuner' | 'nonStickyToStickyPollRatio' | 'stickyQueueScheduleToStartTimeout'>;
+export type WorkflowSlots = Pick<
+  WorkerOptions,
+  'tuner' | 'nonStickyToStickyPollRatio' | 'stickyQueueScheduleToStartTimeout'
+>;
 
 /** @param kind `link-first` (ADR 15), or as many slots of the SDK's own fixed kind, to compare with */
 export function workflowSlots(kind: OrchestratorConfig['workflowSlots']): WorkflowSlots {
