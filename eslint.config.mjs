@@ -67,7 +67,7 @@ export default tseslint.config(
   }),
   layer(
     ['workflows/**/*.ts'],
-    forbid('Workflows import domain, @temporalio/workflow and types of activities only.', '../adapters/**'),
+    forbid('Workflows import domain, @temporalio/workflow and types of activities only.', '**/adapters/**'),
     forbid('Workflows run in a sandbox without Node.', 'node:*'),
     forbid('Not in the workflow bundle.', 'zod', '@kubernetes/**', 'etcd3', 'pino', 'prom-client', 'ipaddr.js'),
     forbid('Not in the workflow bundle.', '@temporalio/worker', '@temporalio/client', '@temporalio/activity'),
@@ -77,10 +77,10 @@ export default tseslint.config(
     ['activities/**/*.ts'],
     forbid(
       'Activities get their adapters injected; import types from domain/ports.',
-      '../adapters/**',
-      '../workflows/**',
+      '**/adapters/**',
+      '**/workflows/**',
     ),
-    forbid('Activities know nothing of the processes around them.', '../config/**', '../watcher/**', '../workers/**'),
+    forbid('Activities know nothing of the processes around them.', '**/config/**', '**/watcher/**', '**/workers/**'),
     onlyProcessSpawns,
   ),
   layer(
@@ -95,7 +95,7 @@ export default tseslint.config(
   ),
   layer(
     ['watcher/**/*.ts', 'cli/**/*.ts', 'workers/**/*.ts', 'config/**/*.ts'],
-    forbid('Workflows are reached by name, never by import.', '../workflows/**'),
+    forbid('Workflows are reached by name, never by import.', '**/workflows/**'),
     onlyProcessSpawns,
   ),
   layer(['deploy/**/*.ts'], onlyProcessSpawns),

@@ -1,9 +1,9 @@
 /** Pods of one name that podwire has anything of: also those whose run has ended, and those whose name has gone to another pod. */
 import type { Entry, Etcd } from '../adapters/etcd/client.ts';
 import { podUidBelow } from '../adapters/etcd/record-entries.ts';
-import { markSchema, parseEntry, refusalSchema } from '../adapters/etcd/schemas.ts';
-import { marksPrefix, refusalsPrefix } from '../domain/keys.ts';
-import type { PodIdentity } from '../domain/pod-view.ts';
+import { convergedSchema, parseEntry, refusalSchema } from '../adapters/etcd/schemas.ts';
+import { convergedPrefix, refusalsPrefix } from '../domain/keys.ts';
+import type { PodIdentity } from '../domain/pod/pod-view.ts';
 import type { PodName } from './pod-argument.ts';
 import { attachmentsOf } from './pod-attachments.ts';
 
@@ -12,7 +12,7 @@ export interface KnownPod extends PodIdentity {
 }
 
 /**
- * The pods of that name that podwire's etcd has a mark, an attachment or a refusal of, each once.
+ * The pods of that name that podwire's etcd has a converged record, an attachment or a refusal of, each once.
  * @param onBroken told of each record that cannot be read, whosever it is
  * @throws PodwireError `EtcdUnavailable`
  */
@@ -34,7 +34,7 @@ export async function podsInEtcd(
       }
     }
   };
-  await each(marksPrefix(), (entry) => parseEntry(markSchema, entry));
+  await each(convergedPrefix(), (entry) => parseEntry(convergedSchema, entry));
   await each(refusalsPrefix(), (entry) => parseEntry(refusalSchema, entry));
   for (const { value } of await attachmentsOf(etcd, pod, onBroken)) found.push({ ...pod, uid: value.podUid });
   return eachOnce(found);

@@ -1,6 +1,6 @@
 /** A pod as the Kubernetes API has it now, for commands that must not rely on podwire's records alone. */
 import { DEFAULT_DIALECT_SETTINGS } from '../domain/settings.ts';
-import type { PodView } from '../domain/pod-view.ts';
+import type { PodView } from '../domain/pod/pod-view.ts';
 import type { PodName } from './pod-argument.ts';
 
 /** @throws PodwireError `ApiUnavailable` */

@@ -1,8 +1,8 @@
 /** What the Kubernetes API says of a pod and its owners, where that keeps the pod from getting networks. */
 import type { KubeClient } from '../adapters/kubernetes/client.ts';
-import { asksItself, originFindings } from '../domain/pod-origin.ts';
+import { asksItself, originFindings } from '../domain/pod/pod-origin.ts';
 import type { DialectSettings } from '../domain/settings.ts';
-import { workloadOf } from '../domain/workload.ts';
+import { workloadOf } from '../domain/pod/workload.ts';
 import { podText, type PodName } from './pod-argument.ts';
 
 /**

@@ -11,10 +11,10 @@ import {
   SEARCH_NODE,
   SEARCH_STATE,
   VIEW_QUERY,
-  type Hint,
+  type ReconcileRequest,
   type ProvisioningState,
 } from '../domain/messages.ts';
-import type { PodIdentity } from '../domain/pod-view.ts';
+import type { PodIdentity } from '../domain/pod/pod-view.ts';
 
 export interface PodRun {
   readonly workflowId: string;
@@ -38,7 +38,7 @@ const LIST_DEADLINE_MS = 30_000;
 const CALL_DEADLINE_MS = 5_000;
 
 /** What `podwire retry` says to a run. */
-export const RETRY_HINT: Hint = { reason: 'podwire retry' };
+export const RETRY_REQUEST: ReconcileRequest = { reason: 'podwire retry' };
 
 const stateKey = defineSearchAttributeKey(SEARCH_STATE, SearchAttributeType.KEYWORD);
 const nodeKey = defineSearchAttributeKey(SEARCH_NODE, SearchAttributeType.KEYWORD);
@@ -92,7 +92,7 @@ export async function signalRetryNow(
 ): Promise<boolean> {
   try {
     await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      client.workflow.getHandle(workflowId, runId).signal(RETRY_NOW, RETRY_HINT),
+      client.workflow.getHandle(workflowId, runId).signal(RETRY_NOW, RETRY_REQUEST),
     );
     return true;
   } catch (cause) {

@@ -1,6 +1,6 @@
 /** Settings of the agent containers and of the backend that works in them; the same in watcher, orchestrator and CLI. */
 import { z } from 'zod';
-import type { Backend } from '../domain/place.ts';
+import type { Backend } from '../domain/target.ts';
 import { DEFAULT_DIALECT_SETTINGS, type AgentSettings } from '../domain/settings.ts';
 import type { SettingsTable, Values } from './cli-flags.ts';
 

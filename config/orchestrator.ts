@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
-import { EVENT_REASONS, type EventReasons } from '../domain/event-reasons.ts';
+import { EVENT_REASONS, type EventReasons } from '../domain/status/event-reasons.ts';
 import type { DialectSettings } from '../domain/settings.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
@@ -18,7 +18,7 @@ import {
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { sdkSettings, temporalOf, temporalSettings, versioningSettings } from './temporal.ts';
-import { reflectOf, reflectSettings, type ReflectConfig } from './reflect.ts';
+import { reflectOf, reflectSettings, type ReflectConfig } from './reflect/reflect.ts';
 
 export interface OrchestratorConfig {
   readonly kubeconfig: string | undefined;

@@ -16,7 +16,7 @@ import {
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
-import { reflectOf, reflectSettings, reflectSwitch, type ReflectConfig } from './reflect.ts';
+import { reflectOf, reflectSettings, reflectSwitch, type ReflectConfig } from './reflect/reflect.ts';
 
 export interface WatcherConfig {
   readonly kubeconfig: string | undefined;

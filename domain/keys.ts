@@ -1,12 +1,12 @@
 /** Layout of podwire's own tree in etcd (docs/architecture.md, "State in etcd"). Names have been validated before: none contains a slash. */
-import { execPlace } from './place.ts';
+import { execTarget } from './target.ts';
 import { networkKey, type NetworkRef } from './network-selection.ts';
 
 const ROOT = '/podwire';
 
 export const attachmentsPrefix = (): string => `${ROOT}/attachments/`;
 export const nodeAttachmentsPrefix = (node: string): string => `${ROOT}/attachments/${node}/`;
-export const execAttachmentsPrefix = (): string => `${ROOT}/attachments/${execPlace('')}`;
+export const execAttachmentsPrefix = (): string => `${ROOT}/attachments/${execTarget('')}`;
 export const podAttachmentsPrefix = (node: string, podUid: string): string => `${ROOT}/attachments/${node}/${podUid}/`;
 export const attachmentKey = (a: { node: string; podUid: string; sandboxId: string; interfaceName: string }): string =>
   `${ROOT}/attachments/${a.node}/${a.podUid}/${a.sandboxId}/${a.interfaceName}`;
@@ -15,8 +15,8 @@ export const attachmentKey = (a: { node: string; podUid: string; sandboxId: stri
 export const podNodesPrefix = (podUid: string): string => `${ROOT}/pod-nodes/${podUid}/`;
 export const podNodeKey = (podUid: string, node: string): string => `${ROOT}/pod-nodes/${podUid}/${node}`;
 
-export const marksPrefix = (): string => `${ROOT}/pods/`;
-export const markKey = (podUid: string): string => `${ROOT}/pods/${podUid}`;
+export const convergedPrefix = (): string => `${ROOT}/pods/`;
+export const convergedKey = (podUid: string): string => `${ROOT}/pods/${podUid}`;
 
 export const sandboxesPrefix = (node: string): string => `${ROOT}/sandboxes/${node}/`;
 export const sandboxKey = (node: string, podUid: string): string => `${ROOT}/sandboxes/${node}/${podUid}`;
@@ -38,7 +38,7 @@ export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceNa
 export const addressKey = (network: NetworkRef, address: string): string =>
   `${ROOT}/networks/${networkKey(network)}/addresses/${address}`;
 
-/** Who was first to have what only one pod of a CNI network can have. @param place as cni-identities.ts has it */
+/** Who was first to have what only one pod of a CNI network can have. @param place as identities.ts has it */
 export const identityKey = (place: string): string => `${ROOT}/cni-identities/${place}`;
 
 export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;

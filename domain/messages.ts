@@ -1,15 +1,15 @@
 /** Names and payloads that cross process borders: workflow ids, task queues, signals, queries. Public. */
 import type { DefinitionRef } from './cni/network-definition.ts';
 import { networkKey, type NetworkRef } from './network-selection.ts';
-import { EXEC_QUEUE, isExecPlace } from './place.ts';
-import type { PodIdentity } from './pod-view.ts';
+import { EXEC_QUEUE, isExecTarget } from './target.ts';
+import type { PodIdentity } from './pod/pod-view.ts';
 
 export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
 export const CONTROL_QUEUE = 'podwire-control';
 
-/** @param place a node's name, or the exec backend's stand-in for it */
-export const nodeQueue = (place: string): string => (isExecPlace(place) ? EXEC_QUEUE : `podwire-node-${place}`);
+/** @param target a node's name, or the exec backend's stand-in for it */
+export const nodeQueue = (target: string): string => (isExecTarget(target) ? EXEC_QUEUE : `podwire-node-${target}`);
 export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}/${pod.name}/${pod.uid}`;
 export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKey(network)}`;
 
@@ -22,16 +22,16 @@ export interface PodNetworkInput extends PodIdentity {
   readonly retry?: true;
 }
 
-/** Something about the pod changed; a hint, the desired state is read anew. */
+/** Something about the pod changed. A reconcile request: the run reads the desired state anew. */
 export const DESIRED_CHANGED = 'desiredChanged';
-/** The pod object is gone, as somebody saw it; a hint as well. */
+/** The pod object is gone, as somebody saw it. A reconcile request as well. */
 export const POD_DELETED = 'podDeleted';
 /** A person wants the next attempt now. */
 export const RETRY_NOW = 'retryNow';
 /** Members of a network came, went or changed. */
 export const MEMBERS_CHANGED = 'membersChanged';
 
-export interface Hint {
+export interface ReconcileRequest {
   readonly reason: string;
   /**
    * Set by a relist: the inputs it saw. A run that already works on these very inputs goes on undisturbed (ADR 33).

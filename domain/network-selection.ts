@@ -1,6 +1,6 @@
 /** The canonical form of what a pod asks for, whatever dialect it was written in. */
 import type { CniAttachmentSpec, CniConfigSource } from './cni/attachment.ts';
-import type { VxlanLinkSpec } from './vxlan.ts';
+import type { VxlanLinkSpec } from './vxlan/vxlan.ts';
 
 /** Whose annotation it was; also the order in which two dialects get an interface that both want (ADR 35). */
 export type Dialect = 'npwg' | 'openvnf' | 'kaloom';
@@ -54,7 +54,7 @@ export interface ParsedSelections {
   /** Oddities that change nothing (for example a broken entry of an unrelated network in the ConfigMap). */
   readonly warnings: readonly SelectionProblem[];
   /**
-   * Networks that something is wrong with, be it in the annotation or in what it refers to, as `domain/keep.ts` writes them: what is
+   * Networks that something is wrong with, be it in the annotation or in what it refers to, as `domain/plan/keep.ts` writes them: what is
    * attached under these names stays as it is (ADRs 5 and 35).
    */
   readonly keep: readonly string[];

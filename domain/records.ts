@@ -1,9 +1,9 @@
 /** What podwire writes to its etcd. Every record carries `v`, and readers refuse one that is not theirs (ADR 28). */
-import type { AgentIdentity } from './agents.ts';
-import type { Awaited } from './awaited.ts';
+import type { AgentIdentity } from './pod/agents.ts';
+import type { BlockedOn } from './plan/blocked-on.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
 import type { CniSelection, NetworkRef } from './network-selection.ts';
-import type { VxlanLinkSpec } from './vxlan.ts';
+import type { VxlanLinkSpec } from './vxlan/vxlan.ts';
 
 export const RECORD_VERSION = 1;
 
@@ -178,8 +178,8 @@ export interface Stored<T> {
   readonly modRevision: string;
 }
 
-/** Converged mark (ADR 31). */
-export interface ConvergedMark {
+/** Converged record (ADR 31). */
+export interface ConvergedRecord {
   readonly v: number;
   readonly namespace: string;
   readonly name: string;
@@ -220,7 +220,7 @@ export interface MeshRecord {
 }
 
 /** Why an attachment was refused although the annotation is right (a taken VNI, for example). */
-export interface RefusalRecord extends Awaited {
+export interface RefusalRecord extends BlockedOn {
   readonly v: number;
   readonly namespace: string;
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { BackendSettings } from './place.ts';
+import type { BackendSettings } from './target.ts';
 
 /** Whose rules decide where podwire's are stricter than kube-vxlan-controller's. */
 export type Compatibility = 'podwire' | 'kube-vxlan-controller';

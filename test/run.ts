@@ -52,7 +52,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const groups = chosenGroups().filter(isNews);
+  const groups = chosenGroups().filter(isRequest);
   const started = performance.now();
   const lab = new TestLab(options.lab, print);
   const needsLab = groups.some((group) => group.needsLab);
@@ -89,7 +89,7 @@ function chosenGroups(): readonly Group[] {
 }
 
 /** Where this machine has the major version of the images already, their groups have run. */
-function isNews({ name, onNodeOfImages }: Group): boolean {
+function isRequest({ name, onNodeOfImages }: Group): boolean {
   const { node } = process.versions;
   if (onNodeOfImages !== true || majorOf(node) !== majorOf(NODE_VERSION)) return true;
   print(`${name} is left out: this is Node ${node}`);

@@ -9,7 +9,7 @@ import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
 import { exitOnFaults } from '../workers/exit-on-faults.ts';
-import { etcdMarkReader } from './etcd-mark-reader.ts';
+import { etcdConvergedReader } from './etcd-converged-reader.ts';
 import { etcdStoreAccess } from './etcd-store-access.ts';
 import { startWatcher } from './watcher.ts';
 
@@ -29,7 +29,7 @@ async function run(config: WatcherConfig): Promise<void> {
   exitOnFaults(log);
   const credentials = new RotatingCredentials(log);
   const etcd = createEtcd(config.etcd, credentials);
-  const watcher = await startWatcher(config, etcdMarkReader(etcd, log), etcdStoreAccess(etcd), log, credentials);
+  const watcher = await startWatcher(config, etcdConvergedReader(etcd, log), etcdStoreAccess(etcd), log, credentials);
   log.info({ address: watcher.address }, 'watching');
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');

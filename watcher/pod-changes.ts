@@ -1,7 +1,7 @@
 /** Turns changes of the pod cache and of the ConfigMap into observations for `PodSignals`. */
 import type { RelistReason } from '../adapters/kubernetes/list-watch.ts';
 import type { Change } from '../adapters/kubernetes/uid-cache.ts';
-import type { PodView } from '../domain/pod-view.ts';
+import type { PodView } from '../domain/pod/pod-view.ts';
 import { inChunks } from './chunks.ts';
 import type { PodInputsReader } from './pod-inputs.ts';
 import type { PodSignals } from './pod-signals.ts';

@@ -1,12 +1,12 @@
 /** What a pod asks for under the ConfigMap and the CNI networks as last seen, reduced to what the watcher decides with. */
-import { shutGate } from '../domain/agents.ts';
+import { shutGate } from '../domain/pod/agents.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
 import type { DefinitionLookup, DefinitionRef } from '../domain/cni/network-definition.ts';
-import { asksForNetworks, desiredInputs, referencedDefinitions } from '../domain/inputs.ts';
+import { asksForNetworks, desiredInputs, referencedDefinitions } from '../domain/desired-inputs.ts';
 import { networkKey, type ParsedSelections } from '../domain/network-selection.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
-import type { PodView } from '../domain/pod-view.ts';
+import type { PodView } from '../domain/pod/pod-view.ts';
 import type { IpCodec } from '../domain/ports/ip-codec.ts';
 import type { DialectSettings } from '../domain/settings.ts';
 

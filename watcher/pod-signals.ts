@@ -5,7 +5,7 @@
  * observed is signalled, also A → B → A: a run that was started by the first A may have read B in between. The first is sent at once, the next
  * not before `spacingMs` have passed.
  */
-import { backOffDelay, type BackOff } from '../domain/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/concurrency/back-off.ts';
 import { SIGNAL_SPACING_MS, type SignalledPod } from '../adapters/temporal/pod-starter.ts';
 import { DESIRED_CHANGED, POD_DELETED } from '../domain/messages.ts';
 
@@ -31,7 +31,7 @@ interface Wanted {
 
 interface Slot {
   pod: SignalledPod;
-  /** What the pod wished for when it was last signalled, or taken note of. */
+  /** What the pod asked for when it was last signalled, or taken note of. */
   toldNetworks: readonly string[];
   /** Hash last observed. */
   latest: string | undefined;

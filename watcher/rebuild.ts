@@ -5,10 +5,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
-import type { PodView } from '../domain/pod-view.ts';
+import type { PodView } from '../domain/pod/pod-view.ts';
 import type { StoreState } from '../domain/ports/store-state.ts';
 import { inChunks } from './chunks.ts';
-import type { MarkReader } from './mark-reader.ts';
+import type { ConvergedReader } from './converged-reader.ts';
 import type { PodInputsReader } from './pod-inputs.ts';
 import type { RelistCheck } from './relist-check.ts';
 
@@ -23,7 +23,7 @@ export interface StoreAccess {
 
 export interface RebuildOptions {
   readonly store: StoreAccess;
-  readonly marks: Pick<MarkReader, 'listMarks'>;
+  readonly converged: Pick<ConvergedReader, 'listConverged'>;
   readonly inputs: Pick<PodInputsReader, 'read'>;
   readonly views: () => Iterable<PodView>;
   /** Whether `views` are all pods, and what they refer to is known. */
@@ -35,7 +35,7 @@ export interface RebuildOptions {
 }
 
 const INTERVAL_MS = 2_000;
-/** While pods are waited for: each look lists all marks, and tells the pods that have none once more. */
+/** While pods are waited for: each look lists all converged records, and tells the pods that have none once more. */
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Rebuild {
@@ -98,11 +98,11 @@ export class Rebuild {
   #noteTeardown({ teardown }: StoreState): void {
     const now = teardown !== undefined;
     if (now === this.#tornDown) return;
-    const isNews = now || this.#tornDown === true;
+    const isRequest = now || this.#tornDown === true;
     this.#tornDown = now;
     this.#pauseMs = this.#interval;
     this.#nextLookAt = 0;
-    if (!isNews) return;
+    if (!isRequest) return;
     const what = now
       ? 'podwire is taken out of the cluster: all networks are detached'
       : 'podwire is back in the cluster';
@@ -123,9 +123,9 @@ export class Rebuild {
         await store.declareKnown('ids', id);
     }
     if (isWhole) return;
-    const marks = await this.#options.marks.listMarks();
+    const converged = await this.#options.converged.listConverged();
     const unsettled = claiming.filter(
-      (view) => marks.get(view.uid)?.inputsHash !== this.#options.inputs.read(view).hash,
+      (view) => converged.get(view.uid)?.inputsHash !== this.#options.inputs.read(view).hash,
     );
     if (unsettled.length === 0 && (await store.declareKnown('whole', id))) {
       log.info({ incarnation: id, pods: claiming.length }, "podwire's etcd is whole: everything attached is recorded");

@@ -1,19 +1,19 @@
 /**
  * After a start or a relist: compares what pods want with what etcd says is done (ADR 31), and finds what etcd keeps of pods that are gone.
- * Nothing else consults the converged marks, which is why a pod whose refusal does not hold any more is found here at the latest.
+ * Nothing else consults the converged records, which is why a pod whose refusal does not hold any more is found here at the latest.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backOffDelay, type BackOff } from '../domain/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/concurrency/back-off.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import type { PodView } from '../domain/pod-view.ts';
-import type { ConvergedMark } from '../domain/records.ts';
+import type { PodView } from '../domain/pod/pod-view.ts';
+import type { ConvergedRecord } from '../domain/records.ts';
 import { inChunks } from './chunks.ts';
-import type { MarkReader, PodName } from './mark-reader.ts';
+import type { ConvergedReader, PodName } from './converged-reader.ts';
 import type { PodInputsReader } from './pod-inputs.ts';
 import type { PodSignals } from './pod-signals.ts';
 
 export interface RelistCheckOptions {
-  readonly marks: MarkReader;
+  readonly converged: ConvergedReader;
   readonly inputs: PodInputsReader;
   readonly signals: PodSignals;
   readonly views: () => Iterable<PodView>;
@@ -31,9 +31,9 @@ const DEFAULT_STARTS_PER_SECOND = 20;
 const DEFAULT_BACK_OFF: BackOff = { minMs: 500, maxMs: 30_000 };
 
 interface Known {
-  readonly marks: ReadonlyMap<string, ConvergedMark>;
+  readonly converged: ReadonlyMap<string, ConvergedRecord>;
   readonly records: ReadonlyMap<string, PodName>;
-  /** Pods whose mark says that they were refused, and whose reason has gone: nobody came to wake them. */
+  /** Pods whose converged record says that they were refused, and whose reason has gone: nobody came to wake them. */
   readonly outdated: ReadonlySet<string>;
 }
 
@@ -108,9 +108,9 @@ export class RelistCheck {
       signals.note({ ...view, networks }, hash, wanting);
     });
     const known: Known = {
-      marks: await this.#options.marks.listMarks(),
-      records: await this.#options.marks.listPodsWithRecords(),
-      outdated: await this.#options.marks.listOutdatedRefusals(),
+      converged: await this.#options.converged.listConverged(),
+      records: await this.#options.converged.listPodsWithRecords(),
+      outdated: await this.#options.converged.listOutdatedRefusals(),
     };
     const due: string[] = [];
     await inChunks(views(), stop, (view) => {
@@ -131,7 +131,7 @@ export class RelistCheck {
     if (!remembered && !inputs.isSelected(view)) return false;
     if (signals.isBusy(view.uid)) return false;
     const { hash, wanting } = inputs.read(view);
-    const isDone = known.marks.get(view.uid)?.inputsHash === hash && !known.outdated.has(view.uid);
+    const isDone = known.converged.get(view.uid)?.inputsHash === hash && !known.outdated.has(view.uid);
     return !isDone && (remembered || wanting);
   }
 
@@ -143,7 +143,7 @@ export class RelistCheck {
     const { hash, networks } = this.#options.inputs.read(view);
     const { signals } = this.#options;
     if (this.#options.isTornDown?.() === true) {
-      // A run that works on what was wished before is to hear of it; later ones only where none is open.
+      // A run that works on what was desired before is to hear of it; later ones only where none is open.
       const always = !this.#toldTeardown.has(uid);
       this.#toldTeardown.add(uid);
       signals.insist({ ...view, networks: [] }, hash, 'podwire is taken out of the cluster', always);
@@ -156,8 +156,8 @@ export class RelistCheck {
     else signals.insist({ ...view, networks }, hash, 'no converged mark for these inputs');
   }
 
-  async #checkGone({ marks, records }: Known): Promise<void> {
-    const remembered = new Map<string, PodName>([...marks, ...records]);
+  async #checkGone({ converged, records }: Known): Promise<void> {
+    const remembered = new Map<string, PodName>([...converged, ...records]);
     for (const [uid, { namespace, name }] of remembered) {
       if (this.#options.cached(uid) !== undefined || this.#options.signals.isBusy(uid)) continue;
       await this.#pace();
@@ -177,5 +177,5 @@ export class RelistCheck {
 }
 
 /** What a pod's status says that it has is as good as a record: podwire's etcd may have been lost since. */
-const hasHistory = ({ uid, claims }: PodView, { marks, records }: Known): boolean =>
-  marks.has(uid) || records.has(uid) || claims !== undefined;
+const hasHistory = ({ uid, claims }: PodView, { converged, records }: Known): boolean =>
+  converged.has(uid) || records.has(uid) || claims !== undefined;

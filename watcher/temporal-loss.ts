@@ -1,6 +1,6 @@
 /**
  * Notices that Temporal's database is another one than before: every run that was open is gone with the old one. What they worked on has no
- * converged mark, so a comparison with etcd finds it at once; the next relist would as well, minutes later.
+ * converged record, so a comparison with etcd finds it at once; the next relist would as well, minutes later.
  */
 import type { Logger } from '../adapters/log/logger.ts';
 

@@ -10,15 +10,15 @@ import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../adapters/temporal/connection.ts';
 import { signalPod } from '../adapters/temporal/pod-starter.ts';
-import { signalDirty, signalResync } from '../adapters/temporal/reflect-starter.ts';
+import { signalDirty, signalResync } from '../adapters/reflect/reflect-starter.ts';
 import { requireSearchAttributes } from '../adapters/temporal/search-attributes.ts';
 import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import type { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
-import type { PodView } from '../domain/pod-view.ts';
-import { claimedTunnels, claimsNetworks } from '../domain/published-claims.ts';
+import type { PodView } from '../domain/pod/pod-view.ts';
+import { claimedTunnels, claimsNetworks } from '../domain/plan/published-claims.ts';
 import { Definitions } from './definitions.ts';
-import type { MarkReader } from './mark-reader.ts';
+import type { ConvergedReader } from './converged-reader.ts';
 import { definitionKinds, watcherRights } from '../domain/start-checks/rights.ts';
 import { etcdSource, kubernetesSource, temporalSource } from '../workers/check-sources.ts';
 import { StartChecks } from '../workers/start-checks.ts';
@@ -26,9 +26,9 @@ import { createMetrics, type WatcherMetrics } from './metrics.ts';
 import { PodChanges } from './pod-changes.ts';
 import { PodInputsReader } from './pod-inputs.ts';
 import { PodSignals } from './pod-signals.ts';
-import { openReflectStore } from '../adapters/etcd/reflect-store.ts';
+import { openReflectStore } from '../adapters/reflect/reflect-store.ts';
 import { TemporalReach, watchReasons } from './readiness.ts';
-import { Reflection } from './reflection.ts';
+import { Reflection } from './reflect/reflect-watch.ts';
 import { Rebuild, type StoreAccess } from './rebuild.ts';
 import { RelistCheck } from './relist-check.ts';
 import { TemporalLoss } from './temporal-loss.ts';
@@ -43,12 +43,12 @@ export interface Watcher {
 /** Starts everything and returns at once; what cannot be reached is tried for ever. Rejects when the bind address or the kubeconfig is refused. */
 export async function startWatcher(
   config: WatcherConfig,
-  marks: MarkReader,
+  converged: ConvergedReader,
   store: StoreAccess,
   log: Logger,
   credentials: RotatingCredentials,
 ): Promise<Watcher> {
-  const parts = new WatcherParts(config, marks, store, log, credentials);
+  const parts = new WatcherParts(config, converged, store, log, credentials);
   const notReady = (): readonly string[] => parts.notReady();
   const health: HealthServer = await startHealthServer({
     bindAddress: config.bindAddress,
@@ -87,7 +87,7 @@ class WatcherParts {
 
   constructor(
     config: WatcherConfig,
-    marks: MarkReader,
+    converged: ConvergedReader,
     store: StoreAccess,
     log: Logger,
     credentials: RotatingCredentials,
@@ -108,10 +108,10 @@ class WatcherParts {
     this.#reflection = this.#newReflection();
     this.#pods = this.#newPods();
     this.#changes = new PodChanges(this.#inputs, this.#signals, () => this.#pods.views(), this.#stop.signal);
-    this.#check = this.#newCheck(marks);
+    this.#check = this.#newCheck(converged);
     this.#loss = this.#newLoss();
     this.#rebuild = new Rebuild({
-      ...{ store, marks, inputs: this.#inputs, check: this.#check, log },
+      ...{ store, converged, inputs: this.#inputs, check: this.#check, log },
       views: () => this.#pods.views(),
       isListed: () => this.#pods.state().synced,
       newId: randomUUID,
@@ -185,8 +185,8 @@ class WatcherParts {
     const log = this.#log;
     return new PodSignals({
       send: async (pod, signal, reason, unlessInputs) => {
-        const hint = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
-        await signalPod(this.#temporal.client, pod, signal, hint);
+        const request = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
+        await signalPod(this.#temporal.client, pod, signal, request);
       },
       onSent: (signal, lagMs, pod) => {
         this.#reach.reached();
@@ -240,10 +240,10 @@ class WatcherParts {
     });
   }
 
-  #newCheck(marks: MarkReader): RelistCheck {
+  #newCheck(converged: ConvergedReader): RelistCheck {
     const keys = podKeys(this.#config.dialect);
     return new RelistCheck({
-      ...{ marks, inputs: this.#inputs, signals: this.#signals, log: this.#log },
+      ...{ converged, inputs: this.#inputs, signals: this.#signals, log: this.#log },
       views: () => this.#pods.views(),
       cached: (uid) => this.#pods.get(uid),
       getPod: (namespace, name) => getPod(this.#kube, keys, namespace, name),

@@ -1,7 +1,7 @@
 /** What was built, as far as it is known: the version of the package, and what the image's builder says in the environment. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { BuildInfo } from '../domain/ksr/agent-status.ts';
+import type { BuildInfo } from '../domain/reflect/agent-status.ts';
 
 /** Beside the sources and in an image it lies one folder up; a local build is a folder of its own. */
 const PLACES = ['../package.json', '../../package.json'];

@@ -1,21 +1,21 @@
 /** The exec backend: a second worker inside the orchestrator, which does in agent containers what node workers do on their hosts. */
 import { Worker, type NativeConnection } from '@temporalio/worker';
-import { createAgentDoor } from '../activities/exec/agent-door.ts';
+import { createAgentNetnsResolver } from '../activities/exec/agent-netns.ts';
 import { AgentEntries } from '../activities/exec/agent-entries.ts';
 import { createExecSteps } from '../activities/exec/index.ts';
-import { createLookBatch } from '../activities/look/look-batch.ts';
-import { createNodeActivities } from '../activities/node/index.ts';
-import { withHeartbeat } from '../activities/node/with-heartbeat.ts';
+import { createInspectBatch } from '../activities/network/inspect/inspect-pods.ts';
+import { createNodeActivities } from '../activities/network/index.ts';
+import { withHeartbeat } from '../activities/network/with-heartbeat.ts';
 import type { Etcd } from '../adapters/etcd/client.ts';
 import { createNodeStore, listExecAttachments } from '../adapters/etcd/node-store.ts';
 import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { createExecKernel } from '../adapters/iproute/exec-kernel.ts';
 import { createPodExec } from '../adapters/kubernetes/pod-exec.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import { EXEC_QUEUE } from '../domain/place.ts';
+import { EXEC_QUEUE } from '../domain/target.ts';
 import type { Cluster } from '../domain/ports/cluster.ts';
 import type { Failpoints } from '../domain/ports/failpoints.ts';
-import { everyInterval } from './node-loops.ts';
+import { everyInterval } from './node/node-loops.ts';
 
 /** One pod holds at most a few of them, whatever happens to it. */
 const SLOTS = 64;
@@ -49,7 +49,7 @@ export async function createExecBackend(options: ExecBackendOptions): Promise<Ex
   const entries = new AgentEntries({
     store,
     kernel,
-    door: createAgentDoor({ cluster, kernel }),
+    netnsResolver: createAgentNetnsResolver({ cluster, kernel }),
     onBehind: ({ podUid, interfaceName }, err) =>
       log.warn({ podUid, ifName: interfaceName, err }, 'forwarding entries are behind; tried again until they are not'),
   });
@@ -60,7 +60,7 @@ export async function createExecBackend(options: ExecBackendOptions): Promise<Ex
     taskQueue: EXEC_QUEUE,
     activities: {
       ...createNodeActivities(steps),
-      lookIntoPods: withHeartbeat(createLookBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
+      lookIntoPods: withHeartbeat(createInspectBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
     },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     maxConcurrentActivityTaskExecutions: SLOTS,

@@ -1,7 +1,7 @@
 /**
  * Workflow task slots for bursts: what leads to a link comes before what is only written down afterwards.
  *
- * A run's first task ends with the step on the node; what follows it (result, status, mark) comes on the sticky queue. While runs begin,
+ * A run's first task ends with the step on the node; what follows it (result, status, converged record) comes on the sticky queue. While runs begin,
  * and for the moment after the last of them in which its node works, that queue gets hardly any slots, so that CPU goes into links
  * first. When runs go on beginning it gets more of them after a while: its tasks must be taken within
  * `stickyQueueScheduleToStartTimeout`, or they are replayed from the beginning.

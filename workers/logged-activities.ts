@@ -1,7 +1,7 @@
 /** Activities as a worker registers them: what they fail with is logged here and told to Temporal in the shape that workflows know. */
 import { Context } from '@temporalio/activity';
 import { toApplicationFailure } from '../activities/failure-mapping.ts';
-import { withinMs } from '../adapters/deadline/call-limit.ts';
+import { withinMs } from '../adapters/concurrency/call-limit.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 
 /** What is left for the answer's way: a call that takes all the time there is fails with its own error, which names the call. */

@@ -10,7 +10,7 @@ import { openConnectProxy, type ConnectProxy } from '../adapters/temporal/connec
 import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/connection.ts';
 import { sameTls, type Credentials } from '../adapters/tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../adapters/tls/rotation.ts';
-import { backOffDelay, type BackOff } from '../domain/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/concurrency/back-off.ts';
 
 const BACK_OFF: BackOff = { minMs: 500, maxMs: 10_000 };
 /** Of an attempt to connect, TLS and the server's first answer in it; the SDK's core sets none. */

@@ -11,11 +11,11 @@ import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } fro
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { Opened } from './opened.ts';
-import { assembleOrchestrator } from './orchestrator-assembly.ts';
-import { openOrchestratorConnections } from './orchestrator-connections.ts';
-import { startOrchestratorHealth } from './orchestrator-health.ts';
-import { beginVersioning, serveBuild } from './orchestrator-versioning.ts';
-import { createOrchestratorWorker } from './orchestrator-worker.ts';
+import { assembleOrchestrator } from './orchestrator/orchestrator-assembly.ts';
+import { openOrchestratorConnections } from './orchestrator/orchestrator-connections.ts';
+import { startOrchestratorHealth } from './orchestrator/orchestrator-health.ts';
+import { beginVersioning, serveBuild } from './orchestrator/orchestrator-versioning.ts';
+import { createOrchestratorWorker } from './orchestrator/orchestrator-worker.ts';
 import { installRuntime } from './runtime.ts';
 import { StartUp } from './start-up.ts';
 import { toldToEnd } from './told-to-end.ts';

@@ -6,7 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
-import { backOffDelay, type BackOff } from '../domain/back-off.ts';
+import { backOffDelay, type BackOff } from '../domain/concurrency/back-off.ts';
 import { blockOf, failures, reasonOf, sameFindings, waiting, type Check } from '../domain/start-checks/check.ts';
 
 export interface CheckSource {

@@ -2,8 +2,8 @@
  * What a node worker does about podwire's etcd as a whole: into one that was emptied or replaced it writes back what the node knows, and
  * while podwire is to be out of the cluster it keeps no schedule.
  */
-import { restoreJournal } from '../activities/node/restore-journal.ts';
-import type { CniDeps } from '../activities/node/deps.ts';
+import { restoreJournal } from '../activities/network/cni/restore-journal.ts';
+import type { CniDeps } from '../activities/network/deps.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { StoreState } from '../domain/ports/store-state.ts';
 

@@ -1,6 +1,6 @@
 /** The one file the workflow bundle starts from. */
-export { networkMesh } from './network-mesh.ts';
-export { nodeSweep } from './node-sweep.ts';
-export { podLook } from './pod-look.ts';
-export { podNetwork } from './pod-network.ts';
-export { reflect } from './reflect.ts';
+export { networkMesh } from './network-mesh/network-mesh.ts';
+export { nodeSweep } from './node-sweep/node-sweep.ts';
+export { podLook } from './inspect/pod-look.ts';
+export { podNetwork } from './pod-network/pod-network.ts';
+export { reflect } from './reflect/reflect.ts';

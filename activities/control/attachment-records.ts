@@ -2,12 +2,12 @@
  * The durable life of one attachment: the intent is written before the first side effect, the result after the kernel was read, and the record
  * is deleted after the last undo.
  */
-import { claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
-import type { SharedIdentity } from '../../domain/cni-identities.ts';
+import { claimedAddresses, freedAddresses } from '../../domain/plan/address-claims.ts';
+import type { SharedIdentity } from '../../domain/cni/identities.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
-import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/differing-mtu.ts';
+import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/vxlan/differing-mtu.ts';
 import { attachmentKey } from '../../domain/keys.ts';
-import { asItWas, withoutPast } from '../../domain/last-good.ts';
+import { asItWas, withoutPast } from '../../domain/plan/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import {
   attachedTo,
@@ -19,7 +19,7 @@ import {
   type Stored,
 } from '../../domain/records.ts';
 import { ofRecord } from './fingerprints.ts';
-import type { ControlSteps, RecordInput, ResultInput } from './inputs.ts';
+import type { ControlSteps, RecordInput, ResultInput } from './control-contract.ts';
 import { recordIntent } from './intent.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { tellOfShared } from './shared-identities.ts';

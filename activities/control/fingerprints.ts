@@ -1,9 +1,9 @@
-/** Short fingerprints: a plan compares with them what is wished with what is recorded. */
-import { canonicalJson, type JsonValue } from '../../domain/canonical-json.ts';
+/** Short fingerprints: a plan compares with them what is desired with what is recorded. */
+import { canonicalJson, type JsonValue } from '../../domain/text/canonical-json.ts';
 import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
 import { networkKey, type NetworkRef, type NetworkSelection } from '../../domain/network-selection.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
-import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
+import type { VxlanLinkSpec } from '../../domain/vxlan/vxlan.ts';
 
 export interface Fingerprints {
   /** Of everything that decides how the link looks. */

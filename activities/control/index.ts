@@ -1,7 +1,7 @@
 /** The orchestrator's activities, with everything they need injected. */
 import { createRecordActivities, type RecordDeps } from './attachment-records.ts';
-import type { ControlSteps } from './inputs.ts';
-import { createMeshActivities } from './mesh.ts';
+import type { ControlSteps } from './control-contract.ts';
+import { createMeshActivities } from './mesh-steps.ts';
 import { createObservePod } from './observe-pod.ts';
 import { createStatusActivities } from './pod-status.ts';
 import { RecentlyObserved } from './recently-observed.ts';

@@ -1,16 +1,16 @@
-/** The intent of an attachment: made from what the pod wishes now, and written before the first side effect. */
-import { holderNamed } from '../../domain/address-claims.ts';
-import { execSandboxId, runningAgent } from '../../domain/agents.ts';
-import { awaitedOf, textHash, type Awaited } from '../../domain/awaited.ts';
+/** The intent of an attachment: made from what the pod asks for now, and written before the first side effect. */
+import { holderNamed } from '../../domain/plan/address-claims.ts';
+import { execSandboxId, runningAgent } from '../../domain/pod/agents.ts';
+import { blockedOnOf, textHash, type BlockedOn } from '../../domain/plan/blocked-on.ts';
 import { configProblems } from '../../domain/cni/definition-check.ts';
 import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
-import { lastGoodOf, tunnelsLeft } from '../../domain/last-good.ts';
+import { lastGoodOf, tunnelsLeft } from '../../domain/plan/last-good.ts';
 import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
-import { isExecPlace } from '../../domain/place.ts';
-import type { PodView } from '../../domain/pod-view.ts';
-import { claimsTunnel } from '../../domain/published-claims.ts';
+import { isExecTarget } from '../../domain/target.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
+import { claimsTunnel } from '../../domain/plan/published-claims.ts';
 import type { IntentOutcome } from '../../domain/ports/record-store.ts';
 import {
   EXEC_NETNS,
@@ -21,62 +21,62 @@ import {
   type SandboxRecord,
   type Stored,
 } from '../../domain/records.ts';
-import { readDesired, vtepOf, type Desired } from './desired.ts';
+import { readDesiredState, vtepOf, type DesiredState } from './desired-state.ts';
 import { ofRecord, ofSelection } from './fingerprints.ts';
-import type { IntentInput, IntentResult } from './inputs.ts';
+import type { IntentInput, IntentResult } from './control-contract.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { publishedSandbox, withSandbox } from './published-sandbox.ts';
 import { wakeWaiting, type WakeDeps } from './wake-waiting.ts';
-import { nameIn } from './wishes.ts';
+import { nameIn } from './desired-networks.ts';
 
 type IntentDeps = ObserveDeps & Pick<WakeDeps, 'signals'>;
 
-/** Finds the wish again and writes its intent, as `ControlSteps.recordIntent`. */
+/** Finds the desired network again and writes its intent, as `ControlSteps.recordIntent`. */
 export async function recordIntent(deps: IntentDeps, input: IntentInput): Promise<IntentResult> {
   const key = attachmentKey({ ...input, podUid: input.uid });
   const observed = deps.recent.get(input.uid, input.inputsHash);
   if (observed === undefined) return intentFrom(deps, input, await readAll(deps, input, key));
-  const { desired, recorded } = observed;
+  const { desiredState, recorded } = observed;
   // The first intent of an interface is written only if there is still no record: what the observation saw is enough for a try.
   if (!recorded.attachments.some((stored) => stored.key === key)) {
-    const result = await intentFrom(deps, input, { desired, published: recorded.sandbox, previous: undefined });
+    const result = await intentFrom(deps, input, { desiredState, published: recorded.sandbox, previous: undefined });
     if (result.kind !== 'stale') return result;
   }
   const [published, previous] = await Promise.all([
-    isExecPlace(input.node) ? undefined : publishedSandbox(deps.records, desired.pod, input.node),
+    isExecTarget(input.node) ? undefined : publishedSandbox(deps.records, desiredState.pod, input.node),
     deps.records.attachment(key),
   ]);
-  return intentFrom(deps, input, { desired, published, previous });
+  return intentFrom(deps, input, { desiredState, published, previous });
 }
 
 /** What an intent is made from. */
 interface IntentBasis {
-  readonly desired: Desired | undefined;
+  readonly desiredState: DesiredState | undefined;
   readonly published: SandboxRecord | undefined;
   readonly previous: Stored<AttachmentRecord> | undefined;
 }
 
 /** Reads the pod and its records again, because nothing is remembered of the observation. */
 async function readAll(deps: IntentDeps, input: IntentInput, key: string): Promise<IntentBasis> {
-  const [reading, byUid] = await Promise.all([readDesired(deps, input), deps.records.pod(input.uid, input.node)]);
+  const [reading, byUid] = await Promise.all([readDesiredState(deps, input), deps.records.pod(input.uid, input.node)]);
   const recorded = await withSandbox(deps.records, reading?.pod, input.node, byUid);
   const { attachments, sandbox: published } = recorded;
   const previous = attachments.find((stored) => stored.key === key);
-  return { desired: reading?.beside(attachments), published, previous };
+  return { desiredState: reading?.beside(attachments), published, previous };
 }
 
 async function intentFrom(
   deps: IntentDeps,
   input: IntentInput,
-  { desired, published, previous }: IntentBasis,
+  { desiredState, published, previous }: IntentBasis,
 ): Promise<IntentResult> {
-  if (desired === undefined || desired.inputsHash !== input.inputsHash)
+  if (desiredState === undefined || desiredState.inputsHash !== input.inputsHash)
     return { kind: 'stale', reason: 'the pod or its networks changed' };
-  const selection = selectionOf(desired, input);
-  const vtep = vtepOf(desired.pod);
+  const selection = selectionOf(desiredState, input);
+  const vtep = vtepOf(desiredState.pod);
   if (selection === undefined || vtep === undefined)
-    return { kind: 'stale', reason: 'the network is not wished any more' };
-  const sandbox = sandboxFor(input, desired, published);
+    return { kind: 'stale', reason: 'the network is not asked for any more' };
+  const sandbox = sandboxFor(input, desiredState, published);
   if (sandbox === undefined || sandbox.sandboxId !== input.sandboxId)
     return { kind: 'stale', reason: 'the sandbox changed' };
   // A lost etcd may have been filled again in between: an ADD would first take away the interface that is there.
@@ -86,8 +86,8 @@ async function intentFrom(
   const resolved = await withNodeConfig(deps, input.node, selection);
   if ('code' in resolved) return repairAsItWas(deps, selection, previous) ?? { kind: 'refused', ...resolved };
   const record = intentRecord({ input, sandbox, vtep, selection: resolved.selection, previous });
-  const result = await writeWithFollowers(deps, record, previous, isClaimedBy(desired.pod, record));
-  return result.kind === 'recorded' ? { ...result, ...awaitedOf(resolved) } : result;
+  const result = await writeWithFollowers(deps, record, previous, isClaimedBy(desiredState.pod, record));
+  return result.kind === 'recorded' ? { ...result, ...blockedOnOf(resolved) } : result;
 }
 
 /** When a network changes its tunnel, its other pods that wait for the new tunnel change at the same time. */
@@ -139,7 +139,7 @@ async function withNodeConfig(
   node: string,
   selection: NetworkSelection,
 ): Promise<
-  Awaited & ({ readonly selection: NetworkSelection } | { readonly code: FailureCode; readonly message: string })
+  BlockedOn & ({ readonly selection: NetworkSelection } | { readonly code: FailureCode; readonly message: string })
 > {
   if (selection.kind !== 'cni' || selection.config.text !== '') return { selection };
   const { dialect, network, cni, config } = selection;
@@ -163,8 +163,11 @@ async function withNodeConfig(
   return { code: 'CniConfigInvalid', message: `file ${found.file} of node ${node}: ${why}`, waitsForConfig };
 }
 
-/** The selection behind a wish. Equal inputs give equal selections, so the selection's place among them is enough. */
-function selectionOf({ parsed }: Desired, { interfaceName, selection }: IntentInput): NetworkSelection | undefined {
+/** The selection behind a desired network. Equal inputs give equal selections, so the selection's place among them is enough. */
+function selectionOf(
+  { parsed }: DesiredState,
+  { interfaceName, selection }: IntentInput,
+): NetworkSelection | undefined {
   const found = parsed.selections[selection];
   return found !== undefined && ['', interfaceName].includes(nameIn(found)) ? found : undefined;
 }
@@ -215,16 +218,16 @@ type SandboxParts = Pick<AttachmentRecord, 'runtimeUid' | 'sandboxId' | 'bootId'
 
 function sandboxFor(
   { node, uid }: IntentInput,
-  desired: Desired,
+  desiredState: DesiredState,
   published: SandboxRecord | undefined,
 ): SandboxParts | undefined {
-  if (isExecPlace(node)) return sandboxInApi(desired);
+  if (isExecTarget(node)) return sandboxInApi(desiredState);
   if (published === undefined) return undefined;
   const { podUid, sandboxId, bootId, netns } = published;
   return { ...(podUid === uid ? {} : { runtimeUid: podUid }), sandboxId, bootId, netns };
 }
 
-function sandboxInApi({ pod }: Desired): SandboxParts | undefined {
+function sandboxInApi({ pod }: DesiredState): SandboxParts | undefined {
   const sandboxId = execSandboxId(pod);
   const agent = runningAgent(pod);
   if (sandboxId === undefined || agent === undefined) return undefined;
@@ -290,18 +293,18 @@ function replacedBy(selection: VxlanSelection, previous: AttachmentRecord | unde
 }
 
 /** Whether this very intent was written before: by an earlier attempt of this activity, or by a run that was interrupted. */
-function isSameIntent(deps: ObserveDeps, known: AttachmentRecord, wanted: AttachmentRecord): boolean {
+function isSameIntent(deps: ObserveDeps, recorded: AttachmentRecord, wanted: AttachmentRecord): boolean {
   return (
-    known.phase === 'intent' &&
-    known.agent?.containerId === wanted.agent?.containerId &&
-    networkKey(known.network) === networkKey(wanted.network) &&
-    ofRecord(deps.hash, known).linkHash === ofRecord(deps.hash, wanted).linkHash &&
-    isSameConfig(known, wanted)
+    recorded.phase === 'intent' &&
+    recorded.agent?.containerId === wanted.agent?.containerId &&
+    networkKey(recorded.network) === networkKey(wanted.network) &&
+    ofRecord(deps.hash, recorded).linkHash === ofRecord(deps.hash, wanted).linkHash &&
+    isSameConfig(recorded, wanted)
   );
 }
 
 /** An intent with a definition that was corrected meanwhile is another intent: the next attempt needs the corrected text. */
-function isSameConfig(known: AttachmentRecord, wanted: AttachmentRecord): boolean {
-  if (known.kind !== 'cni' || wanted.kind !== 'cni') return true;
-  return known.configText === wanted.configText && known.definitionUid === wanted.definitionUid;
+function isSameConfig(recorded: AttachmentRecord, wanted: AttachmentRecord): boolean {
+  if (recorded.kind !== 'cni' || wanted.kind !== 'cni') return true;
+  return recorded.configText === wanted.configText && recorded.definitionUid === wanted.definitionUid;
 }

@@ -1,21 +1,21 @@
-/** observePod: deletes the converged mark, then reads the pod, in this order (ADR 31), and everything else that a plan needs. */
-import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/agents.ts';
-import { isOutdated } from '../../domain/awaited.ts';
-import { keepAll } from '../../domain/keep.ts';
-import { hasLastGood } from '../../domain/last-good.ts';
-import { keepName, type Observation, type PodPresence, type WishedAttachment } from '../../domain/observation.ts';
-import { isExecPlace, placeOf } from '../../domain/place.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+/** observePod: deletes the converged record, then reads the pod, in this order (ADR 31), and everything else that a plan needs. */
+import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/pod/agents.ts';
+import { isOutdated } from '../../domain/plan/blocked-on.ts';
+import { keepAll } from '../../domain/plan/keep.ts';
+import { hasLastGood } from '../../domain/plan/last-good.ts';
+import { keepName, type Observation, type PodPresence, type DesiredAttachment } from '../../domain/plan/observation.ts';
+import { isExecTarget, targetOf } from '../../domain/target.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RecordedRefusal, RefusalRecord, Stored } from '../../domain/records.ts';
-import { readDesired, vtepOf, type Desired, type DesiredDeps } from './desired.ts';
+import { readDesiredState, vtepOf, type DesiredState, type DesiredStateDeps } from './desired-state.ts';
 import { ofRecord } from './fingerprints.ts';
-import type { ControlSteps } from './inputs.ts';
+import type { ControlSteps } from './control-contract.ts';
 import { withSandbox } from './published-sandbox.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
-import { isAbout, isKeptForeign, standingRefusals, wishesOf } from './wishes.ts';
+import { isAbout, isKeptForeign, standingRefusals, desiredNetworks } from './desired-networks.ts';
 
-export interface ObserveDeps extends DesiredDeps {
+export interface ObserveDeps extends DesiredStateDeps {
   readonly records: RecordStore;
   readonly recent: RecentlyObserved;
 }
@@ -23,73 +23,78 @@ export interface ObserveDeps extends DesiredDeps {
 export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] {
   return async (input) => {
     const { agents } = deps.settings;
-    const expected = placeOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
+    const expected = targetOf({ nodeName: input.node ?? '', namespace: input.namespace }, agents.backend);
     // The records need not be read after the pod: whoever else writes them signals this run afterwards.
     const early = await deps.records.podUnmarked(input.uid, expected);
-    const reading = await readDesired(deps, input, input.definitions);
-    const node = reading === undefined ? '' : placeOf(reading.pod, agents.backend);
+    const reading = await readDesiredState(deps, input, input.definitions);
+    const node = reading === undefined ? '' : targetOf(reading.pod, agents.backend);
     const isWhereExpected = reading === undefined || node === expected;
     const byUid = isWhereExpected ? early : await deps.records.pod(input.uid, node);
     const recorded = await withSandbox(deps.records, reading?.pod, node, byUid);
-    const desired = reading?.beside(recorded.attachments);
-    const refusals = await forgetOver(deps, input.uid, desired, recorded.refusals);
-    if (desired !== undefined) deps.recent.put(desired, recorded);
-    return observationOf(deps, desired, node, { ...recorded, refusals });
+    const desiredState = reading?.beside(recorded.attachments);
+    const refusals = await forgetOver(deps, input.uid, desiredState, recorded.refusals);
+    if (desiredState !== undefined) deps.recent.put(desiredState, recorded);
+    return observationOf(deps, desiredState, node, { ...recorded, refusals });
   };
 }
 
 type LookDeps = Omit<ObserveDeps, 'recent'>;
 
-/** Makes the same observation without changing anything: the mark stays. */
-export function createLookAtPod(deps: LookDeps): (pod: PodIdentity) => Promise<Observation> {
+/** Makes the same observation without changing anything: the converged record stays. */
+export function createObserveOnly(deps: LookDeps): (pod: PodIdentity) => Promise<Observation> {
   return async (identity) => {
-    const reading = await readDesired(deps, identity);
-    const node = reading === undefined ? '' : placeOf(reading.pod, deps.settings.agents.backend);
+    const reading = await readDesiredState(deps, identity);
+    const node = reading === undefined ? '' : targetOf(reading.pod, deps.settings.agents.backend);
     const byUid = await deps.records.pod(identity.uid, node);
     const recorded = await withSandbox(deps.records, reading?.pod, node, byUid);
     return observationOf(deps, reading?.beside(recorded.attachments), node, recorded);
   };
 }
 
-function observationOf(deps: LookDeps, desired: Desired | undefined, node: string, recorded: PodRecords): Observation {
-  const { attachments: known, refusals, tornDown } = recorded;
-  const agent = desired === undefined || !isExecPlace(node) ? undefined : runningAgent(desired.pod);
+function observationOf(
+  deps: LookDeps,
+  desiredState: DesiredState | undefined,
+  node: string,
+  recorded: PodRecords,
+): Observation {
+  const { attachments, refusals, tornDown } = recorded;
+  const agent = desiredState === undefined || !isExecTarget(node) ? undefined : runningAgent(desiredState.pod);
   // When podwire is taken out of the cluster, every network goes, whatever the pod's annotation says.
-  const keep = tornDown ? [] : (desired?.parsed.keep ?? []);
+  const keep = tornDown ? [] : (desiredState?.parsed.keep ?? []);
   return {
-    presence: presenceOf(desired, isExecPlace(node)),
+    presence: presenceOf(desiredState, isExecTarget(node)),
     node,
-    ...inRuntime(desired),
-    inputsHash: desired?.inputsHash ?? '',
-    sandboxId: sandboxOf(desired, node, recorded),
-    wished: desired === undefined || tornDown ? [] : wishes(deps, desired, known, refusals),
-    ...takeOverOf(deps, desired, node, recorded),
-    known: known.map((stored) => summary(deps, stored, agent)),
+    ...inRuntime(desiredState),
+    inputsHash: desiredState?.inputsHash ?? '',
+    sandboxId: sandboxOf(desiredState, node, recorded),
+    wished: desiredState === undefined || tornDown ? [] : desiredOfPod(deps, desiredState, attachments, refusals),
+    ...takeOverOf(deps, desiredState, node, recorded),
+    known: attachments.map((stored) => summary(deps, stored, agent)),
     keep,
     keepAll: keep.includes(keepAll('openvnf')),
-    ...(tornDown ? {} : gateOf(desired, deps.settings.agents.gateOnRefusal)),
-    problems: tornDown ? 0 : (desired?.parsed.problems.length ?? 0),
+    ...(tornDown ? {} : gateOf(desiredState, deps.settings.agents.gateOnRefusal)),
+    problems: tornDown ? 0 : (desiredState?.parsed.problems.length ?? 0),
   };
 }
 
 /** What is to be taken over from another runtime, without what was tried in vain for these very inputs. */
 function takeOverOf(
   { settings }: LookDeps,
-  desired: Desired | undefined,
+  desiredState: DesiredState | undefined,
   node: string,
   { refusals, tornDown }: PodRecords,
 ): Pick<Observation, 'takeOver'> {
-  if (desired === undefined || !settings.npwg.adoptForeign || tornDown || isExecPlace(node)) return {};
+  if (desiredState === undefined || !settings.npwg.adoptForeign || tornDown || isExecTarget(node)) return {};
   const wasRefused = (interfaceName: string): boolean =>
-    refusals.some((refusal) => isKeptForeign(refusal, desired) && refusal.interfaceName === interfaceName);
-  const takeOver = (desired.parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }) =>
+    refusals.some((refusal) => isKeptForeign(refusal, desiredState) && refusal.interfaceName === interfaceName);
+  const takeOver = (desiredState.parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }) =>
     takenOut === undefined || wasRefused(interfaceName) ? [] : [{ interfaceName, network: takenOut }],
   );
   return takeOver.length === 0 ? {} : { takeOver };
 }
 
-function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'> {
-  const uid = desired?.pod.runtimeUid;
+function inRuntime(desiredState: DesiredState | undefined): Pick<Observation, 'runtimeUid'> {
+  const uid = desiredState?.pod.runtimeUid;
   return uid === undefined ? {} : { runtimeUid: uid };
 }
 
@@ -99,16 +104,16 @@ function inRuntime(desired: Desired | undefined): Pick<Observation, 'runtimeUid'
  * - A refusal that waits for a tunnel of its own network stays recorded until the intent is: it tells the network's other pods that this
  *   pod asks for the tunnel as well.
  * - A refusal that waits for a file of the node is over when the file has changed.
- * - A refusal of other inputs is over: an owner who takes a wish back and asks again is heard.
+ * - A refusal of other inputs is over: an owner who takes a desired network back and asks again is heard.
  */
 async function forgetOver(
   { records, hash }: ObserveDeps,
   podUid: string,
-  desired: Desired | undefined,
+  desiredState: DesiredState | undefined,
   refusals: readonly RecordedRefusal[],
 ): Promise<readonly RecordedRefusal[]> {
   const isToOtherInputs = (refusal: RecordedRefusal): boolean =>
-    desired !== undefined && refusal.inputsHash !== desired.inputsHash;
+    desiredState !== undefined && refusal.inputsHash !== desiredState.inputsHash;
   const isOver = async (refusal: RecordedRefusal): Promise<boolean> =>
     refusal.waitsForVni !== undefined ||
     refusal.waitsForAddress !== undefined ||
@@ -126,23 +131,24 @@ async function forgetOver(
 
 /** The exec backend sees a pod's sandbox in the API. All other sandboxes are published by their nodes. */
 export function sandboxOf(
-  desired: Pick<Desired, 'pod'> | undefined,
-  place: string,
+  desiredState: Pick<DesiredState, 'pod'> | undefined,
+  target: string,
   { sandbox }: Pick<PodRecords, 'sandbox'>,
 ): string | undefined {
-  if (desired === undefined || place === '') return undefined;
-  return isExecPlace(place) ? execSandboxId(desired.pod) : sandbox?.sandboxId;
+  if (desiredState === undefined || target === '') return undefined;
+  return isExecTarget(target) ? execSandboxId(desiredState.pod) : sandbox?.sandboxId;
 }
 
 /** The gate of a pod that waits for podwire. A pod that does not ask for anything of kube-vxlan-controller's waits for somebody else. */
-function gateOf(desired: Desired | undefined, onRefusal: 'open' | 'shut'): Pick<Observation, 'gate'> {
-  const gate = desired === undefined || desired.pod.phaseClass !== 'counts' ? undefined : shutGate(desired.pod);
+function gateOf(desiredState: DesiredState | undefined, onRefusal: 'open' | 'shut'): Pick<Observation, 'gate'> {
+  const gate =
+    desiredState === undefined || desiredState.pod.phaseClass !== 'counts' ? undefined : shutGate(desiredState.pod);
   return gate === undefined ? {} : { gate: { containerId: gate.containerId, onRefusal } };
 }
 
-function presenceOf(desired: Desired | undefined, exec: boolean): PodPresence {
-  if (desired === undefined) return 'absent';
-  const { pod } = desired;
+function presenceOf(desiredState: DesiredState | undefined, exec: boolean): PodPresence {
+  if (desiredState === undefined) return 'absent';
+  const { pod } = desiredState;
   if (pod.phaseClass === 'ended') return 'ended';
   if (pod.hostNetwork) return 'host-network';
   // Between two agent containers there is no way into the pod, and nothing is known to be wrong.
@@ -150,18 +156,18 @@ function presenceOf(desired: Desired | undefined, exec: boolean): PodPresence {
   return pod.phaseClass === 'waiting' || vtepOf(pod) === undefined ? 'waiting' : 'live';
 }
 
-function wishes(
+function desiredOfPod(
   deps: LookDeps,
-  desired: Desired,
-  known: readonly Stored<AttachmentRecord>[],
+  desiredState: DesiredState,
+  attachments: readonly Stored<AttachmentRecord>[],
   refusals: readonly RefusalRecord[],
-): WishedAttachment[] {
-  const records = known.map(({ value }) => value);
-  const wished = wishesOf(deps.hash, desired, records, refusals);
-  const standing = standingRefusals(deps.hash, refusals, desired, wished, records);
-  return wished.map((wish) => {
-    const { selection, index, interfaceName, linkHash, tunnelHash, conflict, mayBeRenamed } = wish;
-    const refused = conflict ?? standing.find((refusal) => isAbout(refusal, wish));
+): DesiredAttachment[] {
+  const records = attachments.map(({ value }) => value);
+  const allDesired = desiredNetworks(deps.hash, desiredState, records, refusals);
+  const standing = standingRefusals(deps.hash, refusals, desiredState, allDesired, records);
+  return allDesired.map((desired) => {
+    const { selection, index, interfaceName, linkHash, tunnelHash, conflict, mayBeRenamed } = desired;
+    const refused = conflict ?? standing.find((refusal) => isAbout(refusal, desired));
     return {
       kind: selection.kind,
       selection: index,

@@ -1,6 +1,6 @@
 /** What the pod's owner sees: the status annotation and events. Both are made from records and from the pod's annotation as it is now. */
-import { asInSandbox } from '../../domain/as-in-sandbox.ts';
-import { awaitedOf, isOutdated, wakeReason } from '../../domain/awaited.ts';
+import { asInSandbox } from '../../domain/status/as-in-sandbox.ts';
+import { blockedOnOf, isOutdated, wakeReason } from '../../domain/plan/blocked-on.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { ignoredMac } from '../../domain/kaloom/ignored-mac.ts';
 import { networkKey, type SelectionProblem } from '../../domain/network-selection.ts';
@@ -11,21 +11,21 @@ import {
   recordedLinks,
   type OwnLink,
   type Refusal,
-} from '../../domain/network-status.ts';
-import { mergedNpwgStatus } from '../../domain/npwg/network-status.ts';
-import { placeOf } from '../../domain/place.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+} from '../../domain/status/podwire-status.ts';
+import { mergedNpwgStatus } from '../../domain/npwg/npwg-status.ts';
+import { targetOf } from '../../domain/target.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { PodEvent } from '../../domain/ports/cluster.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../../domain/records.ts';
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
-import { alreadyBeside, readDesired, type Desired, type Reading } from './desired.ts';
+import { alreadyBeside, readDesiredState, type DesiredState, type Reading } from './desired-state.ts';
 import { sandboxOf } from './observe-pod.ts';
 import { withSandbox } from './published-sandbox.ts';
 import { wakeWaiting } from './wake-waiting.ts';
-import { isKeptForeign, standingRefusals, wishesOf, type Wish } from './wishes.ts';
+import { isKeptForeign, standingRefusals, desiredNetworks, type DesiredNetwork } from './desired-networks.ts';
 import type { RecordDeps } from './attachment-records.ts';
-import type { ControlSteps, PublishInput } from './inputs.ts';
+import type { ControlSteps, PublishInput } from './control-contract.ts';
 
 type StatusActivities = Pick<ControlSteps, 'publishStatus' | 'recordRefusal' | 'clearRefusals' | 'writeMark'>;
 
@@ -39,7 +39,7 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
 
     recordRefusal: async (input) => {
       const { uid, namespace, name, inputsHash, interfaceName, network, failure } = input;
-      const awaited = awaitedOf(input);
+      const blockedOn = blockedOnOf(input);
       await records.putRefusal(uid, {
         v: RECORD_VERSION,
         namespace,
@@ -49,13 +49,13 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
         interfaceName,
         code: failure.code,
         message: failure.message,
-        ...awaited,
+        ...blockedOn,
       });
       // A VNI that was freed, or a file that was changed, before this refusal was written has woken nobody.
-      if (!(await isOutdated({ ...awaited, podUid: uid, network }, records, deps.hash))) return;
+      if (!(await isOutdated({ ...blockedOn, podUid: uid, network }, records, deps.hash))) return;
       // The network's other pods waited until every one of them is refused, and this refusal was the last.
-      if (awaited.waitsForTunnel !== undefined) await wakeWaiting(deps, { network, tunnels: [], addresses: [] });
-      else await deps.signals.podChanged({ uid, namespace, name }, wakeReason(awaited));
+      if (blockedOn.waitsForTunnel !== undefined) await wakeWaiting(deps, { network, tunnels: [], addresses: [] });
+      else await deps.signals.podChanged({ uid, namespace, name }, wakeReason(blockedOn));
     },
 
     clearRefusals: ({ uid }) => records.deleteRefusals(uid),
@@ -66,11 +66,11 @@ export function createStatusActivities(deps: RecordDeps): StatusActivities {
 
 /** What a pod wants, and what is recorded of it. */
 interface Basis {
-  readonly desired: Desired;
-  readonly known: readonly AttachmentRecord[];
+  readonly desiredState: DesiredState;
+  readonly attachments: readonly AttachmentRecord[];
   /** Tells one life of an attachment from the next. A generation would not do: generations begin anew with each record. */
   readonly revisionOf: (record: AttachmentRecord) => string;
-  readonly wishes: readonly Wish[];
+  readonly allDesired: readonly DesiredNetwork[];
   /** The pod's present sandbox; undefined: not known. */
   readonly sandboxId: string | undefined;
   /** Recorded ones, and those that are decided anew each time. */
@@ -84,21 +84,21 @@ interface Basis {
 
 async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const { pod } = reading;
-  const place = placeOf(pod, deps.settings.agents.backend);
-  const recorded = await withSandbox(deps.records, pod, place, await deps.records.pod(pod.uid, place));
-  const desired = reading.beside(recorded.attachments);
-  const known = recorded.attachments.map(({ value }) => value);
-  const wishes = wishesOf(deps.hash, desired, known, recorded.refusals);
-  const current = standingRefusals(deps.hash, recorded.refusals, desired, wishes, known);
+  const target = targetOf(pod, deps.settings.agents.backend);
+  const recorded = await withSandbox(deps.records, pod, target, await deps.records.pod(pod.uid, target));
+  const desiredState = reading.beside(recorded.attachments);
+  const attachments = recorded.attachments.map(({ value }) => value);
+  const allDesired = desiredNetworks(deps.hash, desiredState, attachments, recorded.refusals);
+  const current = standingRefusals(deps.hash, recorded.refusals, desiredState, allDesired, attachments);
   const revisions = new Map(recorded.attachments.map(({ value, modRevision }) => [value, modRevision]));
   return {
-    desired,
-    known,
+    desiredState,
+    attachments,
     revisionOf: (record) => revisions.get(record) ?? '',
-    wishes,
-    sandboxId: sandboxOf(reading, place, recorded),
-    refusals: [...current.filter((refusal) => !isKeptForeign(refusal, desired)), ...conflictsOf(wishes)],
-    foreignKept: current.filter((refusal) => isKeptForeign(refusal, desired)),
+    allDesired,
+    sandboxId: sandboxOf(reading, target, recorded),
+    refusals: [...current.filter((refusal) => !isKeptForeign(refusal, desiredState)), ...conflictsOf(allDesired)],
+    foreignKept: current.filter((refusal) => isKeptForeign(refusal, desiredState)),
     failures: recorded.failures,
     tornDown: recorded.tornDown,
   };
@@ -114,9 +114,9 @@ async function writeMark(
   seen?: Basis,
 ): Promise<boolean> {
   const { records } = deps;
-  // A change of the inputs since they were read is signalled: this run goes on, or the next run removes the mark.
-  const ofRun = seen?.desired ?? deps.recent.ofRun(input.uid);
-  const reading = ofRun?.inputsHash === input.inputsHash ? alreadyBeside(ofRun) : await readDesired(deps, input);
+  // A change of the inputs since they were read is signalled: this run goes on, or the next run removes the converged record.
+  const ofRun = seen?.desiredState ?? deps.recent.ofRun(input.uid);
+  const reading = ofRun?.inputsHash === input.inputsHash ? alreadyBeside(ofRun) : await readDesiredState(deps, input);
   // The pod is gone: nothing has to be compared with its records later.
   if (reading === undefined) {
     await Promise.all([records.deleteRefusals(input.uid), records.deleteFailures(input.uid)]);
@@ -124,15 +124,15 @@ async function writeMark(
   }
   if (reading.inputsHash !== input.inputsHash) return false;
   const { pod } = reading;
-  const isSeen = seen?.desired.inputsHash === input.inputsHash;
-  const { known } = isSeen ? seen : await basisOf(deps, reading);
-  await records.putMark(input.uid, {
+  const isSeen = seen?.desiredState.inputsHash === input.inputsHash;
+  const { attachments } = isSeen ? seen : await basisOf(deps, reading);
+  await records.putConverged(input.uid, {
     v: RECORD_VERSION,
     namespace: pod.namespace,
     name: pod.name,
     node: pod.nodeName,
     inputsHash: input.inputsHash,
-    sandboxId: known[0]?.sandboxId ?? '',
+    sandboxId: attachments[0]?.sandboxId ?? '',
   });
   return true;
 }
@@ -146,7 +146,7 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
   // A link that was detached since then is not recorded any more, but its entry in the shared status is still podwire's.
   const earlier = recent?.recorded ?? [];
   for (let conflicts = 0; ; conflicts += 1) {
-    const reading = recent === undefined ? await readDesired(deps, input) : alreadyBeside(recent);
+    const reading = recent === undefined ? await readDesiredState(deps, input) : alreadyBeside(recent);
     if (reading === undefined) return undefined;
     const basis = await basisOf(deps, reading);
     const facts: Facts = { ...basis, input, waiting: waitingOf(basis), earlier };
@@ -172,9 +172,9 @@ async function publishStatus(deps: RecordDeps, input: PublishInput): Promise<Bas
 async function writeAnnotations(
   deps: RecordDeps,
   ordered: readonly AttachmentRecord[],
-  { input, desired, known, failures, refusals, foreignKept, waiting, earlier, tornDown }: Facts,
+  { input, desiredState, attachments, failures, refusals, foreignKept, waiting, earlier, tornDown }: Facts,
 ): Promise<'patched' | 'unchanged' | 'gone' | 'conflict'> {
-  const { pod, parsed } = desired;
+  const { pod, parsed } = desiredState;
   const status = tornDown
     ? networkStatus(ordered, failures, [], [])
     : besideForeign(
@@ -185,7 +185,7 @@ async function writeAnnotations(
       );
   const text = JSON.stringify(status);
   const untouched = status.length === 0 && pod.publishedStatus === undefined;
-  const links = [...publishedLinks(pod.publishedStatus), ...recordedLinks(known), ...earlier];
+  const links = [...publishedLinks(pod.publishedStatus), ...recordedLinks(attachments), ...earlier];
   const npwg = mergedNpwgStatus(pod.npwgStatus, links, ordered, pod.podIPs);
   const changed = {
     ...(untouched || text === pod.publishedStatus
@@ -198,29 +198,29 @@ async function writeAnnotations(
   return deps.cluster.publishStatus(input, changed, npwg === undefined ? undefined : pod.resourceVersion);
 }
 
-/** Wishes for what another dialect of the same pod has. This is decided anew each time, so nothing is recorded. */
-const conflictsOf = (wishes: readonly Wish[]): Refusal[] =>
-  wishes.flatMap(({ conflict, interfaceName, selection: { network } }) =>
+/** Desired networks for what another dialect of the same pod has. This is decided anew each time, so nothing is recorded. */
+const conflictsOf = (allDesired: readonly DesiredNetwork[]): Refusal[] =>
+  allDesired.flatMap(({ conflict, interfaceName, selection: { network } }) =>
     conflict === undefined ? [] : [{ ...conflict, interfaceName, network }],
   );
 
-/** Wishes for which nothing is recorded yet because the pod's sandbox is not known, with the reason for that. */
-function waitingOf({ wishes, known, refusals, failures }: Basis): Refusal[] {
-  const settled = new Set([...known, ...refusals].map(({ interfaceName }) => interfaceName));
-  return wishes.flatMap(({ interfaceName, selection: { network } }) => {
+/** Desired networks for which nothing is recorded yet because the pod's sandbox is not known, with the reason for that. */
+function waitingOf({ allDesired, attachments, refusals, failures }: Basis): Refusal[] {
+  const settled = new Set([...attachments, ...refusals].map(({ interfaceName }) => interfaceName));
+  return allDesired.flatMap(({ interfaceName, selection: { network } }) => {
     const failure = failures.find((candidate) => candidate.interfaceName === interfaceName);
     if (failure === undefined || settled.has(interfaceName)) return [];
     return [{ interfaceName, network, code: failure.code, message: failure.message }];
   });
 }
 
-function inAnnotationOrder({ known, wishes }: Basis): AttachmentRecord[] {
-  const order = wishes.map(({ interfaceName }) => interfaceName);
+function inAnnotationOrder({ attachments, allDesired }: Basis): AttachmentRecord[] {
+  const order = allDesired.map(({ interfaceName }) => interfaceName);
   const position = (record: AttachmentRecord): number => {
     const index = order.indexOf(record.interfaceName);
     return index === -1 ? order.length : index;
   };
-  return [...known].sort((a, b) => position(a) - position(b));
+  return [...attachments].sort((a, b) => position(a) - position(b));
 }
 
 interface Facts extends Basis {
@@ -232,8 +232,8 @@ interface Facts extends Basis {
 
 /** A mistake in the annotation is told once, and not again when the pod starts or gets an address. */
 function eventsOf(facts: Facts): PodEvent[] {
-  const { input, desired, known, revisionOf, refusals, failures, waiting } = facts;
-  const { askedHash, parsed } = desired;
+  const { input, desiredState, attachments, revisionOf, refusals, failures, waiting } = facts;
+  const { askedHash, parsed } = desiredState;
   return [
     ...parsed.problems.map((problem) => problemEvent(problem, 'NetworkRefused', askedHash)),
     ...parsed.warnings.map((warning) => problemEvent(warning, 'NetworkWarning', askedHash)),
@@ -244,7 +244,7 @@ function eventsOf(facts: Facts): PodEvent[] {
       key: `refused/${refusal.interfaceName}/${refusal.code}/${askedHash}/${refusal.message}`,
     })),
     ...foreignEvents(facts),
-    ...known.flatMap((record) =>
+    ...attachments.flatMap((record) =>
       failures
         // Drift that remains is told by the sweep that finds it.
         .filter((failure) => failure.interfaceName === record.interfaceName && failure.code !== DRIFT_REMAINS)
@@ -256,7 +256,7 @@ function eventsOf(facts: Facts): PodEvent[] {
       message: `cannot attach ${interfaceName} (network ${networkKey(network)}): ${code}: ${message}; retrying`,
       key: `waiting/${interfaceName}/${code}/${askedHash}/${message}`,
     })),
-    ...known
+    ...attachments
       .filter((record) => wasAttached(record, input))
       .flatMap((record) => [attachedEvent(record, revisionOf(record)), ...warningEvents(record, revisionOf(record))]),
     ...input.detached.map(({ interfaceName, network, revision }): PodEvent => ({
@@ -275,7 +275,7 @@ function eventsOf(facts: Facts): PodEvent[] {
 }
 
 /** Events about interfaces that another runtime attached and that the annotation does not ask for any more. */
-function foreignEvents({ desired: { askedHash, parsed }, foreignKept, failures }: Facts): PodEvent[] {
+function foreignEvents({ desiredState: { askedHash, parsed }, foreignKept, failures }: Facts): PodEvent[] {
   return (parsed.foreign ?? []).flatMap(({ interfaceName, takenOut }): PodEvent[] => {
     const isAbout = (each: { readonly interfaceName: string }): boolean => each.interfaceName === interfaceName;
     const kept = foreignKept.find(isAbout);
@@ -338,11 +338,11 @@ function problemEvent(
   reason: 'NetworkRefused' | 'NetworkWarning',
   askedHash: string,
 ): PodEvent {
-  const place = problem.line === undefined ? '' : ` (line ${problem.line})`;
+  const where = problem.line === undefined ? '' : ` (line ${problem.line})`;
   return {
     type: 'Warning',
     reason,
-    message: `${problem.message}${place}`,
+    message: `${problem.message}${where}`,
     key: `problem/${askedHash}/${problem.code}/${problem.network ?? ''}/${problem.option ?? ''}/${problem.line ?? ''}/${problem.value ?? ''}/${problem.message}`,
   };
 }

@@ -1,9 +1,9 @@
 /** Where a pod's sandbox is published: under the UID that its node's container runtime knows. */
-import { isExecPlace } from '../../domain/place.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import { isExecTarget } from '../../domain/target.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
 import type { SandboxRecord } from '../../domain/records.ts';
-import { isSandboxOf, uidInRuntime } from '../../domain/static-pods.ts';
+import { isSandboxOf, uidInRuntime } from '../../domain/pod/static-pods.ts';
 
 type Sandboxes = Pick<RecordStore, 'sandbox'>;
 
@@ -25,6 +25,6 @@ export async function withSandbox(
   node: string,
   recorded: PodRecords,
 ): Promise<PodRecords> {
-  if (pod?.runtimeUid === undefined || node === '' || isExecPlace(node)) return recorded;
+  if (pod?.runtimeUid === undefined || node === '' || isExecTarget(node)) return recorded;
   return { ...recorded, sandbox: await publishedSandbox(records, pod, node) };
 }

@@ -8,31 +8,31 @@
  */
 import { dropOldest } from '../../domain/drop-oldest.ts';
 import type { PodRecords } from '../../domain/ports/record-store.ts';
-import type { Desired } from './desired.ts';
+import type { DesiredState } from './desired-state.ts';
 
 interface Observed {
-  readonly desired: Desired;
+  readonly desiredState: DesiredState;
   readonly recorded: PodRecords;
 }
 
 export class RecentlyObserved {
   readonly #byPod = new Map<string, Observed & { readonly readAt: number }>();
 
-  put(desired: Desired, recorded: PodRecords): void {
-    this.#byPod.delete(desired.pod.uid);
-    this.#byPod.set(desired.pod.uid, { desired, recorded, readAt: performance.now() });
+  put(desiredState: DesiredState, recorded: PodRecords): void {
+    this.#byPod.delete(desiredState.pod.uid);
+    this.#byPod.set(desiredState.pod.uid, { desiredState, recorded, readAt: performance.now() });
     dropOldest(this.#byPod, RECENT_PODS);
   }
 
   /** What was read of the pod less than a second ago, if it had these inputs. */
   get(podUid: string, inputsHash: string): Observed | undefined {
     const observed = this.#notOlderThan(podUid, RECENT_MS);
-    return observed?.desired.inputsHash === inputsHash ? observed : undefined;
+    return observed?.desiredState.inputsHash === inputsHash ? observed : undefined;
   }
 
-  /** The wishes that the pod's run has most likely worked with, for the steps at its end. */
-  ofRun(podUid: string): Desired | undefined {
-    return this.#notOlderThan(podUid, RUN_MS)?.desired;
+  /** The desired networks that the pod's run has most likely worked with, for the steps at its end. */
+  ofRun(podUid: string): DesiredState | undefined {
+    return this.#notOlderThan(podUid, RUN_MS)?.desiredState;
   }
 
   #notOlderThan(podUid: string, ms: number): Observed | undefined {

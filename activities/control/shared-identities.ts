@@ -1,6 +1,6 @@
 /** Two pods of a CNI network have one address, MAC or host port: the owner of each pod is told the other pod's name. */
-import { holderNamed } from '../../domain/address-claims.ts';
-import type { SharedIdentity } from '../../domain/cni-identities.ts';
+import { holderNamed } from '../../domain/plan/address-claims.ts';
+import type { SharedIdentity } from '../../domain/cni/identities.ts';
 import type { Cluster, PodEvent } from '../../domain/ports/cluster.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 

@@ -1,9 +1,9 @@
 /**
  * Wakes pods whose refusal may be over: another network had the VNI, the network's other pods had another VNI, another pod had the address,
- * a file of the node was missing. A pod that is not woken stays refused for ever, because its mark says that these inputs are done. No refusal
+ * a file of the node was missing. A pod that is not woken stays refused for ever, because its converged record says that these inputs are done. No refusal
  * is therefore deleted here: the pod's next observation deletes it. A caller that dies in between wakes the pod once more, which does no harm.
  */
-import type { Freed } from '../../domain/awaited.ts';
+import type { Freed } from '../../domain/plan/blocked-on.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore, WaitingPod } from '../../domain/ports/record-store.ts';

@@ -10,28 +10,28 @@ import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
-import type { LinkDeps, SandboxDoor } from '../node/deps.ts';
-import { eachWithLimit } from '../../domain/with-limit.ts';
-import type { Written } from '../node/fdb-devices.ts';
+import type { LinkDeps, NetnsResolver } from '../network/deps.ts';
+import { eachWithLimit } from '../../domain/concurrency/with-limit.ts';
+import type { Written } from '../network/forwarding/fdb-devices.ts';
 import {
   changeTo,
   isEmpty,
   membershipOf,
   onlyAdding,
   readForwarding,
-  wishedForwarding,
+  desiredForwarding,
   write,
   type ForwardingKernel,
-} from '../node/forwarding.ts';
-import type { SyncFdbResult } from '../node/inputs.ts';
-import { KeyedMutex } from '../node/keyed-mutex.ts';
-import { deviceKey, vxlanOnly } from '../node/vxlan-records.ts';
-import { within } from '../node/within.ts';
+} from '../network/forwarding/desired-forwarding.ts';
+import type { SyncFdbResult } from '../network/network-contract.ts';
+import { KeyedMutex } from '../concurrency/keyed-mutex.ts';
+import { deviceKey, vxlanOnly } from '../network/vxlan/vxlan-records.ts';
+import { within } from '../concurrency/within.ts';
 
 export interface AgentEntriesParts {
   readonly store: Pick<NodeStore, 'readMembers' | 'listNodeAttachments' | 'readAttachment'>;
   readonly kernel: ForwardingKernel;
-  readonly door: Pick<SandboxDoor, 'enterIfThere'>;
+  readonly netnsResolver: Pick<NetnsResolver, 'openIfThere'>;
   readonly onBehind: (record: VxlanAttachmentRecord, failure: unknown) => void;
 }
 
@@ -63,9 +63,9 @@ export class AgentEntries {
     this.#parts = parts;
   }
 
-  /** Brings the members of a place up to date, as far as they answer in time. Fails only when etcd does. */
-  async syncNetwork(place: string, network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
-    const records = vxlanOnly(await this.#parts.store.listNodeAttachments(place)).filter(
+  /** Brings the members of a target up to date, as far as they answer in time. Fails only when etcd does. */
+  async syncNetwork(target: string, network: NetworkRef, signal: AbortSignal): Promise<SyncFdbResult> {
+    const records = vxlanOnly(await this.#parts.store.listNodeAttachments(target)).filter(
       (record) => record.phase === 'attached' && networkKey(record.network) === networkKey(network),
     );
     const { done, behind } = await this.#sync(records, signal);
@@ -129,7 +129,7 @@ export class AgentEntries {
   }
 
   async #bring(record: VxlanAttachmentRecord, signal: AbortSignal): Promise<Written> {
-    const netns = await this.#parts.door.enterIfThere(record, signal);
+    const netns = await this.#parts.netnsResolver.openIfThere(record, signal);
     if (netns === undefined) return NOTHING;
     try {
       return await this.#write(record, netns, record.result?.adopted === true);
@@ -150,9 +150,9 @@ export class AgentEntries {
     if (present === undefined) return NOTHING;
     // One reading each: nothing is remembered that a ticket could order.
     const membership = membershipOf(0, await store.readMembers(network));
-    const wished = wishedForwarding(record, membership);
-    // Of a device that somebody else made nobody knows here what podwire wished there before: nothing is removed.
-    const difference = changeTo(wished, present, adopted ? { ours: [], vtep: record.vtep } : undefined);
+    const desired = desiredForwarding(record, membership);
+    // Of a device that somebody else made nobody knows here what podwire wanted there before: nothing is removed.
+    const difference = changeTo(desired, present, adopted ? { ours: [], vtep: record.vtep } : undefined);
     const { interfaceName } = record;
     const change = { netns, link, interfaceName, ...(membership.isWhole ? difference : onlyAdding(difference)) };
     if (isEmpty(change)) return NOTHING;

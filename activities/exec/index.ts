@@ -1,19 +1,19 @@
-/** The exec backend's activities: the node's own, over another kernel and through another door. */
+/** The exec backend's activities: the node's own, over another kernel and through another netns resolver. */
 import type { AgentKernel } from '../../domain/ports/agent-kernel.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import { isExecPlace } from '../../domain/place.ts';
-import { deleteVxlanLink } from '../node/delete-vxlan-link.ts';
-import type { LinkDeps } from '../node/deps.ts';
-import { ensureVxlanLink } from '../node/ensure-vxlan-link.ts';
-import { openGate } from '../node/gate.ts';
-import type { NodeSteps } from '../node/index.ts';
-import { lookIntoPod } from '../node/look-into-pod.ts';
-import { SandboxLocks } from '../node/sandbox-locks.ts';
+import { isExecTarget } from '../../domain/target.ts';
+import { deleteVxlanLink } from '../network/vxlan/delete-vxlan-link.ts';
+import type { LinkDeps } from '../network/deps.ts';
+import { ensureVxlanLink } from '../network/vxlan/ensure-vxlan-link.ts';
+import { openGate } from '../network/gate.ts';
+import type { NodeSteps } from '../network/index.ts';
+import { lookIntoPod } from '../network/inspect/inspect-pod.ts';
+import { SandboxLocks } from '../network/sandbox-locks.ts';
 import { withFailpoints } from '../with-failpoints.ts';
-import { agentGate, createAgentDoor } from './agent-door.ts';
+import { agentGate, createAgentNetnsResolver } from './agent-netns.ts';
 import type { AgentEntries } from './agent-entries.ts';
 
 export interface ExecDeps {
@@ -29,8 +29,8 @@ export interface ExecDeps {
 export function createExecSteps(deps: ExecDeps): NodeSteps {
   const link: LinkDeps = {
     ...{ store: deps.store, kernel: deps.kernel, failpoints: deps.failpoints, temporaryName: deps.temporaryName },
-    serves: isExecPlace,
-    door: createAgentDoor(deps),
+    serves: isExecTarget,
+    netnsResolver: createAgentNetnsResolver(deps),
     sandboxLocks: new SandboxLocks(),
     fdb: deps.entries.fdb,
     gateOf: (input, signal) => agentGate(deps, input, signal),
@@ -44,7 +44,7 @@ export function createExecSteps(deps: ExecDeps): NodeSteps {
       cniAdd: () => unfit('cniAdd'),
       cniDelete: () => unfit('cniDelete'),
       takeOverForeign: () => unfit('takeOverForeign'),
-      syncFdb: ({ place = '', ...network }, signal) => deps.entries.syncNetwork(place, network, signal),
+      syncFdb: ({ place: target = '', ...network }, signal) => deps.entries.syncNetwork(target, network, signal),
       openGate: (input, signal) => openGate(input, link.gateOf(input, signal), signal),
       lookIntoPod: (input, signal) => lookIntoPod(link, input, signal),
     },

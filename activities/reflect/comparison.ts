@@ -2,9 +2,9 @@
 import type { RecordKind } from '../../domain/reflect/kinds.ts';
 import { MAX_VALUE_BYTES } from '../../domain/reflect/settings.ts';
 import type { StoreChange, StoredValue } from '../../domain/ports/reflect-store.ts';
-import type { Derived } from '../../domain/reflection/derive.ts';
-import { sameValue } from '../../domain/reflection/same-value.ts';
-import type { ReflectDeps } from './deps.ts';
+import type { Derived } from '../../domain/reflect/derive.ts';
+import { sameValue } from '../../domain/reflect/same-value.ts';
+import type { ReflectDeps } from './reflect-deps.ts';
 
 /** A write, with what it is about. */
 export interface Pending extends StoreChange {

@@ -3,8 +3,8 @@
  * that went while nobody watched, but only of names that have an ID, whose node is absent in two live reads.
  */
 import { agentPrefix, nodeIdsPrefix, treePrefix } from '../../domain/reflect/keys.ts';
-import type { ReflectDeps } from './deps.ts';
-import type { GoneNode, GoneNodes } from './inputs.ts';
+import type { ReflectDeps } from './reflect-deps.ts';
+import type { GoneNode, GoneNodes } from './reflect-contract.ts';
 
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 /** podwire's own tree, whatever the prefix of the agents is. */

@@ -1,12 +1,12 @@
 /** The reflection's activities, with everything they need injected. */
 import { Context } from '@temporalio/activity';
-import type { ReflectSource, ResyncProgress } from '../../domain/reflection/messages.ts';
-import type { ReflectionWork } from '../../domain/reflection/statistics.ts';
-import { kindsOf } from '../../domain/reflection/derive.ts';
-import type { ReflectDeps } from './deps.ts';
+import type { ReflectSource, ResyncProgress } from '../../domain/reflect/messages.ts';
+import type { ReflectionWork } from '../../domain/reflect/statistics.ts';
+import { kindsOf } from '../../domain/reflect/derive.ts';
+import type { ReflectDeps } from './reflect-deps.ts';
 import { toApplicationFailure } from '../failure-mapping.ts';
 import { findGoneNodes, removeGoneNodes } from './gone-nodes.ts';
-import type { ReflectActivities, ReflectLocalActivities } from './inputs.ts';
+import type { ReflectActivities, ReflectLocalActivities } from './reflect-contract.ts';
 import { reflectNames } from './names.ts';
 import { resync } from './resync.ts';
 

@@ -1,11 +1,11 @@
 /** Brings single objects in line: level-triggered, from the object as it is now, never from the event. */
 import { PodwireError } from '../../domain/failures.ts';
 import { MAX_STORE_OPERATIONS, type StoredValue } from '../../domain/ports/reflect-store.ts';
-import { derive } from '../../domain/reflection/derive.ts';
-import { NO_COUNTS, type ReflectCounts, type ReflectSource } from '../../domain/reflection/messages.ts';
-import { allWithLimit } from '../../domain/with-limit.ts';
+import { derive } from '../../domain/reflect/derive.ts';
+import { NO_COUNTS, type ReflectCounts, type ReflectSource } from '../../domain/reflect/messages.ts';
+import { allWithLimit } from '../../domain/concurrency/with-limit.ts';
 import { pendingChange } from './comparison.ts';
-import type { ReflectDeps } from './deps.ts';
+import type { ReflectDeps } from './reflect-deps.ts';
 import { BatchWriter } from './writer.ts';
 
 const READS_AT_ONCE = 8;

@@ -4,13 +4,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredValue } from '../../domain/ports/reflect-store.ts';
-import { derive, treesOf } from '../../domain/reflection/derive.ts';
-import type { ReflectCounts, ResyncMarker, ResyncProgress } from '../../domain/reflection/messages.ts';
-import { markerKey } from '../../domain/reflection/pod-networks.ts';
+import { derive, treesOf } from '../../domain/reflect/derive.ts';
+import type { ReflectCounts, ResyncMarker, ResyncProgress } from '../../domain/reflect/messages.ts';
+import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
 import { pendingChange } from './comparison.ts';
-import type { ReflectDeps } from './deps.ts';
-import type { ReflectResyncInput } from './inputs.ts';
+import type { ReflectDeps } from './reflect-deps.ts';
+import type { ReflectResyncInput } from './reflect-contract.ts';
 import { reflectNames, sumOf } from './names.ts';
 import { BatchWriter } from './writer.ts';
 

@@ -1,9 +1,9 @@
 /** Writes in transactions as large as etcd allows, newest value per key, with the counters that people see. */
 import { MAX_STORE_BYTES, MAX_STORE_OPERATIONS } from '../../domain/ports/reflect-store.ts';
-import { NO_COUNTS, type ReflectCounts } from '../../domain/reflection/messages.ts';
-import type { ReflectStatistics } from '../../domain/reflection/statistics.ts';
+import { NO_COUNTS, type ReflectCounts } from '../../domain/reflect/messages.ts';
+import type { ReflectStatistics } from '../../domain/reflect/statistics.ts';
 import type { Pending } from './comparison.ts';
-import type { ReflectDeps } from './deps.ts';
+import type { ReflectDeps } from './reflect-deps.ts';
 
 /** What a condition and an operation cost in a request beside key and value. */
 const OVERHEAD_BYTES = 32;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { JsonValue } from '../../domain/cni/attachment.ts';
 import { MAX_CONFIG_BYTES, openListName, parseNetworkConfig } from '../../domain/cni/network-config.ts';
 import { isListFile, type NodeConfig } from '../../domain/cni/node-configs.ts';
-import { isJsonList, isJsonObject, member, parseStrictJson } from '../../domain/strict-json.ts';
+import { isJsonList, isJsonObject, member, parseStrictJson } from '../../domain/text/strict-json.ts';
 
 const MAX_FILES = 64;
 /** etcd takes a request of 1.5 MiB. */

@@ -1,5 +1,5 @@
 /** What a result of ADD says that the kernel does not: name servers, gateways, other interfaces. For the status, so it never fails. */
-import { addressOf } from '../../domain/cidr.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import type { CniFacts, CniResult } from '../../domain/ports/cni-plugins.ts';
 import { ipCodec } from '../ip/ip-codec.ts';
 import { parseResult } from './result.ts';

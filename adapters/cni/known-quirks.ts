@@ -4,7 +4,7 @@
  */
 import type { NetworkPlugin } from '../../domain/cni/network-config.ts';
 import type { CniCall } from '../../domain/ports/cni-plugins.ts';
-import { isJsonObject, member } from '../../domain/strict-json.ts';
+import { isJsonObject, member } from '../../domain/text/strict-json.ts';
 import type { CniPluginError } from './plugin-error.ts';
 
 /**

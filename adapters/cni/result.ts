@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
-import { parseStrictJson } from '../../domain/strict-json.ts';
+import { parseStrictJson } from '../../domain/text/strict-json.ts';
 import type { JsonObject } from '../../domain/cni/attachment.ts';
 import type { CniResult } from '../../domain/ports/cni-plugins.ts';
 import { ipCodec } from '../ip/ip-codec.ts';

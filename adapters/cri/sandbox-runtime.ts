@@ -1,7 +1,7 @@
 /** Pod sandboxes as the container runtime tells them. What it tells beyond the named fields is never kept or logged. */
 import { z } from 'zod';
 import { dropOldest } from '../../domain/drop-oldest.ts';
-import { asksForNetworks } from '../../domain/inputs.ts';
+import { asksForNetworks } from '../../domain/desired-inputs.ts';
 import type { SandboxDetails, SandboxRuntime, SandboxSummary } from '../../domain/ports/sandbox-runtime.ts';
 import type { AskSettings } from '../../domain/settings.ts';
 import { checked } from './checked.ts';

@@ -2,8 +2,8 @@
  * An address of a VXLAN network is reserved by the intent of its attachment and given back in the transaction in which the attachment
  * leaves its network, or goes over to another address.
  */
-import { addressHolder, claimedAddresses, freedAddresses } from '../../domain/address-claims.ts';
-import { addressOf } from '../../domain/cidr.ts';
+import { addressHolder, claimedAddresses, freedAddresses } from '../../domain/plan/address-claims.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import * as keys from '../../domain/keys.ts';
 import type { AttachmentRecord, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';

@@ -2,8 +2,8 @@
  * Who was first to have an address, a MAC or a host port in a CNI network. Plugins and annotations decide who gets what; this only notices
  * that two pods have the same.
  */
-import { addressHolder, holderNamed } from '../../domain/address-claims.ts';
-import { identitiesOf, type Identity, type SharedIdentity } from '../../domain/cni-identities.ts';
+import { addressHolder, holderNamed } from '../../domain/plan/address-claims.ts';
+import { identitiesOf, type Identity, type SharedIdentity } from '../../domain/cni/identities.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { identityKey } from '../../domain/keys.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';

@@ -1,6 +1,6 @@
 /** What is recorded of meshes, for those who bring them in line and for those who look. */
 import { meshStateKey } from '../../domain/keys.ts';
-import { withoutNode } from '../../domain/mesh-record.ts';
+import { withoutNode } from '../../domain/forwarding/mesh-record.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { MeshRecord, Stored } from '../../domain/records.ts';
 import { PodwireError } from '../../domain/failures.ts';

@@ -1,6 +1,6 @@
 /** Who uses which tunnel of a network, and who of them waits to leave it. */
 import * as keys from '../../domain/keys.ts';
-import { usersInTheWay, type NetworkUser } from '../../domain/moving-networks.ts';
+import { usersInTheWay, type NetworkUser } from '../../domain/plan/moving-networks.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { RefusalRecord } from '../../domain/records.ts';
 import type { Entry, Etcd } from './client.ts';

@@ -2,21 +2,21 @@
 import { PodwireError } from '../../domain/failures.ts';
 import * as keys from '../../domain/keys.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';
-import { execPlace } from '../../domain/place.ts';
+import { execTarget } from '../../domain/target.ts';
 import type { MembersRead, NodeRecords, NodeStore } from '../../domain/ports/node-store.ts';
 import {
   RECORD_VERSION,
   type AttachmentRecord,
   type CniAttachmentRecord,
   type CniResultRecord,
-  type ConvergedMark,
+  type ConvergedRecord,
   type Stored,
 } from '../../domain/records.ts';
 import type { Ask, Entry, Etcd } from './client.ts';
 import { changeIdentities } from './cni-identities.ts';
 import { caughtUp, readMesh } from './mesh-records.ts';
 import { podNodeKeyOf, podUidBelow, putOperation, storedAttachment, unchanged } from './record-entries.ts';
-import { cniResultSchema, failureSchema, markSchema, memberSchema, parseEntry, sandboxSchema } from './schemas.ts';
+import { cniResultSchema, failureSchema, convergedSchema, memberSchema, parseEntry, sandboxSchema } from './schemas.ts';
 import { listOutdatedRefusals } from './waiting-refusals.ts';
 
 export function createNodeStore(etcd: Etcd): NodeStore {
@@ -45,11 +45,11 @@ export function createNodeStore(etcd: Etcd): NodeStore {
     putRestored: (node) => put(keys.restoredKey(node), { v: RECORD_VERSION }),
     readMesh: (network) => readMesh(etcd, network),
     caughtUp: (network, node, write) => caughtUp(etcd, network, node, write),
-    readMarks: async (podUids, onUnreadable) => {
-      const marks = new Map<string, ConvergedMark>();
-      for (const { podUid, entry } of await readOfPods(etcd, podUids, (uid) => ({ key: keys.markKey(uid) }))) {
+    readConverged: async (podUids, onUnreadable) => {
+      const marks = new Map<string, ConvergedRecord>();
+      for (const { podUid, entry } of await readOfPods(etcd, podUids, (uid) => ({ key: keys.convergedKey(uid) }))) {
         try {
-          marks.set(podUid, parseEntry(markSchema, entry));
+          marks.set(podUid, parseEntry(convergedSchema, entry));
         } catch (error) {
           if (onUnreadable === undefined || !(error instanceof PodwireError)) throw error;
           onUnreadable(podUid, error);
@@ -107,7 +107,7 @@ async function restoreAttachment(etcd: Etcd, record: CniAttachmentRecord, result
 async function readNode(etcd: Etcd, node: string): Promise<NodeRecords> {
   const [attachments = [], byExec = [], tombstones = [], whole = []] = await etcd.read([
     { prefix: keys.nodeAttachmentsPrefix(node) },
-    { prefix: keys.nodeAttachmentsPrefix(execPlace(node)) },
+    { prefix: keys.nodeAttachmentsPrefix(execTarget(node)) },
     { prefix: keys.tombstonesPrefix(node) },
     { key: keys.wholeKey() },
   ]);

@@ -8,7 +8,7 @@ import { circuitBreaker, ConsecutiveBreaker, handleType, noop, retry } from 'coc
 import { Etcd3, GRPCDeadlineExceededError, GRPCUnauthenticatedError, GRPCUnavailableError, type IOptions } from 'etcd3';
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { Credentials, TlsFiles } from '../tls/credential-files.ts';
-import { callLimitMs } from '../deadline/call-limit.ts';
+import { callLimitMs } from '../concurrency/call-limit.ts';
 import { patient } from './patience.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
 

@@ -9,9 +9,9 @@ import { failureSchema, parseEntry, refusalSchema, sandboxSchema } from './schem
 export const readPod = (etcd: Etcd, podUid: string, node: string): Promise<PodRecords> =>
   readPodBy(etcd, (asks) => etcd.read(asks), podUid, node);
 
-/** The same, and deletes the pod's mark in the same moment. */
+/** The same, and deletes the pod's converged record in the same moment. */
 export const readPodUnmarked = (etcd: Etcd, podUid: string, node: string): Promise<PodRecords> =>
-  readPodBy(etcd, (asks) => etcd.removeAndRead(keys.markKey(podUid), asks), podUid, node);
+  readPodBy(etcd, (asks) => etcd.removeAndRead(keys.convergedKey(podUid), asks), podUid, node);
 
 async function readPodBy(etcd: Etcd, first: Etcd['read'], podUid: string, node: string): Promise<PodRecords> {
   const nodesPrefix = keys.podNodesPrefix(podUid);

@@ -1,8 +1,8 @@
 /** `RecordStore` on etcd: every write that matters is one transaction on mod-revisions (ADR 35). */
-import { isTakenFrom, waitsForAny } from '../../domain/awaited.ts';
-import type { SharedIdentity } from '../../domain/cni-identities.ts';
+import { isTakenFrom, waitsForAny } from '../../domain/plan/blocked-on.ts';
+import type { SharedIdentity } from '../../domain/cni/identities.ts';
 import * as keys from '../../domain/keys.ts';
-import { lastGoodOf, takenBack, withoutPast } from '../../domain/last-good.ts';
+import { lastGoodOf, takenBack, withoutPast } from '../../domain/plan/last-good.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
@@ -38,7 +38,7 @@ import { listOutdatedRefusals } from './waiting-refusals.ts';
 
 export function createRecordStore(etcd: Etcd): RecordStore {
   return {
-    putMark: async (podUid, mark) => put(etcd, keys.markKey(podUid), mark),
+    putConverged: async (podUid, converged) => put(etcd, keys.convergedKey(podUid), converged),
     pod: (podUid, node) => readPod(etcd, podUid, node),
     podUnmarked: (podUid, node) => readPodUnmarked(etcd, podUid, node),
     attachment: async (key) => parseOptional(await etcd.get(key), storedAttachment),

@@ -6,7 +6,7 @@ import {
   RECORD_VERSION,
   type AttachmentRecord,
   type CniResultRecord,
-  type ConvergedMark,
+  type ConvergedRecord,
   type FailureRecord,
   type MemberRecord,
   type MeshRecord,
@@ -100,7 +100,7 @@ export const sandboxSchema: z.ZodType<SandboxRecord> = z.object({
   netns,
 });
 
-export const markSchema: z.ZodType<ConvergedMark> = z.object({
+export const convergedSchema: z.ZodType<ConvergedRecord> = z.object({
   v: version,
   namespace: z.string(),
   name: z.string(),

@@ -1,7 +1,7 @@
 /** Pods that were refused for what is otherwise by now: another network had the VNI, a file of the node was missing or wrong. */
-import { isOutdated, wakeReason } from '../../domain/awaited.ts';
+import { isOutdated, wakeReason } from '../../domain/plan/blocked-on.ts';
 import * as keys from '../../domain/keys.ts';
-import { interfaceOf, usersInTheWay } from '../../domain/moving-networks.ts';
+import { interfaceOf, usersInTheWay } from '../../domain/plan/moving-networks.ts';
 import type { WaitingPod } from '../../domain/ports/record-store.ts';
 import { inputsHash } from '../hash/inputs-hash.ts';
 import type { NetworkRef } from '../../domain/network-selection.ts';

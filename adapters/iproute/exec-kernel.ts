@@ -1,6 +1,6 @@
 /** The kernel behind a pod's agent container: iproute2 of its image, run through the Pod Exec API. */
 import { PodwireError } from '../../domain/failures.ts';
-import type { AgentKernel, AgentPlace } from '../../domain/ports/agent-kernel.ts';
+import type { AgentKernel, AgentTarget } from '../../domain/ports/agent-kernel.ts';
 import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { ExecOptions, ExecResult, PodExec } from '../kubernetes/pod-exec.ts';
 import { notStarted, type RunResult } from '../process/child.ts';
@@ -11,7 +11,7 @@ const CONTAINER_ENDED = /container not found|container is not running|CONTAINER_
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
 interface OpenAgent extends OpenNetns {
-  readonly agent: AgentPlace;
+  readonly agent: AgentTarget;
 }
 
 /**
@@ -22,15 +22,15 @@ export function createExecKernel(exec: PodExec, timeoutMs: number): AgentKernel 
   /** Servers before Kubernetes 1.30 cannot close standard input: then each line is a program of its own. */
   let lineByLine = false;
 
-  const run = async (agent: AgentPlace, argv: readonly string[], options: Partial<ExecOptions>): Promise<ExecResult> =>
+  const run = async (agent: AgentTarget, argv: readonly string[], options: Partial<ExecOptions>): Promise<ExecResult> =>
     exec.run(agent, argv, { timeoutMs, signal: agent.signal, maxOutputBytes: MAX_OUTPUT, ...options });
 
-  const single = async (agent: AgentPlace, argv: readonly string[]): Promise<RunResult> => {
+  const single = async (agent: AgentTarget, argv: readonly string[]): Promise<RunResult> => {
     await agent.verify();
     return ranOrThrow(agent, await run(agent, argv, {}));
   };
 
-  const batch = async (agent: AgentPlace, call: InsideCall, lines: readonly string[]): Promise<RunResult> => {
+  const batch = async (agent: AgentTarget, call: InsideCall, lines: readonly string[]): Promise<RunResult> => {
     if (!lineByLine) {
       const input = `${lines.join('\n')}\n`;
       const argv = [call.program, ...call.args];
@@ -60,7 +60,7 @@ export function createExecKernel(exec: PodExec, timeoutMs: number): AgentKernel 
   };
 }
 
-function ranOrThrow(agent: AgentPlace, outcome: ExecResult): RunResult {
+function ranOrThrow(agent: AgentTarget, outcome: ExecResult): RunResult {
   if (outcome.kind === 'ran') {
     const { code, stderr } = outcome.result;
     if (code === undefined && CONTAINER_ENDED.test(stderr)) {

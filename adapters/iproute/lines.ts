@@ -5,8 +5,8 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { PodwireError } from '../../domain/failures.ts';
-import { FLOOD_MAC, type FdbEntry } from '../../domain/fdb.ts';
-import type { Neighbour } from '../../domain/neighbours.ts';
+import { FLOOD_MAC, type FdbEntry } from '../../domain/forwarding/fdb.ts';
+import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { LinkCommand } from '../../domain/ports/link-kernel.ts';
 
 /** The kernel takes far more (`a;b`, `-x`, `$(id)`); the first character keeps words apart from options. KubeVirt's begin with a digit. */

@@ -1,6 +1,6 @@
 /** Changes of links in many network namespaces: by one call where that is possible, or a few calls at once. */
 import type { ForwardingOutcome, LinkChange } from '../../domain/ports/link-kernel.ts';
-import { eachWithLimit } from '../../domain/with-limit.ts';
+import { eachWithLimit } from '../../domain/concurrency/with-limit.ts';
 import { unknownOutcome } from './batch-errors.ts';
 import type { ManyCall, RunInMany } from './kernel.ts';
 import { NETNS_PER_CALL } from './many-netns.ts';

@@ -1,6 +1,6 @@
 /** What iproute2 prints about links: the very commands that kube-vxlan-controller ran, those of one kind in one process where that can be told apart. */
 import type { NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { LookQuestion } from '../../domain/ports/pod-look.ts';
+import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import { ABSENT_LINK, unknownOutcome } from './batch-errors.ts';
 import type { RunInside } from './kernel.ts';
 import { linkName } from './lines.ts';
@@ -10,7 +10,7 @@ const TIMEOUT_MS = 8_000;
 export function createPrinter(inside: RunInside): NetnsKernel['print'] {
   return async (netns, questions) => {
     const named = questions.map(({ about, link }) => ({ about, link: linkName(link) }));
-    const linksOf = (about: LookQuestion['about']): string[] => [
+    const linksOf = (about: InspectQuestion['about']): string[] => [
       ...new Set(named.filter((question) => question.about === about).map(({ link }) => link)),
     ];
     const addresses = await addressBlocks(inside, netns, linksOf('addresses'), []);

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { PodwireError } from '../../domain/failures.ts';
-import { atMostMs, callLimitMs } from '../deadline/call-limit.ts';
+import { atMostMs, callLimitMs } from '../concurrency/call-limit.ts';
 import { ApiServer, isStaleSocket, type ApiRequest } from './api-server.ts';
 
 export interface KubeClientOptions {

@@ -1,8 +1,8 @@
 /** `Cluster` on the Kubernetes API. */
 import { definitionKey, type NetworkDefinition } from '../../domain/cni/network-definition.ts';
-import { eventReason, type EventReasons } from '../../domain/event-reasons.ts';
+import { eventReason, type EventReasons } from '../../domain/status/event-reasons.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
-import { Joined } from '../joined.ts';
+import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { KubeClient } from './client.ts';
 import { getConfigMap, type ConfigMapView } from './config-map.ts';
 import { getDefinition } from './definitions.ts';
@@ -17,8 +17,8 @@ import { getPod, patchAnnotations, podHasAddress } from './pods.ts';
  */
 export function createCluster(client: KubeClient, keys: PodKeys, reasons: EventReasons = 'podwire'): Cluster {
   // A burst of pods asks for the same few objects: each answer was asked for after everybody who gets it came.
-  const configMaps = new Joined<ConfigMapView | undefined>();
-  const definitions = new Joined<NetworkDefinition | undefined>();
+  const configMaps = new SingleFlight<ConfigMapView | undefined>();
+  const definitions = new SingleFlight<NetworkDefinition | undefined>();
   return {
     pod: (namespace, name) => getPod(client, keys, namespace, name),
     configMap: async (namespace, name) =>

@@ -1,6 +1,6 @@
 /** Kubernetes Events on pods (core/v1, shown by `kubectl describe pod`). Needs the right to create events. */
 import { createHash } from 'node:crypto';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import { apiPath, bodyOf, KubeRejection, type KubeClient } from './client.ts';
 
 export interface PodEvent {

@@ -5,7 +5,7 @@
  * UID, and survives its consumer.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backOffDelay, type BackOff } from '../../domain/back-off.ts';
+import { backOffDelay, type BackOff } from '../../domain/concurrency/back-off.ts';
 import type { KubeClient } from './client.ts';
 import { listAll, ListRefused, versionOf, type Listed } from './paged-list.ts';
 import { isNewer, UidCache, type Change, type Identified } from './uid-cache.ts';

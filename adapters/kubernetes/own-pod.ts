@@ -1,7 +1,7 @@
 /** The pod that this process runs in. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { KubeClient } from './client.ts';
 import type { PodKeys } from './pod-view.ts';
 import { getPod } from './pods.ts';

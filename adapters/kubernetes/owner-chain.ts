@@ -1,7 +1,7 @@
 /** The objects that a pod comes from: the pod, its ReplicaSet, the Deployment of that, and so on. */
 import type { JsonObject } from '../../domain/cni/attachment.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import { makesPods } from '../../domain/workload.ts';
+import { makesPods } from '../../domain/pod/workload.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
 
 interface ChainedObject {

@@ -1,6 +1,6 @@
 /** From a pod object as the API sends it to the little that podwire keeps of it. */
-import type { AgentContainer } from '../../domain/agents.ts';
-import type { PhaseClass, PodView } from '../../domain/pod-view.ts';
+import type { AgentContainer } from '../../domain/pod/agents.ts';
+import type { PhaseClass, PodView } from '../../domain/pod/pod-view.ts';
 import {
   KALOOM_ANNOTATION,
   NPWG_NETWORKS_ANNOTATION,

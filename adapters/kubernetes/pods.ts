@@ -1,6 +1,6 @@
 /** Live reads and status writes of pods. */
 import { PodwireError } from '../../domain/failures.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import { apiPath, bodyOf, KubeRejection, type KubeClient } from './client.ts';
 import { podView, type PodKeys } from './pod-view.ts';
 

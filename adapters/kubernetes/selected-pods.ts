@@ -3,7 +3,7 @@ import type { DialectSettings } from '../../domain/settings.ts';
 import { apiPath, type KubeClient } from './client.ts';
 import { listAll } from './paged-list.ts';
 import { podKeys, podView } from './pod-view.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 
 export interface SelectedPod extends PodView {
   /** `none`: the pod has no such container; `running` is what kube-vxlan-controller asks for. */

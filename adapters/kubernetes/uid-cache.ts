@@ -29,7 +29,7 @@ const MAX_GRAVES = 10_000;
 export class UidCache<T extends Identified> {
   readonly #objects = new Map<string, Versioned<T>>();
   readonly #byName = new Map<string, string>();
-  readonly #graves = new Set<string>();
+  readonly #deletedUids = new Set<string>();
 
   get size(): number {
     return this.#objects.size;
@@ -50,7 +50,7 @@ export class UidCache<T extends Identified> {
 
   /** ADDED and MODIFIED mean the same here: the object exists and looks like this. */
   put(view: T, version: string): Change<T>[] {
-    if (this.#graves.has(view.uid)) return [];
+    if (this.#deletedUids.has(view.uid)) return [];
     const known = this.#objects.get(view.uid);
     if (known !== undefined) {
       if (!isNewer(version, known.version)) return [];
@@ -87,7 +87,7 @@ export class UidCache<T extends Identified> {
 
   /** Deletions come first, so that a name that went to another object is free before it is taken. */
   replace(list: readonly Versioned<T>[]): Change<T>[] {
-    this.#graves.clear();
+    this.#deletedUids.clear();
     const changes: Change<T>[] = [];
     const listed = new Set(list.map(({ view }) => view.uid));
     for (const { view } of [...this.#objects.values()]) {
@@ -115,8 +115,8 @@ export class UidCache<T extends Identified> {
   }
 
   #bury(uid: string): void {
-    this.#graves.add(uid);
-    dropOldest(this.#graves, MAX_GRAVES);
+    this.#deletedUids.add(uid);
+    dropOldest(this.#deletedUids, MAX_GRAVES);
   }
 }
 

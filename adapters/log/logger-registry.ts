@@ -1,5 +1,5 @@
 /** Loggers by name, each with a level of its own that can be changed while the process runs. */
-import type { KsrLevel } from '../../domain/ksr/log-levels.ts';
+import type { KsrLevel } from '../../domain/reflect/log-levels.ts';
 import type { Logger } from './logger.ts';
 
 /** The library has no `panic`; a program that panics says so at `fatal`. */

@@ -1,6 +1,6 @@
 /** What `nft -j list table` prints of an interface's table (nftables 1.0), compared with what podwire writes. */
 import { z } from 'zod';
-import type { SeenSenders } from '../../domain/senders.ts';
+import type { SeenSenders } from '../../domain/forwarding/senders.ts';
 import { PRIORITY, VNI_BITS, VNI_OFFSET } from './sender-rules.ts';
 
 const own = { family: z.literal('inet'), handle: z.number() };

@@ -3,7 +3,7 @@
  * link's UDP socket is in; nobody else's table is named. Every value is parsed and written anew.
  */
 import { PodwireError } from '../../domain/failures.ts';
-import type { Senders, SendersChange } from '../../domain/senders.ts';
+import type { Senders, SendersChange } from '../../domain/forwarding/senders.ts';
 import { address, integer, linkName } from '../iproute/lines.ts';
 
 /** Before rules of the pod itself, which could only keep out more. */

@@ -1,6 +1,6 @@
 /** Who may send to a VXLAN link, kept by nftables in the link's network namespace. */
 import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
-import type { SendersChange } from '../../domain/senders.ts';
+import type { SendersChange } from '../../domain/forwarding/senders.ts';
 import { unknownOutcome } from '../iproute/batch-errors.ts';
 import type { RunInMany, RunInside } from '../iproute/kernel.ts';
 import { inAll } from '../iproute/many-changes.ts';

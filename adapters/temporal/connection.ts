@@ -1,7 +1,7 @@
 /** The connection to the Temporal frontend, shared by everything in a process that starts or signals workflows. */
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { PodwireError } from '../../domain/failures.ts';
-import { atMostMs } from '../deadline/call-limit.ts';
+import { atMostMs } from '../concurrency/call-limit.ts';
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { TlsFiles } from '../tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';

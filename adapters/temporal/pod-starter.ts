@@ -15,13 +15,13 @@ import {
   SEARCH_NODE,
   SEARCH_STATE,
   shownNetworks,
-  type Hint,
+  type ReconcileRequest,
   type PodNetworkInput,
   type ProvisioningState,
 } from '../../domain/messages.ts';
 import type { DefinitionRef } from '../../domain/cni/network-definition.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import { bounded } from './connection.ts';
 
 export interface SignalledPod extends PodIdentity {
@@ -29,7 +29,7 @@ export interface SignalledPod extends PodIdentity {
   readonly nodeName?: string;
   /** CNI networks that it names, a few at most; a hint to the run. */
   readonly definitions?: readonly DefinitionRef[];
-  /** Networks that it wishes for, by key; for search attributes. Absent: not known. */
+  /** Networks that it asks for, by key; for search attributes. Absent: not known. */
   readonly networks?: readonly string[];
   /** The same as the starter saw it when it last signalled the pod. */
   readonly networksBefore?: readonly string[];
@@ -55,7 +55,12 @@ const networksAttribute = defineSearchAttributeKey(SEARCH_NETWORKS, SearchAttrib
  * @returns id of the run that has the signal
  * @throws PodwireError `TemporalUnavailable`; the signal may have been taken all the same
  */
-export async function signalPod(client: Client, pod: SignalledPod, signal: string, hint: Hint): Promise<string> {
+export async function signalPod(
+  client: Client,
+  pod: SignalledPod,
+  signal: string,
+  request: ReconcileRequest,
+): Promise<string> {
   const { nodeName: node = '', definitions = [] } = pod;
   const input: PodNetworkInput = {
     namespace: pod.namespace,
@@ -70,7 +75,7 @@ export async function signalPod(client: Client, pod: SignalledPod, signal: strin
     workflowId: podWorkflowId(pod),
     input,
     signal,
-    hint,
+    request,
     attributes,
     summary: `${pod.namespace}/${pod.name}${node === '' ? '' : ` on ${node}`}`,
   });
@@ -94,14 +99,14 @@ function firstAttributes({ namespace, nodeName = '', networks, networksBefore }:
 }
 
 /** Tells the network's run that members changed, or starts one. Returns and throws like `signalPod`. */
-export async function signalMesh(client: Client, network: NetworkRef, hint: Hint): Promise<string> {
+export async function signalMesh(client: Client, network: NetworkRef, request: ReconcileRequest): Promise<string> {
   const input: NetworkRef = { scope: network.scope, name: network.name };
   return await signalWithStart(client, {
     type: NETWORK_MESH,
     workflowId: meshWorkflowId(network),
     input,
     signal: MEMBERS_CHANGED,
-    hint,
+    request,
     attributes: [{ key: networksAttribute, value: [networkKey(network)] }],
     summary: `mesh of ${networkKey(network)}`,
   });
@@ -113,7 +118,7 @@ export interface Start {
   readonly workflowId: string;
   readonly input: object;
   readonly signal: string;
-  readonly hint: object;
+  readonly request: object;
   readonly attributes: SearchAttributePair[];
   readonly summary: string;
   /** Of a run that is started; the orchestrators' when left out. */
@@ -141,7 +146,7 @@ export async function signalWithStart(client: Client, start: Start): Promise<str
         taskQueue: start.taskQueue ?? CONTROL_QUEUE,
         args: [start.input],
         signal: start.signal,
-        signalArgs: [start.hint],
+        signalArgs: [start.request],
         typedSearchAttributes: start.attributes,
         staticSummary: start.summary.slice(0, MAX_SUMMARY),
       }),

@@ -2,7 +2,7 @@
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import { CONTROL_QUEUE, podWorkflowId, SEARCH_NODE } from '../../domain/messages.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import {
   manualSweepId,
   NODE_SWEEP,

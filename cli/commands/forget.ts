@@ -9,7 +9,7 @@ import { kubernetesSettings } from '../../config/common.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import type { Values } from '../../config/cli-flags.ts';
-import { claimedAddresses } from '../../domain/address-claims.ts';
+import { claimedAddresses } from '../../domain/plan/address-claims.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';

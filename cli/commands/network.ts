@@ -1,7 +1,7 @@
 /** `podwire network add|del POD NET`: edits the pod's annotation, as Kaloom's helper scripts did, and nothing else. */
 import { Option, type Command } from 'commander';
 import { kubernetesSettings } from '../../config/common.ts';
-import { withNetwork, withoutNetwork, type ListDialect, type NamedNetwork } from '../../domain/annotation-edit.ts';
+import { withNetwork, withoutNetwork, type ListDialect, type NamedNetwork } from '../../domain/pod/annotation-edit.ts';
 import { isCniInterfaceName } from '../../domain/cni/interface-name.ts';
 import { DEFAULT_DIALECT_SETTINGS, KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';

@@ -7,7 +7,7 @@ import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { podWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { eachOnce, podsInEtcd, type KnownPod } from '../known-pods.ts';
 import { livePod } from '../live-pod.ts';
@@ -73,7 +73,7 @@ async function retryStuck(client: Client): Promise<number> {
  * @returns how many of them have the signal
  */
 async function retryPod(client: Client, settings: Settings, name: PodName): Promise<number> {
-  const [{ findOpenRuns, RETRY_HINT, signalRetryNow }, { signalPod }] = await Promise.all([
+  const [{ findOpenRuns, RETRY_REQUEST, signalRetryNow }, { signalPod }] = await Promise.all([
     import('../pod-runs.ts'),
     import('../../adapters/temporal/pod-starter.ts'),
   ]);
@@ -82,7 +82,7 @@ async function retryPod(client: Client, settings: Settings, name: PodName): Prom
   const pods = eachOnce([...open, ...known]);
   for (const pod of pods) {
     const taken = await signalRetryNow(client, { workflowId: podWorkflowId(pod) });
-    if (!taken) await signalPod(client, pod, RETRY_NOW, RETRY_HINT);
+    if (!taken) await signalPod(client, pod, RETRY_NOW, RETRY_REQUEST);
     say(pod, taken ? '' : ', a new run: it had no open one');
   }
   const [first] = failures;

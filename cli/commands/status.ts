@@ -61,7 +61,7 @@ async function status(target: string | undefined, options: StatusOptions, comman
     process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs));
     if (target === undefined) process.stdout.write(await withEtcd(settings, nodesText).catch(unreadable));
     if (namespace === undefined || name === undefined) return;
-    for (const run of runs) process.stdout.write(await laneText(client, run));
+    for (const run of runs) process.stdout.write(await taskText(client, run));
     process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, client, { namespace, name })));
     process.stdout.write(await apiText(settings, { namespace, name }));
   });
@@ -117,11 +117,11 @@ function runTable(runs: readonly PodRun[]): string {
 }
 
 /** The run's own view; one that does not answer is no reason to hide the records. */
-async function laneText(client: Client, run: PodRun): Promise<string> {
+async function taskText(client: Client, run: PodRun): Promise<string> {
   const { queryView } = await import('../pod-runs.ts');
   try {
-    const { lanes, note } = await queryView(client, run);
-    const rows = lanes.map((lane) => [lane.interfaceName, lane.network, lane.step, lane.state ?? '', lane.note]);
+    const { lanes: tasks, note } = await queryView(client, run);
+    const rows = tasks.map((task) => [task.interfaceName, task.network, task.step, task.state ?? '', task.note]);
     const steps = rows.length === 0 ? '' : textTable(['interface', 'network', 'step', 'state', 'note'], rows);
     return `\nrun ${run.workflowId}\n${note === '' ? '' : `${note}\n`}${steps}`;
   } catch (error) {

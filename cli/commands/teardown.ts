@@ -1,6 +1,6 @@
 /**
  * `podwire teardown`: takes everything that podwire made out of the cluster, by the same runs that detach otherwise. A flag in etcd says that
- * no pod wishes for anything any more; it outlives this command, so that a teardown can be interrupted, watched and repeated.
+ * no pod asks for anything any more; it outlives this command, so that a teardown can be interrupted, watched and repeated.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -80,8 +80,8 @@ async function teardown(options: TeardownOptions, command: Command): Promise<voi
 
 async function undo(etcd: Etcd): Promise<void> {
   const { unsetTeardown } = await import('../../adapters/etcd/store-state.ts');
-  // A pod whose mark says that its wishes are carried out would be passed over.
-  await removeKeys(etcd, await etcd.keys(keys.marksPrefix()));
+  // A pod whose converged record says that its desired networks are carried out would be passed over.
+  await removeKeys(etcd, await etcd.keys(keys.convergedPrefix()));
   await unsetTeardown(etcd);
   say('podwire attaches again what pods ask for, within seconds');
 }

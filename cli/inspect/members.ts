@@ -1,11 +1,11 @@
 /** Pods with their networks as the API knows them, and what their kernels say: the two halves of every inspection. */
 import type { KubeClient } from '../../adapters/kubernetes/client.ts';
 import type { SelectedPod } from '../../adapters/kubernetes/selected-pods.ts';
-import type { PodAnswers } from '../../domain/look-batch.ts';
+import type { PodAnswers } from '../../domain/inspect/inspect-batch.ts';
 import { isSelected } from '../../domain/openvnf/rules.ts';
 import { writtenNetworks, type WrittenNetwork } from '../../domain/openvnf/written-networks.ts';
-import { placeOf } from '../../domain/place.ts';
-import type { LookQuestion } from '../../domain/ports/pod-look.ts';
+import { targetOf } from '../../domain/target.ts';
+import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 
 export interface PodWithNetworks {
@@ -38,66 +38,66 @@ export async function podsWithNetworks(
     }));
 }
 
-/** Asks pods of one place; in the order of the pods. Throws when the place does not answer. */
-export type LookAt = (
-  place: string,
-  pods: readonly { podUid: string; namespace: string; name: string; questions: readonly LookQuestion[] }[],
+/** Asks pods of one target; in the order of the pods. Throws when the target does not answer. */
+export type InspectAt = (
+  target: string,
+  pods: readonly { podUid: string; namespace: string; name: string; questions: readonly InspectQuestion[] }[],
 ) => Promise<readonly PodAnswers[]>;
 
 export interface Asked {
   readonly pod: SelectedPod;
-  readonly questions: readonly LookQuestion[];
+  readonly questions: readonly InspectQuestion[];
 }
 
 /** What `ip` and `bridge` said, also where they said that there is no such link. */
-export type Said = (pod: SelectedPod, about: LookQuestion['about'], link: string) => string;
+export type Said = (pod: SelectedPod, about: InspectQuestion['about'], link: string) => string;
 
 const PLACES_AT_ONCE = 8;
 const LINK_NAME = /^[a-zA-Z][a-zA-Z0-9._-]{0,14}$/;
 
 /**
- * Looks into all pods, place by place.
- * @param tell told once about each place and pod that does not answer; what it would have said is empty then
+ * Looks into all pods, target by target.
+ * @param tell told once about each target and pod that does not answer; what it would have said is empty then
  */
-export async function lookInto(
+export async function inspectPods(
   asked: readonly Asked[],
   settings: DialectSettings,
-  lookAt: LookAt,
+  inspectAt: InspectAt,
   tell: (problem: string) => void,
 ): Promise<Said> {
   const heard = new Map<string, string>();
-  const places = byPlace(asked, settings);
-  const waiting = [...places].values();
+  const targets = byTarget(asked, settings);
+  const waiting = [...targets].values();
   const worker = async (): Promise<void> => {
-    // One iterator for all: each place is taken once.
-    for (const [place, group] of waiting) await hear(place, group, lookAt, heard, tell);
+    // One iterator for all: each target is taken once.
+    for (const [target, group] of waiting) await hear(target, group, inspectAt, heard, tell);
   };
-  await Promise.all(Array.from({ length: Math.min(PLACES_AT_ONCE, places.size) }, worker));
+  await Promise.all(Array.from({ length: Math.min(PLACES_AT_ONCE, targets.size) }, worker));
   return (pod, about, link) => heard.get(keyOf(pod.uid, about, link)) ?? '';
 }
 
-function byPlace(asked: readonly Asked[], { agents }: DialectSettings): Map<string, Asked[]> {
-  const places = new Map<string, Asked[]>();
+function byTarget(asked: readonly Asked[], { agents }: DialectSettings): Map<string, Asked[]> {
+  const targets = new Map<string, Asked[]>();
   for (const { pod, questions } of asked) {
-    const place = placeOf(pod, agents.backend);
+    const target = targetOf(pod, agents.backend);
     const possible = questions.filter(({ link }) => LINK_NAME.test(link));
-    if (place === '' || possible.length === 0) continue;
-    places.set(place, [...(places.get(place) ?? []), { pod, questions: possible }]);
+    if (target === '' || possible.length === 0) continue;
+    targets.set(target, [...(targets.get(target) ?? []), { pod, questions: possible }]);
   }
-  return places;
+  return targets;
 }
 
 async function hear(
-  place: string,
+  target: string,
   group: readonly Asked[],
-  lookAt: LookAt,
+  inspectAt: InspectAt,
   heard: Map<string, string>,
   tell: (problem: string) => void,
 ): Promise<void> {
   let answers: readonly PodAnswers[];
   try {
-    answers = await lookAt(
-      place,
+    answers = await inspectAt(
+      target,
       group.map(({ pod: { uid, runtimeUid, namespace, name }, questions }) => ({
         podUid: uid,
         ...(runtimeUid === undefined ? {} : { runtimeUid }),
@@ -124,7 +124,7 @@ async function hear(
 }
 
 /** In the words of iproute2, which the original passed on. */
-const noSuchLink = (about: LookQuestion['about'], link: string): string =>
+const noSuchLink = (about: InspectQuestion['about'], link: string): string =>
   about === 'addresses' || about === 'details'
     ? `Device "${link}" does not exist.\n`
     : `Cannot find device "${link}"\n`;

@@ -5,7 +5,7 @@ import { temporalSettings } from '../../config/temporal.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { withTemporal } from '../with-temporal.ts';
-import { lookInto, podsWithNetworks, type Asked, type PodWithNetworks, type Said } from './members.ts';
+import { inspectPods, podsWithNetworks, type Asked, type PodWithNetworks, type Said } from './members.ts';
 
 const table = { ...kubernetesSettings, ...temporalSettings, ...dialectSettings };
 
@@ -32,9 +32,9 @@ export async function inspecting(command: Command, work: (inspection: Inspection
       settings,
       look: async (asked) => {
         if (!asked.some(({ questions }) => questions.length > 0)) return () => '';
-        const { lookAt } = await import('../../adapters/temporal/looks.ts');
+        const { inspectAt } = await import('../../adapters/temporal/inspections.ts');
         return withTemporal(values, (temporal) =>
-          lookInto(asked, settings, (place, group) => lookAt(temporal, place, group), tell),
+          inspectPods(asked, settings, (target, group) => inspectAt(temporal, target, group), tell),
         );
       },
     });

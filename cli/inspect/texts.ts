@@ -1,13 +1,13 @@
 /** From pods and a way to look into them to what a command prints. */
 import type { SelectedPod } from '../../adapters/kubernetes/selected-pods.ts';
 import type { WrittenNetwork } from '../../domain/openvnf/written-networks.ts';
-import type { LookQuestion } from '../../domain/ports/pod-look.ts';
+import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { Asked, PodWithNetworks, Said } from './members.ts';
 import { listLines, memberLines, networkText, type Field, type ShownMember } from './render.ts';
 
-export type Look = (asked: readonly Asked[]) => Promise<Said>;
+export type Inspect = (asked: readonly Asked[]) => Promise<Said>;
 
-const ABOUT: Readonly<Record<Field, LookQuestion['about'] | undefined>> = {
+const ABOUT: Readonly<Record<Field, InspectQuestion['about'] | undefined>> = {
   pod: undefined,
   net: undefined,
   fdb: 'fdb',
@@ -18,7 +18,7 @@ const ABOUT: Readonly<Record<Field, LookQuestion['about'] | undefined>> = {
 /** The device of a network. */
 const linkOf = ({ name, options }: WrittenNetwork): string => options.get('name') ?? name;
 
-const questionsAbout = (networks: readonly WrittenNetwork[], fields: readonly Field[]): LookQuestion[] =>
+const questionsAbout = (networks: readonly WrittenNetwork[], fields: readonly Field[]): InspectQuestion[] =>
   networks.flatMap((network) =>
     fields.flatMap((field) => {
       const about = ABOUT[field];
@@ -48,10 +48,10 @@ export async function netsText(
   pods: readonly PodWithNetworks[],
   names: readonly string[],
   fields: readonly Field[],
-  look: Look,
+  inspect: Inspect,
 ): Promise<string> {
   const wanted = [...new Set(names)];
-  const said = await look(
+  const said = await inspect(
     pods.map((each): Asked => {
       const networks = wanted.flatMap((name) => networkOf(each, name) ?? []);
       return { pod: each.pod, questions: questionsAbout(networks, fields) };
@@ -71,12 +71,12 @@ export async function netsText(
 export async function podsListText(
   pods: readonly PodWithNetworks[],
   prefixes: readonly string[],
-  look: Look,
+  inspect: Inspect,
 ): Promise<string> {
   const listed = pods.filter(
     ({ pod }) => prefixes.length === 0 || prefixes.some((prefix) => pod.name.startsWith(prefix)),
   );
-  const said = await look(
+  const said = await inspect(
     listed.map(({ pod, networks }) => ({
       pod,
       questions: [...new Set(networks.map(linkOf))].map((link) => ({ about: 'addresses' as const, link })),
@@ -93,9 +93,9 @@ export async function podsListText(
 export async function podsText(
   pods: readonly PodWithNetworks[],
   fields: readonly Field[],
-  look: Look,
+  inspect: Inspect,
 ): Promise<string> {
-  const said = await look(pods.map(({ pod, networks }) => ({ pod, questions: questionsAbout(networks, fields) })));
+  const said = await inspect(pods.map(({ pod, networks }) => ({ pod, questions: questionsAbout(networks, fields) })));
   return pods
     .map(({ pod, networks }) => {
       const head = `[${pod.namespace}/${pod.name}]\n uid: ${pod.uid}\n node: ${pod.nodeName}\n ips: ${pod.podIPs.join(' ')}\n`;

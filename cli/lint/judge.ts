@@ -15,7 +15,7 @@ import { parseNpwgSelections } from '../../domain/npwg/selections.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
 import { GATEWAY_NOT_ON_LINK } from '../../domain/openvnf/link.ts';
 import { parseSelections } from '../../domain/openvnf/selections.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { readConfigMapFile } from '../config-map-file.ts';
 import { readDefinitions } from '../definition-files.ts';

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../domain/cni/attachment.ts';
 import type { Dialect, ParsedSelections, SelectionProblem } from '../../domain/network-selection.ts';
 import { KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../../domain/settings.ts';
-import { placementFindings, workloadOf, type Workload } from '../../domain/workload.ts';
+import { placementFindings, workloadOf, type Workload } from '../../domain/pod/workload.ts';
 import type { ManifestObject } from '../manifest-objects.ts';
 import { UsageError } from '../usage-error.ts';
 import { described, isMistake, judge, line, type LintOptions, type Surroundings } from './judge.ts';

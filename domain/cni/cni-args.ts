@@ -1,6 +1,6 @@
 /** CNI_ARGS: `KEY=value` pairs with ";" between them. libcni joins them unescaped, so a value must hold neither. */
 import type { Dialect } from '../network-selection.ts';
-import type { PodIdentity } from '../pod-view.ts';
+import type { PodIdentity } from '../pod/pod-view.ts';
 
 export type CniArgs = readonly (readonly [key: string, value: string])[];
 

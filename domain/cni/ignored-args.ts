@@ -1,5 +1,5 @@
 /** Whether plugins did what a pod asked of them: to declare a capability is a promise, the kernel shows the result. */
-import { addressOf } from '../cidr.ts';
+import { addressOf } from '../text/cidr.ts';
 import type { CniCapabilityArgs } from './attachment.ts';
 
 export interface GivenLink {

@@ -2,9 +2,9 @@
  * Which of the pod's sysctls a network configuration has the plugin tuning write. tuning puts back what it changed of the link, and leaves
  * the sysctls as it set them.
  */
-import { shown } from '../openvnf/problems.ts';
+import { shown } from '../text/shown.ts';
 import type { CniCall } from '../ports/cni-plugins.ts';
-import { foldedKey, isJsonObject } from '../strict-json.ts';
+import { foldedKey, isJsonObject } from '../text/strict-json.ts';
 import type { JsonObject, JsonValue } from './attachment.ts';
 import { parseNetworkConfig, type ConfigProblem } from './network-config.ts';
 import { pluginStdin } from './plugin-stdin.ts';

@@ -3,8 +3,8 @@
  * programs and read keys without regard to case, so a key that decides something must be written exactly, and no two keys of an
  * object may differ in case only: else podwire would judge one value and the plugin use another.
  */
-import { shown } from '../openvnf/problems.ts';
-import { foldedKey, isJsonList, isJsonObject, member, parseStrictJson, strangeKeys } from '../strict-json.ts';
+import { shown } from '../text/shown.ts';
+import { foldedKey, isJsonList, isJsonObject, member, parseStrictJson, strangeKeys } from '../text/strict-json.ts';
 import type { JsonObject, JsonValue } from './attachment.ts';
 
 export interface NetworkPlugin {

@@ -2,8 +2,8 @@
  * Which link of a pod a CNI attachment's is. A program in the pod may give it another name and another MAC, and put a link of its own under
  * its name; its index it keeps (ADR 36). Pure.
  */
-import { ownerOf } from '../link-alias.ts';
-import type { LinkView } from '../link-observation.ts';
+import { ownerOf } from '../vxlan/link-alias.ts';
+import type { LinkView } from '../vxlan/link-observation.ts';
 import type { LinkResult } from '../records.ts';
 
 export type MadeLink = Pick<LinkResult, 'ifindex' | 'hostIfindex'>;

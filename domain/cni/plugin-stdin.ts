@@ -1,5 +1,5 @@
 /** What one plugin of a chain gets on its standard input (CNI SPEC 1.1, "Deriving execution configuration"). */
-import { isJsonObject, member } from '../strict-json.ts';
+import { isJsonObject, member } from '../text/strict-json.ts';
 import type { CniCapabilityArgs, JsonObject } from './attachment.ts';
 import type { NetworkConfig, NetworkPlugin } from './network-config.ts';
 

@@ -2,9 +2,9 @@
  * What a network definition may make a plugin do. Whoever may write a definition names programs that run as root on the node and
  * what they do there; the administrator says which programs and which of the keys that reach beyond the pod are allowed.
  */
-import { shown } from '../openvnf/problems.ts';
+import { shown } from '../text/shown.ts';
 import type { CniPolicy } from '../settings.ts';
-import { foldedKey, isJsonList, isJsonObject } from '../strict-json.ts';
+import { foldedKey, isJsonList, isJsonObject } from '../text/strict-json.ts';
 import type { CniCapabilityArgs, JsonObject, JsonValue } from './attachment.ts';
 import type { ConfigProblem, NetworkConfig } from './network-config.ts';
 

@@ -1,6 +1,6 @@
 /** An attachment that is made again gets the addresses that it had, where its IPAM can be asked for them. Pure. */
-import { addressOf } from '../cidr.ts';
-import { isJsonObject, member } from '../strict-json.ts';
+import { addressOf } from '../text/cidr.ts';
+import { isJsonObject, member } from '../text/strict-json.ts';
 import type { CniCall } from '../ports/cni-plugins.ts';
 import { parseNetworkConfig } from './network-config.ts';
 

@@ -2,8 +2,8 @@
  * Mistakes of a configuration that plugins pass over without a word: the interface comes up without an address, or in another version
  * than was meant. They keep a definition from being used and not from being read, so that what was attached with it can be taken away.
  */
-import { shown } from '../openvnf/problems.ts';
-import { isJsonList, isJsonObject, member, parseStrictJson } from '../strict-json.ts';
+import { shown } from '../text/shown.ts';
+import { isJsonList, isJsonObject, member, parseStrictJson } from '../text/strict-json.ts';
 import type { CniCapabilityArgs, JsonObject, JsonValue } from './attachment.ts';
 import type { ConfigProblem, NetworkConfig, NetworkPlugin } from './network-config.ts';
 

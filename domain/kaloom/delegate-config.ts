@@ -1,11 +1,11 @@
 /** The configuration that kactus gives to the plugin of a Network object, put together from values and not from pieces of text. */
-import { canonicalJson } from '../canonical-json.ts';
+import { canonicalJson } from '../text/canonical-json.ts';
 import type { JsonObject } from '../cni/attachment.ts';
 import { MAX_CONFIG_BYTES } from '../cni/network-config.ts';
 import type { NetworkDefinition } from '../cni/network-definition.ts';
-import { shown } from '../openvnf/problems.ts';
+import { shown } from '../text/shown.ts';
 import { read, refused, type Reading } from '../openvnf/reading.ts';
-import { isJsonObject, member, parseStrictJson } from '../strict-json.ts';
+import { isJsonObject, member, parseStrictJson } from '../text/strict-json.ts';
 
 /** The version in kactus's own manifest; kactus writes its own over that of every Network. */
 const DEFAULT_CNI_VERSION = '0.3.1';

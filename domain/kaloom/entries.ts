@@ -3,8 +3,8 @@ import type { JsonObject, JsonValue } from '../cni/attachment.ts';
 import { MAC_RULE, readMac } from '../cni/hardware-address.ts';
 import { dialectProblem } from '../cni/problems.ts';
 import type { SelectionProblem } from '../network-selection.ts';
-import { shown, shownJson } from '../openvnf/problems.ts';
-import { foldedKey, isJsonList, isJsonObject, member, parseStrictJson, strangeKeys } from '../strict-json.ts';
+import { shown, shownJson } from '../text/shown.ts';
+import { foldedKey, isJsonList, isJsonObject, member, parseStrictJson, strangeKeys } from '../text/strict-json.ts';
 
 export const MAX_KALOOM_BYTES = 32 * 1024;
 export const MAX_KALOOM_ENTRIES = 64;

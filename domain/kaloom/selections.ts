@@ -3,14 +3,14 @@ import type { CniAttachmentSpec, CniConfigSource } from '../cni/attachment.ts';
 import { configProblems } from '../cni/definition-check.ts';
 import type { DefinitionLookup } from '../cni/network-definition.ts';
 import { dialectProblem, limitedProblems } from '../cni/problems.ts';
-import { keepAll, keepEntry } from '../keep.ts';
+import { keepAll, keepEntry } from '../plan/keep.ts';
 import {
   namespaceScope,
   type CniSelection,
   type ParsedSelections,
   type SelectionProblem,
 } from '../network-selection.ts';
-import type { PodView } from '../pod-view.ts';
+import type { PodView } from '../pod/pod-view.ts';
 import { KALOOM_ANNOTATION, type DialectSettings } from '../settings.ts';
 import { delegateConfig } from './delegate-config.ts';
 import { kaloomEntries, type KaloomEntry } from './entries.ts';

@@ -1,9 +1,9 @@
 /** Lists of addresses in an NPWG selection: `ips` and `default-route`. */
 import type { JsonValue } from '../cni/attachment.ts';
-import { shown } from '../openvnf/problems.ts';
+import { shown } from '../text/shown.ts';
 import { read, refused, type Reading } from '../openvnf/reading.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
-import { isJsonList } from '../strict-json.ts';
+import { isJsonList } from '../text/strict-json.ts';
 
 const MAX_ADDRESSES = 16;
 /** Longer than any address with prefix length. */

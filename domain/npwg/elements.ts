@@ -7,8 +7,8 @@ import { isCniInterfaceName } from '../cni/interface-name.ts';
 import { dialectProblem } from '../cni/problems.ts';
 import type { SelectionProblem } from '../network-selection.ts';
 import { isDnsLabel } from '../openvnf/names.ts';
-import { shown } from '../openvnf/problems.ts';
-import { isJsonList, isJsonObject, member, parseStrictJson } from '../strict-json.ts';
+import { shown } from '../text/shown.ts';
+import { isJsonList, isJsonObject, member, parseStrictJson } from '../text/strict-json.ts';
 import { NPWG_KEYS } from './keys.ts';
 
 export const MAX_NPWG_BYTES = 32 * 1024;

@@ -5,11 +5,11 @@ import { CNI_INTERFACE_RULE, isCniInterfaceName } from '../cni/interface-name.ts
 import { hostKeyProblems } from '../cni/policy.ts';
 import { dialectProblem } from '../cni/problems.ts';
 import type { SelectionProblem } from '../network-selection.ts';
-import { shown, shownJson } from '../openvnf/problems.ts';
+import { shown, shownJson } from '../text/shown.ts';
 import { read, refused, type Reading } from '../openvnf/reading.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { CniPolicy } from '../settings.ts';
-import { foldedKey, isJsonObject, member, strangeKeys } from '../strict-json.ts';
+import { foldedKey, isJsonObject, member, strangeKeys } from '../text/strict-json.ts';
 import { readGateways, readIps } from './addresses.ts';
 import type { NpwgElement } from './elements.ts';
 import { NPWG_KEYS, type NpwgKey } from './keys.ts';

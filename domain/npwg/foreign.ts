@@ -3,11 +3,11 @@
  * podwire's own. They are left alone, and they satisfy the selections they were made for.
  */
 import type { ForeignAttachment } from '../network-selection.ts';
-import { publishedLinks, type OwnLink } from '../network-status.ts';
+import { publishedLinks, type OwnLink } from '../status/podwire-status.ts';
 import { isDnsLabel } from '../openvnf/names.ts';
-import type { PodView } from '../pod-view.ts';
-import { isJsonObject, member } from '../strict-json.ts';
-import { statusEntries } from '../status-entries.ts';
+import type { PodView } from '../pod/pod-view.ts';
+import { isJsonObject, member } from '../text/strict-json.ts';
+import { statusEntries } from '../status/status-entries.ts';
 import { isOwnEntry, isPodsOwn, textOf } from './own-entry.ts';
 
 const MAX_FOREIGN = 128;

@@ -2,10 +2,10 @@
  * Which entries of the pod's NPWG status are podwire's. The interface alone does not tell: when a pod's sandbox is made anew, another
  * runtime may attach under the same name and write the whole status, while podwire's own still speaks of the old sandbox.
  */
-import { addressOf } from '../cidr.ts';
+import { addressOf } from '../text/cidr.ts';
 import type { JsonObject } from '../cni/attachment.ts';
-import type { OwnLink } from '../network-status.ts';
-import { isJsonList, member } from '../strict-json.ts';
+import type { OwnLink } from '../status/podwire-status.ts';
+import { isJsonList, member } from '../text/strict-json.ts';
 
 /** Text of an entry's member; empty when it has none. */
 export function textOf(entry: JsonObject, key: string): string {

@@ -4,7 +4,7 @@ import { isCniInterfaceName } from '../cni/interface-name.ts';
 import { configProblems } from '../cni/definition-check.ts';
 import type { DefinitionLookup } from '../cni/network-definition.ts';
 import { dialectProblem, limitedProblems } from '../cni/problems.ts';
-import { keepAll, keepEntry, keepInterface } from '../keep.ts';
+import { keepAll, keepEntry, keepInterface } from '../plan/keep.ts';
 import {
   namespaceScope,
   networkKey,
@@ -14,9 +14,9 @@ import {
   type ParsedSelections,
   type SelectionProblem,
 } from '../network-selection.ts';
-import { publishedForeign, type OwnLink } from '../network-status.ts';
-import { shown } from '../openvnf/problems.ts';
-import type { PodView } from '../pod-view.ts';
+import { publishedForeign, type OwnLink } from '../status/podwire-status.ts';
+import { shown } from '../text/shown.ts';
+import type { PodView } from '../pod/pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import { NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../settings.ts';
 import { npwgElements, type NpwgElement } from './elements.ts';

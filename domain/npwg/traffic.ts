@@ -1,9 +1,9 @@
 /** Bandwidth and port mappings in an NPWG selection. */
 import type { CniBandwidth, CniPortMapping, JsonObject, JsonValue } from '../cni/attachment.ts';
-import { shown } from '../openvnf/problems.ts';
+import { shown } from '../text/shown.ts';
 import { read, refused, type Reading } from '../openvnf/reading.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
-import { isJsonList, isJsonObject, member, strangeKeys } from '../strict-json.ts';
+import { isJsonList, isJsonObject, member, strangeKeys } from '../text/strict-json.ts';
 
 const BANDWIDTH_KEYS = ['ingressRate', 'ingressBurst', 'egressRate', 'egressBurst'] as const;
 

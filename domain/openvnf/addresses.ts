@@ -1,6 +1,6 @@
 /** Addresses, routes and extra peers as users write them. */
 import type { IpCodec } from '../ports/ip-codec.ts';
-import type { Route } from '../vxlan.ts';
+import type { Route } from '../vxlan/vxlan.ts';
 import { read, refused, type Reading } from './reading.ts';
 
 /** Longer than any address pair with prefixes and brackets. */

@@ -2,16 +2,17 @@
  * The annotation's grammar: `vxeth0, vxeth1 id=5 ip=1.2.3.4/24` on one line, or a network per line with its options on indented
  * lines below. A comma always begins a network, never an option.
  */
-import { keepAll } from '../keep.ts';
+import { keepAll } from '../plan/keep.ts';
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { Compatibility } from '../settings.ts';
 import { isNetworkName, NETWORK_NAME_RULE, optionNamed } from './names.ts';
 import { readOptions, type NetworkOptions } from './options.ts';
-import { problem, shown, UNTIL_RIGHT } from './problems.ts';
+import { problem, UNTIL_RIGHT } from './problems.ts';
+import { shown } from '../text/shown.ts';
 import { isOriginal } from './rules.ts';
 import { tokensOf, type Token, type Word } from './tokens.ts';
-import { utf8Length } from '../utf8-length.ts';
+import { utf8Length } from '../text/utf8-length.ts';
 
 export const MAX_ANNOTATION_BYTES = 8192;
 const MAX_NETWORKS = 16;

@@ -2,7 +2,7 @@
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { Compatibility } from '../settings.ts';
-import { DEFAULT_DST_PORT } from '../vxlan.ts';
+import { DEFAULT_DST_PORT } from '../vxlan/vxlan.ts';
 import { isNetworkName, NETWORK_NAME_RULE } from './names.ts';
 import { readOptions, type NetworkOptions, type OptionsRead } from './options.ts';
 import { problem } from './problems.ts';

@@ -2,7 +2,7 @@
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { Compatibility } from '../settings.ts';
-import { DEFAULT_DST_PORT, DEFAULT_PARENT, type Route, type VxlanLinkSpec } from '../vxlan.ts';
+import { DEFAULT_DST_PORT, DEFAULT_PARENT, type Route, type VxlanLinkSpec } from '../vxlan/vxlan.ts';
 import { INTERFACE_NAME_RULE, isInterfaceName } from './names.ts';
 import type { NetworkOptions } from './options.ts';
 import { problem } from './problems.ts';

@@ -2,11 +2,11 @@
  * Options of one network, from either source. Strict where the original stored anything: an unknown option, a wrong value or a
  * contradiction is a problem. Repeated `ip`, `route` and `peers` add up.
  */
-import { keepAll } from '../keep.ts';
+import { keepAll } from '../plan/keep.ts';
 import type { SelectionProblem } from '../network-selection.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { Compatibility } from '../settings.ts';
-import type { PortRange, Route } from '../vxlan.ts';
+import type { PortRange, Route } from '../vxlan/vxlan.ts';
 import { ADDRESS_RULE, PEERS_RULE, ROUTE_RULE, readAddress, readPeers, readRoute } from './addresses.ts';
 import {
   INTERFACE_NAME_RULE,
@@ -18,7 +18,8 @@ import {
   type OptionName,
 } from './names.ts';
 import { nearestOption } from './nearest.ts';
-import { problem, shown, UNTIL_RIGHT } from './problems.ts';
+import { problem, UNTIL_RIGHT } from './problems.ts';
+import { shown } from '../text/shown.ts';
 import { read, refused, type Reading } from './reading.ts';
 import { isOriginal, lastOfEach, withPrefixLength } from './rules.ts';
 import { swallowedNames } from './swallowed-names.ts';

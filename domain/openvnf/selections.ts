@@ -6,17 +6,18 @@ import {
   type SelectionProblem,
   type VxlanSelection,
 } from '../network-selection.ts';
-import type { PodView } from '../pod-view.ts';
+import type { PodView } from '../pod/pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { DialectSettings } from '../settings.ts';
-import { DEFAULT_DST_PORT } from '../vxlan.ts';
+import { DEFAULT_DST_PORT } from '../vxlan/vxlan.ts';
 import { parseAnnotation, type AnnotatedNetwork, type ParsedAnnotation } from './annotation.ts';
 import { identityKey, NOTHING_DECLARED, type DeclaredNetworks } from './config-map.ts';
 import { judgeLink } from './link.ts';
 import type { NetworkOptions } from './options.ts';
 import { withoutConflicts, type Candidate } from './pod-conflicts.ts';
 import { isOriginal, isSelected, looksLikeNo } from './rules.ts';
-import { problem, shown } from './problems.ts';
+import { problem } from './problems.ts';
+import { shown } from '../text/shown.ts';
 
 export interface SelectionsInput {
   readonly pod: PodView;

@@ -2,7 +2,7 @@
 import type { NetnsKernel, OpenNetns } from './link-kernel.ts';
 
 /** An agent container while one operation lasts. */
-export interface AgentPlace {
+export interface AgentTarget {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
@@ -19,6 +19,6 @@ interface AgentCommandResult {
 
 /** Every method may fail with ExecUnavailable, besides what `NetnsKernel` says. */
 export interface AgentKernel extends NetnsKernel {
-  openAgent(place: AgentPlace): OpenNetns;
-  runInAgent(place: AgentPlace, argv: readonly string[]): Promise<AgentCommandResult>;
+  openAgent(target: AgentTarget): OpenNetns;
+  runInAgent(target: AgentTarget, argv: readonly string[]): Promise<AgentCommandResult>;
 }

@@ -1,6 +1,6 @@
 /** The Kubernetes API as podwire's activities need it. Every method throws `PodwireError('ApiUnavailable')` when it does not answer. */
 import type { DefinitionRef, NetworkDefinition } from '../cni/network-definition.ts';
-import type { PodIdentity, PodView } from '../pod-view.ts';
+import type { PodIdentity, PodView } from '../pod/pod-view.ts';
 
 export interface PodEvent {
   readonly type: 'Normal' | 'Warning';

@@ -1,4 +1,4 @@
-/** CNI plugin chains on one node (CNI SPEC 1.1; configurations from 0.3.1). The port knows the protocol, not what is wished. */
+/** CNI plugin chains on one node (CNI SPEC 1.1; configurations from 0.3.1). The port knows the protocol, not what is desired. */
 import type { CniCapabilityArgs, JsonObject } from '../cni/attachment.ts';
 import type { ReportedInterface } from '../records.ts';
 

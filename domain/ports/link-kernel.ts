@@ -1,11 +1,11 @@
 /** The kernel of one node, as far as links in network namespaces go. */
-import type { FdbChange, FdbEntry } from '../fdb.ts';
-import type { HostEnd, NetnsView } from '../link-observation.ts';
-import type { Neighbour, NeighbourChange } from '../neighbours.ts';
+import type { FdbChange, FdbEntry } from '../forwarding/fdb.ts';
+import type { HostEnd, NetnsView } from '../vxlan/link-observation.ts';
+import type { Neighbour, NeighbourChange } from '../forwarding/neighbours.ts';
 import type { NetnsIdentity } from '../records.ts';
-import type { SeenSenders, SendersChange } from '../senders.ts';
-import type { LookQuestion } from './pod-look.ts';
-import type { PortRange } from '../vxlan.ts';
+import type { SeenSenders, SendersChange } from '../forwarding/senders.ts';
+import type { InspectQuestion } from './inspect-pod.ts';
+import type { PortRange } from '../vxlan/vxlan.ts';
 
 /** One line for the kernel. Values are parsed and written anew by the adapter; none is passed on as it came. */
 export type LinkCommand =
@@ -116,7 +116,7 @@ export interface NetnsKernel {
    * What iproute2 says about links, in its own words: for people, never to be parsed by podwire. One answer for each question, in
    * their order; undefined: there is no link of that name.
    */
-  print(netns: OpenNetns, questions: readonly LookQuestion[]): Promise<readonly (string | undefined)[]>;
+  print(netns: OpenNetns, questions: readonly InspectQuestion[]): Promise<readonly (string | undefined)[]>;
 }
 
 /** A node's own kernel. */

@@ -6,7 +6,7 @@ import type {
   AttachmentRecord,
   CniAttachmentRecord,
   CniResultRecord,
-  ConvergedMark,
+  ConvergedRecord,
   FailureRecord,
   Member,
   MeshRecord,
@@ -68,10 +68,10 @@ export interface NodeStore {
    * Of those of these pods that have one, by their UIDs.
    * @param onUnreadable gets those that are left out because they cannot be read; without it one such fails the call
    */
-  readMarks(
+  readConverged(
     podUids: readonly string[],
     onUnreadable?: (podUid: string, why: PodwireError) => void,
-  ): Promise<ReadonlyMap<string, ConvergedMark>>;
+  ): Promise<ReadonlyMap<string, ConvergedRecord>>;
   listSandboxes(node: string): Promise<readonly SandboxRecord[]>;
   putSandbox(node: string, sandbox: SandboxRecord): Promise<void>;
   removeSandbox(node: string, podUid: string): Promise<void>;

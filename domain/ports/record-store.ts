@@ -1,12 +1,12 @@
 /** podwire's memory, in terms of its records. Every method throws `PodwireError('EtcdUnavailable')` when etcd does not answer. */
-import type { Freed } from '../awaited.ts';
-import type { SharedIdentity } from '../cni-identities.ts';
+import type { Freed } from '../plan/blocked-on.ts';
+import type { SharedIdentity } from '../cni/identities.ts';
 import type { NodeConfigsRecord } from '../cni/node-configs.ts';
 import type { NetworkRef } from '../network-selection.ts';
-import type { PodIdentity } from '../pod-view.ts';
+import type { PodIdentity } from '../pod/pod-view.ts';
 import type {
   AttachmentRecord,
-  ConvergedMark,
+  ConvergedRecord,
   FailureRecord,
   LinkResult,
   Member,
@@ -37,7 +37,7 @@ export interface PodRecords {
   readonly refusals: readonly RecordedRefusal[];
   /** Why steps keep failing. */
   readonly failures: readonly FailureRecord[];
-  /** podwire is to be out of the cluster: no pod wishes for anything. */
+  /** podwire is to be out of the cluster: no pod asks for anything. */
   readonly tornDown: boolean;
 }
 
@@ -48,11 +48,11 @@ export interface WaitingPod extends PodIdentity {
 }
 
 export interface RecordStore {
-  readonly putMark: (podUid: string, mark: ConvergedMark) => Promise<void>;
+  readonly putConverged: (podUid: string, converged: ConvergedRecord) => Promise<void>;
 
   /** What is recorded of a pod, by one call when all of it is where it is expected. @param node where; empty: unknown */
   readonly pod: (podUid: string, node: string) => Promise<PodRecords>;
-  /** The same, and deletes the pod's mark with it; an absent one is fine. */
+  /** The same, and deletes the pod's converged record with it; an absent one is fine. */
   readonly podUnmarked: (podUid: string, node: string) => Promise<PodRecords>;
   readonly attachment: (key: string) => Promise<Stored<AttachmentRecord> | undefined>;
   readonly sandbox: (node: string, podUid: string) => Promise<SandboxRecord | undefined>;

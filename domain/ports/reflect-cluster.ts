@@ -1,5 +1,5 @@
 /** The Kubernetes objects that are reflected, as the API gives them. Every method throws `PodwireError('ApiUnavailable')` when it does not answer or refuses. */
-import type { ReflectSource } from '../reflection/messages.ts';
+import type { ReflectSource } from '../reflect/messages.ts';
 
 /** An object and the name under which it is known: `namespace/name`, or `name` where there are no namespaces. */
 export interface NamedObject {

@@ -1,5 +1,5 @@
 /** Kubernetes objects to reflected records. */
-import { utf8Length } from '../utf8-length.ts';
+import { utf8Length } from '../text/utf8-length.ts';
 import type { ObjectId } from './keys.ts';
 import { isNamespaced, REFLECTOR_TYPES, type ReflectKind } from './kinds.ts';
 import { endpointsRecord, isNeverReflected } from './mapping/endpoints.ts';

@@ -1,5 +1,5 @@
 /** What is looked for on the host of a node worker, from the facts that were found. */
-import { DEFAULT_DST_PORT } from '../vxlan.ts';
+import { DEFAULT_DST_PORT } from '../vxlan/vxlan.ts';
 import { passed, type About, type Check } from './check.ts';
 
 export interface VxlanDevice {

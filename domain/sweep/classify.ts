@@ -5,13 +5,13 @@
  * has its record, since the record comes first.
  */
 import { attachmentKey } from '../keys.ts';
-import { ownerOf } from '../link-alias.ts';
-import type { NetnsView } from '../link-observation.ts';
-import type { PodIdentity } from '../pod-view.ts';
+import { ownerOf } from '../vxlan/link-alias.ts';
+import type { NetnsView } from '../vxlan/link-observation.ts';
+import type { PodIdentity } from '../pod/pod-view.ts';
 import type { CacheFile, Reservation } from '../ports/cni-leftovers.ts';
 import type { CniJournalEntry } from '../ports/cni-journal.ts';
 import type { AttachmentRecord, Stored } from '../records.ts';
-import { uidInRuntime } from '../static-pods.ts';
+import { uidInRuntime } from '../pod/static-pods.ts';
 import { driftOf, isLeftToPod, onlyMacDiffers } from './drift.ts';
 import { shortWhy, type Finding } from './finding.ts';
 

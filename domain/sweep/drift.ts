@@ -1,11 +1,11 @@
 /** How an attachment's interface differs from what was recorded of it. Pure. */
 import { findOwnLink, isTakenOver } from '../cni/own-link.ts';
-import { ownerOf } from '../link-alias.ts';
-import { fitsAddresses, mtuOver } from '../link-mtu.ts';
-import type { LinkView, NetnsView } from '../link-observation.ts';
+import { ownerOf } from '../vxlan/link-alias.ts';
+import { fitsAddresses, mtuOver } from '../vxlan/link-mtu.ts';
+import type { LinkView, NetnsView } from '../vxlan/link-observation.ts';
 import type { AttachmentRecord, CniAttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
-import { unlikeOurs } from '../vxlan-likeness.ts';
-import { uidInRuntime } from '../static-pods.ts';
+import { unlikeOurs } from '../vxlan/vxlan-likeness.ts';
+import { uidInRuntime } from '../pod/static-pods.ts';
 
 /**
  * What differs, in words; empty when nothing does. Addresses that were added are no drift: a program in the pod may have its own.

@@ -1,5 +1,5 @@
 /** What a look at a node found that is not as podwire's records say. Small and plain: it travels through a workflow's history. */
-import type { PodIdentity } from '../pod-view.ts';
+import type { PodIdentity } from '../pod/pod-view.ts';
 
 /**
  * `drift`: an attachment whose interface is gone or was changed behind podwire's back. `journal`: begun with CNI plugins, and no record

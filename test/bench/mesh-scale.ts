@@ -1,5 +1,5 @@
 /** mesh-scale: a thousand members on all nodes whose devices are empty, until every one is filled; then one more joins, and leaves. */
-import { eachWithLimit } from '../../domain/with-limit.ts';
+import { eachWithLimit } from '../../domain/concurrency/with-limit.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { whyFailed } from '../../deploy/lab/commands.ts';

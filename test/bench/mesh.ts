@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eachWithLimit } from '../../domain/with-limit.ts';
+import { eachWithLimit } from '../../domain/concurrency/with-limit.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { floodTargets } from '../../deploy/demo/kernel-look.ts';

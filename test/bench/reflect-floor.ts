@@ -36,7 +36,7 @@ export async function floors(endpoint: string, values: readonly KeyValue[]): Pro
 async function putAll(client: Etcd3, values: readonly KeyValue[], batch: number, concurrency: number): Promise<number> {
   const startedAt = performance.now();
   let next = 0;
-  const lane = async (): Promise<void> => {
+  const drain = async (): Promise<void> => {
     while (next < values.length) {
       const some = values.slice(next, next + batch);
       next += batch;
@@ -46,6 +46,6 @@ async function putAll(client: Etcd3, values: readonly KeyValue[], batch: number,
         .commit();
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, lane));
+  await Promise.all(Array.from({ length: concurrency }, drain));
   return performance.now() - startedAt;
 }

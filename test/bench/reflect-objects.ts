@@ -77,7 +77,7 @@ async function create(
   say: (line: string) => void,
 ): Promise<void> {
   let next = 0;
-  const lane = async (): Promise<void> => {
+  const drain = async (): Promise<void> => {
     while (next < count) {
       const index = next;
       next += 1;
@@ -86,7 +86,7 @@ async function create(
       if (answer.status !== 409) bodyOf(answer, `create at ${where}`);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: AT_ONCE }, drain));
 }
 
 export async function stampPod(kube: KubeClient, name: string, stamp: string): Promise<void> {

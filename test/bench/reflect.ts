@@ -4,20 +4,20 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
-import { createReflectCluster } from '../../adapters/kubernetes/reflect-cluster.ts';
-import { openReflectStore } from '../../adapters/etcd/reflect-store.ts';
+import { createReflectCluster } from '../../adapters/reflect/reflect-cluster.ts';
+import { openReflectStore } from '../../adapters/reflect/reflect-store.ts';
 import { createReflectCodec } from '../../adapters/reflect/codec.ts';
-import { signalResync } from '../../adapters/temporal/reflect-starter.ts';
+import { signalResync } from '../../adapters/reflect/reflect-starter.ts';
 import { apply } from '../../deploy/demo/cluster.ts';
 import { ORCHESTRATOR_PART, startPodwirePart, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { stopPart } from '../../deploy/lab/lab.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import type { KubeClient } from '../../adapters/kubernetes/client.ts';
-import { derive } from '../../domain/reflection/derive.ts';
+import { derive } from '../../domain/reflect/derive.ts';
 import type { ReflectStore } from '../../domain/ports/reflect-store.ts';
-import { findDifferences, stillDifferent, type DifferencesDeps } from '../../domain/reflection/differences.ts';
-import { REFLECT_SOURCES, reflectWorkflowId } from '../../domain/reflection/messages.ts';
-import { markerKey } from '../../domain/reflection/pod-networks.ts';
+import { findDifferences, stillDifferent, type DifferencesDeps } from '../../domain/reflect/differences.ts';
+import { REFLECT_SOURCES, reflectWorkflowId } from '../../domain/reflect/messages.ts';
+import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { listPrefix } from '../../domain/reflect/keys.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
 import type { BenchLab } from './bench-lab.ts';

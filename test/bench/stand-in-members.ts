@@ -11,7 +11,7 @@ import { readBootId } from '../../adapters/host/boot-id.ts';
 import { attempt, must } from '../../deploy/lab/commands.ts';
 import { inNetns, whyFailed, type LabNode } from '../../deploy/lab/lab.ts';
 import { attachmentKey, memberKey, podNodeKey, userKey, vniKey } from '../../domain/keys.ts';
-import { aliasFor } from '../../domain/link-alias.ts';
+import { aliasFor } from '../../domain/vxlan/link-alias.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import { RECORD_VERSION, type MemberRecord, type VxlanAttachmentRecord } from '../../domain/records.ts';
 

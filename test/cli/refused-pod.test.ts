@@ -4,7 +4,7 @@ import { before, describe, test } from 'node:test';
 import { annotate } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { inNetns, podNetnsPath } from '../../deploy/lab/lab.ts';
-import type { ConvergedMark } from '../../domain/records.ts';
+import type { ConvergedRecord } from '../../domain/records.ts';
 import { labTest, waitEvent, waitFor, waitLink } from '../lab/harness.ts';
 import { exactlyOne, nothingLost, statusTruth } from '../lab/invariants.ts';
 import { readKeys } from '../lab/records.ts';
@@ -43,7 +43,7 @@ describe('a pod that was refused', () => {
       'the mark of the refused run',
       async () =>
         (await readKeys(t.lab, '/podwire/pods/')).find(({ value }) => {
-          const { namespace, name } = value as ConvergedMark;
+          const { namespace, name } = value as ConvergedRecord;
           return namespace === pod.namespace && name === pod.name;
         }),
       { limitMs: 20_000 },

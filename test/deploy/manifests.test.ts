@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { orchestratorSettings } from '../../config/orchestrator.ts';
 import { nodeSettings } from '../../config/node.ts';
-import { ksrHelp } from '../../config/ksr.ts';
+import { ksrHelp } from '../../config/reflect/ksr.ts';
 import { watcherSettings } from '../../config/watcher.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/messages.ts';
 import { DEPLOY, kustomized, kustomizedWith, one, podOf, workloads, type KubeObject } from './rendered.ts';

@@ -52,7 +52,7 @@ export async function runPage(steps: readonly PageStep[], setting: PageSetting):
 async function inForeground(step: PageCommand, exported: Record<string, string>, setting: PageSetting): Promise<void> {
   const { words, env } = commandOf(step, exported, setting);
   const result = await attempt('/usr/bin/env', words, { env, timeoutMs: setting.limitMs });
-  if (result.code !== 0) throw new Error(`${placeOf(step)}: ${whyFailed(result)}`);
+  if (result.code !== 0) throw new Error(`${targetOf(step)}: ${whyFailed(result)}`);
 }
 
 /** Waits until it has said something. Returns the file by which it is ended. */
@@ -73,10 +73,10 @@ async function inBackground(
     noteFile,
   });
   const said = (): string => readFileSync(logFile, 'utf8').split('\n').slice(1).join('\n');
-  const ended = (): Error => new Error(`${placeOf(step)} ended: ${said()}`);
+  const ended = (): Error => new Error(`${targetOf(step)} ended: ${said()}`);
   try {
     await waitFor(
-      `a word of ${placeOf(step)}`,
+      `a word of ${targetOf(step)}`,
       async () => {
         if (daemonPid(noteFile) === undefined) throw ended();
         return said().trim() === '' ? undefined : true;
@@ -92,7 +92,7 @@ async function inBackground(
 
 function commandOf(step: PageCommand, exported: Record<string, string>, setting: PageSetting) {
   const program = setting.programs[step.program];
-  if (program === undefined) throw new Error(`${placeOf(step)}: there is no ${step.program} here`);
+  if (program === undefined) throw new Error(`${targetOf(step)}: there is no ${step.program} here`);
   setting.onCommand?.(textOf(step));
   const args = step.args.map((word) => setting.words?.[word] ?? replace(word, setting));
   const own = [...args.slice(0, 1), ...(program.options ?? []), ...args.slice(1)];
@@ -116,4 +116,4 @@ function writeInto(file: string, text: string): void {
 }
 
 const textOf = ({ program, args }: PageCommand): string => [program, ...args].join(' ');
-const placeOf = (step: PageCommand): string => `line ${step.line}: ${textOf(step)}`;
+const targetOf = (step: PageCommand): string => `line ${step.line}: ${textOf(step)}`;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startAutoCompaction } from '../../adapters/etcd/auto-compaction.ts';
+import { startAutoCompaction } from '../../adapters/reflect/auto-compaction.ts';
 import { openEtcd } from '../../adapters/etcd/open.ts';
 import { until } from '../workflows/limits.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';

@@ -1,14 +1,14 @@
 /** The orchestrator's activities on a real etcd: run twice, or twice at once, as Temporal may do, they leave one state. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput } from '../../activities/control/control-contract.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
-import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { NetworkStatus } from '../../domain/status/podwire-status.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
+import type { PodIdentity, PodView } from '../../domain/pod/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
@@ -93,8 +93,8 @@ describe('an activity that runs twice', () => {
 
   it('takes the refusal of another network that wanted the same interface for none of its own', async () => {
     const pod = await podWith();
-    const { inputsHash: hash, wished } = await control.observePod(pod);
-    const own = wished[0]?.network ?? { scope: '', name: '' };
+    const { inputsHash: hash, wished: allDesired } = await control.observePod(pod);
+    const own = allDesired[0]?.network ?? { scope: '', name: '' };
     const failure = { code: 'InterfaceConflict', message: 'taken' };
     const refuse = (name: string) =>
       control.recordRefusal({
@@ -174,9 +174,9 @@ describe('an activity that runs twice', () => {
     await control.publishStatus({ ...pod, attached: [], detached: [] });
 
     change('green@a0, blue@b0', { publishedStatus: undefined });
-    const { wished, inputsHash: hash } = await control.observePod(pod);
+    const { wished: allDesired, inputsHash: hash } = await control.observePod(pod);
     assert.deepEqual(
-      wished.map(({ interfaceName, selection }) => [interfaceName, selection]),
+      allDesired.map(({ interfaceName, selection }) => [interfaceName, selection]),
       [
         ['a0', 0],
         ['b0', 1],
@@ -380,11 +380,11 @@ describe('an activity that runs twice', () => {
       ]),
       [true, true],
     );
-    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid)?.inputsHash, hash);
+    assert.equal((await nodes.readConverged([pod.uid])).get(pod.uid)?.inputsHash, hash);
     await control.observePod(pod);
-    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid), undefined);
+    assert.equal((await nodes.readConverged([pod.uid])).get(pod.uid), undefined);
     assert.equal(await control.writeMark({ ...pod, inputsHash: 'older' }), false);
-    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid), undefined);
+    assert.equal((await nodes.readConverged([pod.uid])).get(pod.uid), undefined);
   });
 
   it('writes the mark behind the status when told to, and says when the inputs are others by now', async () => {
@@ -392,9 +392,9 @@ describe('an activity that runs twice', () => {
     const { inputsHash: thenMark } = await attach(pod);
     const status = { ...pod, attached: [], detached: [] };
     assert.equal(await control.publishStatus({ ...status, thenMark: 'older' }), false);
-    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid), undefined);
+    assert.equal((await nodes.readConverged([pod.uid])).get(pod.uid), undefined);
     assert.equal(await control.publishStatus({ ...status, thenMark }), true);
-    assert.equal((await nodes.readMarks([pod.uid])).get(pod.uid)?.inputsHash, thenMark);
+    assert.equal((await nodes.readConverged([pod.uid])).get(pod.uid)?.inputsHash, thenMark);
     assert.match(cluster.pods.get(`${pod.uid}/web`)?.publishedStatus ?? '', /"state":"Attached"/);
   });
 });

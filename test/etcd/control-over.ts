@@ -1,13 +1,13 @@
 /** The orchestrator's activities as tests have them: the records are real, the cluster and the signals are the test's. */
 import assert from 'node:assert/strict';
 import { createControlActivities } from '../../activities/control/index.ts';
-import type { ControlSteps, IntentInput } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput } from '../../activities/control/control-contract.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
-import { intentRequest } from '../../domain/intent-request.ts';
-import type { Observation } from '../../domain/observation.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import { intentRequest } from '../../domain/plan/intent-request.ts';
+import type { Observation } from '../../domain/plan/observation.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { Cluster, Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
@@ -21,10 +21,10 @@ export const controlOver = (records: RecordStore, cluster: Cluster, signals: Sig
 
 /** What a run asks for of the pod's only wish after it looked. */
 export function intentOver({ uid, namespace, name }: PodIdentity, observation: Observation): IntentInput {
-  const [wish] = observation.wished;
-  assert.ok(wish, 'the pod wishes for nothing');
+  const [desired] = observation.wished;
+  assert.ok(desired, 'the pod wishes for nothing');
   const owner = { workflowId: `pod/${uid}`, runId: 'run' };
-  return { uid, namespace, name, ...intentRequest(observation, wish, observation.sandboxId ?? '', owner) };
+  return { uid, namespace, name, ...intentRequest(observation, desired, observation.sandboxId ?? '', owner) };
 }
 
 /** Signals that nobody gets. */

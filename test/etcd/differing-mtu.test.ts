@@ -1,7 +1,7 @@
 /** What the owner of a pod is told that joins a VXLAN network with another MTU than the network's other members, on a real etcd. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps } from '../../activities/control/inputs.ts';
+import type { ControlSteps } from '../../activities/control/control-contract.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import type { StepFailure } from '../../domain/records.ts';

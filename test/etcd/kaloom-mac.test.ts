@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { IF_MAC_ARG } from '../../domain/kaloom/ignored-mac.ts';
-import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { NetworkStatus } from '../../domain/status/podwire-status.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { controlOver, NO_SIGNALS } from './control-over.ts';

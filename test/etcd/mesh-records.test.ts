@@ -1,7 +1,7 @@
 /** Who is behind in a mesh, on a real etcd: written by mesh runs, and by nodes that take themselves out of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createMeshActivities } from '../../activities/control/mesh.ts';
+import { createMeshActivities } from '../../activities/control/mesh-steps.ts';
 import type { RecordDeps } from '../../activities/control/attachment-records.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';

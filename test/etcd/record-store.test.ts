@@ -89,12 +89,12 @@ for (const [name, etcdOf] of [
     it('are read together with the end of the mark, whether there is one or not', async () => {
       const { uid, vni } = unique();
       const stored = await recorded(store, intent(uid, vni));
-      for (const pod of [uid, `${uid}-other`]) await store.putMark(pod, MARK);
+      for (const pod of [uid, `${uid}-other`]) await store.putConverged(pod, MARK);
       for (const mark of [MARK, undefined]) {
-        assert.deepEqual((await nodes.readMarks([uid])).get(uid), mark);
+        assert.deepEqual((await nodes.readConverged([uid])).get(uid), mark);
         const read = await store.podUnmarked(uid, stored.value.node);
         assert.deepEqual([read, read.attachments], [await store.pod(uid, stored.value.node), [stored]]);
-        assert.deepEqual([...(await nodes.readMarks([uid, `${uid}-other`]))], [[`${uid}-other`, MARK]]);
+        assert.deepEqual([...(await nodes.readConverged([uid, `${uid}-other`]))], [[`${uid}-other`, MARK]]);
       }
     });
 
@@ -356,11 +356,11 @@ for (const [name, etcdOf] of [
 
     it('that are not understood are named, with the field', async () => {
       const { uid } = unique();
-      await etcd.transact([], [{ put: keys.markKey(uid), value: '{"v":1}' }]);
+      await etcd.transact([], [{ put: keys.convergedKey(uid), value: '{"v":1}' }]);
       await assert.rejects(
-        nodes.readMarks([uid]),
+        nodes.readConverged([uid]),
         (error: PodwireError) =>
-          error.code === 'RecordInvalid' && error.message.includes(`${keys.markKey(uid)}: field`),
+          error.code === 'RecordInvalid' && error.message.includes(`${keys.convergedKey(uid)}: field`),
       );
     });
   });

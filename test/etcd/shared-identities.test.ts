@@ -1,7 +1,7 @@
 /** Two pods of a CNI network with one address, MAC or host port, on a real etcd. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps } from '../../activities/control/inputs.ts';
+import type { ControlSteps } from '../../activities/control/control-contract.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { attachmentKey, identityKey } from '../../domain/keys.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   RECORD_VERSION,
   type CniAttachmentRecord,
-  type ConvergedMark,
+  type ConvergedRecord,
   type LinkResult,
   type MemberRecord,
   type VxlanAttachmentRecord,
@@ -40,7 +40,7 @@ function addressOf(uid: string, podUid = uid): string {
   return `10.${a}.${b}.${c}/8`;
 }
 
-export const MARK: ConvergedMark = {
+export const MARK: ConvergedRecord = {
   ...{ v: RECORD_VERSION, namespace: 'default', name: 'web', node: 'n1' },
   ...{ inputsHash: 'of-these-inputs', sandboxId: 'sandbox' },
 };

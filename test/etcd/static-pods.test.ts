@@ -1,10 +1,10 @@
 /** What the orchestrator makes of a static pod's mirror, and of a pod that only pretends to be one, on a real etcd. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps } from '../../activities/control/inputs.ts';
+import type { ControlSteps } from '../../activities/control/control-contract.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
-import type { PodIdentity, PodView } from '../../domain/pod-view.ts';
+import type { PodIdentity, PodView } from '../../domain/pod/pod-view.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';

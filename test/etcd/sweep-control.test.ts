@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createControlActivities } from '../../activities/control/index.ts';
-import { createLookAtPod } from '../../activities/control/observe-pod.ts';
-import { createSweepControlActivities } from '../../activities/control/sweep.ts';
-import type { RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
+import { createObserveOnly } from '../../activities/control/observe-pod.ts';
+import { createSweepControlActivities } from '../../activities/control/sweep/sweep-control.ts';
+import type { RepairDriftInput } from '../../activities/control/sweep/sweep-control-contract.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../adapters/hash/md5.ts';
@@ -33,7 +33,7 @@ function bench(o: { open?: boolean; apiFails?: number } = {}) {
   const control = createControlActivities({ ...podParts, signals: podSignals, nodeGoneSeconds: 1 });
   const activities = createSweepControlActivities({
     records,
-    lookAtPod: createLookAtPod(podParts),
+    observeOnly: createObserveOnly(podParts),
     publishStatus: (input) => control.publishStatus(input),
     cluster: {
       podHasAddress: async (address) => address === '10.0.0.7',

@@ -5,18 +5,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
-import type { ControlSteps, IntentInput, IntentResult, RefusalInput } from '../../activities/control/inputs.ts';
+import type {
+  ControlSteps,
+  IntentInput,
+  IntentResult,
+  RefusalInput,
+} from '../../activities/control/control-contract.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
-import { NodeConfigsPublisher } from '../../workers/node-configs.ts';
-import { etcdMarkReader } from '../../watcher/etcd-mark-reader.ts';
+import { NodeConfigsPublisher } from '../../workers/node/node-configs.ts';
+import { etcdConvergedReader } from '../../watcher/etcd-converged-reader.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
 import { controlOver, intentOver } from './control-over.ts';
@@ -94,11 +99,11 @@ describe('a pod that waits for a file of its node', () => {
   const refusalOf = async (pod: PodIdentity): Promise<RefusalInput> => {
     const { input, intent } = await begin(pod);
     assert.ok(intent.kind === 'refused', JSON.stringify(intent));
-    const { kind, code, message, ...awaited } = intent;
+    const { kind, code, message, ...blockedOn } = intent;
     assert.equal(kind, 'refused');
     const network = { scope: pod.namespace, name: 'filed' };
     const { inputsHash, interfaceName } = input;
-    return { ...pod, inputsHash, interfaceName, network, failure: { code, message }, ...awaited };
+    return { ...pod, inputsHash, interfaceName, network, failure: { code, message }, ...blockedOn };
   };
   const refused = async (): Promise<PodIdentity> => {
     const pod = await podWith();
@@ -175,7 +180,7 @@ describe('a pod that waits for a file of its node', () => {
   it('is found by the watcher, which lists anew, when nobody woke it', async () => {
     const pod = await refused();
     const found = async (): Promise<boolean> =>
-      (await etcdMarkReader(real.etcd, LOG).listOutdatedRefusals()).has(pod.uid);
+      (await etcdConvergedReader(real.etcd, LOG).listOutdatedRefusals()).has(pod.uid);
     assert.equal(await found(), false);
     write('bridge');
     signalsAway = true;

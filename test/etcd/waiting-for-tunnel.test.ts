@@ -1,11 +1,11 @@
 /** Pods of one network that change its id in their annotations, on a real etcd; the signals that wake them are recorded. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/control-contract.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
-import { awaitedOf } from '../../domain/awaited.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import { blockedOnOf } from '../../domain/plan/blocked-on.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
@@ -83,7 +83,7 @@ describe('a network that only pods name, of another id than its pods ask for by 
     const { interfaceName, inputsHash } = input;
     const network = { scope: pod.namespace, name: interfaceName };
     await control.recordRefusal({
-      ...{ ...pod, inputsHash, interfaceName, network, failure: { code, message }, ...awaitedOf(intent) },
+      ...{ ...pod, inputsHash, interfaceName, network, failure: { code, message }, ...blockedOnOf(intent) },
     });
   };
   const asksAndIsRefused = async (pod: PodIdentity, network: string): Promise<void> => {
@@ -136,7 +136,7 @@ describe('a network that only pods name, of another id than its pods ask for by 
       const { interfaceName, inputsHash } = input;
       const network = { scope: shop, name: interfaceName };
       const failure = { code: intent.code, message: intent.message };
-      await control.recordRefusal({ ...pod, inputsHash, interfaceName, network, failure, ...awaitedOf(intent) });
+      await control.recordRefusal({ ...pod, inputsHash, interfaceName, network, failure, ...blockedOnOf(intent) });
     }
     assert.deepEqual(wakings(a, b), [1, 1]);
     // Both look before either goes.

@@ -1,12 +1,12 @@
 /** A pod that was refused because another network has the VNI, or another pod the address, on a real etcd; the signals that wake it are recorded, and fail when told to. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/inputs.ts';
+import type { ControlSteps, IntentInput, IntentResult } from '../../activities/control/control-contract.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
-import { awaitedOf } from '../../domain/awaited.ts';
+import { blockedOnOf } from '../../domain/plan/blocked-on.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
@@ -77,13 +77,13 @@ describe('a pod that waits for a VNI or an address', () => {
     const { input, intent } = await begin(pod);
     assert.ok(typeof intent === 'object' && intent.kind === 'refused', JSON.stringify(intent));
     const { code, message } = intent;
-    const awaited = awaitedOf(intent);
-    assert.equal(Object.keys(awaited).length, 1);
+    const blockedOn = blockedOnOf(intent);
+    assert.equal(Object.keys(blockedOn).length, 1);
     const { interfaceName, inputsHash: hash } = input;
     const network = { scope: pod.namespace, name: interfaceName };
     return () =>
       control.recordRefusal({
-        ...{ ...pod, inputsHash: hash, interfaceName, network, failure: { code, message }, ...awaited },
+        ...{ ...pod, inputsHash: hash, interfaceName, network, failure: { code, message }, ...blockedOn },
       });
   };
   const waiting = async (network: string, namespace?: string): Promise<PodIdentity> => {

@@ -105,13 +105,13 @@ export class CrashBench {
       [...acts].map(async ([group, act]) => {
         group.state = ACTS[act].to;
         if (act !== 'retry') {
-          const wish = (pod: BenchPod): string =>
+          const desired = (pod: BenchPod): string =>
             act === 'detach' ? '' : `${group.network} id=${pod.vni} ip=${pod.ip} up=true`;
           const [last, ...others] = group.pods.toReversed();
-          await Promise.all(others.map((pod) => this.#patcher.ask(pod, wish(pod))));
+          await Promise.all(others.map((pod) => this.#patcher.ask(pod, desired(pod))));
           // Somebody has to be left whose forwarding entries change.
           if (act === 'detach') await sleep(LAST_LEAVES_AFTER_MS);
-          if (last !== undefined) await this.#patcher.ask(last, wish(last));
+          if (last !== undefined) await this.#patcher.ask(last, desired(last));
           return;
         }
         await this.#foreignLinks('delete', group);

@@ -82,7 +82,7 @@ describe('flipping wishes', () => {
       SPACINGS_MS.map((spacing, index) => ({
         name: `gap${spacing}`,
         node: context.node(index),
-        networks: wishOf(A, index),
+        networks: desiredOf(A, index),
       })),
     );
     const netns = await Promise.all(pods.map((pod) => podNetnsPath(context.lab, pod)));
@@ -91,9 +91,9 @@ describe('flipping wishes', () => {
       await Promise.all(
         pods.map(async (pod, index) => {
           const spacing = SPACINGS_MS[index] ?? 0;
-          await patcher.ask(pod, wishOf(B, index));
+          await patcher.ask(pod, desiredOf(B, index));
           if (spacing > 0) await sleep(spacing);
-          await patcher.ask(pod, wishOf(A, index));
+          await patcher.ask(pod, desiredOf(A, index));
         }),
       );
       await endsAt(pods, 'flipa');
@@ -102,4 +102,4 @@ describe('flipping wishes', () => {
 });
 
 /** The same network with an address of this pod's own: the flipping one of the test before still has the first. */
-const wishOf = (wish: string, index: number): string => wish.replace('.1/24', `.${index + 2}/24`);
+const desiredOf = (desired: string, index: number): string => desired.replace('.1/24', `.${index + 2}/24`);

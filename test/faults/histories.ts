@@ -3,7 +3,7 @@ import { connectClient, type TemporalClient } from '../../adapters/temporal/conn
 import { signalPod } from '../../adapters/temporal/pod-starter.ts';
 import type { Lab } from '../../deploy/lab/lab.ts';
 import { DESIRED_CHANGED, podWorkflowId, RETRY_NOW, VIEW_QUERY } from '../../domain/messages.ts';
-import type { PodIdentity } from '../../domain/pod-view.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 
 /** EVENT_TYPE_WORKFLOW_TASK_FAILED of temporal.api.enums.v1. */
 const WORKFLOW_TASK_FAILED = 9;

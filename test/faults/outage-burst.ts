@@ -33,7 +33,7 @@ export function outagesDuringABurst(downMs: number): void {
   let histories: Histories;
 
   const steadyAddress = (index: number): string => `10.78.0.${index + 1}`;
-  const wish = (name: string, index: number): string =>
+  const desired = (name: string, index: number): string =>
     `${name} id=${name === 'first' ? 4301 : 4302} ip=10.78.${name === 'first' ? 1 : 2}.${index + 1}/24 up=true`;
 
   before(async () => {
@@ -47,7 +47,7 @@ export function outagesDuringABurst(downMs: number): void {
     const moving = Array.from({ length: MOVERS }, (_, index) => ({
       name: `mover${index}`,
       node: context.node(index),
-      networks: wish(network, index),
+      networks: desired(network, index),
     }));
     const refs = await context.createPods([...steadies, ...moving]);
     steady.push(...refs.slice(0, steadies.length));
@@ -65,7 +65,7 @@ export function outagesDuringABurst(downMs: number): void {
   async function move(from: number, to: number, pauseMs: number): Promise<void> {
     for (const [index, mover] of movers.entries()) {
       if (index < from || index >= to) continue;
-      await patcher.ask(mover, wish(network, index));
+      await patcher.ask(mover, desired(network, index));
       await sleep(pauseMs);
     }
   }

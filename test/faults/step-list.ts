@@ -1,8 +1,8 @@
 /** The crash points, made from the lists of activities and from the inner points that the node's activities name in their source. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ControlSteps } from '../../activities/control/inputs.ts';
-import type { NodeActivities } from '../../activities/node/inputs.ts';
+import type { ControlSteps } from '../../activities/control/control-contract.ts';
+import type { NodeActivities } from '../../activities/network/network-contract.ts';
 
 /**
  * What has to be done so that a step runs. `refuse`: an attach that the kernel refuses, undone; `retry`: the same, allowed now, after
@@ -99,8 +99,10 @@ function aroundSteps(steps: Readonly<Record<string, readonly Act[]>>, once: bool
 
 /** Named in the source as `failpoints.hit('<activity>:<where>')`. */
 function innerPoints(): string[] {
-  const folder = fileURLToPath(new URL('../../activities/node/', import.meta.url));
-  const sources = readdirSync(folder).map((file) => readFileSync(folder + file, 'utf8'));
+  const folder = fileURLToPath(new URL('../../activities/network/', import.meta.url));
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(folder + file, 'utf8'));
   const found = sources.flatMap((text) => [...text.matchAll(/failpoints\.hit\('([A-Za-z]+:[a-z-]+)'\)/g)]);
   return found.map((match) => match[1] ?? '');
 }

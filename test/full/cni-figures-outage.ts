@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cniPluginsDir } from '../../deploy/lab/cni-plugins.ts';
 import { stopPart, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
 import { nodePart, startPodwire } from '../../deploy/lab/podwire.ts';
-import type { FigurePods, Wish } from './cni-figures-pods.ts';
+import type { FigurePods, DesiredNetwork } from './cni-figures-pods.ts';
 
 /** After the return of what was away. */
 const CONVERGED_WITHIN_MS = 60_000;
@@ -46,13 +46,17 @@ export async function workerAway(lab: Lab, node: LabNode, ms: number): Promise<v
  * @param outage ends when what was away is back
  * @returns milliseconds from the return until every pod has what it asks for @throws Error after 60 s
  */
-export async function toggledDuring(set: FigurePods, wish: Wish, outage: () => Promise<void>): Promise<number> {
+export async function toggledDuring(
+  set: FigurePods,
+  desired: DesiredNetwork,
+  outage: () => Promise<void>,
+): Promise<number> {
   const over = outage();
   await Promise.all(
     set.pods.map((pod) => {
-      const others = set.wishesOf(pod).filter((each) => each.name !== wish.name);
-      const has = others.length < set.wishesOf(pod).length;
-      return set.ask(pod, has ? others : [...others, wish]);
+      const others = set.desiredNetworks(pod).filter((each) => each.name !== desired.name);
+      const has = others.length < set.desiredNetworks(pod).length;
+      return set.ask(pod, has ? others : [...others, desired]);
     }),
   );
   await over;

@@ -9,7 +9,7 @@ import { reservations } from '../lab/cni-networks.ts';
 import { waitFor } from '../lab/harness.ts';
 
 /** An element of NPWG's annotation in JSON. */
-export interface Wish {
+export interface DesiredNetwork {
   readonly name: string;
   readonly interface: string;
 }
@@ -36,7 +36,7 @@ export class FigurePods {
   readonly #addressed: readonly string[];
   readonly #kube: KubeClient;
   readonly #temporal: TemporalClient;
-  readonly #wishes = new Map<string, readonly Wish[]>();
+  readonly #allDesired = new Map<string, readonly DesiredNetwork[]>();
   pods: readonly FigurePod[] = [];
 
   constructor(lab: Lab, namespace: string, node: LabNode, addressed: readonly string[]) {
@@ -61,9 +61,9 @@ export class FigurePods {
   }
 
   /** One edit of a pod's annotation; no wishes take it away. @throws Error when the API refuses it */
-  async ask(pod: PodRef, wishes: readonly Wish[]): Promise<void> {
-    this.#wishes.set(pod.name, wishes);
-    const value = wishes.length === 0 ? null : JSON.stringify(wishes);
+  async ask(pod: PodRef, allDesired: readonly DesiredNetwork[]): Promise<void> {
+    this.#allDesired.set(pod.name, allDesired);
+    const value = allDesired.length === 0 ? null : JSON.stringify(allDesired);
     const answer = await this.#kube.call({
       method: 'PATCH',
       path: apiPath('api', 'v1', 'namespaces', pod.namespace, 'pods', pod.name),
@@ -73,7 +73,7 @@ export class FigurePods {
     if (bodyOf(answer, `patch of ${pod.name}`) === undefined) throw new Error(`there is no pod ${pod.name}`);
   }
 
-  wishesOf = (pod: PodRef): readonly Wish[] => this.#wishes.get(pod.name) ?? [];
+  desiredNetworks = (pod: PodRef): readonly DesiredNetwork[] => this.#allDesired.get(pod.name) ?? [];
 
   /** Interfaces that the kernel of all pods has, besides those of the pod network. */
   async interfaces(): Promise<number> {
@@ -84,8 +84,8 @@ export class FigurePods {
   async wrong(): Promise<string[]> {
     const [objects, interfaces] = await Promise.all([this.#objects(), Promise.all(this.pods.map(interfacesOf))]);
     const ofPods = this.pods.flatMap((pod, index) => {
-      const asked = this.wishesOf(pod)
-        .map((wish) => wish.interface)
+      const asked = this.desiredNetworks(pod)
+        .map((desired) => desired.interface)
         .sort()
         .join();
       const kernel = (interfaces[index] ?? []).join();
@@ -95,9 +95,9 @@ export class FigurePods {
         ...(status === asked ? [] : [`the status of ${pod.name} says ${status || 'none'}, not ${asked || 'none'}`]),
       ];
     });
-    const wishes = this.pods.flatMap((pod) => this.wishesOf(pod));
+    const allDesired = this.pods.flatMap((pod) => this.desiredNetworks(pod));
     const ofNetworks = this.#addressed.flatMap((network) => {
-      const due = wishes.filter(({ name }) => name === network).length;
+      const due = allDesired.filter(({ name }) => name === network).length;
       const reserved = this.reserved(network);
       return reserved === due ? [] : [`${reserved} addresses of ${network} are reserved, ${due} are wished for`];
     });

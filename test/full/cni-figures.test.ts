@@ -15,7 +15,7 @@ import { bridgeConfig, defineNetworks } from '../lab/cni-networks.ts';
 import { labTest, waitFor } from '../lab/harness.ts';
 import { nothingLeaked } from '../lab/invariants.ts';
 import { AWAY_TYPE, installAwayPlugin, toggledDuring, workerAway } from './cni-figures-outage.ts';
-import { FigurePods, type FigurePod, type Wish } from './cni-figures-pods.ts';
+import { FigurePods, type FigurePod, type DesiredNetwork } from './cni-figures-pods.ts';
 
 const PODS = 20;
 /** Each pod takes part in every round. */
@@ -29,10 +29,10 @@ const NO_DELAY_MS = 1_000;
 const DOWN_MS = 3_000;
 const LIMIT = { limitMs: 60_000 };
 
-const ADDRESSED: Wish = { name: 'figaddr', interface: 'data0' };
-const PLAIN: Wish = { name: 'figplain', interface: 'data1' };
-const SLOW: Wish = { name: 'figslow', interface: 'slow0' };
-const AWAY: Wish = { name: 'figaway', interface: 'away0' };
+const ADDRESSED: DesiredNetwork = { name: 'figaddr', interface: 'data0' };
+const PLAIN: DesiredNetwork = { name: 'figplain', interface: 'data1' };
+const SLOW: DesiredNetwork = { name: 'figslow', interface: 'slow0' };
+const AWAY: DesiredNetwork = { name: 'figaway', interface: 'away0' };
 
 describe('figures of CNI networks', () => {
   const context = labTest('cnifig');
@@ -173,9 +173,9 @@ describe('figures of CNI networks', () => {
   });
 
   /** Every other pod gets a network. */
-  async function half(wish: Wish): Promise<void> {
+  async function half(desired: DesiredNetwork): Promise<void> {
     const some = set.pods.filter((_, index) => index % 2 === 0);
-    await Promise.all(some.map((pod) => set.ask(pod, [...set.wishesOf(pod), wish])));
+    await Promise.all(some.map((pod) => set.ask(pod, [...set.desiredNetworks(pod), desired])));
     await set.converged(performance.now(), LIMIT.limitMs);
   }
 });

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import type { LabNode } from '../../deploy/lab/lab.ts';
 import { everythingOr } from './chosen-points.ts';
 import { AWAY_TYPE, installAwayPlugin, toggledDuring, workerAway } from './cni-figures-outage.ts';
-import { FigurePods, type Wish } from './cni-figures-pods.ts';
+import { FigurePods, type DesiredNetwork } from './cni-figures-pods.ts';
 import { bridgeConfig, defineNetworks } from '../lab/cni-networks.ts';
 import { labTest } from '../lab/harness.ts';
 import { nothingLeaked } from '../lab/invariants.ts';
@@ -13,7 +13,7 @@ const PODS = 10;
 /** Either is longer than the longest pause between two attempts. */
 const AWAY_MS = everythingOr(5 * 60_000, 100_000);
 const LIMIT = { limitMs: 60_000 };
-const AWAY: Wish = { name: 'longaway', interface: 'away0' };
+const AWAY: DesiredNetwork = { name: 'longaway', interface: 'away0' };
 
 describe('a long outage under CNI networks', () => {
   const context = labTest('cnilong');

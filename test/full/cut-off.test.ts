@@ -28,7 +28,7 @@ const OWN = '10.87.0.9';
 const PEERS = ['10.87.0.1', '10.87.0.2'];
 const LIMIT = { limitMs: 90_000 };
 
-const wish = (address: string): string => `${NETWORK} id=4580 ip=${address}/24 up=true`;
+const desired = (address: string): string => `${NETWORK} id=4580 ip=${address}/24 up=true`;
 
 describe('a pod of a node that is cut off', () => {
   const t = labTest('cutoff');
@@ -48,7 +48,7 @@ describe('a pod of a node that is cut off', () => {
     await apply(lab, [statefulSet(namespace, lab.testImage)]);
     peers = await t.createPods(
       PEERS.map((address, index) => ({
-        ...{ name: `peer${index}`, node: others[index % others.length]?.name ?? '', networks: wish(address) },
+        ...{ name: `peer${index}`, node: others[index % others.length]?.name ?? '', networks: desired(address) },
       })),
     );
     await waitFor('the pod of the StatefulSet', () => field(lab, pod, '{.metadata.uid}'), LIMIT);
@@ -181,7 +181,7 @@ function statefulSet(namespace: string, image: string): object {
     spec: {
       ...{ serviceName: 'db', replicas: 1, selector: { matchLabels: { app: 'db' } } },
       template: {
-        metadata: { labels, annotations: { [NETWORKS_ANNOTATION]: wish(OWN) } },
+        metadata: { labels, annotations: { [NETWORKS_ANNOTATION]: desired(OWN) } },
         spec: { ...spec, nodeName: undefined, restartPolicy: 'Always' },
       },
     },

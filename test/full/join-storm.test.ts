@@ -24,10 +24,10 @@ for (const mode of ['', ' flood=false']) {
     after(() => patcher.close());
 
     test(`costs two pods that talk no datagram (${OTHERS * ROUNDS * 2} joins and leaves)`, async (context) => {
-      const wish = (number: number): string => `${network} ip=10.43.0.${number}/24`;
+      const desired = (number: number): string => `${network} ip=10.43.0.${number}/24`;
       const pods = await t.createPods([
-        { name: 'a', node: t.node(0), networks: wish(1) },
-        { name: 'b', node: t.node(1), networks: wish(2) },
+        { name: 'a', node: t.node(0), networks: desired(1) },
+        { name: 'b', node: t.node(1), networks: desired(2) },
         ...Array.from({ length: OTHERS }, (_, index) => ({ name: `other${index}`, node: t.node(index) })),
       ]);
       const [a, b, ...others] = pods as [PodRef, PodRef, ...PodRef[]];
@@ -39,7 +39,7 @@ for (const mode of ['', ' flood=false']) {
           for (const joins of [true, false]) {
             await Promise.all(
               others.map(async (pod, index) => {
-                await patcher.ask(pod, joins ? wish(10 + index) : '');
+                await patcher.ask(pod, joins ? desired(10 + index) : '');
                 await waitLink(t.lab, pod, 'storm', (link) => (link !== undefined) === joins, LINK_LIMIT_MS);
               }),
             );

@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createLookBatch } from '../../activities/look/look-batch.ts';
-import { eachWithLimit } from '../../domain/with-limit.ts';
-import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
-import { withHeartbeat } from '../../activities/node/with-heartbeat.ts';
+import { createInspectBatch } from '../../activities/network/inspect/inspect-pods.ts';
+import { eachWithLimit } from '../../domain/concurrency/with-limit.ts';
+import { lookIntoPod } from '../../activities/network/inspect/inspect-pod.ts';
+import { withHeartbeat } from '../../activities/network/with-heartbeat.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
-import { createNodeDoor } from '../../activities/node/sandbox-netns.ts';
+import { createNodeNetnsResolver } from '../../activities/network/sandbox-netns.ts';
 import type * as launching from '../../adapters/process/launcher.ts';
 import type { RunResult } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
@@ -98,8 +98,8 @@ before(async () => {
   await work({ taskQueue: CONTROL_QUEUE, ...workflowCode() });
   for (const [node, runtime] of runtimes) {
     const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], run: launcher.run });
-    const deps = { kernel, door: createNodeDoor({ kernel, runtime, bootId: 'boot' }) };
-    const batch = createLookBatch((input, signal) => lookIntoPod(deps, input, signal), AT_ONCE);
+    const deps = { kernel, netnsResolver: createNodeNetnsResolver({ kernel, runtime, bootId: 'boot' }) };
+    const batch = createInspectBatch((input, signal) => lookIntoPod(deps, input, signal), AT_ONCE);
     await work({ taskQueue: nodeQueue(node), activities: { lookIntoPods: withHeartbeat(batch) } });
   }
   api = createServer((request, response) => {

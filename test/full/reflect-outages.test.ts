@@ -10,7 +10,7 @@ import { kubectl, restartPart, stopPart } from '../../deploy/lab/lab.ts';
 import { labLayout, PORTS } from '../../deploy/lab/layout.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
-import { markerKey } from '../../domain/reflection/pod-networks.ts';
+import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { labTest } from '../lab/harness.ts';
 import { hundredChanges, Reflected, service, TREE } from '../lab/reflected.ts';
 

@@ -63,7 +63,7 @@ describe('a node worker that stands still in the middle of attaches', () => {
     test(`stopped ${where}, it undoes nothing of what was decided since, and leaves one link or none`, async (t) => {
       const { lab, namespace } = context;
       const network = `held${index}`;
-      const wish = (host: number): string => `${network} id=${id} ip=10.86.${index}.${host}/24 up=true`;
+      const desired = (host: number): string => `${network} id=${id} ip=10.86.${index}.${host}/24 up=true`;
       const named = (
         what: string,
         more: { node?: string; networks?: string } = {},
@@ -73,8 +73,8 @@ describe('a node worker that stands still in the middle of attaches', () => {
       });
       const pods = (await context.createPods([
         ...['retried', 'edited', 'unwanted', 'deleted'].map((what) => named(what)),
-        named('bystander', { networks: wish(8) }),
-        named('peer', { node: context.node(1), networks: wish(9) }),
+        named('bystander', { networks: desired(8) }),
+        named('peer', { node: context.node(1), networks: desired(9) }),
       ])) as [PodRef, PodRef, PodRef, PodRef, PodRef, PodRef];
       const [retried, edited, unwanted, deleted, bystander, peer] = pods;
       await meshComplete(lab, `${namespace}/${network}`, { limitMs: 30_000 });
@@ -88,7 +88,7 @@ describe('a node worker that stands still in the middle of attaches', () => {
       assert.ok(pid);
       const file = failpointsFile(lab, nodePart(node.name));
       writeFileSync(file, JSON.stringify(busy.map(() => ({ point, action: 'delay', delayMs: HOLD_MS, once: true }))));
-      await Promise.all(busy.map((pod, at) => patcher.ask(pod, wish(at + 1))));
+      await Promise.all(busy.map((pod, at) => patcher.ask(pod, desired(at + 1))));
       await waitFor(
         'all four attaches to be held',
         async () => (readFileSync(file, 'utf8') === '[]' ? true : undefined),
@@ -106,7 +106,11 @@ describe('a node worker that stands still in the middle of attaches', () => {
           held.map((records) => records.map(({ phase }) => phase)),
           busy.map(() => ['intent']),
         );
-        await Promise.all([patcher.ask(edited, wish(102)), patcher.ask(unwanted, ''), context.deletePods([deleted])]);
+        await Promise.all([
+          patcher.ask(edited, desired(102)),
+          patcher.ask(unwanted, ''),
+          context.deletePods([deleted]),
+        ]);
         await Promise.all(uids.map((uid, at) => movedOn(uid, held[at]?.[0] as AttachmentRecord)));
         await intentFirst(lab);
         await sleep(Math.max(0, HOLD_MS - (performance.now() - stopped)));

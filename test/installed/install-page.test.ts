@@ -126,9 +126,9 @@ describe('the installation page', () => {
       await declareNetworks(lab, { vxpage: 'id=4881 up' });
       const pod = await asks('openvnf', { 'vxlan.openvnf.org/networks': 'vxpage ip=10.81.0.1/24' }, true);
       c.diagnostic(await timed(() => reader.follow('from-kube-vxlan-controller')));
-      const wished = { vni: 4881, up: true, addresses: ['10.81.0.1/24'] };
+      const desired = { vni: 4881, up: true, addresses: ['10.81.0.1/24'] };
       const link = await waitLink(lab, pod, 'vxpage', (seen) => seen?.addresses.length === 1, LINK_LIMIT_MS);
-      assert.deepEqual({ vni: link?.vni, up: link?.up, addresses: link?.addresses }, wished);
+      assert.deepEqual({ vni: link?.vni, up: link?.up, addresses: link?.addresses }, desired);
       assert.match(await replicas('deployment/kube-vxlan-controller'), /^0$/);
       await deletePods(lab, [pod]);
       await declareNetworks(lab, { vxpage: null });

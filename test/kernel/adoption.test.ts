@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { SweepMemory } from '../../activities/node/sweep-memory.ts';
-import { sweepAct } from '../../activities/node/sweep-act.ts';
-import { sweepLook, type SweepDeps } from '../../activities/node/sweep-look.ts';
+import { SweepMemory } from '../../activities/network/sweep/sweep-memory.ts';
+import { sweepAct } from '../../activities/network/sweep/sweep-act.ts';
+import { sweepLook, type SweepDeps } from '../../activities/network/sweep/sweep-look.ts';
 import { run } from '../../adapters/process/run.ts';
 import type { Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { Pinger } from '../faults/pinger.ts';

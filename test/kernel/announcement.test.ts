@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { createNodeSteps } from '../../activities/node/index.ts';
+import { createNodeSteps } from '../../activities/network/index.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';

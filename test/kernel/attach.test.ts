@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { ipLine } from '../../adapters/iproute/lines.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
-import { planLink, type LinkWish } from '../../domain/link-plan.ts';
+import { planLink, type DesiredLink } from '../../domain/vxlan/link-plan.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import { cidrs, createNode, destinations, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
@@ -89,8 +89,8 @@ test('without IPv6 in the netns an attach works all the same', async () => {
 test('whichever line a crash comes after, the next attach leaves exactly one complete link', async () => {
   const pod = await node.pod();
   const stored = await pod.intend({ addresses: ['192.168.11.2/29', 'fd00:11::2/64'] });
-  const wish = wishOf(stored.value);
-  const plan = planLink(await pod.view(), wish);
+  const desired = desiredOf(stored.value);
+  const plan = planLink(await pod.view(), desired);
   assert.equal(plan.kind, 'create');
   const lines = 'prepare' in plan ? [...plan.prepare, ...plan.activate].map(ipLine) : [];
   assert.ok(lines.length >= 7);
@@ -110,7 +110,7 @@ test('whichever line a crash comes after, the next attach leaves exactly one com
 test('a removal clears whatever a crashed attach left, at every line', async () => {
   const pod = await node.pod();
   const stored = await pod.intend();
-  const plan = planLink(await pod.view(), wishOf(stored.value));
+  const plan = planLink(await pod.view(), desiredOf(stored.value));
   const lines = 'prepare' in plan ? [...plan.prepare, ...plan.activate].map(ipLine) : [];
   for (let done = 0; done <= lines.length; done += 1) {
     if (done > 0) await pod.netns.exec([IP, '-batch', '-'], { input: `${lines.slice(0, done).join('\n')}\n` });
@@ -120,7 +120,7 @@ test('a removal clears whatever a crashed attach left, at every line', async () 
   }
 });
 
-const wishOf = (record: VxlanAttachmentRecord): LinkWish => ({
+const desiredOf = (record: VxlanAttachmentRecord): DesiredLink => ({
   ...{ link: record.link, podUid: record.podUid, generation: record.generation, vtep: record.vtep },
   temporaryName: temporaryName(record.podUid, record.interfaceName),
 });

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import { createNodeSteps, type NodeSteps } from '../../activities/network/index.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { madeWith, type CniAttachmentRecord, type LinkResult, type Stored } from '../../domain/records.ts';
 import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { createNodeSteps } from '../../activities/node/index.ts';
+import { createNodeSteps } from '../../activities/network/index.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import type { PodwireError } from '../../domain/failures.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';

@@ -1,8 +1,8 @@
 /** The node's activities with real plugins, for one test file. */
 import { join } from 'node:path';
 import { after, before } from 'node:test';
-import type { CniDeps } from '../../activities/node/deps.ts';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import type { CniDeps } from '../../activities/network/deps.ts';
+import { createNodeSteps, type NodeSteps } from '../../activities/network/index.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';
 import { createCniBench, type CniBench } from './cni-bench.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
+import { createNodeSteps, type NodeSteps } from '../../activities/network/index.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import type { CniAttachmentRecord, LinkResult } from '../../domain/records.ts';
 import { installFakePlugin, type FakePlugin } from '../fakes/cni-plugin/install.ts';

@@ -3,16 +3,16 @@
  * ones that the real parts would not show on demand (a record that changes in between, a netns swapped under its path). The
  * kernel is real in all these tests; the real etcd and the real runtime are used by the lab tests.
  */
-import type { CniDeps } from '../../activities/node/deps.ts';
+import type { CniDeps } from '../../activities/network/deps.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import { execPlace } from '../../domain/place.ts';
+import { execTarget } from '../../domain/target.ts';
 import type { AttachmentId, NodeStore } from '../../domain/ports/node-store.ts';
 import type { SandboxDetails, SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type {
   AttachmentRecord,
   CniResultRecord,
-  ConvergedMark,
+  ConvergedRecord,
   Member,
   SandboxRecord,
   Stored,
@@ -61,7 +61,7 @@ export class FakeStore implements NodeStore {
   };
   readNode: NodeStore['readNode'] = async (node) => ({
     attachments: await this.listNodeAttachments(node),
-    byExec: await this.listNodeAttachments(execPlace(node)),
+    byExec: await this.listNodeAttachments(execTarget(node)),
     tombstones: await this.listTombstones(node),
     isWhole: this.whole,
   });
@@ -76,13 +76,13 @@ export class FakeStore implements NodeStore {
   listFailures: NodeStore['listFailures'] = async () => [];
   readMesh: NodeStore['readMesh'] = async () => undefined;
   caughtUp: NodeStore['caughtUp'] = async () => undefined;
-  readonly marks = new Map<string, ConvergedMark>();
+  readonly marks = new Map<string, ConvergedRecord>();
   /** Calls that read marks. */
-  markReads = 0;
+  convergedReads = 0;
   /** Pods whose marks nobody can read. */
   readonly damagedMarks = new Set<string>();
-  readMarks: NodeStore['readMarks'] = async (podUids, onUnreadable) => {
-    this.markReads += podUids.length === 0 ? 0 : 1;
+  readConverged: NodeStore['readConverged'] = async (podUids, onUnreadable) => {
+    this.convergedReads += podUids.length === 0 ? 0 : 1;
     for (const uid of podUids.filter((each) => this.damagedMarks.has(each)))
       onUnreadable?.(uid, new PodwireError('RecordInvalid', `the mark of ${uid} is not JSON`));
     return new Map([...this.marks].filter(([uid]) => podUids.includes(uid)));

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allowSysctls } from '../../adapters/host/allow-sysctls.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { run } from '../../adapters/process/run.ts';
-import { senderFiltering } from '../../workers/sender-filtering.ts';
+import { senderFiltering } from '../../workers/node/sender-filtering.ts';
 import { createCniBench, hostLocal, NEVER } from './cni-bench.ts';
 import { createTestNetns, NETNS_ROOT } from './namespace.ts';
 import { createNode } from './node-under-test.ts';

@@ -5,15 +5,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLookBatch } from '../../activities/look/look-batch.ts';
-import { lookIntoPod } from '../../activities/node/look-into-pod.ts';
+import { createInspectBatch } from '../../activities/network/inspect/inspect-pods.ts';
+import { lookIntoPod } from '../../activities/network/inspect/inspect-pod.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
-import { createNodeDoor } from '../../activities/node/sandbox-netns.ts';
+import { createNodeNetnsResolver } from '../../activities/network/sandbox-netns.ts';
 import type { SelectedPod } from '../../adapters/kubernetes/selected-pods.ts';
-import { lookInto, type PodWithNetworks } from '../../cli/inspect/members.ts';
+import { inspectPods, type PodWithNetworks } from '../../cli/inspect/members.ts';
 import { fieldsOf } from '../../cli/inspect/render.ts';
-import { netsText, podsListText, podsText, type Look } from '../../cli/inspect/texts.ts';
-import { unpackAnswers } from '../../adapters/temporal/looks.ts';
+import { netsText, podsListText, podsText, type Inspect } from '../../cli/inspect/texts.ts';
+import { unpackAnswers } from '../../adapters/temporal/inspections.ts';
 import { writtenNetworks } from '../../domain/openvnf/written-networks.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeRuntime } from './fakes.ts';
@@ -97,16 +97,16 @@ const problems: string[] = [];
 
 function lookDeps(): Parameters<typeof lookIntoPod>[0] {
   const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
-  return { kernel, door: createNodeDoor({ kernel, runtime, bootId: 'boot' }) };
+  return { kernel, netnsResolver: createNodeNetnsResolver({ kernel, runtime, bootId: 'boot' }) };
 }
 
 /** What the node worker would do, without Temporal in between. */
-const look: Look = (asked) => {
-  const batch = createLookBatch((input, signal) => lookIntoPod(lookDeps(), input, signal), 2);
-  return lookInto(
+const inspect: Inspect = (asked) => {
+  const batch = createInspectBatch((input, signal) => lookIntoPod(lookDeps(), input, signal), 2);
+  return inspectPods(
     asked,
     DEFAULT_DIALECT_SETTINGS,
-    async (place, group) => unpackAnswers((await batch({ place, pods: group }, NEVER)).packed),
+    async (target, group) => unpackAnswers((await batch({ place: target, pods: group }, NEVER)).packed),
     (problem) => problems.push(problem),
   );
 };
@@ -174,7 +174,7 @@ const inspected = (names: readonly string[], fields: string): Promise<string> =>
     pods.map(({ each }) => each),
     names,
     fieldsOf(fields),
-    look,
+    inspect,
   );
 
 for (const [says, names, fields] of [
@@ -243,10 +243,10 @@ test('list pods prints a line for each IPv4 address, and one without an address 
     'shop/no-links vxeth1 ',
     'shop/no-links vxeth2 ',
   ];
-  assert.equal(await podsListText(all, [], look), expected.map((line) => `${line}\n`).join(''));
+  assert.equal(await podsListText(all, [], inspect), expected.map((line) => `${line}\n`).join(''));
   const some = expected.filter((line) => line.startsWith('shop/a') || line.startsWith('shop/no'));
-  assert.equal(await podsListText(all, ['no-', 'a'], look), some.map((line) => `${line}\n`).join(''));
-  assert.equal(await podsListText(all, ['shop/a', 'nobody'], look), '');
+  assert.equal(await podsListText(all, ['no-', 'a'], inspect), some.map((line) => `${line}\n`).join(''));
+  assert.equal(await podsListText(all, ['shop/a', 'nobody'], inspect), '');
   // The lines are those that the original makes of `ip addr show`.
   const words = (await asOriginal(a.netns, 'ip addr show dev vxeth1'))
     .split('\n')
@@ -261,7 +261,7 @@ test('inspect pods shows all networks of a pod, and a pod without any', async ()
   const text = await podsText(
     pods.map(({ each }) => each),
     fieldsOf('net,route'),
-    look,
+    inspect,
   );
   assert.match(
     text,
@@ -275,7 +275,7 @@ test('a pod that is gone is told and has empty fields, and the others are shown'
   const [first] = pods;
   assert.ok(first);
   const gone = { ...first.each, pod: { ...first.each.pod, uid: 'uid-gone', name: 'gone' } };
-  const text = await netsText([gone, first.each], ['vxeth1'], fieldsOf('pod,fdb'), look);
+  const text = await netsText([gone, first.each], ['vxeth1'], fieldsOf('pod,fdb'), inspect);
   assert.match(text, /^\[vxeth1\]\n pod: shop\/gone 10\.244\.1\.5\n fdb: \n\n pod: shop\/a .*\n fdb: 00:00/);
   assert.deepEqual(problems.splice(0), [
     'shop/gone: SandboxGone: pod shop/gone has no Ready sandbox with a netns of its own here',

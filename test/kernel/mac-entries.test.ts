@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { parseNeighbours } from '../../adapters/iproute/views.ts';
-import { FLOOD_MAC } from '../../domain/fdb.ts';
+import { FLOOD_MAC } from '../../domain/forwarding/fdb.ts';
 import { UdpTraffic } from '../traffic/udp-traffic.ts';
 import { createNode, type NodeUnderTest, type Pod } from './node-under-test.ts';
 import { Overlay } from './overlay.ts';

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { clearTombstones } from '../../workers/node-tombstones.ts';
+import { clearTombstones } from '../../workers/node/node-tombstones.ts';
 import { findProgram } from '../../deploy/lab/commands.ts';
 import { createNode, NETWORK, type NodeUnderTest, type Pod } from './node-under-test.ts';
 import { Overlay, type OverlayPod } from './overlay.ts';

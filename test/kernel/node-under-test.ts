@@ -1,23 +1,23 @@
 /** The node's activities over the real kernel, with one pod in a netns of the test's own. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { CniDeps } from '../../activities/node/deps.ts';
-import { FdbSync } from '../../activities/node/fdb-sync.ts';
-import type { SenderFiltering } from '../../activities/node/forwarding.ts';
-import { createNodeSteps, type NodeSteps } from '../../activities/node/index.ts';
-import type { LinkInput } from '../../activities/node/inputs.ts';
-import { NetworkLocks } from '../../activities/node/network-locks.ts';
-import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
-import { createNodeDoor, openRecorded } from '../../activities/node/sandbox-netns.ts';
+import type { CniDeps } from '../../activities/network/deps.ts';
+import { FdbSync } from '../../activities/network/forwarding/fdb-sync.ts';
+import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
+import { createNodeSteps, type NodeSteps } from '../../activities/network/index.ts';
+import type { LinkInput } from '../../activities/network/network-contract.ts';
+import { NetworkLocks } from '../../activities/network/cni/network-locks.ts';
+import { SandboxLocks } from '../../activities/network/sandbox-locks.ts';
+import { createNodeNetnsResolver, openRecorded } from '../../activities/network/sandbox-netns.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import type { Run } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
 import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
-import type { FdbEntry } from '../../domain/fdb.ts';
-import type { LinkView, NetnsView } from '../../domain/link-observation.ts';
+import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
+import type { LinkView, NetnsView } from '../../domain/vxlan/link-observation.ts';
 import type { VxlanAttachmentRecord, Stored } from '../../domain/records.ts';
-import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
+import type { VxlanLinkSpec } from '../../domain/vxlan/vxlan.ts';
 import { FakeRuntime, FakeStore, NO_CNI } from './fakes.ts';
 import { createTestNetns, NETNS_ROOT, PARENT_ADDRESS, type TestNetns } from './namespace.ts';
 
@@ -65,8 +65,8 @@ export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'):
   const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
   const deps: CniDeps = {
     ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
-    serves: (place) => place === NODE,
-    door: createNodeDoor({ kernel, runtime, bootId: 'boot-1' }),
+    serves: (target) => target === NODE,
+    netnsResolver: createNodeNetnsResolver({ kernel, runtime, bootId: 'boot-1' }),
     gateOf: () => assert.fail('the pods of these tests have no gate'),
     failpoints: { hit: async () => undefined },
     sandboxLocks: new SandboxLocks(),

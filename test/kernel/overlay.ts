@@ -1,7 +1,7 @@
 /** Pods of the node under test on one LAN, so that their VXLAN links carry traffic. */
 import { basename } from 'node:path';
 import type { LinkResult } from '../../domain/records.ts';
-import type { VxlanLinkSpec } from '../../domain/vxlan.ts';
+import type { VxlanLinkSpec } from '../../domain/vxlan/vxlan.ts';
 import { createTestNetns, type TestNetns } from './namespace.ts';
 import { NETWORK, NODE, type NodeUnderTest, type Pod } from './node-under-test.ts';
 

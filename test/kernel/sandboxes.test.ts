@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
-import type { PodIdentity } from '../../domain/pod-view.ts';
-import { lookupSandbox } from '../../activities/node/lookup-sandbox.ts';
-import { noting, SandboxWatch } from '../../workers/sandbox-watch.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
+import { lookupSandbox } from '../../activities/network/lookup-sandbox.ts';
+import { noting, SandboxWatch } from '../../workers/node/sandbox-watch.ts';
 import { createNode, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -161,9 +161,9 @@ test('the runs of pods that were settled without an attachment are told of new s
   recreate(first);
   const told: string[] = [];
   const watch = new SandboxWatch(node.deps, LOG, async ({ uid }) => void told.push(uid));
-  const before = node.store.markReads;
+  const before = node.store.convergedReads;
   await watch.look(NEVER);
-  assert.equal(node.store.markReads - before, 1);
+  assert.equal(node.store.convergedReads - before, 1);
   assert.deepEqual(
     told.filter((uid) => pods.some((pod) => pod.uid === uid)),
     [first.uid],
@@ -219,7 +219,9 @@ test("a static pod's sandbox is found by the UID that its node knows, and by non
   for (const other of [{ name: 'b' }, { namespace: 'shop' }]) {
     const thief = { ...mirror, ...other };
     await assert.rejects(node.steps.lookupSandbox(thief, NEVER), { code: 'NetnsRefused' });
-    await assert.rejects(node.deps.door.enterToLook({ ...thief, questions: [] }, NEVER), { code: 'SandboxGone' });
+    await assert.rejects(node.deps.netnsResolver.openToInspect({ ...thief, questions: [] }, NEVER), {
+      code: 'SandboxGone',
+    });
     await assert.rejects(node.ensure(await pod.intend({}, thief)), { code: 'SandboxChanged' });
     await node.remove(await pod.intend({}, { ...thief, phase: 'removing' }));
   }

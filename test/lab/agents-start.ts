@@ -40,10 +40,10 @@ export function startingPods(t: LabTest, backend: 'node' | 'exec'): void {
       meshComplete(t.lab, 'cluster/vxeth2'),
       intentFirst(t.lab),
     ]);
-    const places = (await readKeys(t.lab, '/podwire/attachments/')).map(({ key }) => key.split('/')[3] ?? '');
+    const targets = (await readKeys(t.lab, '/podwire/attachments/')).map(({ key }) => key.split('/')[3] ?? '');
     assert.ok(
-      places.every((place) => place.startsWith('exec:') === (backend === 'exec')),
-      `the records say who made the links: ${places.join()}`,
+      targets.every((place) => place.startsWith('exec:') === (backend === 'exec')),
+      `the records say who made the links: ${targets.join()}`,
     );
   });
 

@@ -5,7 +5,7 @@ import { apply } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { inNetns, kubectl, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
 import { waitFor } from '../../deploy/lab/waiting.ts';
-import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { NetworkStatus } from '../../domain/status/podwire-status.ts';
 import type { CniAttachmentRecord } from '../../domain/records.ts';
 import { readKeys } from './records.ts';
 import { publishedStatus } from './status-truth.ts';
@@ -77,13 +77,13 @@ export async function removeNetworkDefinitions(lab: Lab, namespace: string, name
 export async function waitStatus(
   lab: Lab,
   pod: PodRef,
-  wished: readonly string[] | ((status: readonly NetworkStatus[]) => boolean),
+  desired: readonly string[] | ((status: readonly NetworkStatus[]) => boolean),
   limitMs = 15_000,
 ): Promise<readonly NetworkStatus[]> {
   let last = 'not looked at';
-  const fits = typeof wished === 'function' ? wished : (status: readonly NetworkStatus[]) => same(status, wished);
+  const fits = typeof desired === 'function' ? desired : (status: readonly NetworkStatus[]) => same(status, desired);
   return waitFor(
-    `status of ${pod.name} to be ${typeof wished === 'function' ? 'as wished' : wished.join(', ') || 'empty'}`,
+    `status of ${pod.name} to be ${typeof desired === 'function' ? 'as wished' : desired.join(', ') || 'empty'}`,
     async () => {
       const status = await publishedStatus(lab, pod);
       last = JSON.stringify(status);
@@ -95,8 +95,8 @@ export async function waitStatus(
   });
 }
 
-const same = (status: readonly NetworkStatus[], wished: readonly string[]): boolean =>
-  status.map((entry) => `${entry.interface ?? entry.name} ${entry.state}`).join() === wished.join();
+const same = (status: readonly NetworkStatus[], desired: readonly string[]): boolean =>
+  status.map((entry) => `${entry.interface ?? entry.name} ${entry.state}`).join() === desired.join();
 
 /** The lab's node of that name. @throws Error when there is none */
 export function labNode(lab: Lab, name: string): LabNode {

@@ -8,11 +8,11 @@ import {
   type SeenRoute,
 } from '../../deploy/demo/kernel-look.ts';
 import { podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
-import { keepAll } from '../../domain/keep.ts';
+import { keepAll } from '../../domain/plan/keep.ts';
 import { networkKey, type VxlanSelection } from '../../domain/network-selection.ts';
 import { refusedInterfaces, type RefusedInterfaces } from './refused.ts';
 import { settle, type SettleOptions } from './settle.ts';
-import { wishingPods, type WishingPod } from './wishes.ts';
+import { askingPods, type AskingPod } from './asking-pods.ts';
 
 /** @param pods pods that ended or do not exist are fine. @throws Error `ExactlyOne …` */
 export async function exactlyOne(lab: Lab, pods: readonly PodRef[], o?: SettleOptions): Promise<void> {
@@ -20,8 +20,8 @@ export async function exactlyOne(lab: Lab, pods: readonly PodRef[], o?: SettleOp
 }
 
 async function violations(lab: Lab, pods: readonly PodRef[]): Promise<string[]> {
-  const [wishing, refused] = await Promise.all([wishingPods(lab), refusedInterfaces(lab)]);
-  const wanted = wishing.filter((each) =>
+  const [asking, refused] = await Promise.all([askingPods(lab), refusedInterfaces(lab)]);
+  const wanted = asking.filter((each) =>
     pods.some((pod) => pod.namespace === each.namespace && pod.name === each.name),
   );
   const found = await Promise.all(
@@ -32,20 +32,22 @@ async function violations(lab: Lab, pods: readonly PodRef[]): Promise<string[]> 
   return found.flat();
 }
 
-async function podViolations(lab: Lab, pod: WishingPod, refused: RefusedInterfaces): Promise<string[]> {
+async function podViolations(lab: Lab, pod: AskingPod, refused: RefusedInterfaces): Promise<string[]> {
   const netns = await podNetnsPath(lab, pod);
   const [links, routes] = await Promise.all([linksIn(netns), routesIn(netns)]);
   const who = `${pod.namespace}/${pod.name}`;
   const idOf = ({ link }: VxlanSelection): string => `${pod.view.uid}/${link.interfaceName}`;
-  const wishes = pod.vxlan.filter((wish) => !refused.all.has(idOf(wish)));
-  const wrong = wishes.flatMap((wish) => linkViolations(links, routes, wish, pod.view.uid));
-  const edited = pod.vxlan.filter((wish) => refused.attached.has(idOf(wish))).map(({ link }) => link.interfaceName);
+  const allDesired = pod.vxlan.filter((desired) => !refused.all.has(idOf(desired)));
+  const wrong = allDesired.flatMap((desired) => linkViolations(links, routes, desired, pod.view.uid));
+  const edited = pod.vxlan
+    .filter((desired) => refused.attached.has(idOf(desired)))
+    .map(({ link }) => link.interfaceName);
   const kept = new Set([...pod.keep, ...edited]);
   const isKept = ({ name, kind }: SeenLink): boolean =>
     kept.has(name) || (kind === 'vxlan' && kept.has(keepAll('openvnf')));
   const extra = links
     .filter((link) => link.kind === 'vxlan' || link.alias?.startsWith('podwire:') === true)
-    .filter((link) => !wishes.some((wish) => wish.link.interfaceName === link.name) && !isKept(link))
+    .filter((link) => !allDesired.some((desired) => desired.link.interfaceName === link.name) && !isKept(link))
     .map((link) => `${link.name} is there and not asked for (alias ${link.alias ?? 'none'})`);
   return [...wrong, ...extra].map((line) => `${who}: ${line}`);
 }
@@ -53,11 +55,11 @@ async function podViolations(lab: Lab, pod: WishingPod, refused: RefusedInterfac
 function linkViolations(
   links: readonly SeenLink[],
   routes: readonly SeenRoute[],
-  wish: VxlanSelection,
+  desired: VxlanSelection,
   podUid: string,
 ): string[] {
-  const { link: spec } = wish;
-  const what = `${spec.interfaceName} (network ${networkKey(wish.network)})`;
+  const { link: spec } = desired;
+  const what = `${spec.interfaceName} (network ${networkKey(desired.network)})`;
   const named = links.filter((link) => link.name === spec.interfaceName);
   const [link] = named;
   if (link === undefined) return [`${what}: no such link; there are: ${links.map(({ name }) => name).join(', ')}`];

@@ -199,7 +199,7 @@ export async function waitLink(
   lab: Lab,
   pod: PodRef,
   name: string,
-  wished: (link: SeenLink | undefined) => boolean,
+  desired: (link: SeenLink | undefined) => boolean,
   limitMs = 15_000,
 ): Promise<SeenLink | undefined> {
   let last = 'not looked at';
@@ -209,7 +209,7 @@ export async function waitLink(
       async () => {
         const link = await podLink(lab, pod, name);
         last = link === undefined ? 'absent' : linkText(link);
-        return wished(link) ? { link } : undefined;
+        return desired(link) ? { link } : undefined;
       },
       { limitMs, everyMs: 100 },
     );

@@ -2,7 +2,7 @@
 import { linksIn, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
-import { ownerOf } from '../../domain/link-alias.ts';
+import { ownerOf } from '../../domain/vxlan/link-alias.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys } from './records.ts';

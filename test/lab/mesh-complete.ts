@@ -5,7 +5,7 @@ import { networkKey } from '../../domain/network-selection.ts';
 import { readKeys } from './records.ts';
 import { refusedInterfaces } from './refused.ts';
 import { settle, type SettleOptions } from './settle.ts';
-import { wishingPods } from './wishes.ts';
+import { askingPods } from './asking-pods.ts';
 
 /**
  * Members are taken from the API (who asks for the network and lives) and compared with etcd's and with every member's kernel.
@@ -19,26 +19,26 @@ export async function meshComplete(lab: Lab, network: string, o?: SettleOptions)
 
 async function violations(lab: Lab, network: string): Promise<string[]> {
   const prefix = `/podwire/networks/${network}/members/`;
-  const [wishing, members, refused] = await Promise.all([
-    wishingPods(lab),
+  const [asking, members, refused] = await Promise.all([
+    askingPods(lab),
     readKeys(lab, prefix),
     refusedInterfaces(lab),
   ]);
   const isOut = (id: string): boolean => refused.all.has(id) && !refused.attached.has(id);
-  const wished = wishing.flatMap((pod) =>
+  const allDesired = asking.flatMap((pod) =>
     pod.vxlan
       .filter((each) => networkKey(each.network) === network && !isOut(`${pod.view.uid}/${each.link.interfaceName}`))
       .map(({ link }) => ({ pod, link, vtep: pod.view.podIPs[0] ?? '', key: `${pod.view.uid}/${link.interfaceName}` })),
   );
   const recorded = members.map(({ key }) => key.slice(prefix.length)).sort();
-  const expected = wished.map(({ key }) => key).sort();
+  const expected = allDesired.map(({ key }) => key).sort();
   if (recorded.join() !== expected.join()) {
     return [`etcd has members [${recorded.join(', ')}], the API says [${expected.join(', ')}]`];
   }
   const found = await Promise.all(
-    wished.map(async ({ pod, link, vtep }) => {
+    allDesired.map(async ({ pod, link, vtep }) => {
       const targets = await floodTargets(await podNetnsPath(lab, pod), link.interfaceName);
-      const right = [...wished.map((other) => other.vtep).filter((other) => other !== vtep), ...link.peers].sort();
+      const right = [...allDesired.map((other) => other.vtep).filter((other) => other !== vtep), ...link.peers].sort();
       if (targets.join() === right.join()) return [];
       return [
         `${pod.namespace}/${pod.name} ${link.interfaceName} floods to [${targets.join(', ')}], should be [${right.join(', ')}]`,

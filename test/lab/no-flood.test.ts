@@ -5,7 +5,7 @@ import { annotate, declareNetworks } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
 import { inNetns, podNetnsPath, whyFailed } from '../../deploy/lab/lab.ts';
-import { FLOOD_MAC } from '../../domain/fdb.ts';
+import { FLOOD_MAC } from '../../domain/forwarding/fdb.ts';
 import { UdpTraffic } from '../traffic/udp-traffic.ts';
 import { labTest, waitFor } from './harness.ts';
 import { exactlyOne, meshComplete } from './invariants.ts';

@@ -1,21 +1,21 @@
 /** NothingLeaked: records, reservations, members, links and open runs are those that living pods' wishes imply. */
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
 import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
-import { claimedAddresses } from '../../domain/address-claims.ts';
-import { identitiesOf } from '../../domain/cni-identities.ts';
+import { claimedAddresses } from '../../domain/plan/address-claims.ts';
+import { identitiesOf } from '../../domain/cni/identities.ts';
 import { addressKey, cniResultKey, identityKey } from '../../domain/keys.ts';
-import { keepAll, keepInterface } from '../../domain/keep.ts';
+import { keepAll, keepInterface } from '../../domain/plan/keep.ts';
 import { networkKey } from '../../domain/network-selection.ts';
-import { keepName } from '../../domain/observation.ts';
+import { keepName } from '../../domain/plan/observation.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
-import { statusEntries } from '../../domain/status-entries.ts';
-import { isJsonObject, member } from '../../domain/strict-json.ts';
+import { statusEntries } from '../../domain/status/status-entries.ts';
+import { isJsonObject, member } from '../../domain/text/strict-json.ts';
 import { cniLeftovers } from './cni-leftovers.ts';
 import { podNamespaces } from './pod-namespaces.ts';
 import { readKeys, type StoredKey } from './records.ts';
 import { openRuns } from './runs.ts';
 import { settle, type SettleOptions } from './settle.ts';
-import { isWishOf, wishingPods, type WishingPod } from './wishes.ts';
+import { isDesiredOf, askingPods, type AskingPod } from './asking-pods.ts';
 
 /** @throws Error `NothingLeaked …` */
 export async function nothingLeaked(lab: Lab, o?: SettleOptions): Promise<void> {
@@ -25,7 +25,7 @@ export async function nothingLeaked(lab: Lab, o?: SettleOptions): Promise<void> 
 async function violations(lab: Lab): Promise<string[]> {
   // Records first: what comes into being later is then no leak in this look.
   const keys = await readKeys(lab);
-  const pods = await wishingPods(lab);
+  const pods = await askingPods(lab);
   const attachments = below(keys, '/podwire/attachments/').map(({ value }) => value as AttachmentRecord);
   const [links, leftovers, runs] = await Promise.all([
     linkViolations(lab, attachments),
@@ -44,26 +44,26 @@ async function violations(lab: Lab): Promise<string[]> {
 const below = (keys: readonly StoredKey[], prefix: string): StoredKey[] =>
   keys.filter(({ key }) => key.startsWith(prefix));
 
-function attachmentViolations(record: AttachmentRecord, pods: readonly WishingPod[]): string[] {
+function attachmentViolations(record: AttachmentRecord, pods: readonly AskingPod[]): string[] {
   const what = `record of ${record.interfaceName} of ${record.namespace}/${record.name} (${record.podUid}) on ${record.node}`;
   if (record.phase !== 'attached') return [`${what} is in phase ${record.phase}`];
   const pod = pods.find(({ view }) => view.uid === record.podUid);
   if (pod === undefined) return [`${what}: there is no such pod`];
   if (pod.view.phaseClass === 'ended') return [`${what}: the pod has ended`];
-  const wished = pod.selections.some((wish) => isWishOf(wish, record));
+  const isDesired = pod.selections.some((desired) => isDesiredOf(desired, record));
   const everything = keepAll(record.kind === 'vxlan' ? 'openvnf' : record.dialect);
   const kept = pod.keep.includes(keepName(record)) || pod.keep.includes(everything);
-  return wished || kept || standsIn(record, pod) ? [] : [`${what}: not asked for`];
+  return isDesired || kept || standsIn(record, pod) ? [] : [`${what}: not asked for`];
 }
 
 /** What has an interface keeps it while the pod asks for another network there that is refused. */
-function standsIn({ kind, interfaceName }: AttachmentRecord, { view, keep, selections }: WishingPod): boolean {
+function standsIn({ kind, interfaceName }: AttachmentRecord, { view, keep, selections }: AskingPod): boolean {
   if (kind !== 'cni') return false;
   if (keep.includes(keepInterface('npwg', interfaceName))) return true;
   const refused = statusEntries(view.publishedStatus)
     .filter(isJsonObject)
     .some((entry) => member(entry, 'interface') === interfaceName && member(entry, 'state') === 'Refused');
-  return refused && selections.some((wish) => wish.kind === 'cni' && wish.cni.interfaceName === interfaceName);
+  return refused && selections.some((desired) => desired.kind === 'cni' && desired.cni.interfaceName === interfaceName);
 }
 
 /** Keys that must belong to an attachment, and keys that must belong to a pod that exists. */

@@ -1,15 +1,15 @@
 /** The reflection as lab tests see it: switched on for a file, both sides read by the tests themselves. */
 import { createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
-import { createReflectCluster } from '../../adapters/kubernetes/reflect-cluster.ts';
-import { openReflectStore } from '../../adapters/etcd/reflect-store.ts';
+import { createReflectCluster } from '../../adapters/reflect/reflect-cluster.ts';
+import { openReflectStore } from '../../adapters/reflect/reflect-store.ts';
 import { createReflectCodec } from '../../adapters/reflect/codec.ts';
 import { kubectl, stopPart, type Lab } from '../../deploy/lab/lab.ts';
 import { ORCHESTRATOR_PART, startPodwirePart, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import type { ReflectStore } from '../../domain/ports/reflect-store.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
-import { findDifferences, stillDifferent } from '../../domain/reflection/differences.ts';
-import { REFLECT_SOURCES } from '../../domain/reflection/messages.ts';
-import { markerKey } from '../../domain/reflection/pod-networks.ts';
+import { findDifferences, stillDifferent } from '../../domain/reflect/differences.ts';
+import { REFLECT_SOURCES } from '../../domain/reflect/messages.ts';
+import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { settle } from './settle.ts';
 
 export const TREE = '/vnf-agent/contiv-ksr/k8s/';
@@ -95,12 +95,12 @@ export class Reflected {
   }
 
   /** Waits until a key is as wished. */
-  async becomes(key: string, wished: (value: string | undefined) => boolean, limitMs = 15_000): Promise<void> {
+  async becomes(key: string, desired: (value: string | undefined) => boolean, limitMs = 15_000): Promise<void> {
     await settle(
       `${key} is as wished`,
       async () => {
         const value = await this.value(key);
-        return wished(value) ? [] : [`it is ${value ?? 'absent'}`];
+        return desired(value) ? [] : [`it is ${value ?? 'absent'}`];
       },
       { limitMs },
     );

@@ -92,7 +92,7 @@ describe('a running pod', () => {
 
   test('ends at its last wish when it is edited back and forth', async () => {
     const [a, b] = ['edit1 ip=10.31.0.1/24', 'edit1 ip=10.31.0.1/24, edit2 ip=10.32.0.1/24'];
-    for (const wish of [b, a, b, a]) await annotate(t.lab, p, wish);
+    for (const desired of [b, a, b, a]) await annotate(t.lab, p, desired);
     await holds();
     assert.equal(await podLink(t.lab, p, 'edit2'), undefined);
   });

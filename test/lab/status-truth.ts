@@ -2,7 +2,7 @@
 import { STATUS } from '../../deploy/demo/cluster.ts';
 import { linksIn, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
 import { kubectl, podNetnsPath, type Lab } from '../../deploy/lab/lab.ts';
-import type { NetworkStatus } from '../../domain/network-status.ts';
+import type { NetworkStatus } from '../../domain/status/podwire-status.ts';
 import { settle, type SettleOptions } from './settle.ts';
 
 /** @param pods running pods. @throws Error `StatusTruth …` */

@@ -10,7 +10,7 @@ import { GROUPS, ROOT, testFiles } from '../runner/groups.ts';
 import { runTest, testsThatImport } from './bundled-tests.ts';
 import { mutantsOf, type Mutant } from './mutations.ts';
 
-const FILES = ['domain/plan.ts', 'domain/link-plan.ts', 'domain/fdb.ts'];
+const FILES = ['domain/plan/plan.ts', 'domain/vxlan/link-plan.ts', 'domain/forwarding/fdb.ts'];
 const AT_ONCE = 2;
 /** Bundles find the packages that they import from here. */
 mkdirSync(join(ROOT, 'build'), { recursive: true });

@@ -1,12 +1,12 @@
 /** The lives of runs whose histories are kept: each brings one run to a point, and the run may still be open there. */
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
-import { signalDirty, signalResync } from '../../adapters/temporal/reflect-starter.ts';
+import { signalDirty, signalResync } from '../../adapters/reflect/reflect-starter.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { memberKey } from '../../domain/keys.ts';
 import { meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
-import { REFLECT_VIEW, reflectWorkflowId, type ReflectView } from '../../domain/reflection/messages.ts';
-import { markerKey } from '../../domain/reflection/pod-networks.ts';
+import { REFLECT_VIEW, reflectWorkflowId, type ReflectView } from '../../domain/reflect/messages.ts';
+import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION as NPWG } from '../../domain/settings.ts';
 import type { Harness } from '../workflows/harness.ts';

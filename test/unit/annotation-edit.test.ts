@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { withNetwork, withoutNetwork, type ListDialect } from '../../domain/annotation-edit.ts';
+import { withNetwork, withoutNetwork, type ListDialect } from '../../domain/pod/annotation-edit.ts';
 import { npwgElements } from '../../domain/npwg/elements.ts';
 
 const of = (name: string, namespace = '', interfaceName = '') => ({ name, namespace, interfaceName });

@@ -6,7 +6,7 @@ import { ListWatch, type ListWatchTimings } from '../../adapters/kubernetes/list
 import { getPod } from '../../adapters/kubernetes/pods.ts';
 import { podKeys, podView } from '../../adapters/kubernetes/pod-view.ts';
 import { PodwireError } from '../../domain/failures.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { FakeApi, sendJson } from './fake-api.ts';
 import { until } from './until.ts';

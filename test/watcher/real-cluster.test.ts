@@ -63,7 +63,7 @@ async function start(): Promise<Watcher> {
   const none = async () => new Map<string, never>();
   const watcher = await startWatcher(
     config,
-    { listMarks: none, listPodsWithRecords: none, listOutdatedRefusals: async () => new Set<string>() },
+    { listConverged: none, listPodsWithRecords: none, listOutdatedRefusals: async () => new Set<string>() },
     etcdStoreAccess(memory),
     createLogger('watcher', 'silent'),
     credentials,

@@ -7,8 +7,8 @@ import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import type { NodeConfig } from '../../domain/cni/node-configs.ts';
 import { definitionKey, type DefinitionLookup } from '../../domain/cni/network-definition.ts';
-import { desiredInputs } from '../../domain/inputs.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import { desiredInputs } from '../../domain/desired-inputs.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
 import { cniPods } from './cni-pods.ts';
@@ -34,7 +34,7 @@ describe('a CNI network of a running pod', { concurrency: true }, () => {
       const lookup: DefinitionLookup = (ref) => lab.cluster.definitions.get(definitionKey(ref)) ?? 'absent';
       const surroundings = { declared: 'absent' as const, definitions: lookup, md5 };
       const { canonical } = desiredInputs(view, surroundings, DEFAULT_DIALECT_SETTINGS, ipCodec);
-      if ((await lab.store.readMarks([pod.uid])).get(pod.uid)?.inputsHash === inputsHash(canonical)) return runs;
+      if ((await lab.store.readConverged([pod.uid])).get(pod.uid)?.inputsHash === inputsHash(canonical)) return runs;
     }
     return assert.fail('the runs go on for ever');
   };

@@ -1,6 +1,6 @@
 /** Lets the orchestrator's activities fail or hang for one pod, as they do when etcd or the API is away, and counts their calls. */
 import { Context } from '@temporalio/activity';
-import type { ControlSteps, JoinedSteps } from '../../activities/control/inputs.ts';
+import type { ControlSteps, CombinedSteps } from '../../activities/control/control-contract.ts';
 import { toApplicationFailure } from '../../activities/failure-mapping.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 
@@ -25,9 +25,9 @@ export class ControlFaults {
   }
 
   /** The same, but for pods whose observations are garbled. */
-  garbling(joined: JoinedSteps): JoinedSteps {
+  garbling(joined: CombinedSteps): CombinedSteps {
     const garbage = { observation: { known: 'garbage' } } as unknown as Awaited<
-      ReturnType<JoinedSteps['observeAndBegin']>
+      ReturnType<CombinedSteps['observeAndBegin']>
     >;
     return {
       ...joined,

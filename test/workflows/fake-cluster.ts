@@ -1,7 +1,7 @@
 /** Pods, nodes and what was published about them. A fake, so that a pod can end, move or vanish at an exact moment of a run. */
 import { definitionKey, type NetworkDefinition } from '../../domain/cni/network-definition.ts';
 import type { Cluster, PodEvent } from '../../domain/ports/cluster.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import { NPWG_STATUS_ANNOTATION, STATUS_ANNOTATION } from '../../domain/settings.ts';
 
 export class FakeCluster implements Cluster {

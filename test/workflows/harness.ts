@@ -6,9 +6,9 @@
 import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Client } from '@temporalio/client';
 import { createControlActivities } from '../../activities/control/index.ts';
-import { joinSteps } from '../../activities/control/joined-steps.ts';
+import { combineSteps } from '../../activities/control/combined-steps.ts';
 import { createReflectActivities } from '../../activities/reflect/index.ts';
-import { createNodeActivities } from '../../activities/node/index.ts';
+import { createNodeActivities } from '../../activities/network/index.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
@@ -18,11 +18,11 @@ import { createLogger } from '../../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { createSignals } from '../../adapters/temporal/signals.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
-import type { Observation } from '../../domain/observation.ts';
+import type { Observation } from '../../domain/plan/observation.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../../domain/settings.ts';
-import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
+import { fakeReflectDeps, FakeReflectCluster, MemoryReflectStore } from '../fakes/reflect-parts.ts';
 import { connectWorker, type WorkerConnection } from '../../workers/native-connection.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { ControlFaults } from './control-faults.ts';
@@ -145,7 +145,7 @@ export async function startHarness(
   const startOrchestrator = (workflows: Partial<WorkerOptions>): Promise<() => Promise<void>> =>
     startWorker({
       taskQueue: CONTROL_QUEUE,
-      activities: { ...steps, ...faults.garbling(joinSteps(steps, BEGINS_WITHIN_MS)), ...reflecting },
+      activities: { ...steps, ...faults.garbling(combineSteps(steps, BEGINS_WITHIN_MS)), ...reflecting },
       ...workflows,
     });
   if (orchestrator === 'present') await startOrchestrator(workflowCode());

@@ -6,8 +6,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { DriftRemainsInput, RepairDriftInput } from '../../activities/control/sweep-inputs.ts';
-import type { SweepActInput, SweepActResult, SweepLookResult } from '../../activities/node/sweep-inputs.ts';
+import type { DriftRemainsInput, RepairDriftInput } from '../../activities/control/sweep/sweep-control-contract.ts';
+import type {
+  SweepActInput,
+  SweepActResult,
+  SweepLookResult,
+} from '../../activities/network/sweep/sweep-node-contract.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { startSweep, sweepNow } from '../../adapters/temporal/sweeps.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';

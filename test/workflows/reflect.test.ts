@@ -1,7 +1,7 @@
 /** What a run of the reflection does: few activities for many changes, nothing lost when something is away, and an end. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { signalDirty, signalResync } from '../../adapters/temporal/reflect-starter.ts';
+import { signalDirty, signalResync } from '../../adapters/reflect/reflect-starter.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { RETRY_NOW } from '../../domain/messages.ts';
 import {
@@ -9,8 +9,8 @@ import {
   reflectWorkflowId,
   type ReflectSource,
   type ReflectView,
-} from '../../domain/reflection/messages.ts';
-import type { FakeReflectCluster, MemoryReflectStore } from '../fakes/reflection.ts';
+} from '../../domain/reflect/messages.ts';
+import type { FakeReflectCluster, MemoryReflectStore } from '../fakes/reflect-parts.ts';
 import { startHarness, type Harness } from './harness.ts';
 import { until, untilAsked, within } from './limits.ts';
 

@@ -23,7 +23,7 @@ describe('podwire retry', () => {
     [server, etcdServer] = await Promise.all([startDevServer(), startEtcd()]);
     temporal = connectClient({ address: server.address, namespace: 'default' });
     etcd = createEtcd({ endpoints: [etcdServer.endpoint], timeoutMs: 5_000 });
-    await createRecordStore(etcd).putMark('u1', {
+    await createRecordStore(etcd).putConverged('u1', {
       ...{ v: RECORD_VERSION, namespace: 'shop', name: 'refused', node: 'n1', inputsHash: 'x' },
       sandboxId: 's',
     });

@@ -5,9 +5,9 @@
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LinkInput, TakeOverInput, TakeOverResult } from '../../activities/node/inputs.ts';
-import type { NodeSteps } from '../../activities/node/index.ts';
-import { SandboxLocks } from '../../activities/node/sandbox-locks.ts';
+import type { LinkInput, TakeOverInput, TakeOverResult } from '../../activities/network/network-contract.ts';
+import type { NodeSteps } from '../../activities/network/index.ts';
+import { SandboxLocks } from '../../activities/network/sandbox-locks.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';

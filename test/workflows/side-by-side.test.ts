@@ -1,5 +1,5 @@
 /**
- * Whether the SDK still needs the workaround of ADR 9, `workflows/one-by-one.ts`: local activities of one run side by side, run on a real Temporal
+ * Whether the SDK still needs the workaround of ADR 9, `workflows/steps/one-by-one.ts`: local activities of one run side by side, run on a real Temporal
  * and replayed. When the second test fails, the SDK has changed, and ADR 9 says what to do then.
  */
 import assert from 'node:assert/strict';

@@ -10,7 +10,7 @@ import { signalPod } from '../../adapters/temporal/pod-starter.ts';
 import {
   CONTROL_QUEUE,
   DESIRED_CHANGED,
-  type Hint,
+  type ReconcileRequest,
   POD_DELETED,
   POD_NETWORK,
   type PodNetworkInput,
@@ -20,11 +20,11 @@ import {
 } from '../../domain/messages.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { PodView } from '../../domain/pod-view.ts';
+import type { PodView } from '../../domain/pod/pod-view.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
-import type { PodNetworkView } from '../../workflows/progress.ts';
+import type { PodNetworkView } from '../../workflows/pod-network/progress.ts';
 import { untilAsked, within } from './limits.ts';
 import type { FakeCluster } from './fake-cluster.ts';
 import { sandboxOf, type Call, type ScriptedNodes } from './scripted-nodes.ts';
@@ -111,13 +111,13 @@ export class TestPod {
     await this.signal(POD_DELETED);
   }
 
-  async signal(name: string = DESIRED_CHANGED, hint: Partial<Hint> = {}): Promise<void> {
+  async signal(name: string = DESIRED_CHANGED, request: Partial<ReconcileRequest> = {}): Promise<void> {
     const { networks, networksBefore } = this;
     const known = { ...(networks && { networks }), ...(networksBefore && { networksBefore }) };
     const { uid, namespace, name: podName } = this;
     const nodeName = this.#world.cluster.pods.get(`${namespace}/${podName}`)?.nodeName ?? '';
     const pod = { uid, namespace, name: podName, nodeName, ...known };
-    await signalPod(this.#world.client, pod, name, { reason: 'test', ...hint });
+    await signalPod(this.#world.client, pod, name, { reason: 'test', ...request });
   }
 
   /** As the server does when a run is continued that was asked to retry. */
@@ -179,7 +179,7 @@ export class TestPod {
 
   /** How the run ended, `converged` or `refused`, if it left a converged mark. */
   async mark(): Promise<string | undefined> {
-    const mark = (await this.#world.store.readMarks([this.uid])).get(this.uid);
+    const mark = (await this.#world.store.readConverged([this.uid])).get(this.uid);
     return mark === undefined ? undefined : (await this.state()).toLowerCase();
   }
 

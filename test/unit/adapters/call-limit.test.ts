@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atMostMs, callLimitMs, withinMs } from '../../../adapters/deadline/call-limit.ts';
+import { atMostMs, callLimitMs, withinMs } from '../../../adapters/concurrency/call-limit.ts';
 
 /** Between the two looks at the clock. */
 const isAbout = (ms: number, wanted: number): void => assert.ok(ms <= wanted && ms > wanted - 50, `${ms} ms`);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { KubeClient } from '../../../adapters/kubernetes/client.ts';
 import { createCluster } from '../../../adapters/kubernetes/cluster.ts';
 import { readOrchestratorConfig } from '../../../config/orchestrator.ts';
-import type { EventReasons } from '../../../domain/event-reasons.ts';
+import type { EventReasons } from '../../../domain/status/event-reasons.ts';
 
 describe('events of podwire', () => {
   const POD = { uid: 'u', namespace: 'shop', name: 'web-0' };

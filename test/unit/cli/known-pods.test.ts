@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRecordStore } from '../../../adapters/etcd/record-store.ts';
 import { eachOnce, podsInEtcd } from '../../../cli/known-pods.ts';
-import { markKey } from '../../../domain/keys.ts';
+import { convergedKey } from '../../../domain/keys.ts';
 import { RECORD_VERSION } from '../../../domain/records.ts';
 import { intent } from '../../etcd/some-records.ts';
 import { makeWhole } from '../../etcd/whole-store.ts';
@@ -15,19 +15,19 @@ test('a pod is known by its mark, its refusal or its attachment, each UID once, 
   const etcd = new MemoryEtcd();
   await makeWhole(etcd);
   const store = createRecordStore(etcd);
-  const mark = { v: RECORD_VERSION, inputsHash: 'x', sandboxId: 's' };
+  const converged = { v: RECORD_VERSION, inputsHash: 'x', sandboxId: 's' };
   const refusal = {
     ...{ v: RECORD_VERSION, inputsHash: 'x', network: { scope: 'shop', name: 'red' } },
     ...{ interfaceName: 'red', code: 'LinkConflict', message: 'in the way' },
   };
-  await store.putMark('marked', { ...shop, ...mark, node: 'n1' });
+  await store.putConverged('marked', { ...shop, ...converged, node: 'n1' });
   await store.putRefusal('marked', { ...shop, ...refusal });
-  await store.putMark('other', { ...shop, ...mark, name: 'web-1', node: 'n1' });
+  await store.putConverged('other', { ...shop, ...converged, name: 'web-1', node: 'n1' });
   await store.putRefusal('refused', { ...shop, ...refusal });
   await store.putRefusal('refused', { ...shop, ...refusal, interfaceName: 'blue' });
   await store.putRefusal('namesake', { ...shop, ...refusal, namespace: 'another' });
   await store.recordIntent(intent('attached', 100, shop));
-  await etcd.transact([], [{ put: markKey('broken'), value: '{"v":1}' }]);
+  await etcd.transact([], [{ put: convergedKey('broken'), value: '{"v":1}' }]);
   const broken: string[] = [];
   assert.deepEqual(await podsInEtcd(etcd, shop, (message) => broken.push(message)), [
     { ...shop, uid: 'marked', nodeName: 'n1' },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../domain/cni/attachment.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
-import { placementFindings, workloadOf } from '../../../domain/workload.ts';
+import { placementFindings, workloadOf } from '../../../domain/pod/workload.ts';
 
 const NPWG = 'k8s.v1.cni.cncf.io/networks';
 const VXLAN = 'vxlan.openvnf.org/networks';

@@ -1,7 +1,7 @@
 /** The node's own look at the administrator's policy: who can write to podwire's etcd names no program that runs as root. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { allowedPlugins } from '../../../activities/node/allowed-plugins.ts';
+import { allowedPlugins } from '../../../activities/network/cni/allowed-plugins.ts';
 import type { CniJournalEntry } from '../../../domain/ports/cni-journal.ts';
 import type { CniCall, CniPlugins } from '../../../domain/ports/cni-plugins.ts';
 import { PodwireError } from '../../../domain/failures.ts';

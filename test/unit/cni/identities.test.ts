@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { identitiesOf } from '../../../domain/cni-identities.ts';
+import { identitiesOf } from '../../../domain/cni/identities.ts';
 import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
 
 const places = (...[record]: Parameters<typeof identitiesOf>): string[] =>

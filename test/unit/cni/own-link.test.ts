@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findOwnLink, type MadeLink } from '../../../domain/cni/own-link.ts';
-import type { LinkView } from '../../../domain/link-observation.ts';
+import type { LinkView } from '../../../domain/vxlan/link-observation.ts';
 import { greenLink, wiredLink } from '../sweep/some-node.ts';
 
 const nic = wiredLink({ name: '16477688c0e-nic', mac: '02:aa:aa:aa:aa:aa', cidrs: [] });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { parseStrictJson, strangeKeys } from '../../../domain/strict-json.ts';
+import { parseStrictJson, strangeKeys } from '../../../domain/text/strict-json.ts';
 
 const LIMITS = { maxBytes: 4_096 };
 

@@ -1,7 +1,7 @@
 /** What one attach asks of etcd and of the Kubernetes API on the control side, counted: docs/concepts.md has these figures. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ControlSteps } from '../../../activities/control/inputs.ts';
+import type { ControlSteps } from '../../../activities/control/control-contract.ts';
 import { createNodeStore } from '../../../adapters/etcd/node-store.ts';
 import { createRecordStore } from '../../../adapters/etcd/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { wishesOf } from '../../../activities/control/wishes.ts';
+import { desiredNetworks } from '../../../activities/control/desired-networks.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../../adapters/hash/md5.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
-import { desiredInputs } from '../../../domain/inputs.ts';
+import { desiredInputs } from '../../../domain/desired-inputs.ts';
 import type { AttachmentRecord } from '../../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS as settings } from '../../../domain/settings.ts';
 import { cniIntent } from '../../etcd/some-records.ts';
@@ -35,9 +35,9 @@ function seen(annotation: string, missing: readonly string[] = [], openvnf?: str
   return { pod, ...inputs };
 }
 
-function names({ pod, parsed, canonical, asked }: ReturnType<typeof seen>, known: readonly AttachmentRecord[] = []) {
-  const desired = { pod, parsed, inputsHash: inputsHash(canonical), askedHash: inputsHash(asked), recorded: [] };
-  return wishesOf(inputsHash, desired, known, []).map(
+function names({ pod, parsed, canonical, asked }: ReturnType<typeof seen>, recorded: readonly AttachmentRecord[] = []) {
+  const desiredState = { pod, parsed, inputsHash: inputsHash(canonical), askedHash: inputsHash(asked), recorded: [] };
+  return desiredNetworks(inputsHash, desiredState, recorded, []).map(
     ({ selection, interfaceName, conflict }) =>
       `${selection.network.name} ${interfaceName}${conflict === undefined ? '' : ` ${conflict.code}`}`,
   );
@@ -61,9 +61,9 @@ describe('a name that an entry asks for which is refused for a while', () => {
   });
 
   it('does not take what is attached under it, neither then nor later', () => {
-    const known = [attached('b', 'net1')];
-    assert.deepEqual(names(seen(text, ['a']), known), ['b net1']);
-    assert.deepEqual(names(seen(text), known), ['a net1 InterfaceConflict', 'b net1']);
+    const recorded = [attached('b', 'net1')];
+    assert.deepEqual(names(seen(text, ['a']), recorded), ['b net1']);
+    assert.deepEqual(names(seen(text), recorded), ['a net1 InterfaceConflict', 'b net1']);
   });
 
   it('may be that of any mistake, in any dialect', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { backOffDelay, type BackOff } from '../../../domain/back-off.ts';
+import { backOffDelay, type BackOff } from '../../../domain/concurrency/back-off.ts';
 
 const BACK_OFF: BackOff = { minMs: 200, maxMs: 5_000 };
 const longest = (): number => 1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { allWithLimit, eachWithLimit } from '../../../domain/with-limit.ts';
+import { allWithLimit, eachWithLimit } from '../../../domain/concurrency/with-limit.ts';
 
 const ITEMS = [0, 1, 2, 3, 4, 5, 6];
 

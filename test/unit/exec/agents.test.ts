@@ -4,11 +4,11 @@ import { agentsOf, agentSettings } from '../../../config/agents.ts';
 import { ConfigError, readSettings } from '../../../config/cli-flags.ts';
 import { podKeys, podView } from '../../../adapters/kubernetes/pod-view.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
-import { execSandboxId, runningAgent, shutGate } from '../../../domain/agents.ts';
-import { desiredInputs } from '../../../domain/inputs.ts';
+import { execSandboxId, runningAgent, shutGate } from '../../../domain/pod/agents.ts';
+import { desiredInputs } from '../../../domain/desired-inputs.ts';
 import { nodeQueue } from '../../../domain/messages.ts';
-import { nodeOfPlace, placeOf } from '../../../domain/place.ts';
-import type { PodView } from '../../../domain/pod-view.ts';
+import { nodeOfTarget, targetOf } from '../../../domain/target.ts';
+import type { PodView } from '../../../domain/pod/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../../../domain/settings.ts';
 
 const INIT = 'vxlan-controller-agent-init';
@@ -95,14 +95,14 @@ describe('agent containers', () => {
 });
 
 describe('the backend of a pod', () => {
-  const place = (namespace: string) => placeOf({ nodeName: 'n1', namespace }, EXEC.agents.backend);
+  const target = (namespace: string) => targetOf({ nodeName: 'n1', namespace }, EXEC.agents.backend);
 
   test('decides about the queue, and keeps its records apart from those of the node', () => {
-    assert.equal(nodeQueue(place('core')), 'podwire-node-n1');
-    assert.equal(nodeQueue(place('edge')), 'podwire-exec');
-    assert.notEqual(place('edge'), 'n1');
-    assert.equal(nodeOfPlace(place('edge')), 'n1');
-    assert.equal(placeOf({ nodeName: '', namespace: 'edge' }, EXEC.agents.backend), '');
+    assert.equal(nodeQueue(target('core')), 'podwire-node-n1');
+    assert.equal(nodeQueue(target('edge')), 'podwire-exec');
+    assert.notEqual(target('edge'), 'n1');
+    assert.equal(nodeOfTarget(target('edge')), 'n1');
+    assert.equal(targetOf({ nodeName: '', namespace: 'edge' }, EXEC.agents.backend), '');
   });
 
   test('is a setting of the cluster with exceptions by namespace', () => {

@@ -8,7 +8,7 @@ import { createExecKernel } from '../../../adapters/iproute/exec-kernel.ts';
 import type { ExecOptions, ExecResult, PodExec } from '../../../adapters/kubernetes/pod-exec.ts';
 import { notStarted } from '../../../adapters/process/child.ts';
 import { PodwireError } from '../../../domain/failures.ts';
-import type { AgentPlace } from '../../../domain/ports/agent-kernel.ts';
+import type { AgentTarget } from '../../../domain/ports/agent-kernel.ts';
 
 type Answer = (argv: readonly string[], options: ExecOptions) => ExecResult | Promise<ExecResult>;
 
@@ -26,12 +26,12 @@ function kernelOver(answer: Answer) {
     },
   };
   const kernel = createExecKernel(exec, 5_000);
-  const place: AgentPlace = {
+  const target: AgentTarget = {
     ...{ namespace: 'ns', pod: 'p', container: 'agent' },
     verify: async () => undefined,
     signal: new AbortController().signal,
   };
-  return { kernel, calls, place, netns: kernel.openAgent(place) };
+  return { kernel, calls, place: target, netns: kernel.openAgent(target) };
 }
 
 const fails = (code: string, text: RegExp) => (error: unknown) => {
@@ -44,13 +44,13 @@ const fails = (code: string, text: RegExp) => (error: unknown) => {
 describe('the kernel behind an agent container', () => {
   test('gets its lines only after the container was verified with the program waiting in it', async () => {
     const order: string[] = [];
-    const { kernel, place } = kernelOver(async (_argv, { input, beforeInput }) => {
+    const { kernel, place: target } = kernelOver(async (_argv, { input, beforeInput }) => {
       await beforeInput?.();
       order.push(`input ${JSON.stringify(input)}`);
       return ran(0);
     });
     const netns = kernel.openAgent({
-      ...place,
+      ...target,
       verify: async () => {
         order.push('verified');
       },
@@ -60,11 +60,11 @@ describe('the kernel behind an agent container', () => {
   });
 
   test('gets nothing when another pod is there by then', async () => {
-    const { kernel, place } = kernelOver(async (_argv, { beforeInput }) => {
+    const { kernel, place: target } = kernelOver(async (_argv, { beforeInput }) => {
       await beforeInput?.();
       return ran(0);
     });
-    const refuse = { ...place, verify: () => Promise.reject(new PodwireError('SandboxGone', 'the pod is gone')) };
+    const refuse = { ...target, verify: () => Promise.reject(new PodwireError('SandboxGone', 'the pod is gone')) };
     await assert.rejects(
       kernel.execute(kernel.openAgent(refuse), [{ op: 'set-up', name: 'green' }]),
       fails('SandboxGone', /the pod is gone/),
@@ -138,11 +138,13 @@ describe('the kernel behind an agent container', () => {
   });
 
   test('of a container that ended meanwhile is looked at anew', async () => {
-    const { kernel, netns, place } = kernelOver(() =>
-      ran(undefined, '', 'unable to upgrade connection: container not found ("x")'),
-    );
+    const {
+      kernel,
+      netns,
+      place: target,
+    } = kernelOver(() => ran(undefined, '', 'unable to upgrade connection: container not found ("x")'));
     await assert.rejects(kernel.readFdb(netns, 'green'), fails('SandboxChanged', /has ended/));
-    assert.deepEqual(await kernel.runInAgent(place, ['kill', '-TERM', '1']), { code: undefined, stderr: '' });
+    assert.deepEqual(await kernel.runInAgent(target, ['kill', '-TERM', '1']), { code: undefined, stderr: '' });
   });
 
   test('shows people what iproute2 prints, and nothing for a link that is not there', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { NetworkLocks } from '../../../activities/node/network-locks.ts';
+import { NetworkLocks } from '../../../activities/network/cni/network-locks.ts';
 
 const GREEN = { scope: 'red', name: 'green' };
 const BLUE = { scope: 'red', name: 'blue' };

@@ -1,8 +1,8 @@
 /** A kernel that is made up: before Linux 6.2 one refuses another name to a link that is up, which later ones cannot be made to do. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CniDeps } from '../../../activities/node/deps.ts';
-import { renameLink } from '../../../activities/node/own-name.ts';
+import type { CniDeps } from '../../../activities/network/deps.ts';
+import { renameLink } from '../../../activities/network/own-name.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import type { IdentifiedNetns, LinkCommand } from '../../../domain/ports/link-kernel.ts';
 import { wiredLink } from '../sweep/some-node.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SandboxLocks, type StepOfSandbox } from '../../../activities/node/sandbox-locks.ts';
+import { SandboxLocks, type StepOfSandbox } from '../../../activities/network/sandbox-locks.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import { until } from '../../workflows/limits.ts';
 

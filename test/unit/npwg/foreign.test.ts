@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { md5 } from '../../../adapters/hash/md5.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
-import { desiredInputs } from '../../../domain/inputs.ts';
+import { desiredInputs } from '../../../domain/desired-inputs.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
 import { line, parse, PLAIN, podWith } from './parsing.ts';
 

@@ -2,9 +2,9 @@
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import type { NetworkDefinition } from '../../../domain/cni/network-definition.ts';
 import type { CniSelection, NetworkSelection, ParsedSelections } from '../../../domain/network-selection.ts';
-import type { OwnLink } from '../../../domain/network-status.ts';
+import type { OwnLink } from '../../../domain/status/podwire-status.ts';
 import { parseNpwgSelections } from '../../../domain/npwg/selections.ts';
-import type { PodView } from '../../../domain/pod-view.ts';
+import type { PodView } from '../../../domain/pod/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../../../domain/settings.ts';
 
 const settings = DEFAULT_DIALECT_SETTINGS;

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
-import { canonicalJson, type JsonValue } from '../../../domain/canonical-json.ts';
-import { desiredInputs } from '../../../domain/inputs.ts';
-import type { PodView } from '../../../domain/pod-view.ts';
+import { canonicalJson, type JsonValue } from '../../../domain/text/canonical-json.ts';
+import { desiredInputs } from '../../../domain/desired-inputs.ts';
+import type { PodView } from '../../../domain/pod/pod-view.ts';
 import { around, podWith, settings, type ConfigMapData } from './parsing.ts';
 
 const canonical = (annotation: string, data: ConfigMapData = {}, change: Partial<PodView> = {}): string =>

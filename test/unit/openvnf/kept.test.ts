@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { keepAll } from '../../../domain/keep.ts';
+import { keepAll } from '../../../domain/plan/keep.ts';
 import type { ParsedSelections } from '../../../domain/network-selection.ts';
 import { parse, settings } from './parsing.ts';
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { md5 } from '../../../adapters/hash/md5.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
-import type { Surroundings } from '../../../domain/inputs.ts';
+import type { Surroundings } from '../../../domain/desired-inputs.ts';
 import type { NetworkSelection, ParsedSelections, VxlanSelection } from '../../../domain/network-selection.ts';
 import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
 import { parseSelections } from '../../../domain/openvnf/selections.ts';
-import type { PodView } from '../../../domain/pod-view.ts';
+import type { PodView } from '../../../domain/pod/pod-view.ts';
 import { DEFAULT_DIALECT_SETTINGS, type Compatibility, type DialectSettings } from '../../../domain/settings.ts';
 
 export type ConfigMapData = Readonly<Record<string, string>> | 'absent' | 'unreadable';

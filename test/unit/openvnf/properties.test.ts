@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
-import { desiredInputs } from '../../../domain/inputs.ts';
+import { desiredInputs } from '../../../domain/desired-inputs.ts';
 import { around, asAnnotation, parse, podWith, settings, vxlan } from './parsing.ts';
 
 const RUNS = { numRuns: 300 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressHolder, claimedAddresses, freedAddresses, holderNamed } from '../../../domain/address-claims.ts';
+import { addressHolder, claimedAddresses, freedAddresses, holderNamed } from '../../../domain/plan/address-claims.ts';
 import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
 import { cniIntent, intent } from '../../etcd/some-records.ts';
 

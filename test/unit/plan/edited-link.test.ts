@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { editedLink } from '../../../domain/edited-link.ts';
-import type { KnownAttachment, WishedAttachment } from '../../../domain/observation.ts';
-import type { Lane } from '../../../domain/plan.ts';
-import { observed, record, SANDBOX, wish } from './observations.ts';
+import { editedLink } from '../../../domain/plan/edited-link.ts';
+import type { RecordedAttachment, DesiredAttachment } from '../../../domain/plan/observation.ts';
+import type { AttachmentTask } from '../../../domain/plan/plan.ts';
+import { observed, record, SANDBOX, desired } from './observations.ts';
 
-const edited = (known: KnownAttachment, lane: Partial<Lane> = {}, asked: WishedAttachment = wish('a')): boolean =>
+const edited = (
+  recorded: RecordedAttachment,
+  task: Partial<AttachmentTask> = {},
+  asked: DesiredAttachment = desired('a'),
+): boolean =>
   editedLink(
-    { interfaceName: 'a', remove: [], attach: { wish: asked, sandboxId: SANDBOX }, ...lane },
-    observed({ wished: [asked], known: [known] }),
+    { interfaceName: 'a', remove: [], attach: { desired: asked, sandboxId: SANDBOX }, ...task },
+    observed({ wished: [asked], known: [recorded] }),
     SANDBOX,
-  ) === known;
+  ) === recorded;
 
 describe('an attach changes a link', () => {
   it('where the interface has one that was attached before, also when an earlier change of it is half done', () => {
@@ -25,8 +29,8 @@ describe('an attach changes a link', () => {
   });
 
   it('not where the link goes first, or the new network is a CNI network', () => {
-    const known = record('a');
-    assert.ok(!edited(known, { remove: [known] }));
-    assert.ok(!edited(known, {}, { ...wish('a'), kind: 'cni' }));
+    const recorded = record('a');
+    assert.ok(!edited(recorded, { remove: [recorded] }));
+    assert.ok(!edited(recorded, {}, { ...desired('a'), kind: 'cni' }));
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { interfaceNames, passedOver, type KnownName, type Unnamed } from '../../../domain/interface-names.ts';
+import { interfaceNames, passedOver, type KnownName, type Unnamed } from '../../../domain/plan/interface-names.ts';
 
 /** `green` is to be named, `green=net1` has a name. */
 const parse = (texts: readonly string[]): Unnamed[] =>
@@ -11,10 +11,10 @@ const parse = (texts: readonly string[]): Unnamed[] =>
   });
 const names = (
   selections: readonly string[],
-  known: readonly string[] = [],
+  recorded: readonly string[] = [],
   foreign: readonly string[] = [],
   reserved: readonly string[] = [],
-) => interfaceNames(parse(selections), parse(known), { foreign, reserved });
+) => interfaceNames(parse(selections), parse(recorded), { foreign, reserved });
 const leaving = (text: string): KnownName[] => parse([text]).map((record) => ({ ...record, leaving: true }));
 
 describe('generated names that are somebody else’s', () => {
@@ -35,10 +35,10 @@ describe('interfaces without a name', () => {
   });
 
   it('have the number of their place in the annotation where they have one, whatever the others are called or are refused for', () => {
-    const at = (places: readonly (readonly [text: string, position: number])[], known: readonly string[] = []) =>
+    const at = (places: readonly (readonly [text: string, position: number])[], recorded: readonly string[] = []) =>
       interfaceNames(
         places.map(([text, position]) => ({ ...(parse([text])[0] as Unnamed), position })),
-        parse(known),
+        parse(recorded),
         { foreign: ['net5'], reserved: ['net6'] },
       );
     assert.deepEqual(at([['a=x', 1], ['b', 2]]), ['x', 'net2']); // prettier-ignore
@@ -49,10 +49,10 @@ describe('interfaces without a name', () => {
   });
 
   it('keep their names when another network is taken away or put before them', () => {
-    const known = ['a=net1', 'b=net2', 'c=net3'];
-    assert.deepEqual(names(['a', 'c'], known), ['net1', 'net3']);
-    assert.deepEqual(names(['c', 'a'], known), ['net3', 'net1']);
-    assert.deepEqual(names(['new', 'a', 'b', 'c'], known), ['net4', 'net1', 'net2', 'net3']);
+    const recorded = ['a=net1', 'b=net2', 'c=net3'];
+    assert.deepEqual(names(['a', 'c'], recorded), ['net1', 'net3']);
+    assert.deepEqual(names(['c', 'a'], recorded), ['net3', 'net1']);
+    assert.deepEqual(names(['new', 'a', 'b', 'c'], recorded), ['net4', 'net1', 'net2', 'net3']);
   });
 
   it('get no name that is still attached, asked for, or somebody else’s', () => {
@@ -101,8 +101,8 @@ describe('any naming', () => {
 
   it('leaves given names alone, and gives nobody a name that another has', () => {
     fc.assert(
-      fc.property(...inputs, (selections, known, foreign, reserved) => {
-        const found = interfaceNames(selections, known, { foreign, reserved });
+      fc.property(...inputs, (selections, recorded, foreign, reserved) => {
+        const found = interfaceNames(selections, recorded, { foreign, reserved });
         for (const [index, { interfaceName }] of selections.entries()) {
           const mine = found[index] ?? '';
           if (interfaceName !== '') {
@@ -111,7 +111,7 @@ describe('any naming', () => {
           }
           assert.notEqual(mine, '');
           assert.equal(found.filter((each, at) => each === mine && selections[at]?.interfaceName === '').length, 1);
-          const owner = known.find((record) => record.interfaceName === mine);
+          const owner = recorded.find((record) => record.interfaceName === mine);
           if (owner === undefined) {
             assert.ok(![...foreign, ...reserved].includes(mine));
             assert.equal(found.filter((other) => other === mine).length, 1);
@@ -123,8 +123,8 @@ describe('any naming', () => {
 
   it('is the same again once it was carried out', () => {
     fc.assert(
-      fc.property(...inputs, (selections, known, foreign, reserved) => {
-        const found = interfaceNames(selections, known, { foreign, reserved });
+      fc.property(...inputs, (selections, recorded, foreign, reserved) => {
+        const found = interfaceNames(selections, recorded, { foreign, reserved });
         const attached = selections.map(({ identity: of }, index) => ({
           identity: of,
           interfaceName: found[index] ?? '',

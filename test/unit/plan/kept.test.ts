@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isKept, keepName } from '../../../domain/observation.ts';
+import { isKept, keepName } from '../../../domain/plan/observation.ts';
 import { cniIntent, intent } from '../../etcd/some-records.ts';
 import { record } from './observations.ts';
 

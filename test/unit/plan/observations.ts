@@ -1,6 +1,6 @@
 /** Shortens the tests of the plan: observations of one pod, written as the little that differs from a plain one. */
-import type { KnownAttachment, Observation, WishedAttachment } from '../../../domain/observation.ts';
-import { plan, type Lane } from '../../../domain/plan.ts';
+import type { RecordedAttachment, Observation, DesiredAttachment } from '../../../domain/plan/observation.ts';
+import { plan, type AttachmentTask } from '../../../domain/plan/plan.ts';
 
 export const NODE = 'node-1';
 export const SANDBOX = 'sandbox-1';
@@ -21,15 +21,15 @@ export function observed(change: Partial<Observation> = {}): Observation {
 }
 
 /** @param hashes `link/tunnel` */
-export function wish(interfaceName: string, name = interfaceName, hashes = 'l/t'): WishedAttachment {
+export function desired(interfaceName: string, name = interfaceName, hashes = 'l/t'): DesiredAttachment {
   const [linkHash = '', tunnelHash = ''] = hashes.split('/');
   return { kind: 'vxlan', selection: 0, interfaceName, network: { scope: 'red', name }, linkHash, tunnelHash };
 }
 
 /** The record of a finished attach, as it is unless changed. */
-export function record(interfaceName: string, change: Partial<KnownAttachment> = {}): KnownAttachment {
+export function record(interfaceName: string, change: Partial<RecordedAttachment> = {}): RecordedAttachment {
   return {
-    ...wish(interfaceName),
+    ...desired(interfaceName),
     keepName: change.network?.name ?? interfaceName,
     node: NODE,
     sandboxId: SANDBOX,
@@ -41,14 +41,14 @@ export function record(interfaceName: string, change: Partial<KnownAttachment> =
   };
 }
 
-/** `-eth1` removes, `+eth1` attaches, `±eth1` does both in one lane; `~eth1` takes an edit back. */
+/** `-eth1` removes, `+eth1` attaches, `±eth1` does both in one task; `~eth1` takes an edit back. */
 export function lines(observation: Observation): string[] {
   const decided = plan(observation);
-  return decided.kind === 'lookup-sandbox' ? [decided.kind] : decided.lanes.map(line);
+  return decided.kind === 'lookup-sandbox' ? [decided.kind] : decided.tasks.map(line);
 }
 
-function line(lane: Lane): string {
-  const takesBack = lane.takeBack === undefined ? '' : '~';
-  const signs = `${lane.remove.length > 0 ? '-' : ''}${lane.attach === undefined ? '' : '+'}${takesBack}`;
-  return `${signs === '-+' ? '±' : signs}${lane.interfaceName}`;
+function line(task: AttachmentTask): string {
+  const takesBack = task.rollBack === undefined ? '' : '~';
+  const signs = `${task.remove.length > 0 ? '-' : ''}${task.attach === undefined ? '' : '+'}${takesBack}`;
+  return `${signs === '-+' ? '±' : signs}${task.interfaceName}`;
 }

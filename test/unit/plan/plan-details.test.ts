@@ -2,113 +2,118 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CLUSTER_SCOPE } from '../../../domain/network-selection.ts';
-import type { KnownAttachment, Observation, WishedAttachment } from '../../../domain/observation.ts';
-import { isOnlyKept, plan } from '../../../domain/plan.ts';
-import { lines, observed, record, wish } from './observations.ts';
+import type { RecordedAttachment, Observation, DesiredAttachment } from '../../../domain/plan/observation.ts';
+import { isOnlyKept, plan } from '../../../domain/plan/plan.ts';
+import { lines, observed, record, desired } from './observations.ts';
 
 const REFUSED = { code: 'Refused', message: 'no' } as const;
-const cniWish = (interfaceName: string, name: string, hashes = 'l/t'): WishedAttachment => ({
-  ...wish(interfaceName, name, hashes),
+const desiredCni = (interfaceName: string, name: string, hashes = 'l/t'): DesiredAttachment => ({
+  ...desired(interfaceName, name, hashes),
   kind: 'cni',
 });
-const cniRecord = (interfaceName: string, name: string, change: Partial<KnownAttachment> = {}): KnownAttachment =>
+const cniRecord = (interfaceName: string, name: string, change: Partial<RecordedAttachment> = {}): RecordedAttachment =>
   record(interfaceName, { kind: 'cni', network: { scope: 'red', name }, ...change });
-const refused = (wished: WishedAttachment): WishedAttachment => ({ ...wished, refused: REFUSED });
+const refused = (allDesired: DesiredAttachment): DesiredAttachment => ({ ...allDesired, refused: REFUSED });
 const swaps = (observation: Observation): boolean => {
   const decided = plan(observation);
-  return decided.kind === 'lanes' && decided.lanes.some(({ attach }) => attach?.swaps === true);
+  return decided.kind === 'tasks' && decided.tasks.some(({ attach }) => attach?.swaps === true);
 };
 
 describe('a link whose tunnel changes', () => {
-  const wished = [wish('green', 'green', 'l2/t2')];
+  const allDesired = [desired('green', 'green', 'l2/t2')];
 
   it('stays until the new one takes its place', () => {
-    const observation = observed({ wished, known: [record('green')] });
+    const observation = observed({ wished: allDesired, known: [record('green')] });
     assert.deepEqual([lines(observation), swaps(observation)], [['+green'], true]);
   });
 
   it('goes first when it is of another node, sandbox or kind, or is being removed', () => {
-    const changes: Partial<KnownAttachment>[] = [
+    const changes: Partial<RecordedAttachment>[] = [
       { node: 'other' },
       { sandboxId: 'other' },
       { kind: 'cni' },
       { phase: 'removing' },
     ];
     for (const change of changes) {
-      const observation = observed({ wished, known: [record('green', change)] });
+      const observation = observed({ wished: allDesired, known: [record('green', change)] });
       assert.deepEqual([lines(observation), swaps(observation)], [['±green'], false], JSON.stringify(change));
     }
-    const asCni = observed({ wished: [cniWish('green', 'green', 'l2/t2')], known: [record('green')] });
+    const asCni = observed({ wished: [desiredCni('green', 'green', 'l2/t2')], known: [record('green')] });
     assert.deepEqual([lines(asCni), swaps(asCni)], [['±green'], false]);
   });
 
   it('is none that changes in place', () => {
-    const observation = observed({ wished: [wish('green', 'green', 'l2/t')], known: [record('green')] });
+    const observation = observed({ wished: [desired('green', 'green', 'l2/t')], known: [record('green')] });
     assert.deepEqual([lines(observation), swaps(observation)], [['+green'], false]);
   });
 
   it('is none that has another interface', () => {
-    const known = [record('blue', { network: { scope: 'red', name: 'green' } })];
-    assert.equal(swaps(observed({ wished, known })), false);
+    const recorded = [record('blue', { network: { scope: 'red', name: 'green' } })];
+    assert.equal(swaps(observed({ wished: allDesired, known: recorded })), false);
   });
 });
 
 describe('a refused wish', () => {
   it('keeps no link of another kind', () => {
-    assert.deepEqual(lines(observed({ wished: [refused(cniWish('green', 'green'))], known: [record('green')] })), [
+    assert.deepEqual(lines(observed({ wished: [refused(desiredCni('green', 'green'))], known: [record('green')] })), [
       '-green',
     ]);
   });
 
   it('says nothing about the network that was given the interface', () => {
-    const wished = [refused(wish('green', 'other', 'l3/t3')), wish('green')];
-    assert.deepEqual(lines(observed({ wished, known: [record('green')] })), []);
+    const allDesired = [refused(desired('green', 'other', 'l3/t3')), desired('green')];
+    assert.deepEqual(lines(observed({ wished: allDesired, known: [record('green')] })), []);
   });
 
   it('does not keep an attach that never ended', () => {
     const network = { scope: CLUSTER_SCOPE, name: 'green' };
-    const wished = [refused({ ...wish('green'), network })];
-    assert.deepEqual(lines(observed({ wished, known: [record('green', { network, phase: 'intent' })] })), ['-green']);
+    const allDesired = [refused({ ...desired('green'), network })];
+    assert.deepEqual(lines(observed({ wished: allDesired, known: [record('green', { network, phase: 'intent' })] })), [
+      '-green',
+    ]);
   });
 });
 
 describe('an attachment that is only kept', () => {
   it('is one whose network is refused on another interface', () => {
-    const known = record('green');
-    const wished = [refused(wish('blue', 'green'))];
-    assert.equal(isOnlyKept(known, observed({ wished, known: [known], keep: ['green'] })), true);
+    const recorded = record('green');
+    const allDesired = [refused(desired('blue', 'green'))];
+    assert.equal(isOnlyKept(recorded, observed({ wished: allDesired, known: [recorded], keep: ['green'] })), true);
     assert.equal(
-      isOnlyKept(known, observed({ wished: [wish('blue', 'green')], known: [known], keep: ['green'] })),
+      isOnlyKept(recorded, observed({ wished: [desired('blue', 'green')], known: [recorded], keep: ['green'] })),
       true,
     );
   });
 
   it('is one that another tunnel cannot replace yet', () => {
-    const known = record('green', { completed: false });
-    const wished = [wish('green', 'green', 'l2/t2')];
-    assert.equal(isOnlyKept(known, observed({ wished, known: [known], keep: ['green'] })), true);
+    const recorded = record('green', { completed: false });
+    const allDesired = [desired('green', 'green', 'l2/t2')];
+    assert.equal(isOnlyKept(recorded, observed({ wished: allDesired, known: [recorded], keep: ['green'] })), true);
   });
 
   it('is a CNI interface whose edit was refused, for it is not made anew', () => {
-    const known = cniRecord('net1', 'a');
-    assert.equal(isOnlyKept(known, observed({ wished: [refused(cniWish('net1', 'a'))], known: [known] })), true);
+    const recorded = cniRecord('net1', 'a');
+    assert.equal(
+      isOnlyKept(recorded, observed({ wished: [refused(desiredCni('net1', 'a'))], known: [recorded] })),
+      true,
+    );
   });
 });
 
 describe('an attached link', () => {
   it('is attached again when the container it was made through is another one now', () => {
-    const known = [record('green', { unverified: true })];
-    assert.deepEqual(lines(observed({ wished: [wish('green')], known })), ['+green']);
+    const recorded = [record('green', { unverified: true })];
+    assert.deepEqual(lines(observed({ wished: [desired('green')], known: recorded })), ['+green']);
   });
 
   it('of a network that is not wished any more by this name goes', () => {
-    const known = [record('green', { network: { scope: CLUSTER_SCOPE, name: 'old' } })];
-    assert.deepEqual(lines(observed({ wished: [wish('green')], known })), ['±green']);
+    const recorded = [record('green', { network: { scope: CLUSTER_SCOPE, name: 'old' } })];
+    assert.deepEqual(lines(observed({ wished: [desired('green')], known: recorded })), ['±green']);
   });
 });
 
 describe('an edit that can be taken back', () => {
-  const kept = (change: Partial<KnownAttachment>) =>
+  const kept = (change: Partial<RecordedAttachment>) =>
     lines(observed({ known: [record('green', change)], keep: ['green'] }));
 
   it('is one that was begun on a link that was attached before', () => {
@@ -120,21 +125,21 @@ describe('an edit that can be taken back', () => {
 
 describe('a CNI interface', () => {
   it('is made again in one lane on another node', () => {
-    const known = [cniRecord('net1', 'a', { node: 'other' })];
-    assert.deepEqual(lines(observed({ wished: [cniWish('net1', 'a')], known })), ['±net1']);
+    const recorded = [cniRecord('net1', 'a', { node: 'other' })];
+    assert.deepEqual(lines(observed({ wished: [desiredCni('net1', 'a')], known: recorded })), ['±net1']);
   });
 
   it('gives way at once to a tunnel, and a tunnel to it', () => {
-    assert.deepEqual(lines(observed({ wished: [wish('net1', 'b')], known: [cniRecord('net1', 'a')] })), ['±net1']);
+    assert.deepEqual(lines(observed({ wished: [desired('net1', 'b')], known: [cniRecord('net1', 'a')] })), ['±net1']);
     const tunnel = record('net1', { network: { scope: 'red', name: 'b' } });
-    assert.deepEqual(lines(observed({ wished: [cniWish('net1', 'a')], known: [tunnel] })), ['±net1']);
+    assert.deepEqual(lines(observed({ wished: [desiredCni('net1', 'a')], known: [tunnel] })), ['±net1']);
   });
 
-  const edited = (others: readonly WishedAttachment[], known: readonly KnownAttachment[] = []) =>
+  const edited = (others: readonly DesiredAttachment[], recorded: readonly RecordedAttachment[] = []) =>
     lines(
       observed({
-        wished: [cniWish('net1', 'b', 'l2/t2'), ...others],
-        known: [cniRecord('net1', 'a'), ...known],
+        wished: [desiredCni('net1', 'b', 'l2/t2'), ...others],
+        known: [cniRecord('net1', 'a'), ...recorded],
       }),
     ).find((line) => line.endsWith('net1'));
 
@@ -143,20 +148,20 @@ describe('a CNI interface', () => {
   });
 
   it('stays where its network is wished elsewhere as a tunnel, or refused, or attached', () => {
-    assert.equal(edited([wish('eth9', 'a')]), '+net1');
-    assert.equal(edited([refused(cniWish('net2', 'a'))]), '+net1');
-    assert.equal(edited([cniWish('net2', 'a')], [cniRecord('net2', 'a')]), '+net1');
+    assert.equal(edited([desired('eth9', 'a')]), '+net1');
+    assert.equal(edited([refused(desiredCni('net2', 'a'))]), '+net1');
+    assert.equal(edited([desiredCni('net2', 'a')], [cniRecord('net2', 'a')]), '+net1');
   });
 
   it('goes first where its network is to come to another interface', () => {
-    assert.equal(edited([cniWish('net2', 'a')]), '±net1');
+    assert.equal(edited([desiredCni('net2', 'a')]), '±net1');
   });
 
   it('stays where its new network also stays on another interface', () => {
-    assert.equal(edited([cniWish('net2', 'b')], [cniRecord('net2', 'b')]), '+net1');
+    assert.equal(edited([desiredCni('net2', 'b')], [cniRecord('net2', 'b')]), '+net1');
   });
 
   it('goes first where its new network changes on another interface', () => {
-    assert.equal(edited([cniWish('net2', 'b', 'l3/t')], [cniRecord('net2', 'b')]), '±net1');
+    assert.equal(edited([desiredCni('net2', 'b', 'l3/t')], [cniRecord('net2', 'b')]), '±net1');
   });
 });

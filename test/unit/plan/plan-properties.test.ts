@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { KnownAttachment, Observation, WishedAttachment } from '../../../domain/observation.ts';
-import { plan, type Lane } from '../../../domain/plan.ts';
+import type { RecordedAttachment, Observation, DesiredAttachment } from '../../../domain/plan/observation.ts';
+import { plan, type AttachmentTask } from '../../../domain/plan/plan.ts';
 import { networkKey } from '../../../domain/network-selection.ts';
-import { NODE, record, SANDBOX, wish } from './observations.ts';
+import { NODE, record, SANDBOX, desired } from './observations.ts';
 
 const RUNS = { numRuns: 2_000 };
 const interfaceName = fc.constantFrom('a', 'b', 'c');
@@ -15,9 +15,9 @@ const network = fc.record({
 });
 const hashes = fc.constantFrom('l/t', 'm/t', 'n/u');
 
-const wishes: fc.Arbitrary<WishedAttachment[]> = fc.uniqueArray(
+const allDesired: fc.Arbitrary<DesiredAttachment[]> = fc.uniqueArray(
   fc.tuple(interfaceName, network, hashes, fc.integer({ min: 0, max: 5 })).map(([ifName, named, hash, refused]) => ({
-    ...wish(ifName, '', hash),
+    ...desired(ifName, '', hash),
     network: named,
     ...(refused === 0 ? { refused: { code: 'LinkConflict', message: 'taken' } } : {}),
   })),
@@ -26,7 +26,7 @@ const wishes: fc.Arbitrary<WishedAttachment[]> = fc.uniqueArray(
 );
 
 /** One record per node, sandbox and interface, as its key in etcd has it. */
-const records: fc.Arbitrary<KnownAttachment[]> = fc.uniqueArray(
+const records: fc.Arbitrary<RecordedAttachment[]> = fc.uniqueArray(
   fc
     .record({
       interfaceName,
@@ -40,7 +40,7 @@ const records: fc.Arbitrary<KnownAttachment[]> = fc.uniqueArray(
     })
     .map(({ hash, interfaceName: ifName, edits, ...rest }) =>
       record(ifName, {
-        ...{ ...wish(ifName, '', hash), ...rest },
+        ...{ ...desired(ifName, '', hash), ...rest },
         ...(edits && rest.completed && rest.phase === 'intent' ? { hasLastGood: true } : {}),
       }),
     ),
@@ -52,42 +52,44 @@ const observation: fc.Arbitrary<Observation> = fc.record({
   node: fc.constant(NODE),
   inputsHash: fc.constant('inputs'),
   sandboxId: fc.constantFrom(SANDBOX, SANDBOX, undefined),
-  wished: wishes,
+  wished: allDesired,
   known: records,
   keep: fc.subarray(['a', 'b', 'c', 'd'], { maxLength: 2 }),
   keepAll: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
   problems: fc.constant(0),
 });
 
-const lanesOf = (seen: Observation): readonly Lane[] => {
+const tasksOf = (seen: Observation): readonly AttachmentTask[] => {
   const decided = plan(seen);
-  return decided.kind === 'lanes' ? decided.lanes : [];
+  return decided.kind === 'tasks' ? decided.tasks : [];
 };
 
-const hold = (property: (seen: Observation, lanes: readonly Lane[]) => void): void =>
+const hold = (property: (seen: Observation, tasks: readonly AttachmentTask[]) => void): void =>
   fc.assert(
-    fc.property(observation, (seen) => property(seen, lanesOf(seen))),
+    fc.property(observation, (seen) => property(seen, tasksOf(seen))),
     RUNS,
   );
 
-const isRemoved = (lanes: readonly Lane[], known: KnownAttachment): boolean =>
-  lanes.some((lane) => lane.remove.includes(known));
+const isRemoved = (tasks: readonly AttachmentTask[], recorded: RecordedAttachment): boolean =>
+  tasks.some((task) => task.remove.includes(recorded));
 
-/** What carrying out the lanes makes of the records, as record-store and node do it. */
-function carriedOut(seen: Observation, lanes: readonly Lane[]): Observation {
-  const gone = new Set(lanes.flatMap((lane) => lane.remove));
-  const made = lanes.flatMap(({ attach }) =>
-    attach === undefined ? [] : [record(attach.wish.interfaceName, { ...attach.wish, sandboxId: attach.sandboxId })],
+/** What carrying out the tasks makes of the records, as record-store and node do it. */
+function carriedOut(seen: Observation, tasks: readonly AttachmentTask[]): Observation {
+  const gone = new Set(tasks.flatMap((task) => task.remove));
+  const made = tasks.flatMap(({ attach }) =>
+    attach === undefined
+      ? []
+      : [record(attach.desired.interfaceName, { ...attach.desired, sandboxId: attach.sandboxId })],
   );
-  const isReplaced = (one: KnownAttachment): boolean =>
+  const isReplaced = (one: RecordedAttachment): boolean =>
     made.some(
       (other) =>
         other.interfaceName === one.interfaceName && other.node === one.node && other.sandboxId === one.sandboxId,
     );
-  const back = new Set(lanes.map(({ takeBack }) => takeBack));
+  const back = new Set(tasks.map(({ rollBack }) => rollBack));
   const left = seen.known
     .filter((one) => !gone.has(one) && !isReplaced(one))
-    .map((one): KnownAttachment => (back.has(one) ? { ...one, phase: 'attached', hasLastGood: false } : one));
+    .map((one): RecordedAttachment => (back.has(one) ? { ...one, phase: 'attached', hasLastGood: false } : one));
   return { ...seen, known: [...left, ...made] };
 }
 
@@ -96,19 +98,19 @@ describe('every plan', () => {
     fc.assert(
       fc.property(observation, (seen) => {
         const found = plan(seen).kind === 'lookup-sandbox' ? { ...seen, sandboxId: SANDBOX } : seen;
-        assert.deepEqual(lanesOf(carriedOut(found, lanesOf(found))), []);
+        assert.deepEqual(tasksOf(carriedOut(found, tasksOf(found))), []);
       }),
       RUNS,
     );
   });
 
   it('detaches before it attaches, and attaches in the order of the annotation', () => {
-    hold((seen, lanes) => {
-      const firstAttach = lanes.findIndex((lane) => lane.attach !== undefined);
-      const detachesOnly = lanes.map((lane) => lane.attach === undefined);
+    hold((seen, tasks) => {
+      const firstAttach = tasks.findIndex((task) => task.attach !== undefined);
+      const detachesOnly = tasks.map((task) => task.attach === undefined);
       if (firstAttach !== -1) assert.ok(!detachesOnly.slice(firstAttach).includes(true));
       const order = seen.wished.map((one) => one.interfaceName);
-      const attached = lanes.flatMap((lane) => (lane.attach === undefined ? [] : [lane.interfaceName]));
+      const attached = tasks.flatMap((task) => (task.attach === undefined ? [] : [task.interfaceName]));
       assert.deepEqual(
         attached,
         order.filter((name) => attached.includes(name)),
@@ -117,41 +119,43 @@ describe('every plan', () => {
   });
 
   it('has one lane per interface, and every lane does something', () => {
-    hold((_seen, lanes) => {
-      assert.equal(new Set(lanes.map((lane) => lane.interfaceName)).size, lanes.length);
-      for (const lane of lanes) {
-        assert.ok(lane.remove.length > 0 || lane.attach !== undefined || lane.takeBack !== undefined);
-        assert.ok(lane.attach === undefined || lane.takeBack === undefined);
-        for (const one of lane.remove) assert.equal(one.interfaceName, lane.interfaceName);
+    hold((_seen, tasks) => {
+      assert.equal(new Set(tasks.map((task) => task.interfaceName)).size, tasks.length);
+      for (const task of tasks) {
+        assert.ok(task.remove.length > 0 || task.attach !== undefined || task.rollBack !== undefined);
+        assert.ok(task.attach === undefined || task.rollBack === undefined);
+        for (const one of task.remove) assert.equal(one.interfaceName, task.interfaceName);
       }
     });
   });
 
   it('removes nothing from a pod that waits', () => {
-    hold((seen, lanes) => {
-      if (seen.presence === 'waiting') assert.deepEqual(lanes, []);
+    hold((seen, tasks) => {
+      if (seen.presence === 'waiting') assert.deepEqual(tasks, []);
     });
   });
 
   it('removes everything from a pod that is gone, and attaches nothing to it', () => {
-    hold((seen, lanes) => {
+    hold((seen, tasks) => {
       if (seen.presence === 'live' || seen.presence === 'waiting') return;
-      for (const known of seen.known) assert.ok(isRemoved(lanes, known));
-      assert.ok(lanes.every((lane) => lane.attach === undefined));
+      for (const recorded of seen.known) assert.ok(isRemoved(tasks, recorded));
+      assert.ok(tasks.every((task) => task.attach === undefined));
     });
   });
 
   it('never touches what is kept in the sandbox of a running pod, unless its removal was begun', () => {
-    hold((seen, lanes) => {
-      for (const known of seen.known) {
-        const isHere = known.node === seen.node && (seen.sandboxId ?? known.sandboxId) === known.sandboxId;
-        const kept = seen.presence === 'live' && isHere && (seen.keepAll || seen.keep.includes(known.network.name));
-        if (!kept || known.phase === 'removing') continue;
-        assert.ok(!isRemoved(lanes, known));
-        const over = lanes.find(
-          ({ attach }) => attach?.wish.interfaceName === known.interfaceName && attach.sandboxId === known.sandboxId,
+    hold((seen, tasks) => {
+      for (const recorded of seen.known) {
+        const isHere = recorded.node === seen.node && (seen.sandboxId ?? recorded.sandboxId) === recorded.sandboxId;
+        const kept = seen.presence === 'live' && isHere && (seen.keepAll || seen.keep.includes(recorded.network.name));
+        if (!kept || recorded.phase === 'removing') continue;
+        assert.ok(!isRemoved(tasks, recorded));
+        const over = tasks.find(
+          ({ attach }) =>
+            attach?.desired.interfaceName === recorded.interfaceName && attach.sandboxId === recorded.sandboxId,
         );
-        if (over?.attach !== undefined) assert.equal(networkKey(over.attach.wish.network), networkKey(known.network));
+        if (over?.attach !== undefined)
+          assert.equal(networkKey(over.attach.desired.network), networkKey(recorded.network));
       }
     });
   });
@@ -160,11 +164,11 @@ describe('every plan', () => {
     fc.assert(
       fc.property(observation, (seen) => {
         const decided = plan(seen);
-        if (decided.kind !== 'lanes' || seen.presence !== 'live') return;
-        for (const known of seen.known) {
-          const isOld = seen.sandboxId !== undefined && known.sandboxId !== seen.sandboxId;
-          if (known.phase === 'removing' || isOld || known.node !== seen.node)
-            assert.ok(isRemoved(decided.lanes, known));
+        if (decided.kind !== 'tasks' || seen.presence !== 'live') return;
+        for (const recorded of seen.known) {
+          const isOld = seen.sandboxId !== undefined && recorded.sandboxId !== seen.sandboxId;
+          if (recorded.phase === 'removing' || isOld || recorded.node !== seen.node)
+            assert.ok(isRemoved(decided.tasks, recorded));
         }
       }),
       RUNS,
@@ -172,41 +176,42 @@ describe('every plan', () => {
   });
 
   it('never attaches over the record of another network, and over another tunnel only to swap it', () => {
-    hold((seen, lanes) => {
-      for (const { attach, remove } of lanes) {
+    hold((seen, tasks) => {
+      for (const { attach, remove } of tasks) {
         if (attach === undefined) continue;
         const standing = seen.known.find(
-          (known) =>
-            known.node === seen.node &&
-            known.sandboxId === attach.sandboxId &&
-            known.interfaceName === attach.wish.interfaceName,
+          (recorded) =>
+            recorded.node === seen.node &&
+            recorded.sandboxId === attach.sandboxId &&
+            recorded.interfaceName === attach.desired.interfaceName,
         );
         if (standing === undefined || remove.includes(standing)) continue;
-        assert.equal(networkKey(standing.network), networkKey(attach.wish.network));
-        if (standing.completed) assert.equal(attach.swaps === true, standing.tunnelHash !== attach.wish.tunnelHash);
-        else assert.equal(standing.tunnelHash, attach.wish.tunnelHash);
+        assert.equal(networkKey(standing.network), networkKey(attach.desired.network));
+        if (standing.completed) assert.equal(attach.swaps === true, standing.tunnelHash !== attach.desired.tunnelHash);
+        else assert.equal(standing.tunnelHash, attach.desired.tunnelHash);
       }
     });
   });
 
   it('leaves the link of a network whose edit was refused, and lets no edit lie about half done', () => {
-    hold((seen, lanes) => {
-      for (const known of seen.known) {
-        const isHere = seen.presence === 'live' && known.node === seen.node && known.sandboxId === seen.sandboxId;
-        if (!isHere || known.phase === 'removing') continue;
-        const own = seen.wished.find((one) => one.interfaceName === known.interfaceName);
-        const refused = own?.refused !== undefined && networkKey(own.network) === networkKey(known.network);
-        if (refused && (known.phase === 'attached' || known.hasLastGood === true)) assert.ok(!isRemoved(lanes, known));
-        if (known.hasLastGood !== true) continue;
-        const lane = lanes.find(({ interfaceName: name }) => name === known.interfaceName);
-        assert.ok(lane?.takeBack === known || lane?.attach !== undefined || isRemoved(lanes, known));
+    hold((seen, tasks) => {
+      for (const recorded of seen.known) {
+        const isHere = seen.presence === 'live' && recorded.node === seen.node && recorded.sandboxId === seen.sandboxId;
+        if (!isHere || recorded.phase === 'removing') continue;
+        const own = seen.wished.find((one) => one.interfaceName === recorded.interfaceName);
+        const refused = own?.refused !== undefined && networkKey(own.network) === networkKey(recorded.network);
+        if (refused && (recorded.phase === 'attached' || recorded.hasLastGood === true))
+          assert.ok(!isRemoved(tasks, recorded));
+        if (recorded.hasLastGood !== true) continue;
+        const task = tasks.find(({ interfaceName: name }) => name === recorded.interfaceName);
+        assert.ok(task?.rollBack === recorded || task?.attach !== undefined || isRemoved(tasks, recorded));
       }
     });
   });
 
   it('attaches what was not refused, and only that', () => {
-    hold((seen, lanes) => {
-      for (const lane of lanes) assert.equal(lane.attach?.wish.refused, undefined);
+    hold((seen, tasks) => {
+      for (const task of tasks) assert.equal(task.attach?.desired.refused, undefined);
     });
   });
 });

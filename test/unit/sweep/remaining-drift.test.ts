@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { networkStatus } from '../../../domain/network-status.ts';
+import { networkStatus } from '../../../domain/status/podwire-status.ts';
 import { DRIFT_REMAINS } from '../../../domain/sweep/remaining-drift.ts';
 import { cniRecord } from './some-node.ts';
 

@@ -1,5 +1,5 @@
 /** A node on which everything is as it should be: one pod with a VXLAN link and a CNI interface. */
-import type { LinkView, NetnsView } from '../../../domain/link-observation.ts';
+import type { LinkView, NetnsView } from '../../../domain/vxlan/link-observation.ts';
 import type { CniJournalEntry } from '../../../domain/ports/cni-journal.ts';
 import type {
   AttachmentRecord,

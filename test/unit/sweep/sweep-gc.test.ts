@@ -1,8 +1,8 @@
 /** GC with plugins that are fakes: none of the reference plugins does anything in GC. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { NetworkLocks } from '../../../activities/node/network-locks.ts';
-import { SweepGc } from '../../../activities/node/sweep-gc.ts';
+import { NetworkLocks } from '../../../activities/network/cni/network-locks.ts';
+import { SweepGc } from '../../../activities/network/sweep/sweep-gc.ts';
 import type { CniAttachmentName } from '../../../domain/ports/cni-plugins.ts';
 import { cniRecord, journalEntry, SANDBOX, stored } from './some-node.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { SweepMemory } from '../../../activities/node/sweep-memory.ts';
+import { SweepMemory } from '../../../activities/network/sweep/sweep-memory.ts';
 import { classify } from '../../../domain/sweep/classify.ts';
 import type { Finding } from '../../../domain/sweep/finding.ts';
 import { cniRecord, greenLink, journalEntry, POD, SANDBOX, snapshot, stored, view, vxlanRecord } from './some-node.ts';

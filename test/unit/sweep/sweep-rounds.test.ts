@@ -1,12 +1,12 @@
 /** Looks and acts of one node, one after the other, with everything around them made up. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { KeyedMutex } from '../../../activities/node/keyed-mutex.ts';
-import { NetworkLocks } from '../../../activities/node/network-locks.ts';
-import { sweepAct } from '../../../activities/node/sweep-act.ts';
-import { sweepLook, type SweepDeps } from '../../../activities/node/sweep-look.ts';
-import { SweepMemory } from '../../../activities/node/sweep-memory.ts';
-import type { NetnsView } from '../../../domain/link-observation.ts';
+import { KeyedMutex } from '../../../activities/concurrency/keyed-mutex.ts';
+import { NetworkLocks } from '../../../activities/network/cni/network-locks.ts';
+import { sweepAct } from '../../../activities/network/sweep/sweep-act.ts';
+import { sweepLook, type SweepDeps } from '../../../activities/network/sweep/sweep-look.ts';
+import { SweepMemory } from '../../../activities/network/sweep/sweep-memory.ts';
+import type { NetnsView } from '../../../domain/vxlan/link-observation.ts';
 import type { FailureRecord } from '../../../domain/records.ts';
 import type { Finding } from '../../../domain/sweep/finding.ts';
 import { DRIFT_REMAINS } from '../../../domain/sweep/remaining-drift.ts';

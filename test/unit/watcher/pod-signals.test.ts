@@ -52,18 +52,18 @@ test('the same inputs are signalled once', async () => {
 
 test('each says what the pod wished for when it was last signalled, or when its wishes were taken note of', async () => {
   const { signals, calls } = harness();
-  const wishing = (uid: string, ...networks: string[]) => ({ ...pod(uid), networks });
-  signals.observe(wishing('u', 'red'), 'A', true, '');
+  const asking = (uid: string, ...networks: string[]) => ({ ...pod(uid), networks });
+  signals.observe(asking('u', 'red'), 'A', true, '');
   calls[0]?.answer();
   // A change that is not signalled is no news.
-  signals.observe(wishing('u', 'red'), 'A', true, '');
-  signals.observe(wishing('u', 'blue'), 'B', true, '');
+  signals.observe(asking('u', 'red'), 'A', true, '');
+  signals.observe(asking('u', 'blue'), 'B', true, '');
   await until('the second is sent', () => calls.length === 2);
   calls[1]?.answer();
   signals.gone(pod('u'), false, '');
   await until('the third is sent', () => calls.length === 3);
-  signals.note(wishing('v', 'green'), 'A', true);
-  signals.observe(wishing('v'), 'B', false, '');
+  signals.note(asking('v', 'green'), 'A', true);
+  signals.observe(asking('v'), 'B', false, '');
   assert.deepEqual(
     calls.map(({ networks }) => networks),
     [

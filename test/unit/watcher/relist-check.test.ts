@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import { createLogger } from '../../../adapters/log/logger.ts';
-import type { PodView } from '../../../domain/pod-view.ts';
-import type { ConvergedMark } from '../../../domain/records.ts';
+import type { PodView } from '../../../domain/pod/pod-view.ts';
+import type { ConvergedRecord } from '../../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
-import type { MarkReader, PodName } from '../../../watcher/mark-reader.ts';
+import type { ConvergedReader, PodName } from '../../../watcher/converged-reader.ts';
 import { PodInputsReader } from '../../../watcher/pod-inputs.ts';
 import { PodSignals } from '../../../watcher/pod-signals.ts';
 import { RelistCheck } from '../../../watcher/relist-check.ts';
@@ -30,7 +30,7 @@ const view = (uid: string, networks: string | undefined, more: Partial<PodView> 
   ...more,
 });
 
-const mark = (pod: PodView, inputsHash = inputs.read(pod).hash): ConvergedMark => ({
+const convergedWith = (pod: PodView, inputsHash = inputs.read(pod).hash): ConvergedRecord => ({
   v: 1,
   namespace: pod.namespace,
   name: pod.name,
@@ -41,11 +41,11 @@ const mark = (pod: PodView, inputsHash = inputs.read(pod).hash): ConvergedMark =
 
 interface World {
   readonly pods?: PodView[];
-  readonly marks?: Map<string, ConvergedMark>;
+  readonly converged?: Map<string, ConvergedRecord>;
   readonly records?: Map<string, PodName>;
   readonly outdated?: Set<string>;
   readonly live?: Map<string, { uid: string }>;
-  readonly listMarks?: MarkReader['listMarks'];
+  readonly listConverged?: ConvergedReader['listConverged'];
   readonly startsPerSecond?: number;
 }
 
@@ -62,8 +62,8 @@ function checkOf(world: World) {
   });
   const cache = new Map((world.pods ?? []).map((pod) => [pod.uid, pod]));
   const check = new RelistCheck({
-    marks: {
-      listMarks: world.listMarks ?? (async () => world.marks ?? new Map()),
+    converged: {
+      listConverged: world.listConverged ?? (async () => world.converged ?? new Map()),
       listPodsWithRecords: async () => world.records ?? new Map(),
       listOutdatedRefusals: async () => world.outdated ?? new Set(),
     },
@@ -90,11 +90,11 @@ async function signalsOf(world: World): Promise<string[]> {
 test('only pods whose wishes have no equal mark are signalled', async () => {
   const done = view('done', 'net');
   const pods = [done, view('new', 'net'), view('wrong', 'net id=0'), view('edited', 'net'), view('plain', undefined)];
-  const marks = new Map([
-    ['done', mark(done)],
-    ['edited', mark(done, 'of other inputs')],
+  const converged = new Map([
+    ['done', convergedWith(done)],
+    ['edited', convergedWith(done, 'of other inputs')],
   ]);
-  assert.deepEqual(await signalsOf({ pods, marks }), [
+  assert.deepEqual(await signalsOf({ pods, converged }), [
     'desiredChanged edited',
     'desiredChanged new',
     'desiredChanged wrong',
@@ -103,10 +103,10 @@ test('only pods whose wishes have no equal mark are signalled', async () => {
 
 test('a pod that was refused a VNI which is free now is signalled, whatever its mark says and its run works on', async () => {
   const [woken, waiting, other] = [view('woken', 'net'), view('waiting', 'net'), view('other', 'net')];
-  const marks = new Map([woken, waiting].map((pod) => [pod.uid, mark(pod)]));
+  const converged = new Map([woken, waiting].map((pod) => [pod.uid, convergedWith(pod)]));
   const { check, signals, sent, disturbing } = checkOf({
     pods: [woken, waiting, other],
-    marks,
+    converged,
     outdated: new Set(['woken']),
   });
   check.request();
@@ -132,7 +132,7 @@ test('a pod that lost its label, and one that ended, are signalled while etcd re
 
 test('the end of a pod that asks for nothing any more is told while etcd keeps a mark of it', async () => {
   const quiet = view('quiet', undefined);
-  const { check, signals, sent } = checkOf({ pods: [quiet], marks: new Map([['quiet', mark(quiet)]]) });
+  const { check, signals, sent } = checkOf({ pods: [quiet], converged: new Map([['quiet', convergedWith(quiet)]]) });
   check.request();
   await check.idle();
   assert.deepEqual(sent, []);
@@ -146,7 +146,7 @@ test('a pod that is on no node yet is not signalled', async () => {
 });
 
 test('records of a pod are given up only after a live read says that it is gone or another one', async () => {
-  const marks = new Map([['replaced', mark(view('replaced', 'net'))]]);
+  const converged = new Map([['replaced', convergedWith(view('replaced', 'net'))]]);
   const records = new Map([
     ['gone', { namespace: 'default', name: 'gone' }],
     ['unseen', { namespace: 'default', name: 'unseen' }],
@@ -155,16 +155,16 @@ test('records of a pod are given up only after a live read says that it is gone 
     ['default/unseen', { uid: 'unseen' }],
     ['default/replaced', { uid: 'successor' }],
   ]);
-  assert.deepEqual(await signalsOf({ marks, records, live }), ['podDeleted gone', 'podDeleted replaced']);
+  assert.deepEqual(await signalsOf({ converged, records, live }), ['podDeleted gone', 'podDeleted replaced']);
 });
 
 test('while etcd is away the check is repeated and says why', async () => {
   let away = true;
-  const listMarks = async () => {
+  const listConverged = async () => {
     if (away) throw new Error('etcd is away');
-    return new Map<string, ConvergedMark>();
+    return new Map<string, ConvergedRecord>();
   };
-  const { check, signals, sent } = checkOf({ pods: [view('new', 'net')], listMarks });
+  const { check, signals, sent } = checkOf({ pods: [view('new', 'net')], listConverged });
   check.request();
   await until('reported', () => check.problem === 'etcd is away');
   away = false;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FdbSync } from '../../../activities/node/fdb-sync.ts';
+import { FdbSync } from '../../../activities/network/forwarding/fdb-sync.ts';
 import type { Member } from '../../../domain/records.ts';
-import { createNodeMetrics } from '../../../workers/node-metrics.ts';
+import { createNodeMetrics } from '../../../workers/node/node-metrics.ts';
 import { greenLink, stored, vxlanRecord } from '../sweep/some-node.ts';
 
 const record = vxlanRecord();

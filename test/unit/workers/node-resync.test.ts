@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { networkKey } from '../../../domain/network-selection.ts';
 import type { MeshRecord } from '../../../domain/records.ts';
-import { resyncNetworks } from '../../../workers/node-resync.ts';
+import { resyncNetworks } from '../../../workers/node/node-resync.ts';
 import { stored, vxlanRecord } from '../sweep/some-node.ts';
 
 const networks = ['green', 'red'].map((name) => ({ scope: 'cluster', name }));

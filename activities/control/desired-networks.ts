@@ -1,0 +1,154 @@
+/** From a pod's selections to desired networks: every interface gets a name, and one of two dialects gets the interface that both want. */
+import type { FailureCode } from '../../domain/failures.ts';
+import { interfaceNames, isGeneratedName, passedOver } from '../../domain/plan/interface-names.ts';
+import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
+import type { AttachmentRecord, RefusalRecord, StepFailure } from '../../domain/records.ts';
+import { vtepOf, type DesiredState } from './desired-state.ts';
+import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
+
+export interface DesiredNetwork extends Fingerprints {
+  readonly selection: NetworkSelection;
+  /** Place in `DesiredState.parsed.selections`. */
+  readonly index: number;
+  readonly interfaceName: string;
+  /** Another selection of the same pod has the interface. */
+  readonly conflict?: StepFailure;
+  /** Nobody asked for this name: if the interface is somebody else's, podwire tries another name. */
+  readonly mayBeRenamed: boolean;
+}
+
+/**
+ * In annotation order, dialect by dialect.
+ * @param refusals of the pod: podwire does not choose a name again that turned out to be somebody else's
+ */
+export function desiredNetworks(
+  hash: (text: string) => string,
+  desiredState: DesiredState,
+  attachments: readonly AttachmentRecord[],
+  refusals: readonly RefusalRecord[],
+): readonly DesiredNetwork[] {
+  const vtep = vtepOf(desiredState.pod) ?? '';
+  const { selections, foreign = [], reserved = [] } = desiredState.parsed;
+  const passed = passedOver(conflictsAmong(refusals, desiredState).map(({ interfaceName }) => interfaceName));
+  const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
+  const names = interfaceNames(
+    selections.map((selection, index) => ({
+      identity: prints[index]?.linkHash ?? '',
+      interfaceName: nameIn(selection),
+      ...(selection.kind === 'cni' && selection.position !== undefined ? { position: selection.position } : {}),
+    })),
+    attachments.map((record) => ({
+      identity: ofRecord(hash, record).linkHash,
+      interfaceName: record.interfaceName,
+      leaving: record.phase === 'removing',
+    })),
+    { foreign: [...foreign.map(({ interfaceName }) => interfaceName), ...passed.names], reserved },
+  );
+  const named = selections.map((selection, index) => ({
+    selection,
+    index,
+    interfaceName: names[index] ?? '',
+    mayBeRenamed: nameIn(selection) === '' && passed.more,
+    ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
+  }));
+  const taken = new Map(foreign.map(({ interfaceName, network }) => [interfaceName, network]));
+  return named.map((desired) => {
+    const foreignNetwork = taken.get(desired.interfaceName);
+    if (foreignNetwork !== undefined) return { ...desired, conflict: takenBy(desired.interfaceName, foreignNetwork) };
+    const winner = winnerOf(desired.interfaceName, named, attachments);
+    return winner === desired ? desired : { ...desired, conflict: conflictWith(desired.interfaceName, winner) };
+  });
+}
+
+/** Whether a refusal is about this desired network. The interface alone does not tell: two selections may want one interface. */
+export const isAbout = (
+  { interfaceName, network }: Pick<RefusalRecord, 'interfaceName' | 'network'>,
+  desired: Pick<DesiredNetwork, 'interfaceName' | 'selection'>,
+): boolean => interfaceName === desired.interfaceName && networkKey(network) === networkKey(desired.selection.network);
+
+/** Whether a refusal says why an interface of another runtime, which the annotation does not ask for any more, stays with these inputs. */
+export const isKeptForeign = (
+  { code, inputsHash }: Pick<RefusalRecord, 'code' | 'inputsHash'>,
+  desiredState: Pick<DesiredState, 'inputsHash'>,
+): boolean => code === FOREIGN_KEPT && inputsHash === desiredState.inputsHash;
+
+const FOREIGN_KEPT: FailureCode = 'ForeignKept';
+
+/** Refusals of these inputs because an interface of the pod is somebody else's. */
+const conflictsAmong = <R extends RefusalRecord>(
+  refusals: readonly R[],
+  { inputsHash }: Pick<DesiredState, 'inputsHash'>,
+): readonly R[] =>
+  refusals.filter((refusal) => refusal.inputsHash === inputsHash && refusal.code === 'InterfaceConflict');
+
+/**
+ * Refusals of these inputs that still hold. The refusal of a desired network, for example of its repair, is over once the desired network is attached just as
+ * asked. The refusal of a name that podwire chose is over once the desired network has another name.
+ */
+export function standingRefusals<R extends RefusalRecord>(
+  hash: (text: string) => string,
+  refusals: readonly R[],
+  desiredState: Pick<DesiredState, 'inputsHash'>,
+  allDesired: readonly DesiredNetwork[],
+  attachments: readonly AttachmentRecord[],
+): readonly R[] {
+  const isAsAsked = (desired: DesiredNetwork): boolean =>
+    attachments.some(
+      (record) =>
+        record.phase === 'attached' && isAbout(record, desired) && ofRecord(hash, record).linkHash === desired.linkHash,
+    );
+  const conflicts = conflictsAmong(refusals, desiredState);
+  const isOver = (refusal: R): boolean => {
+    const desired = allDesired.find((candidate) => isAbout(refusal, candidate));
+    return desired === undefined ? conflicts.includes(refusal) && wasRenamed(refusal, allDesired) : isAsAsked(desired);
+  };
+  return refusals.filter((refusal) => refusal.inputsHash === desiredState.inputsHash && !isOver(refusal));
+}
+
+/** Whether podwire chose the refused name, and the pod still asks for the network without asking for a name. */
+const wasRenamed = ({ interfaceName, network }: RefusalRecord, allDesired: readonly DesiredNetwork[]): boolean =>
+  isGeneratedName(interfaceName) &&
+  allDesired.some(({ selection }) => nameIn(selection) === '' && networkKey(selection.network) === networkKey(network));
+
+/** The interface that a selection names; empty when the selection leaves the name to podwire. */
+export const nameIn = (selection: NetworkSelection): string =>
+  selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
+
+/** Which dialect gets an interface that several want (ADR 35): the dialect of an attachment that exists, else the first in this order. */
+const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
+
+type Named = Omit<DesiredNetwork, 'conflict'>;
+
+function winnerOf(interfaceName: string, all: readonly Named[], attachments: readonly AttachmentRecord[]): Named {
+  const rivals = all.filter((desired) => desired.interfaceName === interfaceName);
+  // A wish that asks for no name got the name of its own attachment, or a name that no other wish asks for: it keeps the name.
+  const keeper = rivals.find(({ selection }) => nameIn(selection) === '');
+  if (keeper !== undefined) return keeper;
+  const owner = attachments.find((record) => record.interfaceName === interfaceName);
+  const owning = owner === undefined ? undefined : dialectOf(owner);
+  return [...rivals].sort((a, b) => rank(a, owning) - rank(b, owning))[0] as Named;
+}
+
+const rank = ({ selection: { dialect } }: Named, owning: Dialect | undefined): number =>
+  dialect === owning ? -1 : ORDER.indexOf(dialect);
+
+const dialectOf = (record: AttachmentRecord): Dialect => (record.kind === 'vxlan' ? 'openvnf' : record.dialect);
+
+const takenBy = (interfaceName: string, network: string): StepFailure => ({
+  code: 'InterfaceConflict',
+  message: `interface ${interfaceName} belongs to network ${network}, which another runtime attached; choose another interface name`,
+});
+
+function conflictWith(interfaceName: string, winner: Named): StepFailure {
+  const { dialect, network } = winner.selection;
+  if (nameIn(winner.selection) === '') {
+    return {
+      code: 'InterfaceConflict',
+      message: `interface ${interfaceName} belongs to network ${network.name}, whose interface the ${dialect} annotation does not name; choose another interface name, or name an interface for network ${network.name}`,
+    };
+  }
+  return {
+    code: 'InterfaceWantedTwice',
+    message: `network ${network.name} in the ${dialect} annotation asks for interface ${interfaceName} as well, and that annotation comes first; choose another interface name in one of the two annotations`,
+  };
+}

@@ -1,0 +1,40 @@
+/** Which of a pod's desired networks its backend cannot make: refused before anything is tried, with what to do instead. */
+import { keepAll } from './keep.ts';
+import type { ParsedSelections, SelectionProblem } from '../network-selection.ts';
+import type { Backend } from '../target.ts';
+import type { PodView } from '../pod/pod-view.ts';
+import type { AgentSettings } from '../settings.ts';
+
+/** The selections that the backend can carry out; the others as problems. */
+export function fitForBackend(
+  parsed: ParsedSelections,
+  pod: PodView,
+  backend: Backend,
+  settings: AgentSettings,
+): ParsedSelections {
+  if (backend === 'node') return parsed;
+  const hasAgent = (pod.agents ?? []).some(({ role }) => role === 'main');
+  const problems: SelectionProblem[] = [];
+  const keep = [...parsed.keep];
+  const selections = parsed.selections.filter((selection) => {
+    if (selection.kind === 'cni') {
+      const { dialect, network } = selection;
+      problems.push({
+        code: 'BackendUnfit',
+        dialect,
+        network: network.name,
+        message: `network ${network.name}: CNI plugins need podwire's node worker, and namespace ${pod.namespace} has backend exec; choose backend node for it`,
+      });
+    }
+    return selection.kind === 'vxlan' && hasAgent;
+  });
+  if (!hasAgent && parsed.selections.some(({ kind }) => kind === 'vxlan')) {
+    problems.push({
+      code: 'NoAgentContainer',
+      message: `the pod has no container ${settings.container}, in which backend exec works; add it (image with iproute2, capability NET_ADMIN) or choose backend node for namespace ${pod.namespace}`,
+    });
+    // It says nothing about what is wanted no longer.
+    keep.push(keepAll('openvnf'));
+  }
+  return { ...parsed, selections, problems: [...parsed.problems, ...problems], keep };
+}

@@ -1,0 +1,12 @@
+/** Entries of `ParsedSelections.keep`: what is attached under these networks stays, whatever else the annotation says. */
+import { networkKey, type Dialect, type NetworkRef } from '../network-selection.ts';
+
+/** One network; openvnf's are known by their bare name. */
+export const keepEntry = (dialect: Dialect, network: NetworkRef): string =>
+  dialect === 'openvnf' ? network.name : `${dialect}:${networkKey(network)}`;
+
+/** What has an interface of a CNI dialect, whichever network that is: an entry asks for the interface, and cannot be carried out. */
+export const keepInterface = (dialect: 'npwg', interfaceName: string): string => `${dialect}:@${interfaceName}`;
+
+/** Everything of a dialect. */
+export const keepAll = (dialect: Dialect): string => `${dialect}:*`;

@@ -1,0 +1,118 @@
+/** A node worker's adapters, put together: what its activities and its loops work with. */
+import { join } from 'node:path';
+import { allowedPlugins } from '../../activities/network/cni/allowed-plugins.ts';
+import type { CniDeps, NodeDeps } from '../../activities/network/deps.ts';
+import { FdbSync } from '../../activities/network/forwarding/fdb-sync.ts';
+import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
+import { NetworkLocks } from '../../activities/network/cni/network-locks.ts';
+import { createNodeGate } from '../../activities/network/node-gate.ts';
+import { SandboxLocks } from '../../activities/network/sandbox-locks.ts';
+import { createNodeNetnsResolver, openRecorded } from '../../activities/network/sandbox-netns.ts';
+import { createCniJournal } from '../../adapters/cni/journal.ts';
+import { createMultusCache } from '../../adapters/cni/multus-cache.ts';
+import { createCniPlugins } from '../../adapters/cni/plugins.ts';
+import { createContainerRuntime } from '../../adapters/cri/container-runtime.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
+import { allowSysctls, READ_ONLY_SYSCTLS } from '../../adapters/host/allow-sysctls.ts';
+import { readBootId } from '../../adapters/host/boot-id.ts';
+import { loadFailpoints } from '../../adapters/host/failpoints.ts';
+import { temporaryName } from '../../adapters/host/temporary-name.ts';
+import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import type { Launcher } from '../../adapters/process/launcher.ts';
+import { createSignals } from '../../adapters/temporal/signals.ts';
+import { exposeExpiry } from '../../adapters/tls/expiry-metric.ts';
+import type { NodeConfig } from '../../config/node.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import type { Signals } from '../../domain/ports/cluster.ts';
+import type { NodeConnections } from './node-connections.ts';
+import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
+import { noting, SandboxWatch } from './sandbox-watch.ts';
+import { senderFiltering } from './sender-filtering.ts';
+
+export interface NodeAssembly {
+  readonly deps: CniDeps;
+  readonly signals: Signals;
+  readonly watch: SandboxWatch;
+  readonly metrics: NodeMetrics;
+}
+
+/** Looks at what the host allows first, and warns of what it does not. */
+export async function assembleNode(
+  config: NodeConfig,
+  { launcher, credentials, etcd, cri, runtime, temporal }: NodeConnections,
+  log: Logger,
+): Promise<NodeAssembly> {
+  const sysctls = await allowSysctls(launcher.run);
+  if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
+  const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
+  const failpoints = await loadFailpoints(config.failpointsFile);
+  const filtering = await senderFiltering(config.membersOnly, launcher.run, log);
+  const deps = {
+    ...assemble(config, {
+      store: noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox)),
+      runtime,
+      launcher,
+      log,
+      filtering,
+    }),
+    failpoints,
+    gateOf,
+  };
+  const signals = createSignals(temporal.client);
+  const watch: SandboxWatch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
+  const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts(), filtering });
+  exposeExpiry(metrics.registry, credentials);
+  return { deps, signals, watch, metrics };
+}
+
+interface AssembledFrom {
+  readonly store: NodeDeps['store'];
+  readonly runtime: NodeDeps['runtime'];
+  readonly launcher: Launcher;
+  readonly log: Logger;
+  readonly filtering: SenderFiltering;
+}
+
+function assemble(
+  config: NodeConfig,
+  { store, runtime, launcher, log, filtering }: AssembledFrom,
+): Omit<CniDeps, 'gateOf' | 'failpoints'> {
+  const bootId = readBootId();
+  const kernel = createIprouteKernel({
+    netnsRoots: config.netnsRoots,
+    run: launcher.run,
+    scratchDir: join(config.stateDir, 'batches'),
+  });
+  const { node } = config;
+  const journal = createCniJournal(config.cniStateDir);
+  const plugins = createCniPlugins({
+    binDirs: config.cniBinDirs,
+    timeoutMs: config.cniTimeoutMs,
+    run: launcher.run,
+    log,
+  });
+  return {
+    ...{ node, bootId, store, runtime, kernel, temporaryName },
+    serves: (place) => place === node,
+    netnsResolver: createNodeNetnsResolver({ kernel, runtime, bootId }),
+    sandboxLocks: new SandboxLocks(),
+    plugins: allowedPlugins(plugins, config.cniPolicy, journal),
+    journal,
+    foreign: { cache: createMultusCache(config.multusCniDir), policy: config.cniPolicy },
+    networkLocks: new NetworkLocks(),
+    onUndoFailed: ({ podUid, sandboxId, interfaceName, network }, failure) => {
+      log.warn(
+        { podUid, sandboxId, ifName: interfaceName, network: networkKey(network), err: failure },
+        'DEL after a failed ADD failed; the next attempt begins with it',
+      );
+    },
+    fdb: new FdbSync({
+      node,
+      store,
+      kernel,
+      filtering,
+      open: (record, signal) => openRecorded({ kernel }, record, signal),
+    }),
+  };
+}

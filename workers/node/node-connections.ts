@@ -1,0 +1,51 @@
+/** Whom a node worker talks to: the programs that it starts, etcd, the container runtime, Temporal. None of them is waited for here. */
+import { join } from 'node:path';
+import { createCriClient, type CriConnection } from '../../adapters/cri/client.ts';
+import { observeRuntime, type ObservedRuntime } from '../../adapters/cri/runtime-health.ts';
+import { createSandboxRuntime } from '../../adapters/cri/sandbox-runtime.ts';
+import { createEtcd, type WatchedEtcd } from '../../adapters/etcd/client.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
+import { ProcessRegistry } from '../../adapters/process/registry.ts';
+import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
+import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
+import type { NodeConfig } from '../../config/node.ts';
+import type { Opened } from '../opened.ts';
+
+/** What a worker that is to end may still take to finish what it does. */
+export const GRACE_MS = 2_000;
+
+export interface NodeConnections {
+  readonly launcher: Launcher;
+  readonly credentials: RotatingCredentials;
+  readonly etcd: WatchedEtcd;
+  readonly cri: CriConnection;
+  /** The same runtime, watched for whether it answers. */
+  readonly runtime: ObservedRuntime;
+  readonly temporal: TemporalClient;
+}
+
+/** @param signal tells the worker to end: after the grace nothing waits for the runtime any more. @throws CredentialError */
+export function openNodeConnections(
+  config: NodeConfig,
+  log: Logger,
+  signal: AbortSignal,
+  opened: Opened,
+): NodeConnections {
+  const launcher = opened.add(startLauncher(config, log), (each) => each.close());
+  const credentials = opened.add(new RotatingCredentials(log), (each) => each.stop());
+  const etcd = opened.add(createEtcd(config.etcd, credentials), (each) => each.close());
+  const cri = opened.add(createCriClient(config.criSocket), (each) => each.close());
+  signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
+  const runtime = observeRuntime(createSandboxRuntime(cri, config.asks));
+  const temporal = opened.add(connectClient(config.temporal, credentials), (each) => each.close());
+  return { launcher, credentials, etcd, cri, runtime, temporal };
+}
+
+/** Children of a worker that died are ended before new ones are started. */
+function startLauncher({ stateDir }: NodeConfig, log: Logger): Launcher {
+  const registryDir = join(stateDir, 'children');
+  const killed = new ProcessRegistry(registryDir).endSurvivors();
+  if (killed.length > 0) log.warn({ pids: killed }, 'ended children that a previous worker left behind');
+  return createLauncher({ registryDir });
+}

@@ -1,0 +1,46 @@
+/** What a node worker says of itself on its health port: whether it is ready, and what it waits for. */
+import type { Worker } from '@temporalio/worker';
+import type { Registry } from 'prom-client';
+import { startHealthServer, type HealthServer } from '../../adapters/http/health-server.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import type { NodeConfig } from '../../config/node.ts';
+import { etcdSource, nodeHostSource, temporalSource } from '../check-sources.ts';
+import type { NodeConnections } from './node-connections.ts';
+import { PAUSES_OF_MANY, StartChecks } from '../start-checks.ts';
+import { workerReasons, type StartUp } from '../start-up.ts';
+
+export interface NodeHealthParts {
+  readonly metrics: Registry;
+  readonly startUp: StartUp;
+  /** Those that were made so far. */
+  readonly workers: readonly Worker[];
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Listens, then begins with the checks at start. Rejects when the address is refused or taken. */
+export async function startNodeHealth(
+  config: NodeConfig,
+  { cri, launcher, runtime, temporal }: NodeConnections,
+  { metrics, startUp, workers, log, signal }: NodeHealthParts,
+): Promise<HealthServer> {
+  const checks = new StartChecks(
+    [
+      temporalSource(config.temporal, temporal, { node: config.node }),
+      etcdSource(config.etcd),
+      nodeHostSource(config, cri, launcher.run),
+    ],
+    log,
+    signal,
+    PAUSES_OF_MANY,
+  );
+  const health = await startHealthServer({
+    bindAddress: config.bindAddress,
+    metrics,
+    notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems(), ...checks.reasons()],
+    checks: () => checks.checks(),
+    refresh: () => checks.refresh(),
+  });
+  checks.start();
+  return health;
+}

@@ -1,0 +1,120 @@
+/** Figures of a node worker for Prometheus. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DeviceCounts } from '../../activities/network/forwarding/fdb-devices.ts';
+import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
+import type { NodeSteps } from '../../activities/network/index.ts';
+import type { SweepObserver } from '../../activities/network/sweep/sweep-memory.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import type { FindingKind } from '../../domain/sweep/finding.ts';
+
+export interface NodeMetrics {
+  readonly registry: Registry;
+  /** The same steps, timed. */
+  timed(steps: NodeSteps): NodeSteps;
+  readonly sweep: SweepObserver;
+}
+
+export interface NodeGauges {
+  /** How many pods of the node have a Ready sandbox. */
+  readonly sandboxes: () => number;
+  /** How far the node's VXLAN links follow their networks' members. */
+  readonly links: () => DeviceCounts;
+  readonly filtering: SenderFiltering;
+}
+
+export function createNodeMetrics({ sandboxes, links, filtering }: NodeGauges): NodeMetrics {
+  const registry = new Registry();
+  const seconds = new Histogram({
+    name: 'podwire_node_step_seconds',
+    help: 'Duration of the work of one activity; outcome is ok or the failure code',
+    labelNames: ['step', 'outcome'],
+    buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 15],
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'podwire_node_sandboxes',
+    help: 'Pods of the node with a Ready sandbox',
+    registers: [registry],
+    collect() {
+      this.set(sandboxes());
+    },
+  });
+  new Gauge({
+    name: 'podwire_node_vxlan_links',
+    help: 'VXLAN links whose forwarding entries are kept; behind: they are being written, or could not be',
+    labelNames: ['forwarding'],
+    registers: [registry],
+    collect() {
+      const { done, behind } = links();
+      this.set({ forwarding: 'done' }, done);
+      this.set({ forwarding: 'behind' }, behind);
+    },
+  });
+  new Gauge({
+    name: 'podwire_node_members_only',
+    help: 'Whether VXLAN links take packets from members only: 1 for on, off (by the setting), or unavailable (no nftables)',
+    labelNames: ['state'],
+    registers: [registry],
+  }).set({ state: filtering }, 1);
+  return {
+    registry,
+    sweep: sweepMetrics(registry),
+    timed: (steps) => {
+      const entries = Object.entries(steps).map(([step, work]) => [
+        step,
+        async (input: never, signal: AbortSignal): Promise<unknown> => {
+          const end = seconds.startTimer({ step });
+          try {
+            const result: unknown = await (work as (input: never, signal: AbortSignal) => Promise<unknown>)(
+              input,
+              signal,
+            );
+            end({ outcome: 'ok' });
+            return result;
+          } catch (error) {
+            end({ outcome: error instanceof PodwireError ? error.code : 'Unexpected' });
+            throw error;
+          }
+        },
+      ]);
+      return Object.fromEntries(entries) as NodeSteps;
+    },
+  };
+}
+
+const KINDS = [
+  'drift',
+  'journal',
+  'link',
+  'record',
+  'reservation',
+  'cache-file',
+  'unreadable',
+] as const satisfies readonly FindingKind[];
+
+function sweepMetrics(registry: Registry): SweepObserver {
+  const found = new Gauge({
+    name: 'podwire_node_sweep_findings',
+    help: 'What the last look of a sweep found, by kind',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  const acted = new Counter({
+    name: 'podwire_node_sweep_actions_total',
+    help: 'Leaks removed (journal, link, reservation, cache-file) and interfaces handed over to be made anew (drift)',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  const last = new Gauge({
+    name: 'podwire_node_sweep_last_timestamp_seconds',
+    help: 'When the node was looked at last, seconds since the epoch',
+    registers: [registry],
+  });
+  return {
+    looked: (findings) => {
+      for (const kind of KINDS) found.set({ kind }, findings.filter((finding) => finding.kind === kind).length);
+      last.setToCurrentTime();
+    },
+    acted: ({ kind }) => acted.inc({ kind }),
+  };
+}

@@ -1,0 +1,102 @@
+/** What a node worker repeats for as long as it lives, whether it has work or not. */
+import type { Client } from '@temporalio/client';
+import type { CniDeps } from '../../activities/network/deps.ts';
+import type { SweepSteps } from '../../activities/network/sweep/sweep-activities.ts';
+import { readStoreState } from '../../adapters/etcd/store-state.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import { pauseSecondsFor, startSweep } from '../../adapters/temporal/sweeps.ts';
+import { incarnationKey, teardownKey } from '../../domain/keys.ts';
+import { configFolders } from '../../adapters/cni/config-files.ts';
+import type { NodeConfig } from '../../config/node.ts';
+import type { NodeAssembly } from './node-assembly.ts';
+import { NodeConfigsPublisher } from './node-configs.ts';
+import type { NodeConnections } from './node-connections.ts';
+import { everyInterval, whileFoldersRest } from './node-loops.ts';
+import { resyncNetworks } from './node-resync.ts';
+import { OwnSweeps } from './own-sweeps.ts';
+import { Pace } from '../pace.ts';
+import { StoreWatch } from '../store-watch.ts';
+
+const RESYNC_INTERVAL_MS = 60_000;
+/** What is published is read again: the net below what was deleted by hand, or told to a run that had no ear. */
+const RELOAD_INTERVAL_MS = 300_000;
+/** A sandbox is Ready some seconds after its netns has appeared; the slowest find themselves by the second figure. */
+const SANDBOX_PACE = { oftenMs: 2_000, seldomMs: 60_000, alertMs: 60_000 };
+const CONFIGS_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
+/** A key of a few is read; a thousand nodes that hear nothing are two hundred reads a second. */
+const STORE_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
+
+export interface NodeUpkeep {
+  /** The node's own looks, which begin when its worker is there to do what they find. */
+  sweep(steps: SweepSteps): void;
+  /** Resolves when every loop has ended, which they do when the signal is aborted. */
+  ended(): Promise<void>;
+}
+
+/** @param signal ends it */
+export function startUpkeep(
+  config: NodeConfig,
+  { cri, etcd, temporal }: NodeConnections,
+  { deps, signals, watch }: NodeAssembly,
+  log: Logger,
+  signal: AbortSignal,
+): NodeUpkeep {
+  const paces = { store: new Pace(STORE_PACE), sandboxes: new Pace(SANDBOX_PACE), configs: new Pace(CONFIGS_PACE) };
+  cri.onLost(() => paces.sandboxes.changed());
+  const configs = new NodeConfigsPublisher({
+    store: deps.store,
+    signals,
+    node: config.node,
+    dir: config.cniConfDir,
+    log,
+  });
+  const store = new StoreWatch({
+    ...{ deps, log },
+    state: () => readStoreState(etcd),
+    publish: async () => {
+      await deps.store.putNode(config.node);
+      watch.restart();
+      configs.forget();
+      for (const pace of [paces.sandboxes, paces.configs]) pace.changed();
+    },
+  });
+  const loops = [
+    etcd.follow([{ key: incarnationKey() }, { key: teardownKey() }], paces.store, signal),
+    everyInterval('store', paces.store, log, signal, () => store.look(signal)),
+    whileFoldersRest('configurations', paces.configs, log, signal, {
+      folders: () => (config.cniConfDir === undefined ? [] : configFolders(config.cniConfDir)),
+      work: () => configs.publish(),
+    }),
+    whileFoldersRest('sandboxes', paces.sandboxes, log, signal, {
+      folders: () => config.netnsRoots,
+      work: () => watch.look(signal),
+    }),
+    everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, () => resyncNetworks(deps, log, signal)),
+    everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
+  ];
+  return {
+    sweep: (steps) => {
+      if (config.sweepMs === 0) return;
+      const looks = ownLooks(config, deps, steps, temporal.client, () => store.isTornDown);
+      loops.push(everyInterval('sweep', config.sweepMs, log, signal, () => looks.look(signal)));
+    },
+    ended: async () => {
+      await Promise.all(loops);
+    },
+  };
+}
+
+function ownLooks(
+  { node, sweepMs }: NodeConfig,
+  { store }: Pick<CniDeps, 'store'>,
+  steps: SweepSteps,
+  client: Client,
+  isTornDown: () => boolean,
+): OwnSweeps {
+  const pauseSeconds = pauseSecondsFor(sweepMs);
+  return new OwnSweeps({
+    ...{ node, steps, isTornDown },
+    startSweep: () => startSweep(client, { node, pauseSeconds }),
+    noteLook: (at) => store.putNode(node, at),
+  });
+}

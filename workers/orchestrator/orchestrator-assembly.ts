@@ -1,0 +1,58 @@
+/** An orchestrator's adapters and activities, put together. */
+import { createControlActivities } from '../../activities/control/index.ts';
+import { combineSteps } from '../../activities/control/combined-steps.ts';
+import { createObserveOnly } from '../../activities/control/observe-pod.ts';
+import { createSweepControlActivities } from '../../activities/control/sweep/sweep-control.ts';
+import { withFailpoints } from '../../activities/with-failpoints.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
+import { inputsHash } from '../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../adapters/hash/md5.ts';
+import { ipCodec } from '../../adapters/ip/ip-codec.ts';
+import { createCluster } from '../../adapters/kubernetes/cluster.ts';
+import { podKeys } from '../../adapters/kubernetes/pod-view.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import { createSignals } from '../../adapters/temporal/signals.ts';
+import { podRunIsOpen } from '../../adapters/temporal/sweeps.ts';
+import type { OrchestratorConfig } from '../../config/orchestrator.ts';
+import type { PodIdentity } from '../../domain/pod/pod-view.ts';
+import type { Cluster } from '../../domain/ports/cluster.ts';
+import type { Failpoints } from '../../domain/ports/failpoints.ts';
+import { loggedActivities } from '../logged-activities.ts';
+import type { Opened } from '../opened.ts';
+import type { OrchestratorConnections } from './orchestrator-connections.ts';
+import { createReflectionWorker } from '../reflect/reflect-activities.ts';
+
+export interface OrchestratorAssembly {
+  readonly cluster: Cluster;
+  /** Of the control queue, by name. */
+  readonly activities: object;
+}
+
+export function assembleOrchestrator(
+  config: OrchestratorConfig,
+  { credentials, etcd, kube, temporal }: OrchestratorConnections,
+  failpoints: Failpoints,
+  log: Logger,
+  opened: Opened,
+): OrchestratorAssembly {
+  const cluster = createCluster(kube, podKeys(config.dialect), config.eventReasons);
+  const records = createRecordStore(etcd);
+  const signals = createSignals(temporal.client);
+  const { nodeGoneSeconds } = config;
+  const podParts = { cluster, records, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 };
+  const steps = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);
+  const runs = { isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod) };
+  const observeOnly = createObserveOnly(podParts);
+  const sweep = createSweepControlActivities({
+    ...{ cluster, records, signals, runs, observeOnly },
+    publishStatus: (input) => steps.publishStatus(input),
+  });
+  const reflection = createReflectionWorker(config.reflect, kube, () => log, credentials);
+  opened.add(reflection, (each) => each.close());
+  const activities = {
+    ...steps,
+    ...combineSteps(steps),
+    ...withFailpoints({ ...sweep, ...reflection.activities }, failpoints),
+  };
+  return { cluster, activities: loggedActivities(activities, log) };
+}
