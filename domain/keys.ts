@@ -25,7 +25,7 @@ export const membersPrefix = (network: NetworkRef): string => `${ROOT}/networks/
 export const memberKey = (network: NetworkRef, podUid: string, interfaceName: string): string =>
   `${membersPrefix(network)}${podUid}/${interfaceName}`;
 
-/** Every intent of a network, members or not: a VNI is free when this is empty. */
+/** Every attachment of a network that has a record, member or not, with its tunnel: a VNI is free when none of them has it. */
 export const usersPrefix = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/users/`;
 export const userKey = (network: NetworkRef, podUid: string, interfaceName: string): string =>
   `${usersPrefix(network)}${podUid}/${interfaceName}`;

@@ -153,7 +153,7 @@ export class RelistCheck {
     // A run that works on these inputs may be one that was refused and waits for something else.
     if (known.outdated.has(uid))
       signals.insist({ ...view, networks }, hash, 'what it was refused for is otherwise now', true);
-    else signals.insist({ ...view, networks }, hash, 'no converged mark for these inputs');
+    else signals.insist({ ...view, networks }, hash, 'no converged record for these inputs');
   }
 
   async #checkGone({ converged, records }: Known): Promise<void> {

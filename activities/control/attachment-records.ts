@@ -190,7 +190,7 @@ const keyOf = (input: RecordInput): string =>
     interfaceName: input.interfaceName,
   });
 
-/** Whether the edit was taken back before: the answer was lost, or the run was interrupted. A repair has nothing to take back. */
+/** Whether the edit was rolled back before: the answer was lost, or the run was interrupted. A repair has nothing to roll back. */
 function isBack({ hash }: RecordDeps, record: AttachmentRecord): boolean {
   const was = asItWas(record);
   if (was === undefined || ofRecord(hash, was).linkHash !== ofRecord(hash, record).linkHash) return false;

@@ -7,7 +7,7 @@ import type { Observation } from '../../domain/plan/observation.ts';
 import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { AttachmentOwner, LinkResult, StepFailure } from '../../domain/records.ts';
 
-/** Names one attachment record and the write of it that the caller saw. */
+/** Names one attachment record, and the write of it that the caller saw; empty where any write will do. */
 export interface RecordInput extends PodIdentity {
   readonly node: string;
   readonly sandboxId: string;

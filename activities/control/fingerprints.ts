@@ -27,7 +27,7 @@ export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
     : ofCni(hash, record.dialect, record.network, record.cni);
 }
 
-/** VNI, port and parent of a VXLAN device cannot be changed in place (measured). */
+/** VNI, ports, parent and local address of a VXLAN device cannot be changed in place (measured). */
 function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
   const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood } = link;
   const ports = srcPorts === undefined ? null : `${srcPorts.first}-${srcPorts.last}`;

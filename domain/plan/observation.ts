@@ -14,7 +14,7 @@ export interface DesiredAttachment {
   readonly network: NetworkRef;
   /** Fingerprint of the whole link and of the pod's own address. */
   readonly linkHash: string;
-  /** Fingerprint of what cannot be changed in place: VNI, port, parent. */
+  /** Fingerprint of what cannot be changed in place: VNI, ports, parent and the pod's own address. */
   readonly tunnelHash: string;
   /** Set when these very inputs were refused before. */
   readonly refused?: StepFailure;

@@ -80,7 +80,7 @@ export async function besideBench(site: Site, o: BesideOptions): Promise<BenchRe
     how:
       `in ${o.rounds} rounds, each way in turn: ${o.cycles} attaches and detaches of one network on one running pod, by VXLAN and by the bridge plugin, ` +
       `and ${BURSTS} bursts of 40 pods of one node, from before the PATCH until the link is up / gone, as ip monitor saw it; ` +
-      `host: processes of this machine, one orchestrator; manifests: pods, two orchestrators, the same Temporal and etcd; evaluation: Temporal and etcd are pods, too`,
+      `host: processes of this machine, one orchestrator; manifests: pods, ${site.orchestrators ?? 'two'} orchestrator(s), the same Temporal and etcd; evaluation: Temporal and etcd are pods, too`,
     figures: figuresOf(seen),
     tables: [comparison(seen), cpuTable(seen), memoryTable(seen)],
     checks,

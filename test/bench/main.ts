@@ -32,6 +32,7 @@ interface Counts {
   readonly services?: number;
   readonly policies?: number;
   readonly seconds?: number;
+  readonly orchestrators?: number;
 }
 
 const OWN_LAB = 'bench';
@@ -118,10 +119,15 @@ const program = withComparedOptions(new Command('bench'))
     `each window of idle (${IDLE_SECONDS}), steady changes of reflect (${REFLECTED.seconds})`,
     Number,
   )
+  .option(
+    '--orchestrators <n>',
+    'replicas of podwire as pods; as shipped there are two, as processes there is one',
+    Number,
+  )
   .action((names: string[], flags: Flags) => main(names, flags));
 
 async function main(names: readonly string[], flags: Flags): Promise<void> {
-  for (const name of ['cycles', 'repeats', 'pods', 'services', 'policies', 'seconds'] as const) {
+  for (const name of ['cycles', 'repeats', 'pods', 'services', 'policies', 'seconds', 'orchestrators'] as const) {
     const count = flags[name];
     if (count === undefined || (Number.isInteger(count) && count >= 1)) continue;
     process.stderr.write(`bench: --${name} must be a whole number from 1\n`);
@@ -158,7 +164,12 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
 async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progress: Progress): Promise<void> {
   const results: BenchResult[] = [];
   const failures: string[] = [];
-  const running = new Running({ lab, progress, compared: comparedOf(flags) }, flags.podwire, flags.json === true);
+  const { orchestrators } = flags;
+  const site = {
+    ...{ lab, progress, compared: comparedOf(flags) },
+    ...(orchestrators === undefined ? {} : { orchestrators }),
+  };
+  const running = new Running(site, flags.podwire, flags.json === true);
   const before = await machineLoad();
   if (flags.json !== true) print(loadLine('before', before));
   try {

@@ -1,4 +1,4 @@
-/** podwire as pods, from the shipped manifests; two orchestrators, Node of the images. */
+/** podwire as pods, from the shipped manifests; two orchestrators unless said otherwise, Node of the images. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerPids } from '../../deploy/lab/containers.ts';
@@ -23,7 +23,8 @@ import type { Site } from './site.ts';
 
 const WATCHER = 'deployment/podwire-watcher';
 const WORKERS = 'daemonset/podwire-node';
-const OWN = [WATCHER, 'deployment/podwire-orchestrator', WORKERS];
+const ORCHESTRATOR = 'deployment/podwire-orchestrator';
+const OWN = [WATCHER, ORCHESTRATOR, WORKERS];
 const TELLING = 'PODWIRE_LOG_LEVEL=debug';
 const SILENT = 'PODWIRE_LOG_LEVEL-';
 /** Services of the evaluation's own Temporal and etcd. */
@@ -36,15 +37,17 @@ export class PodsPodwire implements MeasuredPodwire {
   readonly way: 'manifests' | 'evaluation';
   readonly compared: Compared;
   readonly #overlay: Overlay;
+  readonly #orchestrators: number | undefined;
   readonly #progress: Progress;
   #lab: Lab;
   #pids = new Map<string, number[]>();
 
-  constructor(way: 'manifests' | 'evaluation', { lab, compared, progress }: Site) {
+  constructor(way: 'manifests' | 'evaluation', { lab, compared, orchestrators, progress }: Site) {
     this.way = way;
     this.compared = compared;
     this.#overlay = way === 'evaluation' ? 'evaluation' : 'existing';
     this.#lab = lab;
+    this.#orchestrators = orchestrators;
     this.#progress = progress;
   }
 
@@ -59,6 +62,8 @@ export class PodsPodwire implements MeasuredPodwire {
     await installPodwire(lab, { overlay: this.#overlay, settings: { ...NO_SWEEPS, ...NO_RELISTS, ...this.compared } });
     // Its alone: in the settings it would be everybody's.
     await inSystem(lab, ['set', 'env', WATCHER, TELLING]);
+    if (this.#orchestrators !== undefined)
+      await inSystem(lab, ['scale', ORCHESTRATOR, `--replicas=${this.#orchestrators}`]);
     await this.#served();
     if (this.way !== 'evaluation') return;
     const [temporal, etcd] = [await forwardService(lab, TEMPORAL), await forwardService(lab, ETCD)];

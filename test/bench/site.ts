@@ -6,4 +6,6 @@ export interface Site {
   readonly lab: Lab;
   readonly progress: Progress;
   readonly compared: Compared;
+  /** Replicas where podwire runs as pods; undefined: as shipped. */
+  readonly orchestrators?: number;
 }

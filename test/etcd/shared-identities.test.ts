@@ -126,7 +126,7 @@ describe('pods of a CNI network that have the same', () => {
     assert.ok(await control.recordResult({ ...second, result: { ...RESULT, addresses: ['10.1.0.14/24'] } }));
     assert.deepEqual([...said(first), ...said(second.record)], []);
     const third = await attached('by-hand', ['10.1.0.14/24']);
-    assert.match(said(third).join(), new RegExp(`^NetworkWarning: .* of pod ${second.namespace}/web;`));
+    assert.match(said(third).join(), new RegExp(`^NetworkWarning: .*pod ${second.namespace}/web has`));
     assert.deepEqual(
       [first, second.record, third].map((each) => said(each).length),
       [0, 1, 1],

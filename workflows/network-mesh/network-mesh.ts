@@ -1,6 +1,6 @@
 /**
  * networkMesh: after members of a network changed, every node with members brings its FDBs in line. There is one activity per node, never
- * one per peer. The run does not wait for a node that is away: the node resyncs by itself when its worker starts. The run ends when nothing
+ * one per peer. The run does not wait for a node that is away: the node resyncs by itself when its worker starts, and every minute. The run ends when nothing
  * is left to tell.
  */
 import {

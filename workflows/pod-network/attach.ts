@@ -1,4 +1,4 @@
-/** Attaches a network: intent, link, result. The undo of a step is pushed before the step; a refusal runs the undos, the last one first. */
+/** Attaches a network: intent, link, result. The undo is pushed before the first step that needs it; a refusal runs it. */
 import { workflowInfo } from '@temporalio/workflow';
 import { blockedOnOf, type BlockedOn } from '../../domain/plan/blocked-on.ts';
 import { editedLink, recordedLink } from '../../domain/plan/edited-link.ts';
@@ -55,7 +55,7 @@ async function refused(
   return report.passOverName(network, failure);
 }
 
-/** Whether the link that was to be changed stays. It was attached before, and the edit has been taken back as far as possible. */
+/** Whether the link that was to be changed stays. It was attached before, and the edit has been rolled back as far as possible. */
 async function keepsLink(context: TaskContext, sandboxId: string): Promise<boolean> {
   const edited = editedLink(context.task, context.observation, sandboxId);
   return edited !== undefined && (await rollBack(context, edited)) !== 'nothing';

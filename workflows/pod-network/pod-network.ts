@@ -2,8 +2,8 @@
  * podNetwork: brings one pod's networks in line with what the pod asks for, then ends. A later change starts the next run under the
  * same id. A run that cannot converge stays open and keeps trying, so that the open runs are the list of what is stuck.
  *
- * A round: observe → plan (pure) → execute, with each step's undo pushed before the step → publish → converged record. Signals are hints that only
- * raise flags.
+ * A round: observe → plan (pure) → execute, with the undo pushed before the first step that needs it → publish → converged record. Signals are reconcile requests
+ * that only raise flags.
  */
 import {
   CancellationScope,
@@ -194,7 +194,7 @@ function isFirstStep(begun: Begun, decided: Plan): boolean {
 function writeMark(context: RoundContext): Promise<boolean> {
   const { inputsHash } = context.observation;
   return controlStep(context, (control) =>
-    control.writeMark.executeWithOptions({ summary: 'write the converged mark' }, [{ ...context.pod, inputsHash }]),
+    control.writeMark.executeWithOptions({ summary: 'write the converged record' }, [{ ...context.pod, inputsHash }]),
   );
 }
 

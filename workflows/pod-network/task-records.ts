@@ -59,7 +59,7 @@ export class TaskRecords {
 
   /**
    * The last step of an attach.
-   * @param announce says in the task's requests what the pod's status is to tell of it
+   * @param announce says in the task's report what the pod's status is to tell of it
    * @throws Interrupted, Stale
    */
   recordResult(input: ResultInput, announce: () => void): Promise<void> {

@@ -141,7 +141,7 @@ class TasksOfAPod {
     const left = report.flatMap((each) => each.left);
     const mark = thenMark === undefined ? {} : { thenMark };
     const what =
-      thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged mark';
+      thenMark === undefined ? 'publish status and events' : 'publish status and events, write the converged record';
     return {
       what,
       input: { ...this.#context.pod, attached, detached, ...(left.length === 0 ? {} : { left }), ...mark },

@@ -52,7 +52,7 @@ export const CNI_START_TO_CLOSE = '60s';
 
 export const NODE_FIRST: ActivityOptions = { ...NODE, scheduleToStartTimeout: '10s', retry: { maximumAttempts: 1 } };
 
-/** Pause between a try that nobody is told of yet and the next tries. */
+/** Pause between the first try and the next tries, of which the operator is not told yet. */
 export const NODE_QUICK_PAUSE = '1s';
 
 export const QUICK_TRIES = 4;

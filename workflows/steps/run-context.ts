@@ -154,7 +154,7 @@ export interface NodeStep<Output> {
 }
 
 export interface StepCondition {
-  /** What a person is to be told; undefined while the quick tries go on. */
+  /** What the operator is to be told; undefined while the quick tries go on. The pod's owner is told of the first failure. */
   readonly state: 'Stuck' | 'NodeUnavailable' | undefined;
   readonly failure: StepFailure;
 }
