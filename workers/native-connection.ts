@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, type Worker } from '@temporalio/worker';
+import { withinSignal } from '../adapters/concurrency/within-signal.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { openConnectProxy, type ConnectProxy } from '../adapters/temporal/connect-proxy.ts';
 import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/connection.ts';
@@ -147,7 +148,10 @@ async function connect(
         proxy: { type: 'http-connect', targetHost: proxy.address },
         ...(apiKey === undefined ? {} : { apiKey }),
       });
-      const connection = await orAborted(connecting, AbortSignal.any([signal, AbortSignal.timeout(CONNECT_LIMIT_MS)]));
+      const connection = await withinSignal(
+        connecting,
+        AbortSignal.any([signal, AbortSignal.timeout(CONNECT_LIMIT_MS)]),
+      );
       return { connection, with: now };
     } catch (error) {
       // One that comes late is not wanted any more.
@@ -172,19 +176,4 @@ function nativeTls({ tls }: TemporalOptions, { ca, cert, key }: Credentials) {
     ...(ca === undefined ? {} : { serverRootCACertificate: ca }),
     ...(cert === undefined || key === undefined ? {} : { clientCertPair: { crt: cert, key } }),
   };
-}
-
-/** The result, or a rejection as soon as the signal is aborted. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const abandon = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    const give = (): void => reject(signal.reason as Error);
-    if (signal.aborted) give();
-    else signal.addEventListener('abort', give, { once: true, signal: abandon.signal });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    abandon.abort();
-  }
 }

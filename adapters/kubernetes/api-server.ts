@@ -1,6 +1,7 @@
 /** Requests to the Kubernetes API server, as whoever the kubeconfig says, over connections that are kept. How long one may take is for the caller. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { withinSignal } from '../concurrency/within-signal.ts';
 import { KubeConfigError } from './kube-config-error.ts';
 import { loadConfig, type LoadedConfig } from './kube-config.ts';
 
@@ -54,7 +55,9 @@ export class ApiServer {
    */
   async send(request: ApiRequest, body: Buffer | undefined): Promise<IncomingMessage> {
     const target = this.#target(request, body);
-    await withinSignal(this.#loaded.config.applyToHTTPSOptions(target), request.signal);
+    const authorizing = this.#loaded.config.applyToHTTPSOptions(target);
+    // A program that says who we are may hang; it goes on, for the next call.
+    await (request.signal === undefined ? authorizing : withinSignal(authorizing, request.signal));
     // The library brings an agent of its own that never keeps a connection; it is needed only to reach a proxy.
     if (this.#proxyUrl === undefined) target.agent = this.#agent;
     return await new Promise((resolve, reject) => {
@@ -105,22 +108,4 @@ export class ApiServer {
 export function isStaleSocket(error: unknown): boolean {
   const { code, onReusedSocket } = error as { code?: string; onReusedSocket?: boolean };
   return onReusedSocket === true && (code === 'ECONNRESET' || code === 'EPIPE');
-}
-
-/** A program that says who we are may hang; it goes on, for the next call. @throws the signal's reason */
-async function withinSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  // Who has given up does not hear of it.
-  work.catch(() => undefined);
-  signal.throwIfAborted();
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

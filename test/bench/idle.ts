@@ -13,8 +13,8 @@ import { sampleOf } from './statistics.ts';
 
 const STORES = ['temporal', 'podwire-etcd'];
 const CENTRAL = [ORCHESTRATOR_PART, WATCHER_PART, ...STORES];
-/** Start, the first look of each loop, and what V8 compiles when code has run a few times. */
-const SETTLE_MS = 60_000;
+/** Start, the minute in which a node worker that has just started looks often, and what V8 compiles when code has run a few times. */
+const SETTLE_MS = 100_000;
 const LIMIT = 0.3;
 
 /** CPU milliseconds a second, by part; those of all nodes together under one name. */

@@ -9,6 +9,9 @@ import type { TestPod } from './test-pod.ts';
 /** Within this many milliseconds news are acted on (ADR 33). */
 const AT_ONCE = 1_000;
 
+/** `PENDING_ACTIVITY_STATE_SCHEDULED` of Temporal's API: no attempt is under way. */
+const SCHEDULED = 1;
+
 /** Events at which the server suggests to continue as new. */
 const FULL_HISTORY = 250;
 
@@ -123,6 +126,11 @@ describe('a step that fails', { concurrency: true }, () => {
   it('and is stuck converges within two seconds of a reset of its pending activity', async () => {
     const pod = await stuck();
     await until('the sixth attempt failed', () => pod.calls[5]?.until !== undefined);
+    // Temporal hears of it a little later; an attempt that counts as under way when it is reset waits out the pause that follows.
+    await untilAsked('Temporal waits for the next attempt', async () => {
+      const [pending] = (await pod.describe()).raw.pendingActivities ?? [];
+      return Number(pending?.state) === SCHEDULED;
+    });
     lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'ok');
     await lab.client.workflowService.resetActivity({
       namespace: 'default',
