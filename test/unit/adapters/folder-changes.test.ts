@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FolderChanges } from '../../../adapters/host/folder-changes.ts';
+import { until } from '../../workflows/limits.ts';
 
 describe('changes of a folder', () => {
   let root: string;
@@ -23,7 +24,7 @@ describe('changes of a folder', () => {
   const tells = async (what: () => void): Promise<void> => {
     told = 0;
     what();
-    for (const end = performance.now() + 2_000; told === 0; await sleep(5)) assert.ok(performance.now() < end, 'told');
+    await until('it to be told', () => told > 0, 2_000);
   };
 
   it('are told from the moment on when the folder is there', async () => {

@@ -7,13 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../adapters/log/logger.ts';
 import { whileFoldersRest } from '../../../workers/node/node-loops.ts';
 import { Pace } from '../../../workers/pace.ts';
+import { until } from '../../workflows/limits.ts';
 
 const log = { info: () => undefined, warn: () => undefined } as unknown as Logger;
+const LIMIT_MS = 5_000;
 const SELDOM = { oftenMs: 10, seldomMs: 60_000, alertMs: 0 };
-
-async function until(is: () => boolean): Promise<void> {
-  for (const end = performance.now() + 5_000; !is(); await sleep(5)) assert.ok(performance.now() < end, 'in time');
-}
 
 describe('work that depends on folders', () => {
   it('rests while they rest, and is done when a name in one of them comes', async () => {
@@ -25,11 +23,11 @@ describe('work that depends on folders', () => {
       work: async () => void (looks += 1),
     });
     try {
-      await until(() => looks === 1);
+      await until('the first look', () => looks === 1, LIMIT_MS);
       await sleep(100);
       assert.equal(looks, 1);
       writeFileSync(join(folder, 'cni-1'), '');
-      await until(() => looks === 2);
+      await until('the look after a name came', () => looks === 2, LIMIT_MS);
     } finally {
       ending.abort();
       await loop;
@@ -52,7 +50,7 @@ describe('work that depends on folders', () => {
         if (tries < 3) throw new Error('not yet');
       },
     });
-    await until(() => looks >= 3 && tries === 3);
+    await until('three looks and three tries', () => looks >= 3 && tries === 3, LIMIT_MS);
     ending.abort();
     await Promise.all([missing, failing]);
   });
