@@ -6,11 +6,18 @@ import { linkName } from './lines.ts';
 
 const TIMEOUT_MS = 3_000;
 
-/** sysctl(8): with slashes as separators a dot belongs to the name. */
-export const announcingKeys = (link: string): string[] => [
-  `net/ipv4/conf/${linkName(link)}/arp_notify=1`,
-  `net/ipv6/conf/${linkName(link)}/ndisc_notify=1`,
+/** Paths below /proc/sys and their values. */
+export const announcingSysctls = (link: string): [path: string, value: string][] => [
+  [`net/ipv4/conf/${linkName(link)}/arp_notify`, '1'],
+  [`net/ipv6/conf/${linkName(link)}/ndisc_notify`, '1'],
 ];
+
+/** Whether the link takes addresses and routes from router advertisements. */
+export const acceptsAdvertisements = (link: string): string => `net/ipv6/conf/${linkName(link)}/accept_ra`;
+
+/** For sysctl(8): with slashes as separators a dot belongs to the name. */
+export const announcingKeys = (link: string): string[] =>
+  announcingSysctls(link).map(([path, value]) => `${path}=${value}`);
 
 export function createAnnouncing(inside: RunInside): NetnsKernel['announceItself'] {
   return async (netns, link) => {

@@ -79,8 +79,7 @@ type SettingCommand = Extract<LinkOnlyCommand, { op: `set-${string}` | 'announce
 function settingWords(command: SettingCommand): string {
   switch (command.op) {
     case 'set-alias':
-      if (!ALIAS.test(command.alias)) throw invalid('alias', command.alias, 'letters, digits and :._-');
-      return `alias ${command.alias === '' ? '""' : command.alias}`;
+      return `alias ${aliasText(command.alias) || '""'}`;
     // The MAC that a link has, set again, is announced again.
     case 'announce-all':
     case 'set-mac':
@@ -169,7 +168,12 @@ export function linkName(text: string): string {
   return text;
 }
 
-function mac(text: string): string {
+export function aliasText(text: string): string {
+  if (!ALIAS.test(text)) throw invalid('alias', text, 'letters, digits and :._-');
+  return text;
+}
+
+export function mac(text: string): string {
   if (!MAC.test(text)) throw invalid('mac', text, 'six bytes in lower-case hex');
   return text;
 }
@@ -179,7 +183,7 @@ export function address(text: string): string {
   return written(ipaddr.parse(text));
 }
 
-function cidr(text: string): string {
+export function cidr(text: string): string {
   const [, bare = '', digits = ''] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
   const parsed = address(bare);
   if (Number(digits) > (isIP(parsed) === 4 ? 32 : 128)) throw invalid('address', text, 'address/prefix');

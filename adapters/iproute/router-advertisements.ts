@@ -9,7 +9,7 @@
 import type { NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/child.ts';
 import { unknownOutcome } from './batch-errors.ts';
-import { announcingKeys } from './announcing.ts';
+import { acceptsAdvertisements, announcingKeys } from './announcing.ts';
 import type { InsideCall, RunInside } from './kernel.ts';
 import { linkName } from './lines.ts';
 
@@ -40,7 +40,7 @@ export function createDeafness(inside: RunInside): NetnsKernel['ignoreRouterAdve
   };
   return async (netns, link) => {
     // sysctl(8): with slashes as separators a dot belongs to the name. -e: no such key when the netns has no IPv6.
-    const keys = [`net/ipv6/conf/${linkName(link)}/accept_ra=0`, ...announcingKeys(link)];
+    const keys = [`${acceptsAdvertisements(link)}=0`, ...announcingKeys(link)];
     const noSwitch = await attempt(netns, 'sysctl', ['-e', '-q', '-w', ...keys]);
     if (noSwitch === undefined) return undefined;
     const noRule = await attempt(netns, 'nft', [rules(link)]);

@@ -1,0 +1,98 @@
+/**
+ * System calls that Node has no words for, through the C library that Node itself is linked with (glibc or musl): koffi is a foreign
+ * function interface with prebuilt binaries, maintained, without a compiler at installation. A call takes a microsecond.
+ *
+ * Only threads of `adapters/netlink` import this: it is not there for every architecture.
+ */
+import koffi from 'koffi';
+
+const libc = koffi.load(null);
+
+const CALLS = {
+  setns: libc.func('int setns(int fd, int type)'),
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
+  send: libc.func('int64_t send(int fd, const void *bytes, size_t length, int flags)'),
+  recvfrom: libc.func(
+    'int64_t recvfrom(int fd, void *bytes, size_t length, int flags, void *address, void *addressLength)',
+  ),
+  close: libc.func('int close(int fd)'),
+  strerror: libc.func('const char *strerror(int errno)'),
+  exit: libc.func('void _exit(int status)'),
+} as const;
+
+/** A call that the kernel refused. */
+export class SystemCallFailed extends Error {
+  readonly errno: number;
+
+  constructor(call: string, errno: number) {
+    super(`${call}: ${describeErrno(errno)}`);
+    this.name = 'SystemCallFailed';
+    this.errno = errno;
+  }
+}
+
+/** The C library's words for an errno. */
+export const describeErrno = (errno: number): string => String(CALLS.strerror(errno));
+
+/** Moves the calling thread into the network namespace behind the descriptor. @throws SystemCallFailed */
+export function setNetns(fd: number): void {
+  const CLONE_NEWNET = 0x40000000;
+  checked('setns', CALLS.setns(fd, CLONE_NEWNET));
+}
+
+/** A descriptor, closed on exec. @throws SystemCallFailed */
+export function openSocket(domain: number, type: number, protocol: number): number {
+  const SOCK_CLOEXEC = 0o2000000;
+  return checked('socket', CALLS.socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+/** @throws SystemCallFailed */
+export function setOption(fd: number, level: number, name: number, value: Buffer): void {
+  checked(`setsockopt ${name}`, CALLS.setsockopt(fd, level, name, value, value.length));
+}
+
+/** @throws SystemCallFailed */
+export function bindSocket(fd: number, address: Buffer): void {
+  checked('bind', CALLS.bind(fd, address, address.length));
+}
+
+/** @throws SystemCallFailed */
+export function sendTo(fd: number, bytes: Buffer): void {
+  checked('send', CALLS.send(fd, bytes, bytes.length, 0));
+}
+
+/**
+ * Bytes of one datagram, at their full length even where `bytes` did not hold all of them.
+ * @param address is filled with the sender's
+ * @throws SystemCallFailed EAGAIN when nothing came within the socket's time
+ */
+export function receiveFrom(fd: number, bytes: Buffer, address: Buffer, flags = 0): number {
+  const MSG_TRUNC = 0x20;
+  const EINTR = 4;
+  const length = Buffer.alloc(4);
+  for (;;) {
+    length.writeUInt32LE(address.length);
+    const got = Number(CALLS.recvfrom(fd, bytes, bytes.length, flags | MSG_TRUNC, address, length));
+    if (got >= 0) return got;
+    const errno = koffi.errno();
+    if (errno !== EINTR) throw new SystemCallFailed('recv', errno);
+  }
+}
+
+export function closeSocket(fd: number): void {
+  CALLS.close(fd);
+}
+
+/** Ends the process with all its threads, at once. */
+export function endProcess(status: number): never {
+  CALLS.exit(status);
+  throw new Error('unreachable');
+}
+
+function checked(call: string, result: unknown): number {
+  const value = Number(result);
+  if (value < 0) throw new SystemCallFailed(call, koffi.errno());
+  return value;
+}

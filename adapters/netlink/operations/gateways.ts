@@ -1,0 +1,25 @@
+/** Which gateways a link reaches: those within a subnet that it has a route to without a gateway. */
+import { linkName } from '../../iproute/lines.ts';
+import { withoutDirectRoute } from '../../iproute/gateways.ts';
+import { PodwireError } from '../../../domain/failures.ts';
+import type { NetlinkSocket } from '../socket.ts';
+import { indexOf } from './links.ts';
+import { routesOf } from './observe.ts';
+
+const RTN_UNICAST = 1;
+const FAMILIES = [2, 10];
+
+/** @throws PodwireError CommandFailed when there is no such link */
+export function notOnLink(socket: NetlinkSocket, link: string, gateways: readonly string[]): readonly string[] {
+  const index = indexOf(socket, linkName(link));
+  if (index === undefined) throw new PodwireError('CommandFailed', `Cannot find device "${link}"`);
+  const direct = FAMILIES.flatMap((family) => routesOf(socket, family, index)).filter(
+    // The widest one is that of a default route, which reaches everybody.
+    ({ gateway, via, type, destination }) =>
+      gateway === undefined && via === undefined && type === RTN_UNICAST && !destination.endsWith('/0'),
+  );
+  return withoutDirectRoute(
+    gateways,
+    direct.map(({ destination }) => destination),
+  );
+}

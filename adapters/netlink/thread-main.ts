@@ -1,0 +1,90 @@
+/**
+ * The thread that speaks to the kernel. Netlink requests are answered while they are sent, and the kernel's lock on links may be held by
+ * others for hundreds of milliseconds: here nobody's heartbeat waits for it.
+ *
+ * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive.
+ */
+import { parentPort } from 'node:worker_threads';
+import { PodwireError } from '../../domain/failures.ts';
+import { MalformedNetlink } from './codec/malformed.ts';
+import { inNetns, type NetnsDescriptor } from './enter-netns.ts';
+import { SystemCallFailed } from './libc.ts';
+import { executeAll } from './operations/change-links.ts';
+import { changeFdb, changeNeighbours, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
+import { notOnLink } from './operations/gateways.ts';
+import { hostEnds, observe } from './operations/observe.ts';
+import { readSysctls, writeSysctls } from './operations/sysctls.ts';
+import { ERRNO, NetlinkRefused } from './refused.ts';
+import { NetlinkSocket, PROTOCOL } from './socket.ts';
+import type { OperationName, Operations, ThreadAnswer, ThreadRequest } from './thread-messages.ts';
+
+type Place = NetnsDescriptor | undefined;
+type Handlers = { readonly [Name in OperationName]: (place: Place) => Operations[Name] };
+
+const entered = <T>(place: Place, work: () => T): T => (place === undefined ? work() : inNetns(place, work));
+
+/** The thread is back in its own namespace before the socket is used. */
+function withSocket<T>(place: Place, work: (socket: NetlinkSocket) => T): T {
+  const socket = entered(place, () => new NetlinkSocket(PROTOCOL.ROUTE));
+  try {
+    return work(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+const handlers: Handlers = {
+  observe: (place) => () => withSocket(place, observe),
+  execute: (place) => (commands, thenObserve) =>
+    withSocket(place, (socket) => {
+      executeAll(socket, commands);
+      return thenObserve ? observe(socket) : undefined;
+    }),
+  notOnLink: (place) => (link, gateways) => withSocket(place, (socket) => notOnLink(socket, link, gateways)),
+  readFdb: (place) => (link) => withSocket(place, (socket) => readFdb(socket, link)),
+  changeFdb: (place) => (link, change) => withSocket(place, (socket) => changeFdb(socket, link, change)),
+  readNeighbours: (place) => (link) => withSocket(place, (socket) => readNeighbours(socket, link)),
+  changeNeighbours: (place) => (link, change) => withSocket(place, (socket) => changeNeighbours(socket, link, change)),
+  forgetNeighbours: (place) => (link, addresses) =>
+    withSocket(place, (socket) => forgetNeighbours(socket, link, addresses)),
+  readSysctls: (place) => (paths) => entered(place, () => readSysctls(paths)),
+  writeSysctls: (place) => (values) => entered(place, () => writeSysctls(values)),
+  hostEnds: (place) => () => withSocket(place, hostEnds),
+  probe: (place) => () => withSocket(place, () => undefined),
+};
+
+function carryOut({ operation, args, netns }: ThreadRequest): unknown {
+  // Each operation's arguments were typed where they were sent.
+  const handler = handlers[operation](netns) as (...given: readonly unknown[]) => unknown;
+  return handler(...args);
+}
+
+function answer(request: ThreadRequest): ThreadAnswer {
+  const { id } = request;
+  try {
+    if (Atomics.load(request.givenUp, 0) !== 0)
+      throw new PodwireError('CommandTimedOut', `${request.operation} was given up before it was begun`);
+    return { id, value: carryOut(request) };
+  } catch (error) {
+    return { id, failure: failureOf(request.operation, error) };
+  }
+}
+
+function failureOf(operation: OperationName, error: unknown) {
+  if (error instanceof PodwireError) return { code: error.code, message: error.message };
+  const message = `${operation}: ${error instanceof Error ? error.message : String(error)}`;
+  if (error instanceof SystemCallFailed && error.errno === ERRNO.EAGAIN)
+    return {
+      code: 'CommandTimedOut' as const,
+      message: `${message}: the kernel did not answer; the outcome is unknown`,
+    };
+  const isKnown = [NetlinkRefused, SystemCallFailed, MalformedNetlink].some((kind) => error instanceof kind);
+  return {
+    code: 'CommandFailed' as const,
+    message: isKnown || !(error instanceof Error) ? message : String(error.stack),
+  };
+}
+
+parentPort?.on('message', (request: ThreadRequest) => {
+  parentPort?.postMessage(answer(request));
+});

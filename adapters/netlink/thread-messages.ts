@@ -1,0 +1,41 @@
+/** What the netlink thread and its owner say to each other. Only plain data: it is copied from one thread to the other. */
+import type { FailureCode } from '../../domain/failures.ts';
+import type { FdbChange, FdbEntry } from '../../domain/forwarding/fdb.ts';
+import type { Neighbour, NeighbourChange } from '../../domain/forwarding/neighbours.ts';
+import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
+import type { NetnsDescriptor } from './enter-netns.ts';
+import type { SysctlRefused } from './operations/sysctls.ts';
+
+/** Of each operation what it takes and what it answers. All of them work in one network namespace. */
+export interface Operations {
+  observe(): NetnsView;
+  execute(commands: readonly LinkCommand[], thenObserve: boolean): NetnsView | undefined;
+  notOnLink(link: string, gateways: readonly string[]): readonly string[];
+  readFdb(link: string): readonly FdbEntry[] | undefined;
+  changeFdb(link: string, change: FdbChange): ForwardingOutcome;
+  readNeighbours(link: string): readonly Neighbour[] | undefined;
+  changeNeighbours(link: string, change: NeighbourChange): ForwardingOutcome;
+  forgetNeighbours(link: string, addresses: readonly string[]): ForwardingOutcome;
+  readSysctls(paths: readonly string[]): Map<string, string>;
+  writeSysctls(values: ReadonlyMap<string, string>): readonly SysctlRefused[];
+  hostEnds(): readonly HostEnd[];
+  /** Does nothing but open a socket: whether this thread may and this kernel can. */
+  probe(): undefined;
+}
+
+export type OperationName = keyof Operations;
+
+export interface ThreadRequest {
+  readonly id: number;
+  readonly operation: OperationName;
+  readonly args: readonly unknown[];
+  /** Absent: the namespace of the process. */
+  readonly netns?: NetnsDescriptor;
+  /** One number, 0 until the request is given up: what was not begun by then is not begun any more. */
+  readonly givenUp: Int32Array;
+}
+
+export type ThreadAnswer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly failure: { readonly code: FailureCode; readonly message: string } };

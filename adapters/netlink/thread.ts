@@ -1,0 +1,106 @@
+/** The owner's side of the netlink thread: starts it, asks it, and waits for it no longer than it may. */
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { PodwireError } from '../../domain/failures.ts';
+import type { NetnsDescriptor } from './enter-netns.ts';
+import type { OperationName, Operations, ThreadAnswer, ThreadRequest } from './thread-messages.ts';
+
+export interface Call<Name extends OperationName> {
+  readonly operation: Name;
+  readonly args: Parameters<Operations[Name]>;
+  readonly netns?: NetnsDescriptor;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface NetlinkThread {
+  /**
+   * Calls are carried out one after the other, in their order.
+   * @throws PodwireError CommandTimedOut: interrupted or out of time, nobody knows what was done; CommandFailed; what the operation says
+   */
+  call<Name extends OperationName>(call: Call<Name>): Promise<ReturnType<Operations[Name]>>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly what: OperationName;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The thread holds a few messages at a time; a heap of Node's usual size would double the worker's memory. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 4 };
+
+/** Nothing is started before the first call; a thread that ended is started again by the next one. */
+export function createNetlinkThread(): NetlinkThread {
+  const waiting = new Map<number, Waiting>();
+  let lastId = 0;
+  let running: Worker | undefined;
+
+  const over = (worker: Worker, why: string): void => {
+    if (running === worker) running = undefined;
+    for (const [id, { what, reject }] of waiting) {
+      waiting.delete(id);
+      reject(new PodwireError('CommandTimedOut', `${what}: the netlink thread ended (${why}); its outcome is unknown`));
+    }
+  };
+
+  const start = (): Worker => {
+    const worker = startWorker();
+    worker.on('message', (answer: ThreadAnswer) => {
+      const call = waiting.get(answer.id);
+      waiting.delete(answer.id);
+      if (waiting.size === 0) worker.unref();
+      if (call === undefined) return;
+      if ('failure' in answer) call.reject(new PodwireError(answer.failure.code, answer.failure.message));
+      else call.resolve(answer.value);
+    });
+    worker.once('error', (error) => over(worker, error.message));
+    worker.once('exit', (code) => over(worker, `code ${code}`));
+    return worker;
+  };
+
+  return {
+    async call({ operation, args, netns, timeoutMs, signal }) {
+      running ??= start();
+      const worker = running;
+      const id = (lastId += 1);
+      const givenUp = new Int32Array(new SharedArrayBuffer(4));
+      const request: ThreadRequest = { id, operation, args, givenUp, ...(netns === undefined ? {} : { netns }) };
+      const answered = new Promise<unknown>((resolve, reject) => waiting.set(id, { what: operation, resolve, reject }));
+      // What is under way keeps this process alive, an idle thread does not.
+      worker.ref();
+      worker.postMessage(request);
+      const giveUp = (why: string): void => {
+        Atomics.store(givenUp, 0, 1);
+        waiting.get(id)?.reject(new PodwireError('CommandTimedOut', `${operation} ${why}; its outcome is unknown`));
+      };
+      const deadline = setTimeout(() => giveUp(`did not end within ${timeoutMs} ms`), timeoutMs);
+      const abort = (): void => giveUp('was interrupted');
+      if (signal?.aborted === true) abort();
+      else signal?.addEventListener('abort', abort, { once: true });
+      try {
+        // The thread answers with what the operation returns.
+        return (await answered) as ReturnType<Operations[typeof operation]>;
+      } finally {
+        clearTimeout(deadline);
+        signal?.removeEventListener('abort', abort);
+      }
+    },
+    async close() {
+      await running?.terminate();
+    },
+  };
+}
+
+function startWorker(): Worker {
+  const isSource = import.meta.url.endsWith('.ts');
+  const script = fileURLToPath(new URL(isSource ? 'thread-main.ts' : 'thread-main.js', import.meta.url));
+  const worker = new Worker(script, {
+    execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],
+    env: {},
+    resourceLimits: RESOURCE_LIMITS,
+  });
+  worker.unref();
+  return worker;
+}
