@@ -25,7 +25,10 @@ const sized = (size: number, write: (buffer: Buffer) => unknown): Buffer => {
   return buffer;
 };
 
-export const u8 = (type: number, value: number): Attribute => ({ type, value: Uint8Array.of(value) });
+export const u8 = (type: number, value: number): Attribute => ({
+  type,
+  value: sized(1, (buffer) => buffer.writeUInt8(value)),
+});
 export const u16 = (type: number, value: number): Attribute => ({
   type,
   value: sized(2, (buffer) => buffer.writeUInt16LE(value)),
