@@ -68,13 +68,9 @@ export function nodeHostSource(
   ];
   return {
     name: 'node',
-    ask: async () =>
-      nodeHostChecks(
-        { criSocket, node },
-        await {
-          ...(await nodeHostFacts({ cri, run, folders })),
-          linkKernel,
-        },
-      ),
+    ask: async () => {
+      const facts = await nodeHostFacts({ cri, run, folders });
+      return nodeHostChecks({ criSocket, node }, { ...facts, linkKernel });
+    },
   };
 }
