@@ -86,10 +86,21 @@ export function commandFailure(command: LinkCommand, message: string): PodwireEr
         );
   }
   if (command.op === 'prefer-default') return defaultRouteFailure(command, message);
-  if (/^Error: |Invalid argument|Permission denied|not supported|Numerical result/i.test(message)) {
+  if (
+    /^Error: |Invalid argument|Cannot assign requested address|Permission denied|not supported|Numerical result/i.test(
+      message,
+    )
+  ) {
     return failure('InvalidLink', `${what} is refused by the kernel: ${message}`);
   }
   return failure('CommandFailed', `${what}: ${message}`);
+}
+
+/** At a parent that is not there ip ends the batch without saying which line it was. */
+export function missingParent(commands: readonly LinkCommand[], { stderr }: RunResult): PodwireError | undefined {
+  const [, name] = /Cannot find device "([^"]*)"/.exec(stderr) ?? [];
+  const command = commands.find((each) => each.op === 'add-vxlan' && each.parent === name);
+  return command === undefined ? undefined : commandFailure(command, stderr.trim());
 }
 
 function defaultRouteFailure(

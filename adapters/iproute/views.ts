@@ -34,6 +34,8 @@ const linkSchema = z.object({
       info_data: z
         .object({
           id: z.number().optional(),
+          /** It takes its VNI from metadata. */
+          external: z.boolean().optional(),
           port: z.number().optional(),
           port_range: z.object({ low: z.number(), high: z.number() }).optional(),
           link: z.string().optional(),
@@ -158,7 +160,7 @@ function peerOf({ linkinfo, link_index, link_netnsid }: z.infer<typeof linkSchem
 function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
   const data = link.linkinfo?.info_data;
   // A device that takes its VNI from metadata has none of its own.
-  if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined) return undefined;
+  if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined || data.external === true) return undefined;
   return {
     vni: data.id,
     dstPort: data.port ?? 0,
