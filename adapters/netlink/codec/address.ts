@@ -10,7 +10,7 @@ export const RTM_ADDRESS = { NEW: 20, DELETE: 21, GET: 22 } as const;
 /** Bytes of `struct ifaddrmsg`. */
 export const ADDRESS_HEADER = 8;
 
-export const IFA = {
+const IFA = {
   ADDRESS: 1,
   LOCAL: 2,
   LABEL: 3,

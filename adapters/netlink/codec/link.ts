@@ -38,7 +38,7 @@ export const IFLA = {
 
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
 
-export const IFLA_VXLAN = {
+const IFLA_VXLAN = {
   ID: 1,
   GROUP: 2,
   LINK: 3,
@@ -74,10 +74,6 @@ export const IFLA_VXLAN = {
 const VETH_INFO_PEER = 1;
 
 export const LINK_ATTRIBUTE_NAMES = attributeNames('IFLA', IFLA);
-/** Of the attributes within IFLA_LINKINFO. */
-export const LINK_INFO_ATTRIBUTE_NAMES = attributeNames('IFLA_INFO', IFLA_INFO);
-/** Of the attributes within IFLA_INFO_DATA of a VXLAN device. */
-export const VXLAN_ATTRIBUTE_NAMES = attributeNames('IFLA_VXLAN', IFLA_VXLAN);
 
 export interface LinkRequest {
   readonly index?: number;

@@ -12,7 +12,7 @@ export const ROUTE_HEADER = 12;
 /** Bytes of `struct rtnexthop`. */
 const NEXTHOP_HEADER = 8;
 
-export const RTA = {
+const RTA = {
   DST: 1,
   SRC: 2,
   IIF: 3,
