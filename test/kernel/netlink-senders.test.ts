@@ -79,7 +79,7 @@ describe('the filter of members', () => {
   for (const family of [4, 6] as const)
     it(`of IPv${family} consists of the same objects, byte by byte and as nft lists them, whoever wrote it`, async () => {
       const seen = [];
-      for (const make of [writeByNft, write]) {
+      for (const make of [writeByNft, async (change: SendersChange) => Promise.resolve(write(change))]) {
         await make({ kind: 'make', senders: senders(family, 3) });
         seen.push({
           rules: inHex(NFT_MSG.GETRULE),
@@ -304,7 +304,7 @@ describe('a filter that is changed while it is read', () => {
     const counts = new Map<string | undefined, number>();
     while (!isOver) {
       const seen = read();
-      assert.ok(typeof seen === 'object', String(seen));
+      assert.ok(typeof seen === 'object', `seen: ${JSON.stringify(seen)}`);
       const which = [a, b].find(({ from }) => from[0] === seen.from[0]);
       assert.deepEqual(seen, which);
       counts.set(seen.from[0], (counts.get(seen.from[0]) ?? 0) + 1);
