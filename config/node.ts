@@ -33,6 +33,8 @@ export interface NodeConfig {
   readonly sweepMs: number;
   /** Whether VXLAN links take packets from members of their network only. */
   readonly membersOnly: boolean;
+  /** How links in pods are worked on; undefined: by netlink where it can be spoken. */
+  readonly linkKernel: 'netlink' | 'iproute2' | undefined;
   readonly agentInitContainer: string;
   readonly bindAddress: string;
   readonly failpointsFile: string | undefined;
@@ -128,6 +130,15 @@ export const nodeSettings = {
     schema: switched(true),
     help: "true: VXLAN links take packets from members of their network only, by nftables in the pod's network namespace; false: from everybody",
   },
+  linkKernel: {
+    flag: 'link-kernel',
+    env: 'PODWIRE_LINK_KERNEL',
+    schema: z
+      .enum(['auto', 'netlink', 'iproute2'])
+      .default('auto')
+      .transform((value) => (value === 'auto' ? undefined : value)),
+    help: 'netlink: links in pods are worked on by messages to the kernel; iproute2: by programs; auto: netlink, or iproute2 where that cannot be',
+  },
   ...agentInitContainerSetting,
   bindAddress: {
     flag: 'bind-address',
@@ -156,6 +167,7 @@ export function readNodeConfig(
     cniTimeout: cniTimeoutMs,
     sweepMs,
     membersOnly,
+    linkKernel,
     agentInitContainer,
     bindAddress,
     failpointsFile,
@@ -171,7 +183,7 @@ export function readNodeConfig(
     ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir },
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
-    ...{ cniTimeoutMs, sweepMs, membersOnly, agentInitContainer, bindAddress, failpointsFile, logLevel },
+    ...{ cniTimeoutMs, sweepMs, membersOnly, linkKernel, agentInitContainer, bindAddress, failpointsFile, logLevel },
     temporal: temporalOf(rest),
     etcd: etcdOf(rest),
   };

@@ -13,7 +13,7 @@ import type { NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { etcdChecks } from '../domain/start-checks/etcd.ts';
 import { kubernetesChecks, type ApiRight, type DefinitionKindFacts } from '../domain/start-checks/kubernetes.ts';
-import { nodeHostChecks } from '../domain/start-checks/node-host.ts';
+import { nodeHostChecks, type NodeHostFacts } from '../domain/start-checks/node-host.ts';
 import { temporalChecks } from '../domain/start-checks/temporal.ts';
 import type { CheckSource } from './start-checks.ts';
 
@@ -54,7 +54,12 @@ export function kubernetesSource(
   return { name: 'kubernetes', ask: async () => kubernetesChecks(target, await kubernetesFacts(kube, rights, kinds)) };
 }
 
-export function nodeHostSource(config: NodeConfig, cri: CriClient, run: Run): CheckSource {
+export function nodeHostSource(
+  config: NodeConfig,
+  cri: CriClient,
+  run: Run,
+  linkKernel: NodeHostFacts['linkKernel'],
+): CheckSource {
   const { criSocket, node } = config;
   const folders = [
     { setting: 'PODWIRE_CNI_BIN_DIRS', paths: config.cniBinDirs },
@@ -63,6 +68,9 @@ export function nodeHostSource(config: NodeConfig, cri: CriClient, run: Run): Ch
   ];
   return {
     name: 'node',
-    ask: async () => nodeHostChecks({ criSocket, node }, await nodeHostFacts({ cri, run, folders })),
+    ask: async () => {
+      const facts = await nodeHostFacts({ cri, run, folders });
+      return nodeHostChecks({ criSocket, node }, { ...facts, linkKernel });
+    },
   };
 }

@@ -40,7 +40,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
   // Before anything is waited for: a worker that waits is alive, and says what it waits for.
-  const saidOf = { metrics: metrics.registry, startUp, workers, log, signal };
+  const saidOf = { metrics: metrics.registry, linkKernel: assembly.kernel, startUp, workers, log, signal };
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
   const connecting = startUp.temporal(config.temporal, connections.temporal, {

@@ -20,8 +20,8 @@ export interface NetlinkKernelOptions {
   /** Folders right below which netns files are accepted. */
   readonly netnsRoots: readonly string[];
   readonly thread: NetlinkThread;
-  /** Namespace that the plugins work in; that of this process when absent. */
-  readonly host?: IdentifiedNetns;
+  /** Path of the namespace that the plugins work in; that of this process when absent. */
+  readonly hostNetns?: string;
   /** What is not spoken by netlink. */
   readonly rest: LinkKernel;
 }
@@ -38,7 +38,7 @@ interface Entered extends IdentifiedNetns {
 }
 
 /** The adapter; the thread is started by its first use. */
-export function createNetlinkKernel({ netnsRoots, thread, host, rest }: NetlinkKernelOptions): LinkKernel {
+export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: NetlinkKernelOptions): LinkKernel {
   const ask = <Name extends OperationName>(
     netns: OpenNetns,
     operation: Name,
@@ -53,7 +53,7 @@ export function createNetlinkKernel({ netnsRoots, thread, host, rest }: NetlinkK
     one: (change: LinkChange<T>) => Promise<ForwardingOutcome>,
   ): Promise<PromiseSettledResult<ForwardingOutcome>[]> => Promise.allSettled(changes.map(one));
 
-  const execute: LinkKernel['execute'] = ((netns: OpenNetns, commands: readonly LinkCommand[], thenObserve = false) =>
+  const execute = ((netns: OpenNetns, commands: readonly LinkCommand[], thenObserve: boolean = false) =>
     ask(netns, 'execute', [commands, thenObserve])) as LinkKernel['execute'];
 
   return {
@@ -81,14 +81,15 @@ export function createNetlinkKernel({ netnsRoots, thread, host, rest }: NetlinkK
     writeSysctls: async (netns, values) => {
       await ask(netns, 'writeSysctls', [values]);
     },
-    hostEnds: (signal) =>
-      thread.call({
-        operation: 'hostEnds',
-        args: [],
-        signal,
-        timeoutMs: TIMEOUT_MS,
-        ...(host === undefined ? {} : { netns: (host as Entered).descriptor }),
-      }),
+    hostEnds: async (signal) => {
+      const file = hostNetns === undefined ? undefined : openNetns(hostNetns, netnsRoots);
+      const where = file === undefined ? {} : { netns: { fd: file.fd, inode: file.identity.inode } };
+      try {
+        return await thread.call({ operation: 'hostEnds', args: [], signal, timeoutMs: TIMEOUT_MS, ...where });
+      } finally {
+        file?.close();
+      }
+    },
     // Async: a refusal is a rejection.
     async open(path, signal, pid): Promise<IdentifiedNetns> {
       const file = openNetns(path, netnsRoots);

@@ -34,14 +34,14 @@ export class NetlinkRefused extends Error {
 export interface AttributeNames {
   /** Bytes of the family's own header. */
   readonly header: number;
-  readonly names: Readonly<Record<number, string>>;
+  readonly names: ReadonlyMap<number, string>;
 }
 
 /** The refusal, with the name of the attribute that the kernel pointed at or missed. */
 export function refusal(answer: KernelAnswer, request: Buffer, { header, names }: AttributeNames): NetlinkRefused {
   const { offset, missing } = answer;
   const path = offset === undefined ? [] : attributeAt(request, header, offset);
-  const named = path.map((type, depth) => (depth === 0 ? (names[type] ?? String(type)) : String(type))).join('.');
-  const lacks = missing === undefined ? '' : `; missing: ${names[missing] ?? missing}`;
+  const named = path.map((type, depth) => (depth === 0 ? (names.get(type) ?? String(type)) : String(type))).join('.');
+  const lacks = missing === undefined ? '' : `; missing: ${names.get(missing) ?? missing}`;
   return new NetlinkRefused(answer, `${named === '' ? '' : `; attribute: ${named}`}${lacks}`);
 }

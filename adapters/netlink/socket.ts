@@ -162,7 +162,7 @@ export class NetlinkSocket {
 const encoded = ({ type, flags = 0, payload }: NetlinkRequest, sequence: number): Buffer =>
   encodeMessage({ type, flags: FLAG.REQUEST | FLAG.ACK | flags, sequence, payload });
 
-const NO_NAMES: AttributeNames = { header: 0, names: {} };
+const NO_NAMES: AttributeNames = { header: 0, names: new Map() };
 const ONE = Buffer.from([1, 0, 0, 0]);
 /** struct sockaddr_nl: the kernel chooses a port. */
 const ANY_PORT = (() => {

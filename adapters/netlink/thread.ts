@@ -1,5 +1,4 @@
 /** The owner's side of the netlink thread: starts it, asks it, and waits for it no longer than it may. */
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
@@ -95,12 +94,16 @@ export function createNetlinkThread(): NetlinkThread {
 
 function startWorker(): Worker {
   const isSource = import.meta.url.endsWith('.ts');
-  const script = fileURLToPath(new URL(isSource ? 'thread-main.ts' : 'thread-main.js', import.meta.url));
-  const worker = new Worker(script, {
-    execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],
-    env: {},
-    resourceLimits: RESOURCE_LIMITS,
-  });
+  const script = new URL(isSource ? 'thread-main.ts' : 'thread-main.js', import.meta.url);
+  const options = { env: {}, execArgv: [], resourceLimits: RESOURCE_LIMITS };
+  const worker = isSource ? new Worker(fromSource(script), { ...options, eval: true }) : new Worker(script, options);
   worker.unref();
   return worker;
 }
+
+/** Flags of Node that load TypeScript are not heeded in a worker thread. */
+const fromSource = (script: URL): string => `
+  import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}).then(({ register }) => {
+    register();
+    return import(${JSON.stringify(script.href)});
+  });`;

@@ -45,7 +45,7 @@ const PROGRAMS = [
 ] as const;
 
 /** Never fails: what cannot be found out is one of the facts. */
-export async function nodeHostFacts({ cri, run, folders }: NodeProbe): Promise<NodeHostFacts> {
+export async function nodeHostFacts({ cri, run, folders }: NodeProbe): Promise<Omit<NodeHostFacts, 'linkKernel'>> {
   const missingPrograms = PROGRAMS.filter(({ path }) => !can(path, constants.X_OK));
   const has = (path: string): boolean => missingPrograms.every((missing) => missing.path !== path);
   const [runtime, devices, vxlanDevices] = await Promise.all([

@@ -17,6 +17,8 @@ export interface NodeHostFacts {
   /** Why no device could be tried at all. */
   readonly devicesUntried?: string;
   readonly sysctls: 'writable' | { readonly readOnly: string };
+  /** By what links in pods are worked on, and why it is not netlink where nobody said so. */
+  readonly linkKernel: { readonly access: 'netlink' | 'iproute2'; readonly why?: string };
   /** Absolute paths of programs that are not there. */
   readonly missingPrograms: readonly { readonly path: string; readonly needed: boolean; readonly why: string }[];
   /** Those of the node's own network namespace; undefined when they could not be listed. */
@@ -42,6 +44,7 @@ export function nodeHostChecks(target: NodeHostTarget, facts: NodeHostFacts): Ch
     runtimeCheck(target, facts.runtime),
     ...deviceChecks(facts),
     sysctlsCheck(facts.sysctls),
+    linkKernelCheck(facts.linkKernel),
     ...programChecks(facts.missingPrograms),
     ...vxlanChecks(facts.vxlanDevices),
     ...facts.folders.map(folderCheck),
@@ -89,6 +92,18 @@ function sysctlsCheck(sysctls: NodeHostFacts['sysctls']): Check {
     text: `/proc/sys is read-only: ${sysctls.readOnly}; sysctls of pods (accept_ra, CNI plugin tuning) are not set by it`,
     allowed: 'a writable /proc/sys in the container of the node worker',
     cure: 'capability SYS_ADMIN with AppArmor Unconfined (as shipped), or the overlay with a privileged node worker',
+  };
+}
+
+function linkKernelCheck({ access, why }: NodeHostFacts['linkKernel']): Check {
+  const name = 'link-kernel';
+  const about: About = { setting: 'PODWIRE_LINK_KERNEL', value: access };
+  if (why === undefined) return passed(name, `links in pods are worked on by ${access}`, about);
+  return {
+    ...{ name, state: 'warning', ...about },
+    text: `netlink cannot be spoken from here, so that links in pods are worked on by iproute2, which is slower: ${why}`,
+    allowed: 'Linux 4.20 or newer on amd64 or arm64, and a seccomp profile that allows setns and AF_NETLINK sockets',
+    cure: 'kubectl apply -k the overlay again (securityContext of podwire-node); or set PODWIRE_LINK_KERNEL=iproute2, which is not warned of',
   };
 }
 

@@ -11,10 +11,13 @@ import { SandboxLocks } from '../../activities/network/sandbox-locks.ts';
 import { createNodeNetnsResolver, openRecorded } from '../../activities/network/sandbox-netns.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
+import { createNetlinkKernel } from '../../adapters/netlink/node-kernel.ts';
+import { createNetlinkThread } from '../../adapters/netlink/thread.ts';
 import type { Run } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
 import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
 import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
+import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import type { LinkView, NetnsView } from '../../domain/vxlan/link-observation.ts';
 import type { VxlanAttachmentRecord, Stored } from '../../domain/records.ts';
 import type { VxlanLinkSpec } from '../../domain/vxlan/vxlan.ts';
@@ -62,7 +65,7 @@ function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInp
 export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'): NodeUnderTest {
   const store = new FakeStore();
   const runtime = new FakeRuntime();
-  const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
+  const kernel = kernelForTests(host);
   const deps: CniDeps = {
     ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
     serves: (target) => target === NODE,
@@ -96,6 +99,14 @@ export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'):
       await Promise.all(made.map((netns) => netns.remove()));
     },
   };
+}
+
+/** @param host where the node's plugins run; the machine's own namespace when left out */
+function kernelForTests(host: TestNetns | undefined): LinkKernel {
+  const rest = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
+  if (process.env['PODWIRE_TEST_KERNEL'] === 'iproute2') return rest;
+  const options = { netnsRoots: [NETNS_ROOT], thread: createNetlinkThread(), rest };
+  return createNetlinkKernel({ ...options, ...(host === undefined ? {} : { hostNetns: host.path }) });
 }
 
 function podIn(netns: TestNetns, store: FakeStore, runtime: FakeRuntime): Pod {

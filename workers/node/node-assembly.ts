@@ -19,6 +19,8 @@ import { loadFailpoints } from '../../adapters/host/failpoints.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
+import { chooseKernel, type ChosenKernel } from '../../adapters/netlink/choose-kernel.ts';
+import type { NetlinkThread } from '../../adapters/netlink/thread.ts';
 import type { Launcher } from '../../adapters/process/launcher.ts';
 import { createSignals } from '../../adapters/temporal/signals.ts';
 import { exposeExpiry } from '../../adapters/tls/expiry-metric.ts';
@@ -35,23 +37,26 @@ export interface NodeAssembly {
   readonly signals: Signals;
   readonly watch: SandboxWatch;
   readonly metrics: NodeMetrics;
+  readonly kernel: Omit<ChosenKernel, 'kernel'>;
 }
 
 /** Looks at what the host allows first, and warns of what it does not. */
 export async function assembleNode(
   config: NodeConfig,
-  { launcher, credentials, etcd, cri, runtime, temporal }: NodeConnections,
+  { launcher, netlink, credentials, etcd, cri, runtime, temporal }: NodeConnections,
   log: Logger,
 ): Promise<NodeAssembly> {
   const sysctls = await allowSysctls(launcher.run);
   if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const failpoints = await loadFailpoints(config.failpointsFile);
+  const { kernel, ...access } = await nodeKernel(config, launcher, netlink, log);
   const filtering = await senderFiltering(config.membersOnly, launcher.run, log);
   const deps = {
     ...assemble(config, {
       store: noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox)),
       runtime,
+      kernel,
       launcher,
       log,
       filtering,
@@ -63,12 +68,27 @@ export async function assembleNode(
   const watch: SandboxWatch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
   const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts(), filtering });
   exposeExpiry(metrics.registry, credentials);
-  return { deps, signals, watch, metrics };
+  return { deps, signals, watch, metrics, kernel: access };
+}
+
+/** Warns where it is not netlink although nobody said so. */
+async function nodeKernel(
+  { netnsRoots, stateDir, linkKernel }: NodeConfig,
+  { run }: Launcher,
+  thread: NetlinkThread,
+  log: Logger,
+): Promise<ChosenKernel> {
+  const rest = createIprouteKernel({ netnsRoots, run, scratchDir: join(stateDir, 'batches') });
+  const chosen = await chooseKernel({ netnsRoots, thread, rest }, linkKernel);
+  if (chosen.why !== undefined)
+    log.warn({ why: chosen.why }, 'netlink cannot be spoken from here: links in pods are worked on by iproute2');
+  return chosen;
 }
 
 interface AssembledFrom {
   readonly store: NodeDeps['store'];
   readonly runtime: NodeDeps['runtime'];
+  readonly kernel: NodeDeps['kernel'];
   readonly launcher: Launcher;
   readonly log: Logger;
   readonly filtering: SenderFiltering;
@@ -76,14 +96,9 @@ interface AssembledFrom {
 
 function assemble(
   config: NodeConfig,
-  { store, runtime, launcher, log, filtering }: AssembledFrom,
+  { store, runtime, kernel, launcher, log, filtering }: AssembledFrom,
 ): Omit<CniDeps, 'gateOf' | 'failpoints'> {
   const bootId = readBootId();
-  const kernel = createIprouteKernel({
-    netnsRoots: config.netnsRoots,
-    run: launcher.run,
-    scratchDir: join(config.stateDir, 'batches'),
-  });
   const { node } = config;
   const journal = createCniJournal(config.cniStateDir);
   const plugins = createCniPlugins({

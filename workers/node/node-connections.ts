@@ -5,6 +5,7 @@ import { observeRuntime, type ObservedRuntime } from '../../adapters/cri/runtime
 import { createSandboxRuntime } from '../../adapters/cri/sandbox-runtime.ts';
 import { createEtcd, type WatchedEtcd } from '../../adapters/etcd/client.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
+import { createNetlinkThread, type NetlinkThread } from '../../adapters/netlink/thread.ts';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../../adapters/process/registry.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
@@ -17,6 +18,7 @@ export const GRACE_MS = 2_000;
 
 export interface NodeConnections {
   readonly launcher: Launcher;
+  readonly netlink: NetlinkThread;
   readonly credentials: RotatingCredentials;
   readonly etcd: WatchedEtcd;
   readonly cri: CriConnection;
@@ -33,13 +35,14 @@ export function openNodeConnections(
   opened: Opened,
 ): NodeConnections {
   const launcher = opened.add(startLauncher(config, log), (each) => each.close());
+  const netlink = opened.add(createNetlinkThread(), (each) => each.close());
   const credentials = opened.add(new RotatingCredentials(log), (each) => each.stop());
   const etcd = opened.add(createEtcd(config.etcd, credentials), (each) => each.close());
   const cri = opened.add(createCriClient(config.criSocket), (each) => each.close());
   signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
   const runtime = observeRuntime(createSandboxRuntime(cri, config.asks));
   const temporal = opened.add(connectClient(config.temporal, credentials), (each) => each.close());
-  return { launcher, credentials, etcd, cri, runtime, temporal };
+  return { launcher, netlink, credentials, etcd, cri, runtime, temporal };
 }
 
 /** Children of a worker that died are ended before new ones are started. */

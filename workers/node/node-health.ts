@@ -5,12 +5,14 @@ import { startHealthServer, type HealthServer } from '../../adapters/http/health
 import type { Logger } from '../../adapters/log/logger.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { etcdSource, nodeHostSource, temporalSource } from '../check-sources.ts';
+import type { NodeAssembly } from './node-assembly.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { PAUSES_OF_MANY, StartChecks } from '../start-checks.ts';
 import { workerReasons, type StartUp } from '../start-up.ts';
 
 export interface NodeHealthParts {
   readonly metrics: Registry;
+  readonly linkKernel: NodeAssembly['kernel'];
   readonly startUp: StartUp;
   /** Those that were made so far. */
   readonly workers: readonly Worker[];
@@ -22,13 +24,13 @@ export interface NodeHealthParts {
 export async function startNodeHealth(
   config: NodeConfig,
   { cri, launcher, runtime, temporal }: NodeConnections,
-  { metrics, startUp, workers, log, signal }: NodeHealthParts,
+  { metrics, linkKernel, startUp, workers, log, signal }: NodeHealthParts,
 ): Promise<HealthServer> {
   const checks = new StartChecks(
     [
       temporalSource(config.temporal, temporal, { node: config.node }),
       etcdSource(config.etcd),
-      nodeHostSource(config, cri, launcher.run),
+      nodeHostSource(config, cri, launcher.run, linkKernel),
     ],
     log,
     signal,

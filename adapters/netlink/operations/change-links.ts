@@ -2,15 +2,16 @@
 import { address, cidr, integer, linkName, mac, aliasText, ROUTE_PROTOCOL } from '../../iproute/lines.ts';
 import { alreadySo, commandFailure } from '../../iproute/batch-errors.ts';
 import type { LinkCommand } from '../../../domain/ports/link-kernel.ts';
-import { ADDRESS_NAMES, encodeAddress, RTM_ADDRESS } from '../codec/address.ts';
+import { encodeAddress, IFA_F, RTM_ADDRESS } from '../codec/address.ts';
 import { bytes, text, u32, type Attribute } from '../codec/attributes.ts';
-import { encodeLink, IFLA, LINK_NAMES, RTM_LINK, vxlanChange, vxlanInfo } from '../codec/link.ts';
+import { encodeLink, IFF, IFLA, RTM_LINK, vxlanChange, vxlanInfo } from '../codec/link.ts';
 import { FLAG } from '../codec/messages.ts';
-import { encodeNeighbour, NEIGHBOUR_NAMES, NTF, NUD, RTM_NEIGHBOUR } from '../codec/neighbour.ts';
-import { encodeRoute, ROUTE_NAMES, RTM_ROUTE } from '../codec/route.ts';
-import { macBytes } from '../codec/values.ts';
+import { encodeNeighbour, NTF_USE, NUD_FAILED, NUD_PERMANENT, RTM_NEIGHBOUR } from '../codec/neighbour.ts';
+import { encodeRoute, RT_SCOPE, RTM_ROUTE, RTN, RTPROT } from '../codec/route.ts';
+import { AF, macBytes } from '../codec/values.ts';
 import { NetlinkRefused, type AttributeNames } from '../refused.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../socket.ts';
+import { ADDRESS_NAMES, LINK_NAMES, NEIGHBOUR_NAMES, ROUTE_NAMES } from './attribute-names.ts';
 import { indexOf } from './links.ts';
 
 type Request = NetlinkRequest & { readonly names: AttributeNames };
@@ -75,15 +76,13 @@ function checkedRequests(command: Exclude<LinkCommand, { op: 'add-vxlan' }>): (i
       return (index) => [{ type: RTM_LINK.DELETE, payload: encodeLink({ index }), names: LINK_NAMES }];
     case 'set-up':
     case 'set-down':
-      return (index) => [linkRequest({ index, flags: command.op === 'set-up' ? IFF_UP : 0, change: IFF_UP })];
+      return (index) => [linkRequest({ index, flags: command.op === 'set-up' ? IFF.UP : 0, change: IFF.UP })];
     default: {
       const attribute = settingOf(command);
       return (index) => [linkRequest({ index, attributes: [attribute] })];
     }
   }
 }
-
-const IFF_UP = 1;
 
 const linkRequest = (link: Parameters<typeof encodeLink>[0]): Request => ({
   type: RTM_LINK.NEW,
@@ -133,9 +132,6 @@ function addVxlan(command: On<'add-vxlan'>, parentIndex: number): Request {
   return { ...linkRequest({ attributes }), flags: FLAG.CREATE | FLAG.EXCLUDE };
 }
 
-/** IFA_F_NODAD: otherwise a new IPv6 address could not be used for a second. */
-const NODAD = 0x02;
-
 function addressRequest(command: On<'add-address' | 'remove-address'>): (index: number) => Request[] {
   const parsed = parts(cidr(command.cidr));
   const add = command.op === 'add-address';
@@ -143,21 +139,17 @@ function addressRequest(command: On<'add-address' | 'remove-address'>): (index: 
     {
       type: add ? RTM_ADDRESS.NEW : RTM_ADDRESS.DELETE,
       flags: add ? FLAG.CREATE | FLAG.EXCLUDE : 0,
-      payload: encodeAddress({ ...parsed, index, ...(add && parsed.family === AF_INET6 ? { flags: NODAD } : {}) }),
+      // Without NODAD a new IPv6 address could not be used for a second.
+      payload: encodeAddress({ ...parsed, index, ...(add && parsed.family === 6 ? { flags: IFA_F.NODAD } : {}) }),
       names: ADDRESS_NAMES,
     },
   ];
 }
 
-const AF_INET6 = 10;
-const RT_TABLE_MAIN = 254;
-const RT_SCOPE_NOWHERE = 255;
-const RTN_UNICAST = 1;
-
 interface Way {
   readonly destination?: string;
   readonly gateway?: string;
-  readonly family: number;
+  readonly family: 4 | 6;
   readonly priority?: number;
   readonly protocol?: number;
 }
@@ -165,13 +157,16 @@ interface Way {
 const newRoute = ({ destination, ...way }: Way, oif: number, flags: number): Request => ({
   type: RTM_ROUTE.NEW,
   flags: FLAG.CREATE | flags,
-  payload: encodeRoute({ ...way, ...to(destination), oif, table: RT_TABLE_MAIN, scope: 0, type: RTN_UNICAST }),
+  payload: encodeRoute({ ...way, ...to(destination), oif, scope: RT_SCOPE.UNIVERSE }),
   names: ROUTE_NAMES,
 });
 
+/** What is not said here is not compared. */
+const ANY_KIND = { scope: RT_SCOPE.NOWHERE, type: RTN.UNSPEC, protocol: RTPROT.UNSPEC };
+
 const deleteRoute = ({ destination, ...way }: Way, oif: number): Request => ({
   type: RTM_ROUTE.DELETE,
-  payload: encodeRoute({ ...way, ...to(destination), oif, table: RT_TABLE_MAIN, scope: RT_SCOPE_NOWHERE }),
+  payload: encodeRoute({ ...ANY_KIND, ...way, ...to(destination), oif }),
   names: ROUTE_NAMES,
 });
 
@@ -194,7 +189,7 @@ function defaultRequest(
   const gateway = command.gateway === undefined ? undefined : address(command.gateway);
   const six = gateway?.includes(':') === true;
   const way: Way = {
-    family: six ? AF_INET6 : AF_INET,
+    family: six ? 6 : 4,
     ...(gateway === undefined ? {} : { gateway }),
     ...(command.op === 'drop-default' ? {} : { protocol: ROUTE_PROTOCOL, ...(six ? { priority: 1 } : {}) }),
   };
@@ -210,12 +205,12 @@ function defaultRequest(
  */
 function announcement(command: On<'announce'>): (index: number) => Request[] {
   const destination = address(command.address);
-  const about = { family: family(destination), destination };
+  const about = { family: family(destination) === 4 ? AF.INET : AF.INET6, destination };
   const replace = FLAG.CREATE | FLAG.REPLACE;
   return (index) =>
     [
-      { ...about, index, state: NUD.FAILED },
-      { ...about, index, state: NUD.PERMANENT, flags: NTF.USE },
+      { ...about, index, state: NUD_FAILED },
+      { ...about, index, state: NUD_PERMANENT, flags: NTF_USE },
     ].map((neighbour) => ({
       type: RTM_NEIGHBOUR.NEW,
       flags: replace,
@@ -224,10 +219,9 @@ function announcement(command: On<'announce'>): (index: number) => Request[] {
     }));
 }
 
-const AF_INET = 2;
-const family = (text: string): number => (text.includes(':') ? AF_INET6 : AF_INET);
+const family = (text: string): 4 | 6 => (text.includes(':') ? 6 : 4);
 
-function parts(checked: string): { address: string; prefix: number; family: number } {
+function parts(checked: string): { address: string; prefix: number; family: 4 | 6 } {
   const [bare = '', prefix = ''] = checked.split('/');
   return { address: bare, prefix: Number(prefix), family: family(bare) };
 }

@@ -10,24 +10,25 @@ import {
   decodeNeighbour,
   encodeNeighbour,
   encodeNeighbourDump,
-  NEIGHBOUR_NAMES,
-  NTF,
-  NUD,
+  NTF_SELF,
+  NUD_NOARP,
+  NUD_PERMANENT,
   RTM_NEIGHBOUR,
+  type NeighbourFamily,
   type NeighbourMessage,
 } from '../codec/neighbour.ts';
+import { AF } from '../codec/values.ts';
 import { ERRNO, refusal } from '../refused.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../socket.ts';
+import { NEIGHBOUR_NAMES } from './attribute-names.ts';
 import { indexOf, linkAt } from './links.ts';
-
-const AF = { INET: 2, BRIDGE: 7, INET6: 10 } as const;
 
 /** Permanent entries of a VXLAN link; undefined: there is no such link. */
 export function readFdb(socket: NetlinkSocket, link: string): FdbEntry[] | undefined {
   const index = indexOf(socket, linkName(link));
   if (index === undefined) return undefined;
   const entries = neighboursOf(socket, AF.BRIDGE, index).filter(
-    ({ flags, state }) => (flags & NTF.SELF) !== 0 && (state & NUD.PERMANENT) !== 0,
+    ({ flags, state }) => (flags & NTF_SELF) !== 0 && (state & NUD_PERMANENT) !== 0,
   );
   return entries.map(({ mac: hardware = '', destination, port, vni, viaIndex }) => ({
     mac: hardware,
@@ -58,7 +59,7 @@ export function readNeighbours(socket: NetlinkSocket, link: string): Neighbour[]
   if (index === undefined) return undefined;
   return [AF.INET, AF.INET6]
     .flatMap((family) => neighboursOf(socket, family, index))
-    .filter(({ state, protocol }) => (state & NUD.PERMANENT) !== 0 && protocol === ROUTE_PROTOCOL)
+    .filter(({ state, protocol }) => (state & NUD_PERMANENT) !== 0 && protocol === ROUTE_PROTOCOL)
     .flatMap(({ destination, mac: hardware }) =>
       destination === undefined || hardware === undefined ? [] : [{ address: destination, mac: hardware }],
     );
@@ -78,9 +79,15 @@ export function forgetNeighbours(socket: NetlinkSocket, link: string, addresses:
   const wanted = new Set(addresses.map(address));
   const learned = [AF.INET, AF.INET6]
     .flatMap((family) => neighboursOf(socket, family, index))
-    .flatMap(({ destination, family, state }) =>
-      destination !== undefined && wanted.has(destination) && (state & (NUD.PERMANENT | NUD.NOARP)) === 0
-        ? [{ verb: 'delete' as const, message: () => encodeNeighbour({ family, index, destination }) }]
+    .flatMap(({ destination, state }) =>
+      destination !== undefined && wanted.has(destination) && (state & (NUD_PERMANENT | NUD_NOARP)) === 0
+        ? [
+            {
+              verb: 'delete' as const,
+              message: () =>
+                encodeNeighbour({ family: destination.includes(':') ? AF.INET6 : AF.INET, index, destination }),
+            },
+          ]
         : [],
     );
   return sendChanges(socket, link, learned);
@@ -128,8 +135,8 @@ function fdbMessage(entry: FdbEntry, named: (link: string) => number | undefined
   const viaIndex = entry.via === undefined ? undefined : named(entry.via);
   const fields = {
     family: AF.BRIDGE,
-    state: NUD.NOARP | NUD.PERMANENT,
-    flags: NTF.SELF,
+    state: NUD_NOARP | NUD_PERMANENT,
+    flags: NTF_SELF,
     mac: mac(entry.mac),
     destination: address(entry.destination),
     ...(entry.port === undefined ? {} : { port: integer('port', entry.port, 1, 65535) }),
@@ -144,14 +151,14 @@ function neighbourMessage(neighbour: Neighbour): (index: number) => Buffer {
   const fields = {
     family: destination.includes(':') ? AF.INET6 : AF.INET,
     destination,
-    state: NUD.PERMANENT,
+    state: NUD_PERMANENT,
     mac: mac(neighbour.mac),
     protocol: ROUTE_PROTOCOL,
   };
   return (index) => encodeNeighbour({ ...fields, index });
 }
 
-function neighboursOf(socket: NetlinkSocket, family: number, index: number): NeighbourMessage[] {
+function neighboursOf(socket: NetlinkSocket, family: NeighbourFamily, index: number): NeighbourMessage[] {
   return socket
     .dump(RTM_NEIGHBOUR.GET, encodeNeighbourDump({ family, index }))
     .map(decodeNeighbour)

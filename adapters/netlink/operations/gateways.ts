@@ -2,12 +2,12 @@
 import { linkName } from '../../iproute/lines.ts';
 import { withoutDirectRoute } from '../../iproute/gateways.ts';
 import { PodwireError } from '../../../domain/failures.ts';
+import { RTN } from '../codec/route.ts';
 import type { NetlinkSocket } from '../socket.ts';
 import { indexOf } from './links.ts';
 import { routesOf } from './observe.ts';
 
-const RTN_UNICAST = 1;
-const FAMILIES = [2, 10];
+const FAMILIES = [4, 6] as const;
 
 /** @throws PodwireError CommandFailed when there is no such link */
 export function notOnLink(socket: NetlinkSocket, link: string, gateways: readonly string[]): readonly string[] {
@@ -16,7 +16,7 @@ export function notOnLink(socket: NetlinkSocket, link: string, gateways: readonl
   const direct = FAMILIES.flatMap((family) => routesOf(socket, family, index)).filter(
     // The widest one is that of a default route, which reaches everybody.
     ({ gateway, via, type, destination }) =>
-      gateway === undefined && via === undefined && type === RTN_UNICAST && !destination.endsWith('/0'),
+      gateway === undefined && via === undefined && type === RTN.UNICAST && !destination.endsWith('/0'),
   );
   return withoutDirectRoute(
     gateways,

@@ -5,12 +5,11 @@ import type { HostEnd, LinkView, NetnsView, RouteView, VxlanView } from '../../.
 import { decodeAddress, encodeAddressDump, RTM_ADDRESS, type AddressMessage } from '../codec/address.ts';
 import { nested, text } from '../codec/attributes.ts';
 import { decodeLink, encodeLink, IFLA, IFLA_INFO, RTM_LINK, type LinkMessage, type VxlanData } from '../codec/link.ts';
-import { decodeRoute, encodeRouteDump, RTM_ROUTE, type RouteMessage } from '../codec/route.ts';
+import { decodeRoute, encodeRouteDump, RT_SCOPE, RTM_ROUTE, type RouteMessage } from '../codec/route.ts';
 import type { NetlinkSocket } from '../socket.ts';
 import { allLinks } from './links.ts';
 
-const AF = { INET: 2, INET6: 10 } as const;
-const RT_SCOPE_LINK = 253;
+const FAMILIES = [4, 6] as const;
 /** RTM_F_CLONED: a route that the kernel made for one destination, out of another. */
 const CLONED = 0x200;
 
@@ -21,9 +20,7 @@ export function observe(socket: NetlinkSocket): NetnsView {
   for (const address of addressesOf(socket)) addresses.get(address.index)?.push(address);
   return {
     links: links.map((link) => linkView(link, addresses.get(link.index) ?? [], names)),
-    routes: [AF.INET, AF.INET6]
-      .flatMap((family) => routesOf(socket, family))
-      .flatMap((route) => routeViews(route, names)),
+    routes: FAMILIES.flatMap((family) => routesOf(socket, family)).flatMap((route) => routeViews(route, names)),
   };
 }
 
@@ -31,11 +28,11 @@ export const addressesOf = (socket: NetlinkSocket): AddressMessage[] =>
   socket.dump(RTM_ADDRESS.GET, encodeAddressDump({})).map(decodeAddress);
 
 /** Of all tables. @param oif only those through the link of that index */
-export function routesOf(socket: NetlinkSocket, family: number, oif?: number): RouteMessage[] {
+export function routesOf(socket: NetlinkSocket, family: 4 | 6, oif?: number): RouteMessage[] {
   return socket
     .dump(RTM_ROUTE.GET, encodeRouteDump({ family, ...(oif === undefined ? {} : { oif }) }))
     .map(decodeRoute)
-    .filter(({ flags }) => (flags & CLONED) === 0);
+    .filter((route) => route.family === family && (route.flags & CLONED) === 0);
 }
 
 /** Ends of veths whose other end is in another namespace. */
@@ -67,8 +64,8 @@ function linkView(
     vxlan: kind === 'vxlan' && link.vxlan !== undefined ? vxlanView(link.vxlan, names) : undefined,
     addresses: addresses.map(({ address, prefix, family, scope }) => ({
       cidr: `${address}/${prefix}`,
-      family: family === AF.INET6 ? 6 : 4,
-      linkLocal: family === AF.INET6 && scope === RT_SCOPE_LINK,
+      family: family === 6 ? 6 : 4,
+      linkLocal: family === 6 && scope === RT_SCOPE.LINK,
     })),
   };
 }

@@ -132,6 +132,7 @@ describe('the Kubernetes API', () => {
 describe("a node's host", () => {
   const target = { criSocket: '/run/c.sock', node: 'n1' };
   const well: NodeHostFacts = {
+    linkKernel: { access: 'netlink' },
     ...{ runtime: { version: 'containerd 1.6' }, missingDevices: [], sysctls: 'writable', missingPrograms: [] },
     ...{ vxlanDevices: [], folders: [{ setting: 'PODWIRE_CNI_BIN_DIRS', paths: ['/opt/cni/bin'], present: true }] },
   };
@@ -141,14 +142,16 @@ describe("a node's host", () => {
     const checks = nodeHostChecks(target, {
       ...{ runtime: { unreachable: 'ENOENT' }, missingDevices: [{ kind: 'vxlan', why: 'Unknown device type' }] },
       ...{ sysctls: { readOnly: 'EROFS' }, vxlanDevices: [] },
+      linkKernel: { access: 'iproute2', why: 'setns: Operation not permitted' },
       missingPrograms: [{ path: '/usr/sbin/nft', needed: false, why: 'w' }],
       folders: [{ setting: 'PODWIRE_CNI_BIN_DIRS', paths: ['/opt/cni/bin'], present: false }],
     });
     assert.deepEqual(states(checks), {
       ...{ 'container-runtime': 'error', 'kernel-devices': 'error', sysctls: 'warning', programs: 'warning' },
-      ...{ 'vxlan-ports': 'ok', folders: 'warning' },
+      ...{ 'link-kernel': 'warning', 'vxlan-ports': 'ok', folders: 'warning' },
     });
     assert.match(blockOf(checks), /ERROR {3}kernel-devices: .*vxlan[^]*do: {6}modprobe vxlan/);
+    assert.match(blockOf(checks), /link-kernel: .*setns: Operation not permitted/);
     assert.equal(failures(checks).length, 2);
   });
 

@@ -1,0 +1,40 @@
+/** Which of the two ways to the kernel a node has: netlink, or iproute2's programs where netlink cannot be spoken from here. */
+import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
+import { createNetlinkKernel, type NetlinkKernelOptions } from './node-kernel.ts';
+
+export type KernelAccess = 'netlink' | 'iproute2';
+
+export interface ChosenKernel {
+  readonly kernel: LinkKernel;
+  readonly access: KernelAccess;
+  /** Why it is not netlink although nobody said so. */
+  readonly why?: string;
+}
+
+const PROBE_TIMEOUT_MS = 10_000;
+
+/**
+ * Tries netlink once, from a thread as it is used later: that there is a binary for this architecture and C library, that the thread may open
+ * sockets, and that the kernel checks requests strictly and says what it refuses.
+ * @param wanted undefined: netlink where it can be spoken
+ */
+export async function chooseKernel(
+  options: NetlinkKernelOptions,
+  wanted: KernelAccess | undefined,
+): Promise<ChosenKernel> {
+  const iproute: ChosenKernel = { kernel: options.rest, access: 'iproute2' };
+  if (wanted === 'iproute2') return iproute;
+  const why = await whyNoNetlink(options);
+  if (why === undefined) return { kernel: createNetlinkKernel(options), access: 'netlink' };
+  return { ...iproute, why };
+}
+
+/** undefined: it can be spoken. */
+async function whyNoNetlink({ thread }: NetlinkKernelOptions): Promise<string | undefined> {
+  try {
+    await thread.call({ operation: 'probe', args: [], timeoutMs: PROBE_TIMEOUT_MS });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
