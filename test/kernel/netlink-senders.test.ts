@@ -101,6 +101,12 @@ describe('the filter of members', () => {
     assert.deepEqual([read(), await readByNft()], [all, all]);
   });
 
+  it('of more members than fit into what a socket takes at once is one transaction all the same', () => {
+    const all = senders(6, 12_000);
+    write({ kind: 'make', senders: all });
+    assert.deepEqual(read(), all);
+  });
+
   it('is not there before it is made', () => {
     assert.equal(read(), undefined);
   });

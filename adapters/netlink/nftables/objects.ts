@@ -1,5 +1,5 @@
 /** Tables, sets, chains and rules of nf_tables as the messages of a transaction (`struct nfgenmsg` and attributes). Pure. */
-import { be32, bytes, encodeAttributes, nested, text, type Attribute } from '../codec/attributes.ts';
+import { be32, bytes, encodeAttributes, nested, nestedBytes, text, type Attribute } from '../codec/attributes.ts';
 import { FLAG } from '../codec/messages.ts';
 import type { NetfilterMessage } from './transport.ts';
 import {
@@ -134,12 +134,22 @@ function elementMessages(
   const where = [text(ELEMENTS.TABLE, table.name), text(ELEMENTS.SET, set)];
   if (isNew) where.push(be32(ELEMENTS.SET_ID, SET_ID));
   for (let first = 0; first < keys.length; first += KEYS_PER_MESSAGE) {
-    const list = keys
-      .slice(first, first + KEYS_PER_MESSAGE)
-      .map((key) => nested(LIST_ELEMENT, [nested(ELEMENT.KEY, [bytes(DATA.VALUE, key)])]));
-    messages.push({ ...verb, payload: withHeader(table.family, [...where, nested(ELEMENTS.LIST, list)]) });
+    const list = nestedBytes(ELEMENTS.LIST, elementList(keys.slice(first, first + KEYS_PER_MESSAGE)));
+    messages.push({ ...verb, payload: withHeader(table.family, [...where, list]) });
   }
   return messages;
+}
+
+/** Of keys of one length, a multiple of four: their elements are alike but for the last bytes. */
+function elementList(keys: readonly Uint8Array[]): Buffer {
+  const of = (key: Uint8Array): Attribute => nested(LIST_ELEMENT, [nested(ELEMENT.KEY, [bytes(DATA.VALUE, key)])]);
+  const one = encodeAttributes(keys.slice(0, 1).map(of));
+  const list = Buffer.alloc(one.length * keys.length);
+  keys.forEach((key, index) => {
+    list.set(one, index * one.length);
+    list.set(key, (index + 1) * one.length - key.length);
+  });
+  return list;
 }
 
 export const tableAttributes = (name: string): Attribute[] => [text(TABLE.NAME, name)];

@@ -1,8 +1,8 @@
 /** What the kernel says of an interface's table of members, compared with what podwire writes. Pure. */
-import ipaddr from 'ipaddr.js';
 import type { SeenSenders, Senders } from '../../../domain/forwarding/senders.ts';
 import { decodeAttributes, listAttributes, read } from '../codec/attributes.ts';
 import { MalformedNetlink } from '../codec/malformed.ts';
+import { ipText } from '../codec/values.ts';
 import { isAsWritten } from './as-written.ts';
 import { chainAttributes, ruleAttributes, setAttributes, tableAttributes, type Table } from './objects.ts';
 import { ADDRESS_LENGTH, INPUT, membersSet, strangerExpressions } from './sender-table.ts';
@@ -124,5 +124,5 @@ function addressOf(element: Buffer, family: 4 | 6): string | undefined {
   if (key?.type !== ELEMENT.KEY || more.length > 0) return undefined;
   const value = decodeAttributes(key.value).get(DATA.VALUE);
   if (value?.length !== ADDRESS_LENGTH[family]) return undefined;
-  return family === 4 ? value.join('.') : new ipaddr.IPv6([...value]).toRFC5952String();
+  return ipText(value);
 }

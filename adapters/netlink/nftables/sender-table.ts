@@ -3,11 +3,11 @@
  * nobody else's table is named. Every value is parsed before it is written. Pure.
  */
 import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import { PodwireError } from '../../../domain/failures.ts';
 import type { Senders, SendersChange } from '../../../domain/forwarding/senders.ts';
 import { integer, linkName } from '../../iproute/lines.ts';
 import type { Attribute } from '../codec/attributes.ts';
+import { ipBytes } from '../codec/values.ts';
 import { drop, equals, HEADER_BASE, isNotIn, META, meta, payload } from './expressions.ts';
 import {
   addChain,
@@ -115,7 +115,7 @@ const keys = (family: 4 | 6, addresses: readonly string[]): Uint8Array[] =>
 
 function addressBytes(family: 4 | 6, address: string): Uint8Array {
   // The kernel would take a zone's address without its zone.
-  if (isIP(address) === family && !address.includes('%')) return Uint8Array.from(ipaddr.parse(address).toByteArray());
+  if (isIP(address) === family && !address.includes('%')) return ipBytes(address);
   throw new PodwireError(
     'InvalidLink',
     `address ${JSON.stringify(address)} is not usable; allowed: one of IPv${family}`,

@@ -17,6 +17,8 @@ const SEND_BUFFER = 2 * 1024 * 1024;
 const ANSWER_BYTES = 8 * 1024;
 /** `struct nfgenmsg`. */
 const FAMILY_HEADER = 4;
+/** What a number of an attribute means depends on the message. */
+const NO_NAMES: ReadonlyMap<number, string> = new Map();
 
 export interface OpenNetfilterSocket extends NetfilterSocket {
   close(): void;
@@ -50,7 +52,7 @@ function transact(fd: number, messages: readonly NetfilterMessage[]): void {
   for (const message of answers) {
     const answer = decodeAnswer(message);
     const about = encoded[message.sequence] ?? Buffer.alloc(0);
-    if (answer.errno !== 0) throw refusal(answer, about, { header: FAMILY_HEADER, names: {} });
+    if (answer.errno !== 0) throw refusal(answer, about, { header: FAMILY_HEADER, names: NO_NAMES });
   }
 }
 
