@@ -165,6 +165,17 @@ describe('a change of the filter', () => {
     assert.deepEqual(read(), more);
   });
 
+  it('that is refused for another reason is not made in another way', () => {
+    let tries = 0;
+    const forbidding = (): never => {
+      tries += 1;
+      throw new NetlinkRefused({ errno: 1 });
+    };
+    const change = { kind: 'make', senders: few } as const;
+    assert.throws(() => changeSenders({ ...socket, transaction: forbidding }, LINK, change), { errno: 1 });
+    assert.equal(tries, 1);
+  });
+
   it('removes the filter, and is content when there is none', () => {
     write({ kind: 'make', senders: few });
     write({ kind: 'remove' });

@@ -2,7 +2,7 @@
 import { listAttributes, type Attribute } from '../codec/attributes.ts';
 
 /** What the kernel adds by itself. */
-export interface Besides {
+interface Besides {
   /** Types that say nothing of what the object does: handles, counts of users. */
   readonly incidental: readonly number[];
   /** The last type that podwire knows; what later kernels say besides is no difference. */

@@ -54,8 +54,8 @@ export function withHeader(family: number, attributes: readonly Attribute[], res
 }
 
 /**
- * One transaction: all of it is done or nothing. The kernel answers the last of the messages even where nothing is wrong; to the batch's end it
- * answers in no release before Linux 6.10.
+ * One transaction: all of it is done or nothing. The kernel answers the last of the messages even where nothing is wrong; to the batch's end not
+ * every kernel does.
  */
 export function batch(messages: readonly NetfilterMessage[]): NetfilterMessage[] {
   const payload = withHeader(NFPROTO.UNSPEC, [], SUBSYSTEM);
