@@ -9,9 +9,13 @@ import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { SystemCallFailed } from './libc.ts';
+import { linkName } from '../iproute/lines.ts';
+import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
+import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
 import { executeAll } from './operations/change-links.ts';
-import { changeFdb, changeNeighbours, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
+import { changeEntries, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
 import { notOnLink } from './operations/gateways.ts';
+import { indexOf } from './operations/links.ts';
 import { hostEnds, observe } from './operations/observe.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
@@ -33,6 +37,18 @@ function withSocket<T>(place: Place, work: (socket: NetlinkSocket) => T): T {
   }
 }
 
+function withNetfilter<T>(place: Place, work: (socket: OpenNetfilterSocket) => T): T {
+  const socket = entered(place, openNetfilterSocket);
+  try {
+    return work(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+/** The table or the element is not there, or is there already: somebody else was at it. */
+const OTHERWISE: readonly number[] = [ERRNO.ENOENT, ERRNO.EEXIST];
+
 const handlers: Handlers = {
   observe: (place) => () => withSocket(place, observe),
   execute: (place) => (commands, thenObserve) =>
@@ -42,13 +58,36 @@ const handlers: Handlers = {
     }),
   notOnLink: (place) => (link, gateways) => withSocket(place, (socket) => notOnLink(socket, link, gateways)),
   readFdb: (place) => (link) => withSocket(place, (socket) => readFdb(socket, link)),
-  changeFdb: (place) => (link, change) => withSocket(place, (socket) => changeFdb(socket, link, change)),
   readNeighbours: (place) => (link) => withSocket(place, (socket) => readNeighbours(socket, link)),
-  changeNeighbours: (place) => (link, change) => withSocket(place, (socket) => changeNeighbours(socket, link, change)),
+  changeEntries: (place) => (link, batch) => withSocket(place, (socket) => changeEntries(socket, link, batch)),
   forgetNeighbours: (place) => (link, addresses) =>
     withSocket(place, (socket) => forgetNeighbours(socket, link, addresses)),
   readSysctls: (place) => (paths) => entered(place, () => readSysctls(paths)),
   writeSysctls: (place) => (values) => entered(place, () => writeSysctls(values)),
+  readSenders: (place) => (interfaceName) => withNetfilter(place, (socket) => readSenders(socket, interfaceName)),
+  changeSenders: (place) => (interfaceName, change) =>
+    withNetfilter(place, (socket) => {
+      try {
+        changeSenders(socket, interfaceName, change);
+        return 'applied';
+      } catch (error) {
+        if (change.kind === 'change' && error instanceof NetlinkRefused && OTHERWISE.includes(error.errno))
+          return 'otherwise';
+        throw error;
+      }
+    }),
+  dropAdvertisements: (place) => (link) => {
+    const index = withSocket(place, (socket) => indexOf(socket, linkName(link)));
+    if (index === undefined) return `Cannot find device "${link}"`;
+    try {
+      withNetfilter(place, (socket) => ignoreAdvertisements(socket, index));
+      return undefined;
+    } catch (error) {
+      if (error instanceof NetlinkRefused) return `nf_tables: ${error.message}`;
+      throw error;
+    }
+  },
+  probeSenders: (place) => () => withNetfilter(place, probe),
   hostEnds: (place) => () => withSocket(place, hostEnds),
   probe: (place) => () => withSocket(place, () => undefined),
 };

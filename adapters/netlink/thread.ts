@@ -76,20 +76,34 @@ export function createNetlinkThread(): NetlinkThread {
       };
       const deadline = setTimeout(() => giveUp(`did not end within ${timeoutMs} ms`), timeoutMs);
       const abort = (): void => giveUp('was interrupted');
-      if (signal?.aborted === true) abort();
-      else signal?.addEventListener('abort', abort, { once: true });
+      const forget = signal === undefined ? undefined : onAbort(signal, abort);
       try {
         // The thread answers with what the operation returns.
         return (await answered) as ReturnType<Operations[typeof operation]>;
       } finally {
         clearTimeout(deadline);
-        signal?.removeEventListener('abort', abort);
+        forget?.();
       }
     },
     async close() {
       await running?.terminate();
     },
   };
+}
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** One listener for all calls with a signal, of which there may be hundreds. @returns what makes `listener` forgotten */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  let all = listeners.get(signal);
+  if (all === undefined) {
+    const told = (all = new Set());
+    signal.addEventListener('abort', () => told.forEach((each) => each()), { once: true });
+    listeners.set(signal, all);
+  }
+  all.add(listener);
+  return () => all.delete(listener);
 }
 
 function startWorker(): Worker {

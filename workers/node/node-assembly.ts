@@ -37,7 +37,7 @@ export interface NodeAssembly {
   readonly signals: Signals;
   readonly watch: SandboxWatch;
   readonly metrics: NodeMetrics;
-  readonly kernel: Omit<ChosenKernel, 'kernel'>;
+  readonly kernel: Pick<ChosenKernel, 'access' | 'why'>;
 }
 
 /** Looks at what the host allows first, and warns of what it does not. */
@@ -50,8 +50,8 @@ export async function assembleNode(
   if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const failpoints = await loadFailpoints(config.failpointsFile);
-  const { kernel, ...access } = await nodeKernel(config, launcher, netlink, log);
-  const filtering = await senderFiltering(config.membersOnly, launcher.run, log);
+  const { kernel, whyNoSenderRules, ...access } = await nodeKernel(config, launcher, netlink, log);
+  const filtering = await senderFiltering(config.membersOnly, whyNoSenderRules, log);
   const deps = {
     ...assemble(config, {
       store: noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox)),
@@ -79,7 +79,7 @@ async function nodeKernel(
   log: Logger,
 ): Promise<ChosenKernel> {
   const rest = createIprouteKernel({ netnsRoots, run, scratchDir: join(stateDir, 'batches') });
-  const chosen = await chooseKernel({ netnsRoots, thread, rest }, linkKernel);
+  const chosen = await chooseKernel({ netnsRoots, thread, rest }, run, linkKernel);
   if (chosen.why !== undefined)
     log.warn({ why: chosen.why }, 'netlink cannot be spoken from here: links in pods are worked on by iproute2');
   return chosen;
