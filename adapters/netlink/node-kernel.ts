@@ -66,7 +66,7 @@ export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: Net
 
   return {
     ...rest,
-    ...forwardingOver((...call) => ask(...call, FORWARDING_TIMEOUT_MS)),
+    ...forwardingOver((netns, operation, args) => ask(netns, operation, args, FORWARDING_TIMEOUT_MS)),
     ...settingsOver(ask),
     execute,
     observe: (netns) => ask(netns, 'observe', []),
