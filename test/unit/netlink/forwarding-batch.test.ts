@@ -13,15 +13,18 @@ const macs = fc
   .map((bytes) => bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':'));
 const four = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 4, maxLength: 4 }).map((bytes) => bytes.join('.'));
 const six = fc.integer({ min: 1, max: 0xffff }).map((last) => `fd00:1::${last.toString(16)}`);
-const entries: fc.Arbitrary<FdbEntry> = fc.record(
-  {
-    mac: macs,
-    destination: fc.oneof(four, six),
-    port: fc.integer({ min: 1, max: 65535 }),
-    vni: fc.integer({ min: 0, max: 16777215 }),
-  },
-  { requiredKeys: ['mac', 'destination'] },
-);
+const entries: fc.Arbitrary<FdbEntry> = fc
+  .record(
+    {
+      mac: macs,
+      destination: fc.oneof(four, six),
+      port: fc.integer({ min: 1, max: 65535 }),
+      vni: fc.integer({ min: 0, max: 16777215 }),
+    },
+    { requiredKeys: ['mac', 'destination'] },
+  )
+  // As they come: fast-check's have no prototype at times.
+  .map((entry) => ({ ...entry }));
 
 const readBack = (messages: Uint8Array): FdbEntry[] =>
   decodeMessages(Buffer.from(messages)).map(({ payload }) => {
