@@ -1,10 +1,11 @@
 /** The kernel's links through iproute2, wherever that runs. */
+import { alreadySo, commandFailure } from '../links/command-failures.ts';
 import type { NetnsView } from '../../domain/vxlan/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import { createSenderFilters } from '../nftables/senders.ts';
 import type { RunResult } from '../process/child.ts';
 import { createAnnouncing } from './announcing.ts';
-import { alreadySo, commandFailure, failedLines, missingParent, unknownOutcome } from './batch-errors.ts';
+import { failedLines, missingParent, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './bridge-fdb.ts';
 import { createGatewayLook } from './gateways.ts';
 import { ipLines } from './lines.ts';

@@ -1,10 +1,10 @@
 /** What `ip -d -j` and `bridge -j` print (iproute2 6.1), parsed into the domain's views. Unknown fields are ignored. */
+import { ROUTE_PROTOCOL } from '../links/link-values.ts';
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { HostEnd, LinkView, NetnsView, RouteView, VxlanView } from '../../domain/vxlan/link-observation.ts';
-import { ROUTE_PROTOCOL } from './lines.ts';
 
 /** Printed only when they are set. */
 const flagsSchema = z.object({

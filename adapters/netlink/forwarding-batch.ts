@@ -2,11 +2,11 @@
  * Forwarding entries and static neighbours as messages that only lack the link's index: written where the entries are, since the links of a
  * network share theirs by the thousand, and each is written once. Thousands of objects copied to another thread would cost more than the kernel.
  */
+import { ROUTE_PROTOCOL, address, fdbVerb, integer, linkName, mac } from '../links/link-values.ts';
 import { isIPv4 } from 'node:net';
 import { PodwireError } from '../../domain/failures.ts';
 import { FLOOD_MAC, type FdbChange, type FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour, NeighbourChange } from '../../domain/forwarding/neighbours.ts';
-import { address, fdbVerb, integer, linkName, mac, ROUTE_PROTOCOL } from '../iproute/lines.ts';
 import { encodeMessage, FLAG, HEADER } from './codec/messages.ts';
 import {
   encodeNeighbour,

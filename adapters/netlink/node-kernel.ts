@@ -2,6 +2,7 @@
  * The node's own kernel, spoken to directly. A namespace is handed over as an open descriptor, never as a path; it stays open until the last
  * operation on it has been answered.
  */
+import { acceptsAdvertisements, announcingSysctls } from '../links/link-sysctls.ts';
 import type {
   ForwardingOutcome,
   IdentifiedNetns,
@@ -10,7 +11,6 @@ import type {
   LinkKernel,
   OpenNetns,
 } from '../../domain/ports/link-kernel.ts';
-import { acceptsAdvertisements, announcingSysctls } from '../iproute/announcing.ts';
 import { linkNamesOf } from '../netns/link-names.ts';
 import { openNetns } from '../netns/open-netns.ts';
 import { PodwireError } from '../../domain/failures.ts';

@@ -4,12 +4,12 @@
  *
  * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive.
  */
+import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { SystemCallFailed } from './libc.ts';
-import { linkName } from '../iproute/lines.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
 import { executeAll } from './operations/change-links.ts';

@@ -2,10 +2,10 @@
  * The table that lets only members send to a VXLAN link: one for each interface, in the network namespace that the link's UDP socket is in;
  * nobody else's table is named. Every value is parsed before it is written. Pure.
  */
+import { integer, linkName } from '../../links/link-values.ts';
 import { isIP } from 'node:net';
 import { PodwireError } from '../../../domain/failures.ts';
 import type { Senders, SendersChange } from '../../../domain/forwarding/senders.ts';
-import { integer, linkName } from '../../iproute/lines.ts';
 import type { Attribute } from '../codec/attributes.ts';
 import { ipBytes } from '../codec/values.ts';
 import { drop, equals, HEADER_BASE, isNotIn, META, meta, payload } from './expressions.ts';

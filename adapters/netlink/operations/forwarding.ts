@@ -1,5 +1,5 @@
 /** Forwarding entries and static neighbours of a link: only what differs is sent, two hundred entries at a time. */
-import { linkName, address, ROUTE_PROTOCOL } from '../../iproute/lines.ts';
+import { ROUTE_PROTOCOL, address, linkName } from '../../links/link-values.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import type { FdbEntry } from '../../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../../domain/forwarding/neighbours.ts';

@@ -1,6 +1,6 @@
 /** What a network namespace holds, read through a socket in it. */
+import { ROUTE_PROTOCOL } from '../../links/link-values.ts';
 import { FLAGS as VXLAN_FLAGS } from './vxlan-flags.ts';
-import { ROUTE_PROTOCOL } from '../../iproute/lines.ts';
 import type { HostEnd, LinkView, NetnsView, RouteView, VxlanView } from '../../../domain/vxlan/link-observation.ts';
 import { decodeAddress, encodeAddressDump, RTM_ADDRESS, type AddressMessage } from '../codec/address.ts';
 import { nested, text } from '../codec/attributes.ts';
