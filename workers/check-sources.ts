@@ -68,9 +68,6 @@ export function nodeHostSource(
   ];
   return {
     name: 'node',
-    ask: async () => {
-      const facts = await nodeHostFacts({ cri, run, folders });
-      return nodeHostChecks({ criSocket, node }, { ...facts, linkKernel });
-    },
+    ask: async () => nodeHostChecks({ criSocket, node }, await nodeHostFacts({ cri, run, folders, linkKernel })),
   };
 }
