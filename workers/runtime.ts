@@ -6,7 +6,7 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 /** An activity-only worker says so at each start; that is how node workers are meant to be. */
 const EXPECTED = 'No workflows registered';
 
-export interface RuntimeUse {
+interface RuntimeUse {
   /**
    * Where the warnings of the SDK's native core go: through the log, for which the SDK wakes ten times a second; or straight to the output
    * as JSON lines of its own, which costs nothing while there are none, for processes of which there are thousands.

@@ -31,7 +31,7 @@ export interface TemporalClient {
   close(): Promise<void>;
 }
 
-export interface ClientUse {
+interface ClientUse {
   /**
    * Without a call for so long, the connection is closed until the next one, for clients that call seldom: one that is kept is asked every
    * 30 s whether it still is there. Undefined: half an hour, gRPC's default.
