@@ -81,6 +81,7 @@ export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: Net
     writeSysctls: async (netns, values) => {
       await ask(netns, 'writeSysctls', [values]);
     },
+    print: (netns, questions) => ask(netns, 'print', [questions], FORWARDING_TIMEOUT_MS),
     hostEnds: async (signal) => {
       const file = hostNetns === undefined ? undefined : openNetns(hostNetns, netnsRoots);
       const where = file === undefined ? {} : { netns: { fd: file.fd, inode: file.identity.inode } };

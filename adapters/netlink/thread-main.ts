@@ -13,6 +13,7 @@ import { executeAll } from './operations/change-links.ts';
 import { changeFdb, changeNeighbours, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
 import { notOnLink } from './operations/gateways.ts';
 import { hostEnds, observe } from './operations/observe.ts';
+import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
 import { NetlinkSocket, PROTOCOL } from './socket.ts';
@@ -50,6 +51,7 @@ const handlers: Handlers = {
   readSysctls: (place) => (paths) => entered(place, () => readSysctls(paths)),
   writeSysctls: (place) => (values) => entered(place, () => writeSysctls(values)),
   hostEnds: (place) => () => withSocket(place, hostEnds),
+  print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => withSocket(place, () => undefined),
 };
 

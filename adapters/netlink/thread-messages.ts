@@ -3,6 +3,7 @@ import type { FailureCode } from '../../domain/failures.ts';
 import type { FdbChange, FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour, NeighbourChange } from '../../domain/forwarding/neighbours.ts';
 import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
 import type { SysctlRefused } from './operations/sysctls.ts';
@@ -20,6 +21,7 @@ export interface Operations {
   readSysctls(paths: readonly string[]): Map<string, string>;
   writeSysctls(values: ReadonlyMap<string, string>): readonly SysctlRefused[];
   hostEnds(): readonly HostEnd[];
+  print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
   /** Does nothing but open a socket: whether this thread may and this kernel can. */
   probe(): undefined;
 }

@@ -119,6 +119,8 @@ export interface NeighbourMessage {
   readonly mac?: string;
   readonly port?: number;
   readonly vni?: number;
+  /** Of a device that takes its VNI from metadata: which of its networks the entry is of. */
+  readonly sourceVni?: number;
   readonly viaIndex?: number;
   readonly masterIndex?: number;
   /** The netns that the tunnel's packets leave by. */
@@ -153,6 +155,7 @@ export function decodeNeighbour(payload: Buffer): NeighbourMessage {
     mac: mac && macText(mac),
     port: read.be16(attributes, NDA.PORT),
     vni: read.u32(attributes, NDA.VNI),
+    sourceVni: read.u32(attributes, NDA.SRC_VNI),
     viaIndex: read.u32(attributes, NDA.IFINDEX),
     masterIndex: read.u32(attributes, NDA.MASTER),
     linkNetnsid: read.i32(attributes, NDA.LINK_NETNSID),

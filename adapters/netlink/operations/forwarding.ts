@@ -158,7 +158,7 @@ function neighbourMessage(neighbour: Neighbour): (index: number) => Buffer {
   return (index) => encodeNeighbour({ ...fields, index });
 }
 
-function neighboursOf(socket: NetlinkSocket, family: NeighbourFamily, index: number): NeighbourMessage[] {
+export function neighboursOf(socket: NetlinkSocket, family: NeighbourFamily, index: number): NeighbourMessage[] {
   return socket
     .dump(RTM_NEIGHBOUR.GET, encodeNeighbourDump({ family, index }))
     .map(decodeNeighbour)
