@@ -1,5 +1,5 @@
 /** What `ip -d` of iproute2 6.1 tells about a bridge and about its ports (IFLA_BR_… and IFLA_BRPORT_… of linux/if_link.h). */
-import { MalformedNetlink } from '../codec/malformed.ts';
+import { read, unsigned } from '../codec/attributes.ts';
 import { macText } from '../codec/values.ts';
 import { joined, prefixedHex, vlanProtocolWord, type KnownLinks } from './words.ts';
 
@@ -7,20 +7,15 @@ type Data = ReadonlyMap<number, Buffer>;
 type Form = (word: string, value: Buffer) => string;
 type Line = readonly [type: number, word: string, form: Form];
 
-const integer = (value: Buffer): bigint => {
-  if (value.length === 0 || value.length > 8) throw new MalformedNetlink(`a number of ${value.length} bytes`);
-  return value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-};
-
-const count: Form = (word, value) => `${word} ${integer(value)}`;
-const mask: Form = (word, value) => `${word} ${prefixedHex(Number(integer(value)))}`;
-const onOff: Form = (word, value) => `${word} ${integer(value) === 0n ? 'off' : 'on'}`;
+const count: Form = (word, value) => `${word} ${unsigned(value)}`;
+const mask: Form = (word, value) => `${word} ${prefixedHex(Number(unsigned(value)))}`;
+const onOff: Form = (word, value) => `${word} ${unsigned(value) === 0n ? 'off' : 'on'}`;
 const mac: Form = (word, value) => `${word} ${macText(value)}`;
-const vlanProtocol: Form = (word, value) => `${word} ${vlanProtocolWord(value.readUInt16BE(0))}`;
+const vlanProtocol: Form = (word, value) => `${word} ${vlanProtocolWord(Number(unsigned(value.toReversed())))}`;
 
 /** Of hundredths of a second; the seconds are set flush right in four places. */
 const timer: Form = (word, value) => {
-  const hundredths = integer(value);
+  const hundredths = unsigned(value);
   return `${word} ${String(hundredths / 100n).padStart(4)}.${String(hundredths % 100n).padStart(2, '0')}`;
 };
 
@@ -30,8 +25,8 @@ const bridgeId: Form = (word, value) =>
 
 /** `struct br_boolopt_multi`; the first two of its bits. */
 const options: Form = (_word, value) => {
-  const bits = value.readUInt32LE(0);
-  return `no_linklocal_learn ${bits & 1} mcast_vlan_snooping ${(bits >> 1) & 1}`;
+  const bits = unsigned(value);
+  return `no_linklocal_learn ${bits & 1n} mcast_vlan_snooping ${(bits >> 1n) & 1n}`;
 };
 
 /** In iproute2's order. */
@@ -84,12 +79,15 @@ const BRIDGE: readonly Line[] = [
 
 /** BR_STATE_… of linux/if_bridge.h. */
 const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
-const portState: Form = (word, value) => `${word} ${PORT_STATES[value.readUInt8(0)] ?? `(${value.readUInt8(0)})`}`;
+const portState: Form = (word, value) => {
+  const state = Number(unsigned(value));
+  return `${word} ${PORT_STATES[state] ?? `(${state})`}`;
+};
 
 /** Names of the last digits of the link-local groups that a bridge forwards only when told to. */
 const GROUPS: Readonly<Record<number, string>> = { 0: 'stp', 2: 'lacp', 14: 'lldp' };
 const groups: Form = (word, value) => {
-  const bits = Number(integer(value));
+  const bits = Number(unsigned(value));
   const set = [...Array(16).keys()].filter((bit) => (bits & (1 << bit)) !== 0);
   const names = set.map((bit) => GROUPS[bit] ?? prefixedHex(1 << bit)).join(',');
   return `${mask(word, value)} ${word}_str ${names === '' ? '0x0' : names}`;
@@ -138,11 +136,8 @@ export const bridgeWords = (data: Data): string => joined(lineWords(BRIDGE, data
 
 /** @param data IFLA_INFO_SLAVE_DATA @throws MalformedNetlink */
 export function bridgePortWords(data: Data, links: KnownLinks): string {
-  const backup = data.get(BACKUP_PORT);
-  return joined([
-    ...lineWords(PORT, data),
-    backup !== undefined && `backup_port ${links.nameOf(Number(integer(backup)))}`,
-  ]);
+  const backup = read.u32(data, BACKUP_PORT);
+  return joined([...lineWords(PORT, data), backup !== undefined && `backup_port ${links.nameOf(backup)}`]);
 }
 
 const lineWords = (lines: readonly Line[], data: Data): (string | undefined)[] =>

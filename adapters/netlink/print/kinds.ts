@@ -1,5 +1,5 @@
 /** What `ip -d` of iproute2 6.1 tells about links of some kinds, each word with a space behind it; nothing about the other kinds. */
-import { read } from '../codec/attributes.ts';
+import { read, unsigned } from '../codec/attributes.ts';
 import { listedValues, type LinkDetails } from '../codec/link-details.ts';
 import type { LinkMessage } from '../codec/link.ts';
 import { macText } from '../codec/values.ts';
@@ -87,8 +87,10 @@ const PRINTED_VLAN_FLAGS = ['REORDER_HDR', 'GVRP', 'MVRP', 'LOOSE_BINDING', 'BRI
 function vlanWords(data: Data): string {
   const id = read.u16(data, VLAN.ID);
   if (id === undefined) return '';
-  const flags = data.get(VLAN.FLAGS)?.readUInt32LE(0);
-  const set = PRINTED_VLAN_FLAGS.filter((word) => ((flags ?? 0) & (1 << VLAN_FLAGS.indexOf(word))) !== 0);
+  // `struct ifla_vlan_flags`: the flags, and which of them a request is about.
+  const flags = data.get(VLAN.FLAGS);
+  const bits = flags === undefined ? 0n : unsigned(flags);
+  const set = PRINTED_VLAN_FLAGS.filter((word) => ((bits >> BigInt(VLAN_FLAGS.indexOf(word))) & 1n) !== 0n);
   return [
     joined([
       `protocol ${vlanProtocolWord(read.be16(data, VLAN.PROTOCOL) ?? 0x8100)}`,
@@ -103,7 +105,7 @@ function vlanWords(data: Data): string {
 /** Of `struct ifla_vlan_qos_mapping`: two numbers of 32 bits. */
 function priorityMap(word: string, list: Buffer | undefined): string {
   if (list === undefined) return '';
-  const pairs = listedValues(list).map((value) => `${value.readUInt32LE(0)}:${value.readUInt32LE(4)}`);
+  const pairs = listedValues(list).map((value) => `${unsigned(value.subarray(0, 4))}:${unsigned(value.subarray(4))}`);
   return `\n      ${word} { ${joined(pairs)}} `;
 }
 
