@@ -102,7 +102,6 @@ const thread = createNetlinkThread();
 after(() => thread.close());
 const iproute2 = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
 const netlink = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread, rest: iproute2 });
-for (const [name, kernel] of Object.entries({ netlink, iproute2 })) describe(name, () => inspecting(kernel));
 
 const lookDeps = (kernel: LinkKernel): Parameters<typeof lookIntoPod>[0] => ({
   kernel,
@@ -179,6 +178,8 @@ async function originalInspect(names: readonly string[], fields: readonly string
   }
   return out;
 }
+
+for (const [name, kernel] of Object.entries({ netlink, iproute2 })) describe(name, () => inspecting(kernel));
 
 function inspecting(kernel: LinkKernel): void {
   const inspect = inspectWith(kernel);
