@@ -25,15 +25,16 @@ const PROBE_TIMEOUT_MS = 10_000;
  */
 export async function chooseKernel(
   options: NetlinkKernelOptions,
+  iproute2: LinkKernel,
   run: Run,
   wanted: KernelAccess | undefined,
 ): Promise<ChosenKernel> {
-  const iproute: ChosenKernel = {
-    kernel: options.rest,
+  const programs: ChosenKernel = {
+    kernel: iproute2,
     access: 'iproute2',
     whyNoSenderRules: () => whyNoSenderRules(run),
   };
-  if (wanted === 'iproute2') return iproute;
+  if (wanted === 'iproute2') return programs;
   const why = await whyNoNetlink(options);
   if (why === undefined)
     return {
@@ -41,7 +42,7 @@ export async function chooseKernel(
       access: 'netlink',
       whyNoSenderRules: () => options.thread.call({ operation: 'probeSenders', args: [], timeoutMs: PROBE_TIMEOUT_MS }),
     };
-  return { ...iproute, why };
+  return { ...programs, why };
 }
 
 /** undefined: it can be spoken. */

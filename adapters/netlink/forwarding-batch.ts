@@ -25,10 +25,10 @@ export interface ForwardingBatch {
   readonly vias: readonly { readonly at: number; readonly link: string }[];
 }
 
-export type EntryVerb = 'append' | 'replace' | 'delete';
+type EntryVerb = 'append' | 'replace' | 'delete';
 
 /** What each verb is to the kernel. */
-export const VERBS: Readonly<Record<EntryVerb, { readonly type: number; readonly flags: number }>> = {
+const VERBS: Readonly<Record<EntryVerb, { readonly type: number; readonly flags: number }>> = {
   append: { type: RTM_NEIGHBOUR.NEW, flags: FLAG.CREATE | FLAG.APPEND },
   replace: { type: RTM_NEIGHBOUR.NEW, flags: FLAG.CREATE | FLAG.REPLACE },
   delete: { type: RTM_NEIGHBOUR.DELETE, flags: 0 },

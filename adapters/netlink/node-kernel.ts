@@ -26,8 +26,6 @@ export interface NetlinkKernelOptions {
   readonly thread: NetlinkThread;
   /** Path of the namespace that the plugins work in; that of this process when absent. */
   readonly hostNetns?: string;
-  /** What is not spoken by netlink. */
-  readonly rest: LinkKernel;
 }
 
 /** A namespace with thousands of links still answers in well under a second. */
@@ -56,7 +54,7 @@ type Ask = <Name extends OperationName>(
 ) => Promise<ReturnType<Operations[Name]>>;
 
 /** The adapter; the thread is started by its first use. */
-export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: NetlinkKernelOptions): LinkKernel {
+export function createNetlinkKernel({ netnsRoots, thread, hostNetns }: NetlinkKernelOptions): LinkKernel {
   const ask: Ask = (netns, operation, args, timeoutMs = TIMEOUT_MS) => {
     const { descriptor, signal } = netns as Entered;
     return thread.call({ operation, args, netns: descriptor, signal, timeoutMs });
@@ -65,12 +63,12 @@ export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: Net
     ask(netns, 'execute', [commands, thenObserve])) as LinkKernel['execute'];
 
   return {
-    ...rest,
     ...forwardingOver((netns, operation, args) => ask(netns, operation, args, FORWARDING_TIMEOUT_MS)),
     ...settingsOver(ask),
     execute,
     observe: (netns) => ask(netns, 'observe', []),
     notOnLink: (netns, link, gateways) => ask(netns, 'notOnLink', [link, gateways]),
+    print: (netns, questions) => ask(netns, 'print', [questions], FORWARDING_TIMEOUT_MS),
     hostEnds: async (signal) => {
       const file = hostNetns === undefined ? undefined : openNetns(hostNetns, netnsRoots);
       const where = file === undefined ? {} : { netns: { fd: file.fd, inode: file.identity.inode } };
@@ -89,7 +87,7 @@ export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: Net
       const file = openNetns(path, netnsRoots);
       const { fd, identity } = file;
       const descriptor = { fd, inode: identity.inode };
-      const entered = { identity, file, descriptor, signal, pid, close: async () => file.close() };
+      const entered = { identity, descriptor, signal, pid, close: async () => file.close() };
       return entered;
     },
   };

@@ -17,6 +17,7 @@ import { changeEntries, forgetNeighbours, readFdb, readNeighbours } from './oper
 import { notOnLink } from './operations/gateways.ts';
 import { indexOf } from './operations/links.ts';
 import { hostEnds, observe } from './operations/observe.ts';
+import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
 import { NetlinkSocket, PROTOCOL } from './socket.ts';
@@ -89,6 +90,7 @@ const handlers: Handlers = {
   },
   probeSenders: (place) => () => withNetfilter(place, probe),
   hostEnds: (place) => () => withSocket(place, hostEnds),
+  print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => withSocket(place, () => undefined),
 };
 

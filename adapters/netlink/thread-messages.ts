@@ -4,6 +4,7 @@ import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { SeenSenders, SendersChange } from '../../domain/forwarding/senders.ts';
 import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
 import type { ForwardingBatch } from './forwarding-batch.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
@@ -29,6 +30,7 @@ export interface Operations {
   /** Why nf_tables cannot do here what `changeSenders` needs. */
   probeSenders(): string | undefined;
   hostEnds(): readonly HostEnd[];
+  print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
   /** Does nothing but open a socket: whether this thread may and this kernel can. */
   probe(): undefined;
 }

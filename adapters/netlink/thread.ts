@@ -4,7 +4,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
 import type { OperationName, Operations, ThreadAnswer, ThreadRequest } from './thread-messages.ts';
 
-export interface Call<Name extends OperationName> {
+interface Call<Name extends OperationName> {
   readonly operation: Name;
   readonly args: Parameters<Operations[Name]>;
   readonly netns?: NetnsDescriptor;

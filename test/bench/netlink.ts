@@ -37,7 +37,7 @@ export async function netlinkBench(rounds: number): Promise<BenchResult> {
 
 async function measured(thread: NetlinkThread, rounds: number): Promise<BenchResult> {
   const iproute2 = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
-  const netlink = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread, rest: iproute2 });
+  const netlink = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread });
   const figures: Figure[] = [];
   for (const [kind, entryOf] of Object.entries(KINDS)) figures.push(...(await entries(netlink, kind, entryOf, rounds)));
   figures.push(await looks(netlink, iproute2, rounds * 20));

@@ -14,7 +14,7 @@ import { createTestNetns, NETNS_ROOT, type TestNetns } from './namespace.ts';
 const IP = '/usr/sbin/ip';
 const thread = createNetlinkThread();
 const iproute2 = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
-const netlink = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread, rest: iproute2 });
+const netlink = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread });
 after(() => thread.close());
 
 const GREEN = { op: 'add-vxlan', name: 'green', vni: 4711, dstPort: 8472, parent: 'eth0', mtu: 1450 } as const;
@@ -308,9 +308,7 @@ function contract(kernel: LinkKernel): void {
 
 /** iproute2's looks at the namespace that its process is in. */
 const kernelIn = (kernel: LinkKernel, host: TestNetns): LinkKernel | undefined =>
-  kernel === netlink
-    ? createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread, rest: iproute2, hostNetns: host.path })
-    : undefined;
+  kernel === netlink ? createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread, hostNetns: host.path }) : undefined;
 
 describe('netlink alone', () => {
   test('what the kernel refuses is said in its own words, with the errno', async () => {

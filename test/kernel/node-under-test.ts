@@ -106,9 +106,12 @@ export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'):
  * @param host where the node's plugins run; the machine's own namespace when left out
  */
 export function kernelForTests(host?: TestNetns): LinkKernel {
-  const rest = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
-  if (process.env['PODWIRE_TEST_KERNEL'] === 'iproute2') return rest;
-  const options = { netnsRoots: [NETNS_ROOT], thread: createNetlinkThread(), rest };
+  const programs = createIprouteKernel({
+    netnsRoots: [NETNS_ROOT],
+    ...(host === undefined ? {} : { run: runOn(host) }),
+  });
+  if (process.env['PODWIRE_TEST_KERNEL'] === 'iproute2') return programs;
+  const options = { netnsRoots: [NETNS_ROOT], thread: createNetlinkThread() };
   return createNetlinkKernel({ ...options, ...(host === undefined ? {} : { hostNetns: host.path }) });
 }
 

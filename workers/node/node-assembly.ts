@@ -78,8 +78,8 @@ async function nodeKernel(
   thread: NetlinkThread,
   log: Logger,
 ): Promise<ChosenKernel> {
-  const rest = createIprouteKernel({ netnsRoots, run, scratchDir: join(stateDir, 'batches') });
-  const chosen = await chooseKernel({ netnsRoots, thread, rest }, run, linkKernel);
+  const programs = createIprouteKernel({ netnsRoots, run, scratchDir: join(stateDir, 'batches') });
+  const chosen = await chooseKernel({ netnsRoots, thread }, programs, run, linkKernel);
   if (chosen.why !== undefined)
     log.warn({ why: chosen.why }, 'netlink cannot be spoken from here: links in pods are worked on by iproute2');
   return chosen;

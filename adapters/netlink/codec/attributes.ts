@@ -125,6 +125,12 @@ export const read = {
   },
 };
 
+/** A number of one to eight bytes. @throws MalformedNetlink for another length */
+export function unsigned(value: Uint8Array): bigint {
+  if (value.length === 0 || value.length > 8) throw new MalformedNetlink(`a number of ${value.length} bytes`);
+  return value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+}
+
 function exactly(of: ReadonlyMap<number, Buffer>, type: number, length: number): Buffer | undefined {
   const value = of.get(type);
   if (value !== undefined && value.length !== length)

@@ -68,6 +68,7 @@ const IFLA_VXLAN = {
   GPE: 27,
   TTL_INHERIT: 28,
   DF: 29,
+  VNIFILTER: 30,
   LOCALBYPASS: 31,
 } as const;
 
@@ -93,7 +94,7 @@ export function encodeLink({ index = 0, flags = 0, change = 0, attributes = [] }
 }
 
 /** Since the link was made; the first ten of `struct rtnl_link_stats64`, which every kernel has. */
-export interface LinkStatistics {
+interface LinkStatistics {
   readonly rxPackets: bigint;
   readonly txPackets: bigint;
   readonly rxBytes: bigint;
@@ -137,6 +138,8 @@ export interface VxlanData {
   readonly gbp: boolean;
   readonly gpe: boolean;
   readonly collectMetadata: boolean;
+  /** Absent in kernels before 5.18. */
+  readonly vnifilter?: boolean;
   readonly localbypass?: boolean;
 }
 
@@ -266,6 +269,7 @@ function vxlanData(data: ReadonlyMap<number, Buffer>): VxlanData {
     gbp: isOn(IFLA_VXLAN.GBP),
     gpe: isOn(IFLA_VXLAN.GPE),
     collectMetadata: isOn(IFLA_VXLAN.COLLECT_METADATA),
+    vnifilter: toggle(data, IFLA_VXLAN.VNIFILTER),
     localbypass: toggle(data, IFLA_VXLAN.LOCALBYPASS),
   });
 }

@@ -27,7 +27,7 @@ export const FR_ACT = { TO_TBL: 1, GOTO: 2, NOP: 3, BLACKHOLE: 6, UNREACHABLE: 7
 /** What the kernel says where nothing is suppressed. */
 const SUPPRESS_NOTHING = -1;
 
-export interface RulePrefix {
+interface RulePrefix {
   readonly address: string;
   readonly prefix: number;
 }

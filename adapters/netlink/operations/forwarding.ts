@@ -107,7 +107,7 @@ const isDeletion = (request: Buffer): boolean => request.readUInt16LE(4) === RTM
 const isDone = ({ errno }: KernelAnswer, request: Buffer): boolean =>
   isDeletion(request) ? GONE.includes(errno) : errno === ERRNO.EEXIST;
 
-function neighboursOf(socket: NetlinkSocket, family: NeighbourFamily, index: number): NeighbourMessage[] {
+export function neighboursOf(socket: NetlinkSocket, family: NeighbourFamily, index: number): NeighbourMessage[] {
   return socket
     .dump(RTM_NEIGHBOUR.GET, encodeNeighbourDump({ family, index }))
     .map(decodeNeighbour)

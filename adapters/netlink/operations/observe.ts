@@ -24,7 +24,7 @@ export function observe(socket: NetlinkSocket): NetnsView {
   };
 }
 
-export const addressesOf = (socket: NetlinkSocket): AddressMessage[] =>
+const addressesOf = (socket: NetlinkSocket): AddressMessage[] =>
   socket.dump(RTM_ADDRESS.GET, encodeAddressDump({})).map(decodeAddress);
 
 /** Of all tables. @param oif only those through the link of that index */

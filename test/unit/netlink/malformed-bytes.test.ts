@@ -4,12 +4,14 @@ import test from 'node:test';
 import { decodeAddress } from '../../../adapters/netlink/codec/address.ts';
 import { attributeAt, decodeAnswer } from '../../../adapters/netlink/codec/answers.ts';
 import { align, listAttributes } from '../../../adapters/netlink/codec/attributes.ts';
+import { decodeLinkDetails } from '../../../adapters/netlink/codec/link-details.ts';
 import { decodeLink } from '../../../adapters/netlink/codec/link.ts';
 import { MalformedNetlink } from '../../../adapters/netlink/codec/malformed.ts';
 import { decodeMessages, FLAG, NLMSG } from '../../../adapters/netlink/codec/messages.ts';
 import { decodeNeighbour } from '../../../adapters/netlink/codec/neighbour.ts';
 import { decodeRoute } from '../../../adapters/netlink/codec/route.ts';
 import { decodeRule } from '../../../adapters/netlink/codec/rule.ts';
+import { linkText } from '../../../adapters/netlink/print/link.ts';
 import { KERNEL, REFUSED } from './captured.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
@@ -20,8 +22,17 @@ interface Family {
   readonly valid: readonly Buffer[];
 }
 
+/** A link as people are shown it, which reads more of its message than anybody else. */
+const writtenLink = (payload: Buffer): string =>
+  linkText(
+    { message: decodeLink(payload), details: decodeLinkDetails(payload) },
+    { nameOf: (index) => `if${index}`, isDown: () => true },
+    true,
+  );
+
 const FAMILIES: readonly Family[] = [
   { decode: decodeLink, header: 16, valid: Object.values(KERNEL.links).map(hex) },
+  { decode: writtenLink, header: 16, valid: Object.values(KERNEL.links).map(hex) },
   { decode: decodeAddress, header: 8, valid: KERNEL.addresses.map(hex) },
   { decode: decodeRoute, header: 12, valid: KERNEL.routes.map(hex) },
   { decode: decodeRule, header: 12, valid: KERNEL.rules.map(hex) },
