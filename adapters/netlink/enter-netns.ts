@@ -25,6 +25,11 @@ function homeDescriptor(): number {
   return home;
 }
 
+/** Enters the namespace that this thread is in, which tells whether it may enter any. @throws SystemCallFailed */
+export function enterOwn(): void {
+  setNetns(homeDescriptor());
+}
+
 /**
  * Runs `work` in the namespace.
  * @throws PodwireError SandboxGone when the descriptor leads elsewhere; SystemCallFailed when the kernel does not let this thread in

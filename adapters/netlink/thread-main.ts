@@ -8,7 +8,7 @@ import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
-import { inNetns, type NetnsDescriptor } from './enter-netns.ts';
+import { enterOwn, inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { SystemCallFailed } from './libc.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
@@ -91,7 +91,10 @@ const handlers: Handlers = {
   probeSenders: (place) => () => withNetfilter(place, probe),
   hostEnds: (place) => () => withSocket(place, hostEnds),
   print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
-  probe: (place) => () => withSocket(place, () => undefined),
+  probe: (place) => () => {
+    enterOwn();
+    return withSocket(place, () => undefined);
+  },
 };
 
 function carryOut({ operation, args, netns }: ThreadRequest): unknown {

@@ -31,7 +31,7 @@ export interface Operations {
   probeSenders(): string | undefined;
   hostEnds(): readonly HostEnd[];
   print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
-  /** Does nothing but open a socket: whether this thread may and this kernel can. */
+  /** Enters its own namespace and opens a socket: whether this thread may and this kernel can. */
   probe(): undefined;
 }
 
