@@ -6,6 +6,7 @@ import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { chooseKernel } from '../../adapters/netlink/choose-kernel.ts';
 import { createNetlinkThread } from '../../adapters/netlink/thread.ts';
 import { run } from '../../adapters/process/run.ts';
+import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import { createTestNetns, NETNS_ROOT } from './namespace.ts';
 
 export interface Chosen {
@@ -53,22 +54,25 @@ async function refuse(call: number): Promise<void> {
   if (result !== 0) throw new Error(`prctl: errno ${koffi.errno()}`);
 }
 
-const pod = await createTestNetns();
-const thread = createNetlinkThread();
-try {
-  const iproute2 = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
-  for (const call of process.argv.slice(2)) await refuse(Number(call));
-  const { access, why, kernel } = await chooseKernel({ netnsRoots: [NETNS_ROOT], thread }, iproute2, run, undefined);
-  const links: string[] = [];
-  // Programs inherit the profile: what they may not do either, nobody can.
-  if (process.argv.length === 2) {
+/** Programs inherit the profile: what they may not do either, nobody can. */
+async function linksSeenBy(kernel: LinkKernel): Promise<string[]> {
+  const pod = await createTestNetns();
+  try {
     const netns = await kernel.open(pod.path, AbortSignal.timeout(10_000));
-    links.push(...(await kernel.observe(netns)).links.map(({ name }) => name));
+    const { links } = await kernel.observe(netns);
     await netns.close();
+    return links.map(({ name }) => name);
+  } finally {
+    await pod.remove();
   }
-  const chosen: Chosen = { access, links, ...(why === undefined ? {} : { why }) };
-  process.stdout.write(JSON.stringify(chosen));
-} finally {
-  await thread.close();
-  await pod.remove().catch(() => undefined);
 }
+
+const refused = process.argv.slice(2).map(Number);
+const thread = createNetlinkThread();
+const iproute2 = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
+for (const call of refused) await refuse(call);
+const { access, why, kernel } = await chooseKernel({ netnsRoots: [NETNS_ROOT], thread }, iproute2, run, undefined);
+const links = refused.length === 0 ? await linksSeenBy(kernel) : [];
+const chosen: Chosen = { access, links, ...(why === undefined ? {} : { why }) };
+process.stdout.write(JSON.stringify(chosen));
+await thread.close();
