@@ -2,12 +2,14 @@
  * The thread that speaks to the kernel. Netlink requests are answered while they are sent, and the kernel's lock on links may be held by
  * others for hundreds of milliseconds: here nobody's heartbeat waits for it.
  *
- * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive.
+ * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive. Those that
+ * listen for changes do, and are closed when they are told to.
  */
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { inNetns, type NetnsDescriptor } from './enter-netns.ts';
+import { FollowedNamespaces } from './followed.ts';
 import { SystemCallFailed } from './libc.ts';
 import { executeAll } from './operations/change-links.ts';
 import { changeFdb, changeNeighbours, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
@@ -16,7 +18,7 @@ import { hostEnds, observe } from './operations/observe.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
 import { NetlinkSocket, PROTOCOL } from './socket.ts';
-import type { OperationName, Operations, ThreadAnswer, ThreadRequest } from './thread-messages.ts';
+import type { OperationName, Operations, ThreadAnswer, ThreadNotice, ThreadRequest } from './thread-messages.ts';
 
 type Place = NetnsDescriptor | undefined;
 type Handlers = { readonly [Name in OperationName]: (place: Place) => Operations[Name] };
@@ -33,24 +35,49 @@ function withSocket<T>(place: Place, work: (socket: NetlinkSocket) => T): T {
   }
 }
 
+const followed = new FollowedNamespaces((key, changes) => {
+  const notice: ThreadNotice = { key, changes };
+  parentPort?.postMessage(notice);
+});
+
+/** The same for what changes something: it is not told to those who follow the namespace. */
+const changing = <T>(place: Place, work: (socket: NetlinkSocket) => T): T =>
+  followed.asOwn(place, () => withSocket(place, work));
+
 const handlers: Handlers = {
   observe: (place) => () => withSocket(place, observe),
   execute: (place) => (commands, thenObserve) =>
-    withSocket(place, (socket) => {
+    changing(place, (socket) => {
       executeAll(socket, commands);
       return thenObserve ? observe(socket) : undefined;
     }),
   notOnLink: (place) => (link, gateways) => withSocket(place, (socket) => notOnLink(socket, link, gateways)),
   readFdb: (place) => (link) => withSocket(place, (socket) => readFdb(socket, link)),
-  changeFdb: (place) => (link, change) => withSocket(place, (socket) => changeFdb(socket, link, change)),
+  changeFdb: (place) => (link, change) => changing(place, (socket) => changeFdb(socket, link, change)),
   readNeighbours: (place) => (link) => withSocket(place, (socket) => readNeighbours(socket, link)),
-  changeNeighbours: (place) => (link, change) => withSocket(place, (socket) => changeNeighbours(socket, link, change)),
+  changeNeighbours: (place) => (link, change) => changing(place, (socket) => changeNeighbours(socket, link, change)),
   forgetNeighbours: (place) => (link, addresses) =>
-    withSocket(place, (socket) => forgetNeighbours(socket, link, addresses)),
+    changing(place, (socket) => forgetNeighbours(socket, link, addresses)),
   readSysctls: (place) => (paths) => entered(place, () => readSysctls(paths)),
-  writeSysctls: (place) => (values) => entered(place, () => writeSysctls(values)),
+  writeSysctls: (place) => (values) => followed.asOwn(place, () => entered(place, () => writeSysctls(values))),
   hostEnds: (place) => () => withSocket(place, hostEnds),
   probe: (place) => () => withSocket(place, () => undefined),
+  follow: (place) => (key) => {
+    if (place !== undefined) followed.follow(key, place);
+    return undefined;
+  },
+  unfollow: () => (key) => {
+    followed.unfollow(key);
+    return undefined;
+  },
+  hold: () => (key) => {
+    followed.hold(key);
+    return undefined;
+  },
+  letGo: () => (key) => {
+    followed.letGo(key);
+    return undefined;
+  },
 };
 
 function carryOut({ operation, args, netns }: ThreadRequest): unknown {
