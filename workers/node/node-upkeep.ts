@@ -5,6 +5,7 @@ import type { SweepSteps } from '../../activities/network/sweep/sweep-activities
 import { readStoreState } from '../../adapters/etcd/store-state.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { pauseSecondsFor, startSweep } from '../../adapters/temporal/sweeps.ts';
+import type { NodeSweepInput } from '../../domain/sweep/messages.ts';
 import { incarnationKey, teardownKey } from '../../domain/keys.ts';
 import { configFolders } from '../../adapters/cni/config-files.ts';
 import type { NodeConfig } from '../../config/node.ts';
@@ -37,7 +38,7 @@ export interface NodeUpkeep {
 export function startUpkeep(
   config: NodeConfig,
   { cri, etcd, temporal }: NodeConnections,
-  { deps, signals, watch }: NodeAssembly,
+  { deps, signals, watch, drift }: NodeAssembly,
   log: Logger,
   signal: AbortSignal,
 ): NodeUpkeep {
@@ -79,6 +80,10 @@ export function startUpkeep(
       if (config.sweepMs === 0) return;
       const looks = ownLooks(config, deps, steps, temporal.client, () => store.isTornDown);
       loops.push(everyInterval('sweep', config.sweepMs, log, signal, () => looks.look(signal)));
+      if (drift === undefined) return;
+      const { lookAt } = steps;
+      const start = (input: NodeSweepInput, id: string): Promise<void> => startSweep(temporal.client, input, id);
+      loops.push(drift.serve({ lookAt, startSweep: start, isTornDown: () => store.isTornDown }, signal));
     },
     ended: async () => {
       await Promise.all(loops);
