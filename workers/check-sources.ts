@@ -68,13 +68,6 @@ export function nodeHostSource(
   ];
   return {
     name: 'node',
-    ask: async () =>
-      nodeHostChecks(
-        { criSocket, node },
-        await {
-          ...(await nodeHostFacts({ cri, run, folders })),
-          linkKernel,
-        },
-      ),
+    ask: async () => nodeHostChecks({ criSocket, node }, await nodeHostFacts({ cri, run, folders, linkKernel })),
   };
 }

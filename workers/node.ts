@@ -32,7 +32,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const claim = await claimNode(config.node, log, signal);
   if (claim === undefined) return;
   opened.add(claim, (each) => each.close());
-  installRuntime(log, { coreLog: 'output' });
+  installRuntime(log, { coreLog: 'output', workerHeartbeats: false });
   const connections = openNodeConnections(config, log, signal, opened);
   const assembly = await assembleNode(config, connections, log);
   const { deps, metrics } = assembly;

@@ -6,19 +6,27 @@
 export interface PaceTimes {
   /** Milliseconds from the end of one look to the next. */
   readonly oftenMs: number;
-  /** The same while nothing happens: the net below hints that are lost. */
+  /** The same while nothing happens, at the most: the net below hints that are lost. */
   readonly seldomMs: number;
   /** How long it is looked at often after a hint. */
   readonly alertMs: number;
+  /** From a hint to the look that follows it, at the least, of what rests; 0 where nothing is said. */
+  readonly laterMs?: number;
 }
+
+/**
+ * Seldom looks wait for a multiple of this, so that those of a process come at the same moment: most of what one costs is to bring its code
+ * back into the processor's caches, and looks share much of it.
+ */
+const SHARED_MS = 60_000;
 
 export class Pace {
   readonly #times: PaceTimes;
   readonly #now: () => number;
   #alertUntil: number;
   #isHeard = false;
-  /** Something was said that no look has followed yet. */
-  #isTold = false;
+  /** When something was said that no look has followed yet. */
+  #toldAt: number | undefined;
   /** Ends the pause that is going on, if there is one. */
   #hurry: (() => void) | undefined;
 
@@ -39,10 +47,13 @@ export class Pace {
     this.#isHeard = isHeard;
   }
 
-  /** Something may have changed. The next look comes `oftenMs` after the last one, or at once where that has passed. */
+  /**
+   * Something may have changed. The next look comes `oftenMs` after the last one, or at once where that has passed; of what rests,
+   * `laterMs` from now at the earliest.
+   */
   changed(): void {
     this.#alertUntil = this.#now() + this.#times.alertMs;
-    this.#isTold = true;
+    this.#toldAt ??= this.#now();
     this.#hurry?.();
   }
 
@@ -50,17 +61,20 @@ export class Pace {
   async pause(signal: AbortSignal): Promise<void> {
     const startedAt = this.#now();
     while (!signal.aborted) {
-      const left = startedAt + this.#pauseMs() - this.#now();
+      const left = this.#dueAt(startedAt) - this.#now();
       if (left <= 0) break;
       await this.#wait(left, signal);
     }
-    this.#isTold = false;
+    this.#toldAt = undefined;
   }
 
-  #pauseMs(): number {
-    const { oftenMs, seldomMs } = this.#times;
-    const isAlert = this.#isTold || this.#now() < this.#alertUntil;
-    return this.#isHeard && !isAlert ? seldomMs : oftenMs;
+  #dueAt(startedAt: number): number {
+    const { oftenMs, seldomMs, laterMs = 0 } = this.#times;
+    const often = startedAt + oftenMs;
+    if (!this.#isHeard) return often;
+    const seldom = Math.max(often, Math.floor((startedAt + seldomMs) / SHARED_MS) * SHARED_MS);
+    if (this.#toldAt !== undefined) return Math.min(seldom, Math.max(often, this.#toldAt + laterMs));
+    return this.#now() < this.#alertUntil ? often : seldom;
   }
 
   #wait(ms: number, signal: AbortSignal): Promise<void> {

@@ -6,16 +6,25 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 /** An activity-only worker says so at each start; that is how node workers are meant to be. */
 const EXPECTED = 'No workflows registered';
 
+interface RuntimeUse {
+  /**
+   * Where the warnings of the SDK's native core go: through the log, for which the SDK wakes ten times a second; or straight to the output
+   * as JSON lines of its own, which costs nothing while there are none, for processes of which there are thousands.
+   */
+  readonly coreLog: 'logger' | 'output';
+  /**
+   * Whether Temporal lists this process's workers with their load. The SDK looks at the host for that, and makes a call, once a minute, and
+   * polls one queue more.
+   */
+  readonly workerHeartbeats: boolean;
+}
+
 /**
  * Must run before anything else touches the SDK's runtime.
- * @param o.coreLog where the warnings of the SDK's native core go: through `log`, for which the SDK wakes ten times a second; or straight
- * to the output as JSON lines of its own, which costs nothing while there are none, for processes of which there are thousands
  */
-export function installRuntime(
-  log: Logger,
-  o: { readonly coreLog: 'logger' | 'output' } = { coreLog: 'logger' },
-): void {
+export function installRuntime(log: Logger, o: RuntimeUse = { coreLog: 'logger', workerHeartbeats: true }): void {
   Runtime.install({
+    ...(o.workerHeartbeats ? {} : { workerHeartbeatInterval: 0 }),
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       if (message.startsWith(EXPECTED)) return;
       const { error, workflowId, runId, activityId, activityType, attempt } = (meta ?? {}) as Record<string, unknown>;

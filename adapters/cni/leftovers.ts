@@ -32,6 +32,12 @@ const cacheSchema = z.object({
   networkName: z.string(),
 });
 
+/** The folders in which names come and go with reservations and cache files, as far as they are there. */
+export async function leftoverFolders({ networksDir, resultsDir } = DEFAULT_PLACES): Promise<string[]> {
+  const networks = await namesIn(networksDir);
+  return [networksDir, resultsDir, ...networks.map((network) => join(networksDir, network))];
+}
+
 export function createCniLeftovers({ networksDir, resultsDir }: LeftoverPlaces = DEFAULT_PLACES): CniLeftovers {
   const reservation = async (network: string, address: string): Promise<Reservation | undefined> => {
     const text = await textOf(join(networksDir, network, address));

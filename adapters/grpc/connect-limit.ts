@@ -11,6 +11,7 @@ import {
   type ChannelOptions,
   type ClientOptions,
 } from '@grpc/grpc-js';
+import { closeUnusedSoon } from './unused-connections.ts';
 
 /** From the first call that finds the channel without a connection. A server that answers takes milliseconds. */
 const LIMIT_MS = 5_000;
@@ -20,10 +21,15 @@ type GrpcChannel = ReturnType<NonNullable<ClientOptions['channelFactoryOverride'
 /** Options of a client that begins to connect anew, from nothing, each time it has not come to a connection within 5 s. */
 export const withConnectLimit = (options: ChannelOptions): ChannelOptions & ClientOptions => ({
   ...options,
-  // Else the new channel would wait for the same attempt: attempts are shared by all channels of a process.
-  'grpc.use_local_subchannel_pool': 1,
   channelFactoryOverride: (address, credentials, o) => new LimitedChannel(address, credentials, o),
 });
+
+/**
+ * Attempts and connections are shared by all channels of a process whose options are the same. A new channel is not to wait for the attempt
+ * of the old one, so each has an option of its own, which gRPC does not know.
+ */
+const OWN = 'podwire.channel';
+let channels = 0;
 
 class LimitedChannel implements GrpcChannel {
   readonly #open: () => GrpcChannel;
@@ -32,7 +38,7 @@ class LimitedChannel implements GrpcChannel {
   #limit: NodeJS.Timeout | undefined;
 
   constructor(address: string, credentials: ChannelCredentials, options: ChannelOptions) {
-    this.#open = () => new Channel(address, credentials, options);
+    this.#open = () => this.#followed(new Channel(address, credentials, { ...options, [OWN]: (channels += 1) }));
     this.#inner = this.#open();
   }
 
@@ -52,6 +58,19 @@ class LimitedChannel implements GrpcChannel {
     const old = this.#inner;
     this.#inner = this.#open();
     old.close();
+  }
+
+  /** A channel that goes idle leaves its connection to whoever closes unused ones. */
+  #followed(channel: GrpcChannel): GrpcChannel {
+    const follow = (before: connectivityState): void =>
+      channel.watchConnectivityState(before, Infinity, () => {
+        const now = channel.getConnectivityState(false);
+        if (now === connectivityState.SHUTDOWN) return;
+        if (before === connectivityState.READY) closeUnusedSoon();
+        follow(now);
+      });
+    follow(channel.getConnectivityState(false));
+    return channel;
   }
 
   close(): void {

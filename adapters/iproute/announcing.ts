@@ -1,19 +1,10 @@
 /** A link whose kernel tells the neighbours of its addresses by itself: gratuitous ARP, and unsolicited neighbour advertisements. */
+import { announcingSysctls } from '../links/link-sysctls.ts';
 import type { NetnsKernel } from '../../domain/ports/link-kernel.ts';
 import { unknownOutcome } from './batch-errors.ts';
 import type { RunInside } from './kernel.ts';
-import { linkName } from './lines.ts';
 
 const TIMEOUT_MS = 3_000;
-
-/** Paths below /proc/sys and their values. */
-export const announcingSysctls = (link: string): [path: string, value: string][] => [
-  [`net/ipv4/conf/${linkName(link)}/arp_notify`, '1'],
-  [`net/ipv6/conf/${linkName(link)}/ndisc_notify`, '1'],
-];
-
-/** Whether the link takes addresses and routes from router advertisements. */
-export const acceptsAdvertisements = (link: string): string => `net/ipv6/conf/${linkName(link)}/accept_ra`;
 
 /** For sysctl(8): with slashes as separators a dot belongs to the name. */
 export const announcingKeys = (link: string): string[] =>

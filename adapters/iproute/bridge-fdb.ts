@@ -1,4 +1,5 @@
 /** Forwarding entries and static neighbours of links in network namespaces: `bridge fdb` and `ip neigh`, in batches. */
+import { ROUTE_PROTOCOL, fdbVerb, linkName } from '../links/link-values.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbChange } from '../../domain/forwarding/fdb.ts';
 import { neighbourDifference, type Neighbour, type NeighbourChange } from '../../domain/forwarding/neighbours.ts';
@@ -6,7 +7,7 @@ import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../.
 import type { RunResult } from '../process/child.ts';
 import { ABSENT_LINK, failedLines, unknownOutcome } from './batch-errors.ts';
 import type { RunInMany, RunInside } from './kernel.ts';
-import { fdbLine, fdbVerb, forgetLine, linkName, neighbourLine, ROUTE_PROTOCOL } from './lines.ts';
+import { fdbLine, forgetLine, neighbourLine } from './lines.ts';
 import { inAll } from './many-changes.ts';
 import { parseFdb, parseNeighbours } from './views.ts';
 

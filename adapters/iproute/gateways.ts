@@ -1,9 +1,9 @@
 /** Which gateways a link reaches: those within a subnet that it has a route to without a gateway. */
-import ipaddr from 'ipaddr.js';
+import { withoutDirectRoute } from '../links/direct-routes.ts';
+import { linkName } from '../links/link-values.ts';
 import type { NetnsKernel } from '../../domain/ports/link-kernel.ts';
 import { unknownOutcome } from './batch-errors.ts';
 import type { RunInside } from './kernel.ts';
-import { linkName } from './lines.ts';
 import { parseDirectRoutes } from './views.ts';
 
 const TIMEOUT_MS = 3_000;
@@ -15,14 +15,4 @@ export function createGatewayLook(inside: RunInside): NetnsKernel['notOnLink'] {
     if (result.code !== 0 || result.truncated) throw unknownOutcome(`ip route show dev ${link}`, result);
     return withoutDirectRoute(gateways, parseDirectRoutes(result.stdout));
   };
-}
-
-/** @param direct canonical CIDRs that a link has a route to without a gateway */
-export function withoutDirectRoute(gateways: readonly string[], direct: readonly string[]): string[] {
-  const subnets = direct.map((cidr) => ipaddr.parseCIDR(cidr));
-  return gateways.filter((text) => {
-    const gateway = ipaddr.parse(text);
-    if (gateway.range() === 'linkLocal' && gateway.kind() === 'ipv6') return false;
-    return !subnets.some((subnet) => subnet[0].kind() === gateway.kind() && gateway.match(subnet));
-  });
 }

@@ -1,10 +1,11 @@
 /** The kernel's links through iproute2, wherever that runs. */
+import { alreadySo, commandFailure } from '../links/command-failures.ts';
 import type { NetnsView } from '../../domain/vxlan/link-observation.ts';
 import type { LinkCommand, NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import { createSenderFilters } from '../nftables/senders.ts';
 import type { RunResult } from '../process/child.ts';
 import { createAnnouncing } from './announcing.ts';
-import { alreadySo, commandFailure, failedLines, unknownOutcome } from './batch-errors.ts';
+import { failedLines, missingParent, unknownOutcome } from './batch-errors.ts';
 import { createForwarding } from './bridge-fdb.ts';
 import { createGatewayLook } from './gateways.ts';
 import { ipLines } from './lines.ts';
@@ -66,7 +67,8 @@ export function createNetnsKernel(inside: RunInside, many?: RunInMany): NetnsKer
       // ip stops at the first line that fails; what is already so is done, and the lines behind it go on.
       const failed = failedLines(result.stderr)[0];
       const at = failed === undefined ? undefined : written[failed.line - 1];
-      if (failed === undefined || at === undefined) throw unknownOutcome('ip -batch', result);
+      if (failed === undefined || at === undefined)
+        throw missingParent(rest, result) ?? unknownOutcome('ip -batch', result);
       if (!alreadySo(at.command, failed.message)) throw commandFailure(at.command, failed.message);
       rest = rest.slice(at.index + 1);
     }

@@ -1,9 +1,9 @@
 /** What iproute2 prints about links: the very commands that kube-vxlan-controller ran, those of one kind in one process where that can be told apart. */
+import { linkName } from '../links/link-values.ts';
 import type { NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import { ABSENT_LINK, unknownOutcome } from './batch-errors.ts';
 import type { RunInside } from './kernel.ts';
-import { linkName } from './lines.ts';
 
 const TIMEOUT_MS = 8_000;
 

@@ -6,12 +6,13 @@
  * the table is podwire's own, so that what a pod does with its other rules is not touched. (Measured: `addrgenmode none` keeps neither
  * the address nor the route away.)
  */
+import { linkName } from '../links/link-values.ts';
+import { acceptsAdvertisements } from '../links/link-sysctls.ts';
 import type { NetnsKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { RunResult } from '../process/child.ts';
 import { unknownOutcome } from './batch-errors.ts';
-import { acceptsAdvertisements, announcingKeys } from './announcing.ts';
+import { announcingKeys } from './announcing.ts';
 import type { InsideCall, RunInside } from './kernel.ts';
-import { linkName } from './lines.ts';
 
 const TIMEOUT_MS = 3_000;
 const TABLE = 'ip6 podwire';

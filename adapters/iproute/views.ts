@@ -1,10 +1,10 @@
 /** What `ip -d -j` and `bridge -j` print (iproute2 6.1), parsed into the domain's views. Unknown fields are ignored. */
+import { ROUTE_PROTOCOL } from '../links/link-values.ts';
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { HostEnd, LinkView, NetnsView, RouteView, VxlanView } from '../../domain/vxlan/link-observation.ts';
-import { ROUTE_PROTOCOL } from './lines.ts';
 
 /** Printed only when they are set. */
 const flagsSchema = z.object({
@@ -34,6 +34,8 @@ const linkSchema = z.object({
       info_data: z
         .object({
           id: z.number().optional(),
+          /** It takes its VNI from metadata. */
+          external: z.boolean().optional(),
           port: z.number().optional(),
           port_range: z.object({ low: z.number(), high: z.number() }).optional(),
           link: z.string().optional(),
@@ -158,7 +160,7 @@ function peerOf({ linkinfo, link_index, link_netnsid }: z.infer<typeof linkSchem
 function vxlanView(link: z.infer<typeof linkSchema>): VxlanView | undefined {
   const data = link.linkinfo?.info_data;
   // A device that takes its VNI from metadata has none of its own.
-  if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined) return undefined;
+  if (link.linkinfo?.info_kind !== 'vxlan' || data?.id === undefined || data.external === true) return undefined;
   return {
     vni: data.id,
     dstPort: data.port ?? 0,

@@ -2,6 +2,7 @@
  * The node's own kernel, spoken to directly. A namespace is handed over as an open descriptor, never as a path; it stays open until the last
  * operation on it has been answered.
  */
+import { acceptsAdvertisements, announcingSysctls } from '../links/link-sysctls.ts';
 import type {
   ForwardingOutcome,
   IdentifiedNetns,
@@ -10,11 +11,14 @@ import type {
   LinkKernel,
   OpenNetns,
 } from '../../domain/ports/link-kernel.ts';
-import { acceptsAdvertisements, announcingSysctls } from '../iproute/announcing.ts';
+import { linkNamesOf } from '../netns/link-names.ts';
 import { openNetns } from '../netns/open-netns.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import type { SendersChange } from '../../domain/forwarding/senders.ts';
+import { fdbBatch, neighbourBatch } from './forwarding-batch.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
 import type { NetlinkThread } from './thread.ts';
-import type { OperationName, Operations } from './thread-messages.ts';
+import type { OperationName, Operations, PlainSendersChange } from './thread-messages.ts';
 
 export interface NetlinkKernelOptions {
   /** Folders right below which netns files are accepted. */
@@ -22,8 +26,6 @@ export interface NetlinkKernelOptions {
   readonly thread: NetlinkThread;
   /** Path of the namespace that the plugins work in; that of this process when absent. */
   readonly hostNetns?: string;
-  /** What is not spoken by netlink. */
-  readonly rest: LinkKernel;
 }
 
 /** A namespace with thousands of links still answers in well under a second. */
@@ -37,50 +39,36 @@ interface Entered extends IdentifiedNetns {
   readonly pid: number | undefined;
 }
 
+/** What can be copied to the thread. */
+function plain(change: SendersChange): PlainSendersChange {
+  if (change.kind !== 'change') return change;
+  const { kind, family, admit, refuse } = change;
+  return { kind, family, admit, refuse };
+}
+
+type Ask = <Name extends OperationName>(
+  netns: OpenNetns,
+  operation: Name,
+  args: Parameters<Operations[Name]>,
+  timeoutMs?: number,
+) => Promise<ReturnType<Operations[Name]>>;
+
 /** The adapter; the thread is started by its first use. */
-export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: NetlinkKernelOptions): LinkKernel {
-  const ask = <Name extends OperationName>(
-    netns: OpenNetns,
-    operation: Name,
-    args: Parameters<Operations[Name]>,
-    timeoutMs = TIMEOUT_MS,
-  ): Promise<ReturnType<Operations[Name]>> => {
+export function createNetlinkKernel({ netnsRoots, thread, hostNetns }: NetlinkKernelOptions): LinkKernel {
+  const ask: Ask = (netns, operation, args, timeoutMs = TIMEOUT_MS) => {
     const { descriptor, signal } = netns as Entered;
     return thread.call({ operation, args, netns: descriptor, signal, timeoutMs });
   };
-  const each = <T>(
-    changes: readonly LinkChange<T>[],
-    one: (change: LinkChange<T>) => Promise<ForwardingOutcome>,
-  ): Promise<PromiseSettledResult<ForwardingOutcome>[]> => Promise.allSettled(changes.map(one));
-
   const execute = ((netns: OpenNetns, commands: readonly LinkCommand[], thenObserve: boolean = false) =>
     ask(netns, 'execute', [commands, thenObserve])) as LinkKernel['execute'];
 
   return {
-    ...rest,
+    ...forwardingOver((netns, operation, args) => ask(netns, operation, args, FORWARDING_TIMEOUT_MS)),
+    ...settingsOver(ask),
     execute,
     observe: (netns) => ask(netns, 'observe', []),
     notOnLink: (netns, link, gateways) => ask(netns, 'notOnLink', [link, gateways]),
-    readFdb: (netns, link) => ask(netns, 'readFdb', [link], FORWARDING_TIMEOUT_MS),
-    changeFdbs: (changes) =>
-      each(changes, ({ netns, link, change }) => ask(netns, 'changeFdb', [link, change], FORWARDING_TIMEOUT_MS)),
-    readNeighbours: (netns, link) => ask(netns, 'readNeighbours', [link], FORWARDING_TIMEOUT_MS),
-    changeNeighbours: (changes) =>
-      each(changes, ({ netns, link, change }) => ask(netns, 'changeNeighbours', [link, change], FORWARDING_TIMEOUT_MS)),
-    forgetNeighbours: (changes) =>
-      each(changes, ({ netns, link, change }) => ask(netns, 'forgetNeighbours', [link, change], FORWARDING_TIMEOUT_MS)),
-    announceItself: async (netns, link) => {
-      await ask(netns, 'writeSysctls', [new Map(announcingSysctls(link))]);
-    },
-    ignoreRouterAdvertisements: async (netns, link) => {
-      const values = new Map([[acceptsAdvertisements(link), '0'], ...announcingSysctls(link)]);
-      const refused = await ask(netns, 'writeSysctls', [values]);
-      return refused.length === 0 ? undefined : rest.ignoreRouterAdvertisements(netns, link);
-    },
-    readSysctls: (netns, paths) => ask(netns, 'readSysctls', [paths]),
-    writeSysctls: async (netns, values) => {
-      await ask(netns, 'writeSysctls', [values]);
-    },
+    print: (netns, questions) => ask(netns, 'print', [questions], FORWARDING_TIMEOUT_MS),
     hostEnds: async (signal) => {
       const file = hostNetns === undefined ? undefined : openNetns(hostNetns, netnsRoots);
       const where = file === undefined ? {} : { netns: { fd: file.fd, inode: file.identity.inode } };
@@ -90,13 +78,78 @@ export function createNetlinkKernel({ netnsRoots, thread, hostNetns, rest }: Net
         file?.close();
       }
     },
+    surelyLacks: (netns, link) => {
+      const { pid, identity } = netns as Entered;
+      return pid !== undefined && linkNamesOf(pid, identity)?.has(link) === false;
+    },
     // Async: a refusal is a rejection.
     async open(path, signal, pid): Promise<IdentifiedNetns> {
       const file = openNetns(path, netnsRoots);
       const { fd, identity } = file;
       const descriptor = { fd, inode: identity.inode };
-      const entered = { identity, file, descriptor, signal, pid, close: async () => file.close() };
+      const entered = { identity, descriptor, signal, pid, close: async () => file.close() };
       return entered;
+    },
+  };
+}
+
+type Forwarding = Pick<
+  LinkKernel,
+  | 'readFdb'
+  | 'changeFdbs'
+  | 'readNeighbours'
+  | 'changeNeighbours'
+  | 'forgetNeighbours'
+  | 'readSenders'
+  | 'changeSenders'
+>;
+
+function forwardingOver(ask: Ask): Forwarding {
+  return {
+    readFdb: (netns, link) => ask(netns, 'readFdb', [link]),
+    changeFdbs: (changes) =>
+      each(changes, ({ netns, link, change }) => ask(netns, 'changeEntries', [link, fdbBatch(change)])),
+    readNeighbours: (netns, link) => ask(netns, 'readNeighbours', [link]),
+    changeNeighbours: (changes) =>
+      each(changes, ({ netns, link, change }) => ask(netns, 'changeEntries', [link, neighbourBatch(change)])),
+    forgetNeighbours: (changes) =>
+      each(changes, ({ netns, link, change }) => ask(netns, 'forgetNeighbours', [link, change])),
+    readSenders: (netns, interfaceName) => ask(netns, 'readSenders', [interfaceName]),
+    changeSenders: (changes) =>
+      each(changes, async ({ netns, link, change }) => {
+        const outcome = await ask(netns, 'changeSenders', [link, plain(change)]);
+        if (outcome === 'applied') return outcome;
+        const senders = change.kind === 'change' ? change.whole?.() : undefined;
+        if (senders === undefined)
+          throw new PodwireError('CommandFailed', `rules for senders of ${link} are not as they were left`);
+        await ask(netns, 'changeSenders', [link, { kind: 'replace', senders }]);
+        return 'applied';
+      }),
+  };
+}
+
+const each = <T>(
+  changes: readonly LinkChange<T>[],
+  one: (change: LinkChange<T>) => Promise<ForwardingOutcome>,
+): Promise<PromiseSettledResult<ForwardingOutcome>[]> => Promise.allSettled(changes.map(async (change) => one(change)));
+
+type Settings = Pick<LinkKernel, 'announceItself' | 'ignoreRouterAdvertisements' | 'readSysctls' | 'writeSysctls'>;
+
+function settingsOver(ask: Ask): Settings {
+  return {
+    announceItself: async (netns, link) => {
+      await ask(netns, 'writeSysctls', [new Map(announcingSysctls(link))]);
+    },
+    ignoreRouterAdvertisements: async (netns, link) => {
+      const values = new Map([[acceptsAdvertisements(link), '0'], ...announcingSysctls(link)]);
+      const [refused] = await ask(netns, 'writeSysctls', [values]);
+      if (refused === undefined) return undefined;
+      const noRule = await ask(netns, 'dropAdvertisements', [link]);
+      return noRule === undefined ? undefined : `${refused.path}: ${refused.code}; ${noRule}`;
+    },
+    readSysctls: (netns, paths) => ask(netns, 'readSysctls', [paths]),
+    writeSysctls: async (netns, values) => {
+      await ask(netns, 'writeSysctls', [values]);
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import { PodwireError } from '../../domain/failures.ts';
 import { decodeAnswer, type KernelAnswer } from './codec/answers.ts';
+import { align } from './codec/attributes.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { decodeMessages, encodeMessage, FLAG, NLMSG, type NetlinkMessage } from './codec/messages.ts';
 import { bindSocket, closeSocket, openSocket, receiveFrom, sendTo, setOption } from './libc.ts';
@@ -11,7 +12,7 @@ import { refusal, type AttributeNames } from './refused.ts';
 
 export interface NetlinkRequest {
   readonly type: number;
-  /** Besides FLAG.REQUEST and FLAG.ACK. */
+  /** Besides FLAG.REQUEST and, where one answer is waited for, FLAG.ACK. */
   readonly flags?: number;
   readonly payload: Buffer;
 }
@@ -29,8 +30,8 @@ const OPTIONS = { CAP_ACK: 10, EXT_ACK: 11, STRICT: 12 } as const;
 const ANSWER_SECONDS = 3;
 /** A dump's datagrams are as long as the buffer that they are read into, up to 32 KiB; single messages with many addresses may be longer. */
 const BUFFER_BYTES = 256 * 1024;
-/** Acknowledgements of one send have to fit into the socket's receive buffer, 208 KiB by default, at less than a KiB each. */
-export const MESSAGES_PER_SEND = 200;
+/** Refusals of one send have to fit into the socket's receive buffer, 208 KiB by default, at less than a KiB each. */
+const MESSAGES_PER_SEND = 200;
 /** A table that changes all the time is read this often. */
 const DUMP_ROUNDS = 5;
 
@@ -64,10 +65,43 @@ export class NetlinkSocket {
    * @throws MalformedNetlink, SystemCallFailed
    */
   requestAll(requests: readonly NetlinkRequest[]): KernelAnswer[] {
-    const answers: KernelAnswer[] = [];
-    for (let first = 0; first < requests.length; first += MESSAGES_PER_SEND)
-      answers.push(...this.#send(requests.slice(first, first + MESSAGES_PER_SEND)));
+    const packed = Buffer.concat(requests.map((request) => encoded(request, 0)));
+    const answers = requests.map((): KernelAnswer => DONE);
+    for (const { place, answer } of this.requestPacked(packed)) answers[place] = answer;
     return answers;
+  }
+
+  /**
+   * Sends whole messages, a few hundred at a time, and only asks about the last of them: what the kernel refuses it says anyway.
+   * @param packed requests behind one another; their sequence numbers are written here
+   * @param each may write into a request before it is sent
+   * @returns those that were refused, in their order
+   * @throws MalformedNetlink, SystemCallFailed
+   */
+  requestPacked(packed: Buffer, each?: (request: Buffer) => void): PackedRefusal[] {
+    const refusals: PackedRefusal[] = [];
+    let place = 0;
+    for (let at = 0; at < packed.length;) {
+      const from = at;
+      const requests: Buffer[] = [];
+      const first = this.#sequence + 1;
+      while (at < packed.length && requests.length < MESSAGES_PER_SEND) {
+        const request = packed.subarray(at, at + align(packed.readUInt32LE(at)));
+        request.writeUInt32LE(this.#nextSequence(), SEQUENCE_AT);
+        each?.(request);
+        requests.push(request);
+        at += request.length;
+      }
+      askFor(requests.at(-1));
+      sendTo(this.fd, packed.subarray(from, at));
+      for (const [sequence, answer] of this.#answersUntil(this.#sequence)) {
+        const request = requests[sequence - first];
+        if (answer.errno !== 0 && request !== undefined)
+          refusals.push({ place: place + sequence - first, request, answer });
+      }
+      place += requests.length;
+    }
+    return refusals;
   }
 
   /** @throws NetlinkRefused, MalformedNetlink, SystemCallFailed */
@@ -79,16 +113,18 @@ export class NetlinkSocket {
   /** The one message that answers a question. @throws NetlinkRefused, MalformedNetlink, SystemCallFailed */
   get(request: NetlinkRequest): Buffer {
     const sequence = this.#nextSequence();
-    sendTo(this.fd, encoded(request, sequence));
+    const message = encoded(request, sequence);
+    askFor(message);
+    sendTo(this.fd, message);
     let found: Buffer | undefined;
     for (;;) {
-      for (const message of this.#receive(sequence)) {
-        if (message.type !== NLMSG.ERROR) {
-          found = Buffer.from(message.payload);
+      for (const part of this.#receive(sequence)) {
+        if (part.type !== NLMSG.ERROR) {
+          found = Buffer.from(part.payload);
           continue;
         }
-        const answer = decodeAnswer(message);
-        if (answer.errno !== 0) throw refusal(answer, encoded(request, sequence), NO_NAMES);
+        const answer = decodeAnswer(part);
+        if (answer.errno !== 0) throw refusal(answer, message, NO_NAMES);
         if (found === undefined) throw new MalformedNetlink('an acknowledgement without the answer before it');
         return found;
       }
@@ -128,15 +164,13 @@ export class NetlinkSocket {
     }
   }
 
-  #send(requests: readonly NetlinkRequest[]): KernelAnswer[] {
-    const first = this.#sequence + 1;
-    sendTo(this.fd, Buffer.concat(requests.map((request) => encoded(request, this.#nextSequence()))));
+  /** By the sequence numbers of their requests, up to that of the last one. */
+  #answersUntil(last: number): Map<number, KernelAnswer> {
     const answers = new Map<number, KernelAnswer>();
-    while (answers.size < requests.length)
+    while (!answers.has(last))
       for (const message of this.#receive())
-        if (message.type === NLMSG.ERROR && message.sequence >= first)
-          answers.set(message.sequence, decodeAnswer(message));
-    return requests.map((_request, index) => answers.get(first + index) ?? { errno: 0 });
+        if (message.type === NLMSG.ERROR) answers.set(message.sequence, decodeAnswer(message));
+    return answers;
   }
 
   /**
@@ -159,8 +193,24 @@ export class NetlinkSocket {
   }
 }
 
+/** A request that the kernel refused, and where among those that were sent it stood. */
+export interface PackedRefusal {
+  readonly place: number;
+  readonly request: Buffer;
+  readonly answer: KernelAnswer;
+}
+
+const DONE: KernelAnswer = { errno: 0 };
+/** Within `struct nlmsghdr`. */
+const FLAGS_AT = 6;
+const SEQUENCE_AT = 8;
+
+function askFor(request: Buffer | undefined): void {
+  request?.writeUInt16LE(request.readUInt16LE(FLAGS_AT) | FLAG.ACK, FLAGS_AT);
+}
+
 const encoded = ({ type, flags = 0, payload }: NetlinkRequest, sequence: number): Buffer =>
-  encodeMessage({ type, flags: FLAG.REQUEST | FLAG.ACK | flags, sequence, payload });
+  encodeMessage({ type, flags: FLAG.REQUEST | flags, sequence, payload });
 
 const NO_NAMES: AttributeNames = { header: 0, names: new Map() };
 const ONE = Buffer.from([1, 0, 0, 0]);

@@ -5,16 +5,21 @@
  * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive. Those that
  * listen for changes do, and are closed when they are told to.
  */
+import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { FollowedNamespaces } from './followed.ts';
 import { SystemCallFailed } from './libc.ts';
+import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
+import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
 import { executeAll } from './operations/change-links.ts';
-import { changeFdb, changeNeighbours, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
+import { changeEntries, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
 import { notOnLink } from './operations/gateways.ts';
+import { indexOf } from './operations/links.ts';
 import { hostEnds, observe } from './operations/observe.ts';
+import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
 import { NetlinkSocket, PROTOCOL } from './socket.ts';
@@ -43,6 +48,17 @@ const followed = new FollowedNamespaces((key, changes) => {
 /** The same for what changes something: it is not told to those who follow the namespace. */
 const changing = <T>(place: Place, work: (socket: NetlinkSocket) => T): T =>
   followed.asOwn(place, () => withSocket(place, work));
+function withNetfilter<T>(place: Place, work: (socket: OpenNetfilterSocket) => T): T {
+  const socket = entered(place, openNetfilterSocket);
+  try {
+    return work(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+/** The table or the element is not there, or is there already: somebody else was at it. */
+const OTHERWISE: readonly number[] = [ERRNO.ENOENT, ERRNO.EEXIST];
 
 const handlers: Handlers = {
   observe: (place) => () => withSocket(place, observe),
@@ -53,14 +69,38 @@ const handlers: Handlers = {
     }),
   notOnLink: (place) => (link, gateways) => withSocket(place, (socket) => notOnLink(socket, link, gateways)),
   readFdb: (place) => (link) => withSocket(place, (socket) => readFdb(socket, link)),
-  changeFdb: (place) => (link, change) => changing(place, (socket) => changeFdb(socket, link, change)),
   readNeighbours: (place) => (link) => withSocket(place, (socket) => readNeighbours(socket, link)),
-  changeNeighbours: (place) => (link, change) => changing(place, (socket) => changeNeighbours(socket, link, change)),
+  changeEntries: (place) => (link, batch) => changing(place, (socket) => changeEntries(socket, link, batch)),
   forgetNeighbours: (place) => (link, addresses) =>
     changing(place, (socket) => forgetNeighbours(socket, link, addresses)),
   readSysctls: (place) => (paths) => entered(place, () => readSysctls(paths)),
   writeSysctls: (place) => (values) => followed.asOwn(place, () => entered(place, () => writeSysctls(values))),
+  readSenders: (place) => (interfaceName) => withNetfilter(place, (socket) => readSenders(socket, interfaceName)),
+  changeSenders: (place) => (interfaceName, change) =>
+    withNetfilter(place, (socket) => {
+      try {
+        changeSenders(socket, interfaceName, change);
+        return 'applied';
+      } catch (error) {
+        if (change.kind === 'change' && error instanceof NetlinkRefused && OTHERWISE.includes(error.errno))
+          return 'otherwise';
+        throw error;
+      }
+    }),
+  dropAdvertisements: (place) => (link) => {
+    const index = withSocket(place, (socket) => indexOf(socket, linkName(link)));
+    if (index === undefined) return `Cannot find device "${link}"`;
+    try {
+      withNetfilter(place, (socket) => ignoreAdvertisements(socket, index));
+      return undefined;
+    } catch (error) {
+      if (error instanceof NetlinkRefused) return `nf_tables: ${error.message}`;
+      throw error;
+    }
+  },
+  probeSenders: (place) => () => withNetfilter(place, probe),
   hostEnds: (place) => () => withSocket(place, hostEnds),
+  print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => withSocket(place, () => undefined),
   follow: (place) => (key) => {
     if (place !== undefined) followed.follow(key, place);

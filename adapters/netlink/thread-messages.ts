@@ -1,9 +1,12 @@
 /** What the netlink thread and its owner say to each other. Only plain data: it is copied from one thread to the other. */
 import type { FailureCode } from '../../domain/failures.ts';
-import type { FdbChange, FdbEntry } from '../../domain/forwarding/fdb.ts';
-import type { Neighbour, NeighbourChange } from '../../domain/forwarding/neighbours.ts';
+import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
+import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
+import type { SeenSenders, SendersChange } from '../../domain/forwarding/senders.ts';
 import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
+import type { ForwardingBatch } from './forwarding-batch.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
 import type { Changes } from './notice-pace.ts';
 import type { SysctlRefused } from './operations/sysctls.ts';
@@ -14,13 +17,21 @@ export interface Operations {
   execute(commands: readonly LinkCommand[], thenObserve: boolean): NetnsView | undefined;
   notOnLink(link: string, gateways: readonly string[]): readonly string[];
   readFdb(link: string): readonly FdbEntry[] | undefined;
-  changeFdb(link: string, change: FdbChange): ForwardingOutcome;
   readNeighbours(link: string): readonly Neighbour[] | undefined;
-  changeNeighbours(link: string, change: NeighbourChange): ForwardingOutcome;
+  /** Forwarding entries or neighbours. */
+  changeEntries(link: string, batch: ForwardingBatch): ForwardingOutcome;
   forgetNeighbours(link: string, addresses: readonly string[]): ForwardingOutcome;
   readSysctls(paths: readonly string[]): Map<string, string>;
   writeSysctls(values: ReadonlyMap<string, string>): readonly SysctlRefused[];
+  readSenders(interfaceName: string): SeenSenders;
+  /** `otherwise`: something else is there than the change begins with, and nothing was changed. */
+  changeSenders(interfaceName: string, change: PlainSendersChange): 'applied' | 'otherwise';
+  /** By a rule; why that cannot be. undefined: it is done. */
+  dropAdvertisements(link: string): string | undefined;
+  /** Why nf_tables cannot do here what `changeSenders` needs. */
+  probeSenders(): string | undefined;
   hostEnds(): readonly HostEnd[];
+  print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
   /** Does nothing but open a socket: whether this thread may and this kernel can. */
   probe(): undefined;
   /** From now on changes that are not podwire's own are told under this key. */
@@ -30,6 +41,10 @@ export interface Operations {
   hold(key: string): undefined;
   letGo(key: string): undefined;
 }
+
+/** Without what cannot be copied. */
+export type PlainSendersChange = OmitEach<SendersChange, 'whole'>;
+type OmitEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 export type OperationName = keyof Operations;
 

@@ -4,7 +4,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
 import type { OperationName, Operations, ThreadAnswer, ThreadNotice, ThreadRequest } from './thread-messages.ts';
 
-export interface Call<Name extends OperationName> {
+interface Call<Name extends OperationName> {
   readonly operation: Name;
   readonly args: Parameters<Operations[Name]>;
   readonly netns?: NetnsDescriptor;
@@ -84,14 +84,13 @@ export function createNetlinkThread(): NetlinkThread {
       };
       const deadline = setTimeout(() => giveUp(`did not end within ${timeoutMs} ms`), timeoutMs);
       const abort = (): void => giveUp('was interrupted');
-      if (signal?.aborted === true) abort();
-      else signal?.addEventListener('abort', abort, { once: true });
+      const forget = signal === undefined ? undefined : onAbort(signal, abort);
       try {
         // The thread answers with what the operation returns.
         return (await answered) as ReturnType<Operations[typeof operation]>;
       } finally {
         clearTimeout(deadline);
-        signal?.removeEventListener('abort', abort);
+        forget?.();
       }
     },
     listen(given) {
@@ -108,6 +107,21 @@ function settle(waiting: Map<number, Waiting>, answer: ThreadAnswer): void {
   waiting.delete(answer.id);
   if ('failure' in answer) call?.reject(new PodwireError(answer.failure.code, answer.failure.message));
   else call?.resolve(answer.value);
+}
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** One listener for all calls with a signal, of which there may be hundreds. @returns what makes `listener` forgotten */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  let all = listeners.get(signal);
+  if (all === undefined) {
+    const told = (all = new Set());
+    signal.addEventListener('abort', () => told.forEach((each) => each()), { once: true });
+    listeners.set(signal, all);
+  }
+  all.add(listener);
+  return () => all.delete(listener);
 }
 
 function startWorker(): Worker {

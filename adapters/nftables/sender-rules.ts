@@ -2,9 +2,9 @@
  * The rules that let only members send to a VXLAN link, as text for `nft -f`. A table for each interface, in the network namespace that the
  * link's UDP socket is in; nobody else's table is named. Every value is parsed and written anew.
  */
+import { address, integer, linkName } from '../links/link-values.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { Senders, SendersChange } from '../../domain/forwarding/senders.ts';
-import { address, integer, linkName } from '../iproute/lines.ts';
 
 /** Before rules of the pod itself, which could only keep out more. */
 export const PRIORITY = -300;

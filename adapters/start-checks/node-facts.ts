@@ -8,6 +8,7 @@ import type { Run, RunResult } from '../process/child.ts';
 export interface NodeProbe {
   readonly cri: CriClient;
   readonly run: Run;
+  readonly linkKernel: NodeHostFacts['linkKernel'];
   readonly folders: readonly { readonly setting: string; readonly paths: readonly string[] }[];
 }
 
@@ -25,36 +26,43 @@ const DEVICES = [
 ] as const;
 
 const LINKS = 'links in pods are made with it';
-const PROGRAMS = [
-  { path: IP, needed: true, why: LINKS },
-  { path: '/usr/sbin/bridge', needed: true, why: 'forwarding entries are written with it' },
-  { path: '/usr/bin/nsenter', needed: true, why: LINKS },
+interface Program {
+  readonly path: string;
+  readonly needed: boolean;
+  readonly why: string;
+  /** Only where links are worked on by programs (ADR 48). */
+  readonly of?: 'iproute2';
+}
+
+const PROGRAMS: readonly Program[] = [
+  { path: IP, needed: true, why: LINKS, of: 'iproute2' },
+  { path: '/usr/sbin/bridge', needed: true, why: 'forwarding entries are written with it', of: 'iproute2' },
+  { path: '/usr/bin/nsenter', needed: true, why: LINKS, of: 'iproute2' },
   { path: UNSHARE, needed: true, why: 'CNI plugins and batches are run with it' },
   { path: '/usr/bin/setpriv', needed: true, why: 'CNI plugins end with the worker by it' },
-  { path: '/usr/bin/xargs', needed: true, why: 'forwarding entries of many pods are written with it' },
+  { path: '/usr/bin/xargs', needed: true, why: 'forwarding entries of many pods are written with it', of: 'iproute2' },
   {
     path: '/usr/sbin/iptables',
     needed: false,
     why: 'CNI plugins portmap and firewall, and bridge with ipMasq, call it',
   },
-  {
-    path: '/usr/sbin/nft',
-    needed: false,
-    why: 'VXLAN links take packets from members only by it, and CNI plugin bridge with macspoofchk calls it',
-  },
-] as const;
+  { path: '/usr/sbin/nft', needed: false, why: 'VXLAN links take packets from members only by it', of: 'iproute2' },
+  { path: '/usr/sbin/nft', needed: false, why: 'CNI plugin bridge with macspoofchk calls it' },
+];
 
 /** Never fails: what cannot be found out is one of the facts. */
-export async function nodeHostFacts({ cri, run, folders }: NodeProbe): Promise<Omit<NodeHostFacts, 'linkKernel'>> {
-  const missingPrograms = PROGRAMS.filter(({ path }) => !can(path, constants.X_OK));
-  const has = (path: string): boolean => missingPrograms.every((missing) => missing.path !== path);
+export async function nodeHostFacts({ cri, run, folders, linkKernel }: NodeProbe): Promise<NodeHostFacts> {
+  const has = (path: string): boolean => can(path, constants.X_OK);
+  const missingPrograms = PROGRAMS.filter(
+    ({ path, of }) => (of ?? linkKernel.access) === linkKernel.access && !has(path),
+  );
   const [runtime, devices, vxlanDevices] = await Promise.all([
     runtimeOf(cri),
     has(IP) && has(UNSHARE) ? devicesOf(run) : { missingDevices: [] },
     has(IP) ? vxlanDevicesOf(run) : undefined,
   ]);
   return {
-    ...{ runtime, vxlanDevices, missingPrograms, ...devices },
+    ...{ runtime, vxlanDevices, missingPrograms, linkKernel, ...devices },
     sysctls: sysctls(),
     folders: folders.map((folder) => ({
       ...folder,

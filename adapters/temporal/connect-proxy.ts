@@ -15,6 +15,8 @@ import { pipeline } from 'node:stream';
 const CONNECT_LIMIT_MS = 3_000;
 /** Of silence, until the kernel asks the peer whether it is there; it asks ten times, a second apart (libuv's setting). */
 const KEEP_ALIVE_MS = 5_000;
+/** The longest time that a timer can have: 24 days. */
+const NEVER_MS = 2 ** 31 - 1;
 
 export interface ConnectProxy {
   /** `127.0.0.1:port`. */
@@ -29,7 +31,10 @@ export interface ConnectProxy {
 export async function openConnectProxy(target: string): Promise<ConnectProxy> {
   const open = new Set<Socket>();
   let lastFailure: string | undefined;
-  const server = createServer((_, response) => response.writeHead(405).end());
+  // Nobody but this process connects, and how long its requests take need not be looked at.
+  const server = createServer({ connectionsCheckingInterval: NEVER_MS }, (_, response) =>
+    response.writeHead(405).end(),
+  );
   server.on('connect', (_: unknown, near: Socket) => {
     open.add(near.once('close', () => open.delete(near)));
     near.on('error', () => near.destroy());

@@ -31,6 +31,14 @@ export interface TemporalClient {
   close(): Promise<void>;
 }
 
+interface ClientUse {
+  /**
+   * Without a call for so long, the connection is closed until the next one, for clients that call seldom: one that is kept is asked every
+   * 30 s whether it still is there. Undefined: half an hour, gRPC's default.
+   */
+  readonly idleMs?: number;
+}
+
 const PROBE_DEADLINE_MS = 2_000;
 /** grpc-js waits up to two minutes between attempts to connect; a server that came back has to be noticed within seconds. */
 const CHANNEL_ARGS = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3_000 };
@@ -48,7 +56,11 @@ export function temporalCredentials(options: TemporalOptions, credentials: Crede
  * Never waits for the server: the first call connects, and a lost connection is made again by the channel with a bounded back-off, with the
  * certificates of that moment. The API key is that of each call's moment.
  */
-export function connectClient(options: TemporalOptions, credentials: CredentialStore = readOnce): TemporalClient {
+export function connectClient(
+  options: TemporalOptions,
+  credentials: CredentialStore = readOnce,
+  { idleMs }: ClientUse = {},
+): TemporalClient {
   const source = temporalCredentials(options, credentials);
   const { tls } = options;
   const serverName =
@@ -57,7 +69,11 @@ export function connectClient(options: TemporalOptions, credentials: CredentialS
       : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName };
   const connection = Connection.lazy({
     address: options.address,
-    channelArgs: withConnectLimit({ ...CHANNEL_ARGS, ...serverName }),
+    channelArgs: withConnectLimit({
+      ...CHANNEL_ARGS,
+      ...serverName,
+      ...(idleMs === undefined ? {} : { 'grpc.client_idle_timeout_ms': idleMs }),
+    }),
     interceptors: [makeGrpcRetryInterceptor(RETRIES)],
     ...(tls === undefined ? {} : { credentials: rotatingChannelCredentials(source) }),
   });

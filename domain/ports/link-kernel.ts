@@ -113,7 +113,7 @@ export interface NetnsKernel {
   /** As `changeFdbs`; `link` is the interface's name, and the link need not be there. Each change is done as a whole or not at all. */
   changeSenders(changes: readonly LinkChange<SendersChange>[]): Promise<PromiseSettledResult<ForwardingOutcome>[]>;
   /**
-   * What iproute2 says about links, in its own words: for people, never to be parsed by podwire. One answer for each question, in
+   * What the kernel says about links, in iproute2's words: for people, never to be parsed by podwire. One answer for each question, in
    * their order; undefined: there is no link of that name.
    */
   print(netns: OpenNetns, questions: readonly InspectQuestion[]): Promise<readonly (string | undefined)[]>;

@@ -21,6 +21,7 @@ import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
 import { reflectBench } from './reflect.ts';
 import { meshScaleBench } from './mesh-scale.ts';
+import { netlinkBench } from './netlink.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 import type { Site } from './site.ts';
 
@@ -69,6 +70,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
 /** These bring podwire themselves, in the ways that they compare or time. */
 const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Promise<BenchResult>>> = {
   idle: (site, { seconds = IDLE_SECONDS }) => idleBench(site, seconds),
+  netlink: (_site, { repeats = ROUNDS }) => netlinkBench(repeats),
   install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
   pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
 };
@@ -106,7 +108,7 @@ const program = withComparedOptions(new Command('bench'))
     `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES}), each turn of pods (${TURN_CYCLES})`,
     Number,
   )
-  .option('--repeats <n>', `bursts of cni-burst (${REPEATS}), rounds of install and pods (${ROUNDS})`, Number)
+  .option('--repeats <n>', `bursts of cni-burst (${REPEATS}), rounds of netlink, install and pods (${ROUNDS})`, Number)
   .option(
     '--pods <n>',
     `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of reflect: ${REFLECTED.pods}`,

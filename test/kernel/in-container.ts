@@ -4,12 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allowSysctls } from '../../adapters/host/allow-sysctls.ts';
-import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { run } from '../../adapters/process/run.ts';
+import { whyNoSenderRules } from '../../adapters/nftables/probe.ts';
 import { senderFiltering } from '../../workers/node/sender-filtering.ts';
 import { createCniBench, hostLocal, NEVER } from './cni-bench.ts';
 import { createTestNetns, NETNS_ROOT } from './namespace.ts';
-import { createNode } from './node-under-test.ts';
+import { createNode, kernelForTests } from './node-under-test.ts';
 import { advertise } from './router-advertisement.ts';
 
 const IP = '/usr/sbin/ip';
@@ -29,7 +29,10 @@ export interface Seen {
 
 /** A VXLAN link, made as an attach makes it. */
 async function attach(): Promise<Pick<Seen, 'up' | 'warning' | 'acceptRa'>> {
-  const node = createNode(undefined, await senderFiltering(true, run, { warn: () => undefined }));
+  const node = createNode(
+    undefined,
+    await senderFiltering(true, () => whyNoSenderRules(run), { warn: () => undefined }),
+  );
   try {
     const pod = await node.pod();
     const { warning } = await node.ensure(await pod.intend());
@@ -43,7 +46,7 @@ async function attach(): Promise<Pick<Seen, 'up' | 'warning' | 'acceptRa'>> {
 /** A link between two namespaces, one of which announces itself as a router; renamed, as a link that replaces another one is. */
 async function listen(): Promise<Pick<Seen, 'heard' | 'obeyed'>> {
   const [pod, stranger] = await Promise.all([createTestNetns(), createTestNetns()]);
-  const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
+  const kernel = kernelForTests();
   try {
     await pod.exec([IP, 'link', 'add', 'pwnew', 'type', 'veth', 'peer', 'name', 'router']);
     await pod.exec([IP, 'link', 'set', 'router', 'netns', stranger.path.slice(`${NETNS_ROOT}/`.length)]);

@@ -3,11 +3,14 @@
  * its agents, and their output is rendered by a second, independent reading of the original's formats.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createInspectBatch } from '../../activities/network/inspect/inspect-pods.ts';
 import { lookIntoPod } from '../../activities/network/inspect/inspect-pod.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
+import { createNetlinkKernel } from '../../adapters/netlink/node-kernel.ts';
+import { createNetlinkThread } from '../../adapters/netlink/thread.ts';
+import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import { createNodeNetnsResolver } from '../../activities/network/sandbox-netns.ts';
 import type { SelectedPod } from '../../adapters/kubernetes/selected-pods.ts';
 import { inspectPods, type PodWithNetworks } from '../../cli/inspect/members.ts';
@@ -95,21 +98,28 @@ after(() => Promise.all(pods.map(({ netns }) => netns.remove())));
 
 const problems: string[] = [];
 
-function lookDeps(): Parameters<typeof lookIntoPod>[0] {
-  const kernel = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
-  return { kernel, netnsResolver: createNodeNetnsResolver({ kernel, runtime, bootId: 'boot' }) };
-}
+const thread = createNetlinkThread();
+after(() => thread.close());
+const iproute2 = createIprouteKernel({ netnsRoots: [NETNS_ROOT] });
+const netlink = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread });
+
+const lookDeps = (kernel: LinkKernel): Parameters<typeof lookIntoPod>[0] => ({
+  kernel,
+  netnsResolver: createNodeNetnsResolver({ kernel, runtime, bootId: 'boot' }),
+});
 
 /** What the node worker would do, without Temporal in between. */
-const inspect: Inspect = (asked) => {
-  const batch = createInspectBatch((input, signal) => lookIntoPod(lookDeps(), input, signal), 2);
-  return inspectPods(
-    asked,
-    DEFAULT_DIALECT_SETTINGS,
-    async (target, group) => unpackAnswers((await batch({ place: target, pods: group }, NEVER)).packed),
-    (problem) => problems.push(problem),
-  );
-};
+const inspectWith =
+  (kernel: LinkKernel): Inspect =>
+  (asked) => {
+    const batch = createInspectBatch((input, signal) => lookIntoPod(lookDeps(kernel), input, signal), 2);
+    return inspectPods(
+      asked,
+      DEFAULT_DIALECT_SETTINGS,
+      async (target, group) => unpackAnswers((await batch({ place: target, pods: group }, NEVER)).packed),
+      (problem) => problems.push(problem),
+    );
+  };
 
 /** One command as the original's generation A ran it: both streams, exit status not looked at. */
 async function asOriginal(netns: TestNetns, command: string): Promise<string> {
@@ -169,128 +179,135 @@ async function originalInspect(names: readonly string[], fields: readonly string
   return out;
 }
 
-const inspected = (names: readonly string[], fields: string): Promise<string> =>
-  netsText(
-    pods.map(({ each }) => each),
-    names,
-    fieldsOf(fields),
-    inspect,
-  );
+for (const [name, kernel] of Object.entries({ netlink, iproute2 })) describe(name, () => inspecting(kernel));
 
-for (const [says, names, fields] of [
-  ['with its usual fields', ['vxeth1'], 'pod,net,fdb'],
-  ['with all fields', ['vxeth1', 'vxeth2'], 'all'],
-  [
-    'of networks that nobody has, in the order of the arguments',
-    ['zzz', 'vxeth2', 'nowhere', 'vxeth1', 'vxeth2'],
-    'pod,fdb',
-  ],
-  ['with fields in another order and unknown ones', ['vxeth1'], 'route,nonsense,dev,pod'],
-  ['with no field that it knows', ['vxeth1'], 'nonsense'],
-] as const) {
-  test(`inspect nets ${says} prints what the original does, byte for byte`, async () => {
-    const order = fields === 'all' ? ['pod', 'net', 'fdb', 'dev', 'route'] : fields.split(',');
-    assert.equal(await inspected(names, fields), await originalInspect(names, order));
-    assert.deepEqual(problems, []);
+function inspecting(kernel: LinkKernel): void {
+  const inspect = inspectWith(kernel);
+
+  const inspected = (names: readonly string[], fields: string): Promise<string> =>
+    netsText(
+      pods.map(({ each }) => each),
+      names,
+      fieldsOf(fields),
+      inspect,
+    );
+
+  for (const [says, names, fields] of [
+    ['with its usual fields', ['vxeth1'], 'pod,net,fdb'],
+    ['with all fields', ['vxeth1', 'vxeth2'], 'all'],
+    [
+      'of networks that nobody has, in the order of the arguments',
+      ['zzz', 'vxeth2', 'nowhere', 'vxeth1', 'vxeth2'],
+      'pod,fdb',
+    ],
+    ['with fields in another order and unknown ones', ['vxeth1'], 'route,nonsense,dev,pod'],
+    ['with no field that it knows', ['vxeth1'], 'nonsense'],
+  ] as const) {
+    test(`inspect nets ${says} prints what the original does, byte for byte`, async () => {
+      const order = fields === 'all' ? ['pod', 'net', 'fdb', 'dev', 'route'] : fields.split(',');
+      assert.equal(await inspected(names, fields), await originalInspect(names, order));
+      assert.deepEqual(problems, []);
+    });
+  }
+
+  test('inspect nets has the form of the reference', async () => {
+    const text = await inspected(['vxeth1'], 'pod,net,fdb');
+    assert.ok(
+      text.startsWith(
+        [
+          '[vxeth1]',
+          ' pod: shop/a 10.244.1.5',
+          ' net: dev:eth0 id:101 ip:192.168.11.2/29 name:vxeth1 route:192.168.12.0/29:192.168.11.1 type:vxlan up:true',
+          ' fdb: 00:00:00:00:00:00 dst 10.244.1.6 self permanent',
+          '      00:00:00:00:00:00 dst 10.244.1.7 self permanent',
+          '',
+          ' pod: shop/b 10.244.1.6',
+          ' net: dev:eth0 id:101 name:other type:vxlan up:true',
+          ' fdb: ',
+          '',
+          ' pod: shop/no-links ',
+          ' net: dev:eth0 id:101 name:vxeth1 type:vxlan up:true',
+          ' fdb: Cannot find device "vxeth1"',
+          '',
+          '',
+        ].join('\n'),
+      ),
+      text,
+    );
+  });
+
+  test('inspect nets shows what the kernel has, also where it differs from what the pod asks for', async () => {
+    const shown = async (): Promise<string> => (await inspected(['vxeth2'], 'net,dev')).split('\n\n')[0] ?? '';
+    const net = ' net: dev:eth0 id:102 name:vxeth2 note:x type:vxlan up:true\n';
+    await run(a.netns, 'ip link set vxeth2 mtu 1234');
+    assert.match(
+      await shown(),
+      new RegExp(`${net} dev: vxeth2: <BROADCAST,MULTICAST> mtu 1234 .*\\n(.*\\n)* +vxlan id 102 `),
+    );
+    await run(a.netns, 'ip link del vxeth2', 'ip link add vxeth2 type vxlan id 202 dev eth0 dstport 0');
+    assert.match(await shown(), new RegExp(`${net} dev: (.*\\n)* +vxlan id 202 `));
+    await run(a.netns, 'ip link del vxeth2', 'ip link add vxeth2 type vxlan id 102 dev eth0 dstport 0');
+  });
+
+  test('list pods prints a line for each IPv4 address, and one without an address where there is none', async () => {
+    const all = pods.map(({ each }) => each);
+    const expected = [
+      'shop/a vxeth1 192.168.11.2/29',
+      'shop/a vxeth1 192.168.13.2/32',
+      'shop/a vxeth2 ',
+      'shop/b vxeth1 ',
+      'shop/no-links vxeth1 ',
+      'shop/no-links vxeth2 ',
+    ];
+    assert.equal(await podsListText(all, [], inspect), expected.map((line) => `${line}\n`).join(''));
+    const some = expected.filter((line) => line.startsWith('shop/a') || line.startsWith('shop/no'));
+    assert.equal(await podsListText(all, ['no-', 'a'], inspect), some.map((line) => `${line}\n`).join(''));
+    assert.equal(await podsListText(all, ['shop/a', 'nobody'], inspect), '');
+    // The lines are those that the original makes of `ip addr show`.
+    const words = (await asOriginal(a.netns, 'ip addr show dev vxeth1'))
+      .split('\n')
+      .map((line) => line.trim().split(' '));
+    assert.deepEqual(
+      words.filter(([family]) => family === 'inet').map(([, cidr]) => `shop/a vxeth1 ${cidr ?? ''}`),
+      expected.slice(0, 2),
+    );
+  });
+
+  test('inspect pods shows all networks of a pod, and a pod without any', async () => {
+    const text = await podsText(
+      pods.map(({ each }) => each),
+      fieldsOf('net,route'),
+      inspect,
+    );
+    assert.match(
+      text,
+      /^\[shop\/a\]\n uid: uid-a\n node: n1\n ips: 10\.244\.1\.5\n\n net: .* up:true\n route: 192\.168\.11\.0\/29 /,
+    );
+    assert.match(text, /\n\n net: dev:eth0 id:102 name:vxeth2 note:x type:vxlan up:true\n route: \n/);
+    assert.match(text, /\[shop\/plain\]\n uid: uid-plain\n node: n1\n ips: 10\.244\.1\.9\n\n$/);
+  });
+
+  test('a pod that is gone is told and has empty fields, and the others are shown', async () => {
+    const [first] = pods;
+    assert.ok(first);
+    const gone = { ...first.each, pod: { ...first.each.pod, uid: 'uid-gone', name: 'gone' } };
+    const text = await netsText([gone, first.each], ['vxeth1'], fieldsOf('pod,fdb'), inspect);
+    assert.match(text, /^\[vxeth1\]\n pod: shop\/gone 10\.244\.1\.5\n fdb: \n\n pod: shop\/a .*\n fdb: 00:00/);
+    assert.deepEqual(problems.splice(0), [
+      'shop/gone: SandboxGone: pod shop/gone has no Ready sandbox with a netns of its own here',
+    ]);
+  });
+
+  test('many links of one pod are asked for at once and answered each with its own', async () => {
+    const { answers } = await lookIntoPod(
+      lookDeps(kernel),
+      {
+        ...{ podUid: 'uid-a', namespace: 'shop', name: 'a' },
+        questions: ['vxeth2', 'absent', 'eth0', 'vxeth1'].map((link) => ({ about: 'details' as const, link })),
+      },
+      NEVER,
+    );
+    const single = (link: string): Promise<string> => a.netns.exec(['/usr/sbin/ip', '-d', 'addr', 'show', 'dev', link]);
+    assert.deepEqual(answers, [await single('vxeth2'), undefined, await single('eth0'), await single('vxeth1')]);
   });
 }
-
-test('inspect nets has the form of the reference', async () => {
-  const text = await inspected(['vxeth1'], 'pod,net,fdb');
-  assert.ok(
-    text.startsWith(
-      [
-        '[vxeth1]',
-        ' pod: shop/a 10.244.1.5',
-        ' net: dev:eth0 id:101 ip:192.168.11.2/29 name:vxeth1 route:192.168.12.0/29:192.168.11.1 type:vxlan up:true',
-        ' fdb: 00:00:00:00:00:00 dst 10.244.1.6 self permanent',
-        '      00:00:00:00:00:00 dst 10.244.1.7 self permanent',
-        '',
-        ' pod: shop/b 10.244.1.6',
-        ' net: dev:eth0 id:101 name:other type:vxlan up:true',
-        ' fdb: ',
-        '',
-        ' pod: shop/no-links ',
-        ' net: dev:eth0 id:101 name:vxeth1 type:vxlan up:true',
-        ' fdb: Cannot find device "vxeth1"',
-        '',
-        '',
-      ].join('\n'),
-    ),
-    text,
-  );
-});
-
-test('inspect nets shows what the kernel has, also where it differs from what the pod asks for', async () => {
-  const shown = async (): Promise<string> => (await inspected(['vxeth2'], 'net,dev')).split('\n\n')[0] ?? '';
-  const net = ' net: dev:eth0 id:102 name:vxeth2 note:x type:vxlan up:true\n';
-  await run(a.netns, 'ip link set vxeth2 mtu 1234');
-  assert.match(
-    await shown(),
-    new RegExp(`${net} dev: vxeth2: <BROADCAST,MULTICAST> mtu 1234 .*\\n(.*\\n)* +vxlan id 102 `),
-  );
-  await run(a.netns, 'ip link del vxeth2', 'ip link add vxeth2 type vxlan id 202 dev eth0 dstport 0');
-  assert.match(await shown(), new RegExp(`${net} dev: (.*\\n)* +vxlan id 202 `));
-});
-
-test('list pods prints a line for each IPv4 address, and one without an address where there is none', async () => {
-  const all = pods.map(({ each }) => each);
-  const expected = [
-    'shop/a vxeth1 192.168.11.2/29',
-    'shop/a vxeth1 192.168.13.2/32',
-    'shop/a vxeth2 ',
-    'shop/b vxeth1 ',
-    'shop/no-links vxeth1 ',
-    'shop/no-links vxeth2 ',
-  ];
-  assert.equal(await podsListText(all, [], inspect), expected.map((line) => `${line}\n`).join(''));
-  const some = expected.filter((line) => line.startsWith('shop/a') || line.startsWith('shop/no'));
-  assert.equal(await podsListText(all, ['no-', 'a'], inspect), some.map((line) => `${line}\n`).join(''));
-  assert.equal(await podsListText(all, ['shop/a', 'nobody'], inspect), '');
-  // The lines are those that the original makes of `ip addr show`.
-  const words = (await asOriginal(a.netns, 'ip addr show dev vxeth1'))
-    .split('\n')
-    .map((line) => line.trim().split(' '));
-  assert.deepEqual(
-    words.filter(([family]) => family === 'inet').map(([, cidr]) => `shop/a vxeth1 ${cidr ?? ''}`),
-    expected.slice(0, 2),
-  );
-});
-
-test('inspect pods shows all networks of a pod, and a pod without any', async () => {
-  const text = await podsText(
-    pods.map(({ each }) => each),
-    fieldsOf('net,route'),
-    inspect,
-  );
-  assert.match(
-    text,
-    /^\[shop\/a\]\n uid: uid-a\n node: n1\n ips: 10\.244\.1\.5\n\n net: .* up:true\n route: 192\.168\.11\.0\/29 /,
-  );
-  assert.match(text, /\n\n net: dev:eth0 id:102 name:vxeth2 note:x type:vxlan up:true\n route: \n/);
-  assert.match(text, /\[shop\/plain\]\n uid: uid-plain\n node: n1\n ips: 10\.244\.1\.9\n\n$/);
-});
-
-test('a pod that is gone is told and has empty fields, and the others are shown', async () => {
-  const [first] = pods;
-  assert.ok(first);
-  const gone = { ...first.each, pod: { ...first.each.pod, uid: 'uid-gone', name: 'gone' } };
-  const text = await netsText([gone, first.each], ['vxeth1'], fieldsOf('pod,fdb'), inspect);
-  assert.match(text, /^\[vxeth1\]\n pod: shop\/gone 10\.244\.1\.5\n fdb: \n\n pod: shop\/a .*\n fdb: 00:00/);
-  assert.deepEqual(problems.splice(0), [
-    'shop/gone: SandboxGone: pod shop/gone has no Ready sandbox with a netns of its own here',
-  ]);
-});
-
-test('many links of one pod are asked for in one process and answered each with its own', async () => {
-  const { answers } = await lookIntoPod(
-    lookDeps(),
-    {
-      ...{ podUid: 'uid-a', namespace: 'shop', name: 'a' },
-      questions: ['vxeth2', 'absent', 'eth0', 'vxeth1'].map((link) => ({ about: 'details' as const, link })),
-    },
-    NEVER,
-  );
-  const single = (link: string): Promise<string> => a.netns.exec(['/usr/sbin/ip', '-d', 'addr', 'show', 'dev', link]);
-  assert.deepEqual(answers, [await single('vxeth2'), undefined, await single('eth0'), await single('vxeth1')]);
-});

@@ -104,11 +104,17 @@ export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on', 
   };
 }
 
-/** @param host where the node's plugins run; the machine's own namespace when left out */
-function kernelForTests(host: TestNetns | undefined, thread = createNetlinkThread()): LinkKernel {
-  const rest = createIprouteKernel({ netnsRoots: [NETNS_ROOT], ...(host === undefined ? {} : { run: runOn(host) }) });
-  if (process.env['PODWIRE_TEST_KERNEL'] === 'iproute2') return rest;
-  const options = { netnsRoots: [NETNS_ROOT], thread, rest };
+/**
+ * Netlink, or iproute2 where the test's environment says so.
+ * @param host where the node's plugins run; the machine's own namespace when left out
+ */
+export function kernelForTests(host?: TestNetns, thread = createNetlinkThread()): LinkKernel {
+  const programs = createIprouteKernel({
+    netnsRoots: [NETNS_ROOT],
+    ...(host === undefined ? {} : { run: runOn(host) }),
+  });
+  if (process.env['PODWIRE_TEST_KERNEL'] === 'iproute2') return programs;
+  const options = { netnsRoots: [NETNS_ROOT], thread };
   return createNetlinkKernel({ ...options, ...(host === undefined ? {} : { hostNetns: host.path }) });
 }
 

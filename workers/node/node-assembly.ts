@@ -42,7 +42,7 @@ export interface NodeAssembly {
   /** undefined: the kernel does not tell of changes by the way that this node has to it. */
   readonly drift: DriftWatch | undefined;
   readonly metrics: NodeMetrics;
-  readonly kernel: Omit<ChosenKernel, 'kernel'>;
+  readonly kernel: Pick<ChosenKernel, 'access' | 'why'>;
 }
 
 /** Looks at what the host allows first, and warns of what it does not. */
@@ -55,9 +55,9 @@ export async function assembleNode(
   if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const failpoints = await loadFailpoints(config.failpointsFile);
-  const { kernel, ...access } = await nodeKernel(config, launcher, netlink, log);
+  const { kernel, whyNoSenderRules, ...access } = await nodeKernel(config, launcher, netlink, log);
   const notices = access.access === 'netlink' ? createChangeNotices(netlink, config.netnsRoots) : undefined;
-  const filtering = await senderFiltering(config.membersOnly, launcher.run, log);
+  const filtering = await senderFiltering(config.membersOnly, whyNoSenderRules, log);
   const store = noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox));
   const assembled = assemble(config, {
     store: notices === undefined ? store : notingRecords(store, () => drift?.followed),
@@ -96,8 +96,8 @@ async function nodeKernel(
   thread: NetlinkThread,
   log: Logger,
 ): Promise<ChosenKernel> {
-  const rest = createIprouteKernel({ netnsRoots, run, scratchDir: join(stateDir, 'batches') });
-  const chosen = await chooseKernel({ netnsRoots, thread, rest }, linkKernel);
+  const programs = createIprouteKernel({ netnsRoots, run, scratchDir: join(stateDir, 'batches') });
+  const chosen = await chooseKernel({ netnsRoots, thread }, programs, run, linkKernel);
   if (chosen.why !== undefined)
     log.warn({ why: chosen.why }, 'netlink cannot be spoken from here: links in pods are worked on by iproute2');
   return chosen;

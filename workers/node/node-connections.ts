@@ -16,6 +16,9 @@ import type { Opened } from '../opened.ts';
 /** What a worker that is to end may still take to finish what it does. */
 export const GRACE_MS = 2_000;
 
+/** A node calls Temporal's frontend by itself when a sandbox was made anew or a look found something, and for its checks. */
+const IDLE_MS = 20_000;
+
 export interface NodeConnections {
   readonly launcher: Launcher;
   readonly netlink: NetlinkThread;
@@ -41,7 +44,7 @@ export function openNodeConnections(
   const cri = opened.add(createCriClient(config.criSocket), (each) => each.close());
   signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
   const runtime = observeRuntime(createSandboxRuntime(cri, config.asks));
-  const temporal = opened.add(connectClient(config.temporal, credentials), (each) => each.close());
+  const temporal = opened.add(connectClient(config.temporal, credentials, { idleMs: IDLE_MS }), (each) => each.close());
   return { launcher, netlink, credentials, etcd, cri, runtime, temporal };
 }
 

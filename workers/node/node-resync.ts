@@ -11,8 +11,15 @@ export interface ResyncDeps {
   readonly fdb: Pick<NodeDeps['fdb'], 'compareNetwork'>;
 }
 
-/** One network that fails does not stop the others; the first failure is thrown at the end. */
-export async function resyncNetworks(deps: ResyncDeps, log: Pick<Logger, 'info'>, signal: AbortSignal): Promise<void> {
+/**
+ * One network that fails does not stop the others; the first failure is thrown at the end.
+ * @returns whether the node has no attachments, so that there was nothing to compare
+ */
+export async function resyncNetworks(
+  deps: ResyncDeps,
+  log: Pick<Logger, 'info'>,
+  signal: AbortSignal,
+): Promise<boolean> {
   const attachments = await deps.store.listNodeAttachments(deps.node);
   const failures: unknown[] = [];
   for (const network of FdbSync.networksOf(attachments)) {
@@ -24,6 +31,7 @@ export async function resyncNetworks(deps: ResyncDeps, log: Pick<Logger, 'info'>
     }
   }
   if (failures.length > 0) throw failures[0];
+  return attachments.length === 0;
 }
 
 async function resync(

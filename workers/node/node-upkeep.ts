@@ -2,23 +2,35 @@
 import type { Client } from '@temporalio/client';
 import type { CniDeps } from '../../activities/network/deps.ts';
 import type { SweepSteps } from '../../activities/network/sweep/sweep-activities.ts';
+import type { Ask } from '../../adapters/etcd/client.ts';
 import { readStoreState } from '../../adapters/etcd/store-state.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { pauseSecondsFor, startSweep } from '../../adapters/temporal/sweeps.ts';
-import type { NodeSweepInput } from '../../domain/sweep/messages.ts';
-import { incarnationKey, teardownKey } from '../../domain/keys.ts';
+import {
+  incarnationKey,
+  nodeAttachmentsPrefix,
+  sandboxesPrefix,
+  teardownKey,
+  tombstonesPrefix,
+} from '../../domain/keys.ts';
 import { configFolders } from '../../adapters/cni/config-files.ts';
+import { leftoverFolders } from '../../adapters/cni/leftovers.ts';
 import type { NodeConfig } from '../../config/node.ts';
+import type { DriftSteps } from './drift-watch.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { everyInterval, whileFoldersRest } from './node-loops.ts';
 import { resyncNetworks } from './node-resync.ts';
+import { RecordsOfNode } from './records-of-node.ts';
 import { OwnSweeps } from './own-sweeps.ts';
 import { Pace } from '../pace.ts';
 import { StoreWatch } from '../store-watch.ts';
 
-const RESYNC_INTERVAL_MS = 60_000;
+/** While the node has attachments, whose forwarding entries anybody may change. Whatever comes to be recorded of it is told. */
+const RESYNC_PACE = { oftenMs: 60_000, seldomMs: 600_000, alertMs: 60_000, laterMs: 60_000 };
+/** The same for the node's looks at itself, in multiples of what is set. */
+const RESTING_LOOKS = 10;
 /** What is published is read again: the net below what was deleted by hand, or told to a run that had no ear. */
 const RELOAD_INTERVAL_MS = 300_000;
 /** A sandbox is Ready some seconds after its netns has appeared; the slowest find themselves by the second figure. */
@@ -42,15 +54,11 @@ export function startUpkeep(
   log: Logger,
   signal: AbortSignal,
 ): NodeUpkeep {
-  const paces = { store: new Pace(STORE_PACE), sandboxes: new Pace(SANDBOX_PACE), configs: new Pace(CONFIGS_PACE) };
+  const paces = createPaces(config);
+  const records = new RecordsOfNode([paces.resync, paces.sweep]);
   cri.onLost(() => paces.sandboxes.changed());
-  const configs = new NodeConfigsPublisher({
-    store: deps.store,
-    signals,
-    node: config.node,
-    dir: config.cniConfDir,
-    log,
-  });
+  const { node, cniConfDir: dir } = config;
+  const configs = new NodeConfigsPublisher({ store: deps.store, signals, node, dir, log });
   const store = new StoreWatch({
     ...{ deps, log },
     state: () => readStoreState(etcd),
@@ -63,6 +71,7 @@ export function startUpkeep(
   });
   const loops = [
     etcd.follow([{ key: incarnationKey() }, { key: teardownKey() }], paces.store, signal),
+    etcd.follow(recordsOf(config.node), records, signal),
     everyInterval('store', paces.store, log, signal, () => store.look(signal)),
     whileFoldersRest('configurations', paces.configs, log, signal, {
       folders: () => (config.cniConfDir === undefined ? [] : configFolders(config.cniConfDir)),
@@ -72,24 +81,46 @@ export function startUpkeep(
       folders: () => config.netnsRoots,
       work: () => watch.look(signal),
     }),
-    everyInterval('resync', RESYNC_INTERVAL_MS, log, signal, () => resyncNetworks(deps, log, signal)),
+    everyInterval('resync', paces.resync, log, signal, async () => {
+      records.rest(paces.resync, await resyncNetworks(deps, log, signal));
+    }),
     everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   return {
     sweep: (steps) => {
       if (config.sweepMs === 0) return;
       const looks = ownLooks(config, deps, steps, temporal.client, () => store.isTornDown);
-      loops.push(everyInterval('sweep', config.sweepMs, log, signal, () => looks.look(signal)));
-      if (drift === undefined) return;
-      const { lookAt } = steps;
-      const start = (input: NodeSweepInput, id: string): Promise<void> => startSweep(temporal.client, input, id);
-      loops.push(drift.serve({ lookAt, startSweep: start, isTornDown: () => store.isTornDown }, signal));
+      loops.push(
+        whileFoldersRest('sweep', paces.sweep, log, signal, {
+          folders: leftoverFolders,
+          work: async () => records.rest(paces.sweep, await looks.look(signal)),
+        }),
+      );
+      const whenTold = driftSteps(steps, temporal.client, () => store.isTornDown);
+      if (drift !== undefined) loops.push(drift.serve(whenTold, signal));
     },
     ended: async () => {
       await Promise.all(loops);
     },
   };
 }
+
+const createPaces = ({ sweepMs }: NodeConfig) => ({
+  store: new Pace(STORE_PACE),
+  sandboxes: new Pace(SANDBOX_PACE),
+  configs: new Pace(CONFIGS_PACE),
+  resync: new Pace(RESYNC_PACE),
+  sweep: new Pace({ oftenMs: sweepMs, seldomMs: RESTING_LOOKS * sweepMs, alertMs: sweepMs, laterMs: sweepMs }),
+});
+
+/** What is recorded of a node. */
+const recordsOf = (node: string): Ask[] =>
+  [nodeAttachmentsPrefix, sandboxesPrefix, tombstonesPrefix].map((prefix) => ({ prefix: prefix(node) }));
+
+const driftSteps = ({ lookAt }: SweepSteps, client: Client, isTornDown: () => boolean): DriftSteps => ({
+  ...{ lookAt, isTornDown },
+  startSweep: (input, workflowId) => startSweep(client, input, workflowId),
+});
 
 function ownLooks(
   { node, sweepMs }: NodeConfig,

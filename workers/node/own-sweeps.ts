@@ -40,11 +40,14 @@ export class OwnSweeps {
     this.#parts = parts;
   }
 
-  /** @throws PodwireError EtcdUnavailable, CriUnavailable, TemporalUnavailable: the next look begins again */
-  async look(signal: AbortSignal): Promise<void> {
+  /**
+   * @returns whether there is nothing that could change without a record, so that the next look can wait
+   * @throws PodwireError EtcdUnavailable, CriUnavailable, TemporalUnavailable: the next look begins again
+   */
+  async look(signal: AbortSignal): Promise<boolean> {
     const { node, steps, startSweep, noteLook, isTornDown } = this.#parts;
-    if (isTornDown()) return;
-    const { findings, gcDue } = await steps.look({ node }, signal);
+    if (isTornDown()) return false;
+    const { findings, gcDue, isEmpty = false } = await steps.look({ node }, signal);
     this.#reported = this.#reported.filter((id) => findings.some((finding) => finding.id === id));
     if (needsSweep(findings, this.#reported)) {
       await startSweep();
@@ -53,5 +56,6 @@ export class OwnSweeps {
       await steps.act({ node, ids: [], removeForeign: false }, signal);
     }
     await noteLook(new Date().toISOString());
+    return isEmpty;
   }
 }

@@ -1,16 +1,14 @@
 /** Whether this node's VXLAN links take packets from members only: as it is set, where the kernel and its tools can do it. */
 import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
-import { whyNoSenderRules } from '../../adapters/nftables/probe.ts';
-import type { Run } from '../../adapters/process/child.ts';
 
 /** Warns once where it is set and cannot be done. */
 export async function senderFiltering(
   membersOnly: boolean,
-  run: Run,
+  whyNot: () => Promise<string | undefined>,
   log: Pick<Logger, 'warn'>,
 ): Promise<SenderFiltering> {
-  const why = await whyNoSenderRules(run);
+  const why = await whyNot();
   if (why === undefined) return membersOnly ? 'on' : 'off';
   if (membersOnly)
     log.warn(

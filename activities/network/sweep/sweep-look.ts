@@ -55,15 +55,20 @@ export async function sweepLook(
   _input: SweepLookInput,
   signal: AbortSignal,
 ): Promise<SweepLookResult> {
-  const { findings } = await lookAtNode(deps, signal);
+  const { findings, snapshot } = await lookAtNode(deps, signal);
   return {
     findings: findings
       .slice(0, MAX_FINDINGS)
       .map((finding) => ({ ...finding, ageSeconds: deps.memory.ageSeconds(finding) })),
     more: Math.max(0, findings.length - MAX_FINDINGS),
     gcDue: deps.gc.due(),
+    isEmpty: findings.length === 0 && isEmpty(snapshot),
   };
 }
+
+/** Addresses and files of others, of which each sandbox of a node may have some, do not count. */
+const isEmpty = ({ journal, unreadable, sandboxes, records, tombstones }: NodeSnapshot): boolean =>
+  [journal, unreadable, sandboxes, records, tombstones].every(({ length }) => length === 0);
 
 /** @throws PodwireError EtcdUnavailable, CriUnavailable: half a view is no view */
 export async function lookAtNode(deps: SweepDeps, signal: AbortSignal): Promise<Look> {

@@ -12,6 +12,8 @@ export interface SweepLookResult {
   readonly more: number;
   /** Networks whose plugins are to be told again which attachments are alive. */
   readonly gcDue: boolean;
+  /** Whether nothing of podwire's is on the node or recorded of it, so that nothing can change without a record; undefined: of earlier builds. */
+  readonly isEmpty?: boolean;
 }
 
 export interface SweepActInput extends SweepLookInput {

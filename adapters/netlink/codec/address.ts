@@ -10,7 +10,7 @@ export const RTM_ADDRESS = { NEW: 20, DELETE: 21, GET: 22 } as const;
 /** Bytes of `struct ifaddrmsg`. */
 export const ADDRESS_HEADER = 8;
 
-export const IFA = {
+const IFA = {
   ADDRESS: 1,
   LOCAL: 2,
   LABEL: 3,
@@ -27,11 +27,16 @@ export const IFA_F = {
   SECONDARY: 0x01,
   /** A new IPv6 address is usable at once: nobody is asked whether it is taken. */
   NODAD: 0x02,
+  OPTIMISTIC: 0x04,
   DADFAILED: 0x08,
+  HOMEADDRESS: 0x10,
   DEPRECATED: 0x20,
   TENTATIVE: 0x40,
   PERMANENT: 0x80,
+  MANAGETEMPADDR: 0x100,
   NOPREFIXROUTE: 0x200,
+  MCAUTOJOIN: 0x400,
+  STABLE_PRIVACY: 0x800,
 } as const;
 
 export interface AddressRequest {
@@ -81,6 +86,8 @@ export interface AddressMessage {
   readonly label?: string;
   readonly broadcast?: string;
   readonly protocol?: number;
+  /** Metric of the route to the subnet, where it is not the kernel's usual one. */
+  readonly routePriority?: number;
   /** Seconds; 4294967295 is for ever. */
   readonly cacheInfo?: { readonly preferred: number; readonly valid: number };
 }
@@ -100,6 +107,7 @@ export function decodeAddress(payload: Buffer): AddressMessage {
     label: read.text(attributes, IFA.LABEL),
     broadcast: maybeAddressText(family, attributes.get(IFA.BROADCAST)),
     protocol: read.u8(attributes, IFA.PROTO),
+    routePriority: read.u32(attributes, IFA.RT_PRIORITY),
     cacheInfo: cacheInfo(attributes.get(IFA.CACHEINFO)),
   });
 }

@@ -51,6 +51,8 @@ export const be32 = (type: number, value: number): Attribute => ({
 export const text = (type: number, value: string): Attribute => ({ type, value: Buffer.from(`${value}\0`, 'utf8') });
 export const bytes = (type: number, value: Uint8Array): Attribute => ({ type, value });
 export const nested = (type: number, value: readonly Attribute[]): Attribute => ({ type, value });
+/** Of attributes that are encoded already. */
+export const nestedBytes = (type: number, value: Uint8Array): Attribute => ({ type: type | NESTED, value });
 /** An attribute that says something by being there. */
 export const flag = (type: number): Attribute => ({ type, value: new Uint8Array(0) });
 
@@ -122,6 +124,12 @@ export const read = {
     return value === undefined ? undefined : decodeAttributes(value);
   },
 };
+
+/** A number of one to eight bytes. @throws MalformedNetlink for another length */
+export function unsigned(value: Uint8Array): bigint {
+  if (value.length === 0 || value.length > 8) throw new MalformedNetlink(`a number of ${value.length} bytes`);
+  return value.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+}
 
 function exactly(of: ReadonlyMap<number, Buffer>, type: number, length: number): Buffer | undefined {
   const value = of.get(type);

@@ -6,7 +6,7 @@
  * drift, so that addresses and routes count when they go or are replaced. Forwarding entries of VXLAN devices count when somebody wrote them;
  * neighbours when they are permanent or podwire's, which the protocol says: one that is deleted is told of as failed.
  */
-import { ROUTE_PROTOCOL } from '../../iproute/lines.ts';
+import { ROUTE_PROTOCOL } from '../../links/link-values.ts';
 import { RTM_ADDRESS } from './address.ts';
 import { RTM_LINK } from './link.ts';
 import { NDA, NEIGHBOUR_HEADER, NTF_SELF, NUD_NOARP, NUD_PERMANENT, RTM_NEIGHBOUR } from './neighbour.ts';

@@ -38,7 +38,7 @@ export const IFLA = {
 
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
 
-export const IFLA_VXLAN = {
+const IFLA_VXLAN = {
   ID: 1,
   GROUP: 2,
   LINK: 3,
@@ -68,16 +68,13 @@ export const IFLA_VXLAN = {
   GPE: 27,
   TTL_INHERIT: 28,
   DF: 29,
+  VNIFILTER: 30,
   LOCALBYPASS: 31,
 } as const;
 
 const VETH_INFO_PEER = 1;
 
 export const LINK_ATTRIBUTE_NAMES = attributeNames('IFLA', IFLA);
-/** Of the attributes within IFLA_LINKINFO. */
-export const LINK_INFO_ATTRIBUTE_NAMES = attributeNames('IFLA_INFO', IFLA_INFO);
-/** Of the attributes within IFLA_INFO_DATA of a VXLAN device. */
-export const VXLAN_ATTRIBUTE_NAMES = attributeNames('IFLA_VXLAN', IFLA_VXLAN);
 
 export interface LinkRequest {
   readonly index?: number;
@@ -97,7 +94,7 @@ export function encodeLink({ index = 0, flags = 0, change = 0, attributes = [] }
 }
 
 /** Since the link was made; the first ten of `struct rtnl_link_stats64`, which every kernel has. */
-export interface LinkStatistics {
+interface LinkStatistics {
   readonly rxPackets: bigint;
   readonly txPackets: bigint;
   readonly rxBytes: bigint;
@@ -141,6 +138,8 @@ export interface VxlanData {
   readonly gbp: boolean;
   readonly gpe: boolean;
   readonly collectMetadata: boolean;
+  /** Absent in kernels before 5.18. */
+  readonly vnifilter?: boolean;
   readonly localbypass?: boolean;
 }
 
@@ -270,6 +269,7 @@ function vxlanData(data: ReadonlyMap<number, Buffer>): VxlanData {
     gbp: isOn(IFLA_VXLAN.GBP),
     gpe: isOn(IFLA_VXLAN.GPE),
     collectMetadata: isOn(IFLA_VXLAN.COLLECT_METADATA),
+    vnifilter: toggle(data, IFLA_VXLAN.VNIFILTER),
     localbypass: toggle(data, IFLA_VXLAN.LOCALBYPASS),
   });
 }

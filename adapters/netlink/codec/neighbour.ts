@@ -28,12 +28,9 @@ export const NDA = {
 
 export const NEIGHBOUR_ATTRIBUTE_NAMES = attributeNames('NDA', NDA);
 
-export const NUD_NONE = 0x00;
-export const NUD_INCOMPLETE = 0x01;
+const NUD_NONE = 0x00;
 export const NUD_REACHABLE = 0x02;
 export const NUD_STALE = 0x04;
-export const NUD_DELAY = 0x08;
-export const NUD_PROBE = 0x10;
 export const NUD_FAILED = 0x20;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
@@ -41,7 +38,6 @@ export const NUD_PERMANENT = 0x80;
 export const NTF_USE = 0x01;
 export const NTF_SELF = 0x02;
 export const NTF_MASTER = 0x04;
-export const NTF_PROXY = 0x08;
 export const NTF_EXT_LEARNED = 0x10;
 export const NTF_OFFLOADED = 0x20;
 export const NTF_STICKY = 0x40;
@@ -119,6 +115,8 @@ export interface NeighbourMessage {
   readonly mac?: string;
   readonly port?: number;
   readonly vni?: number;
+  /** Of a device that takes its VNI from metadata: which of its networks the entry is of. */
+  readonly sourceVni?: number;
   readonly viaIndex?: number;
   readonly masterIndex?: number;
   /** The netns that the tunnel's packets leave by. */
@@ -130,7 +128,7 @@ export interface NeighbourMessage {
 }
 
 /** Hundredths of seconds since. */
-export interface NeighbourCacheInfo {
+interface NeighbourCacheInfo {
   readonly confirmed: number;
   readonly used: number;
   readonly updated: number;
@@ -153,6 +151,7 @@ export function decodeNeighbour(payload: Buffer): NeighbourMessage {
     mac: mac && macText(mac),
     port: read.be16(attributes, NDA.PORT),
     vni: read.u32(attributes, NDA.VNI),
+    sourceVni: read.u32(attributes, NDA.SRC_VNI),
     viaIndex: read.u32(attributes, NDA.IFINDEX),
     masterIndex: read.u32(attributes, NDA.MASTER),
     linkNetnsid: read.i32(attributes, NDA.LINK_NETNSID),

@@ -12,7 +12,7 @@ export const ROUTE_HEADER = 12;
 /** Bytes of `struct rtnexthop`. */
 const NEXTHOP_HEADER = 8;
 
-export const RTA = {
+const RTA = {
   DST: 1,
   SRC: 2,
   IIF: 3,
@@ -22,6 +22,7 @@ export const RTA = {
   PREFSRC: 7,
   METRICS: 8,
   MULTIPATH: 9,
+  FLOW: 11,
   TABLE: 15,
   MARK: 16,
   VIA: 18,
@@ -37,7 +38,25 @@ export const RT_SCOPE = { UNIVERSE: 0, LINK: 253, HOST: 254, NOWHERE: 255 } as c
 export const RTN = { UNSPEC: 0, UNICAST: 1, LOCAL: 2, BROADCAST: 3, BLACKHOLE: 6, UNREACHABLE: 7 } as const;
 export const RTPROT = { UNSPEC: 0, KERNEL: 2, BOOT: 3, STATIC: 4, RA: 9 } as const;
 
-const RTAX = { LOCK: 1, MTU: 2, WINDOW: 3, ADVMSS: 8, HOPLIMIT: 10, INITCWND: 11, INITRWND: 14 } as const;
+const RTAX = {
+  LOCK: 1,
+  MTU: 2,
+  WINDOW: 3,
+  RTT: 4,
+  RTTVAR: 5,
+  SSTHRESH: 6,
+  CWND: 7,
+  ADVMSS: 8,
+  REORDERING: 9,
+  HOPLIMIT: 10,
+  INITCWND: 11,
+  FEATURES: 12,
+  RTO_MIN: 13,
+  INITRWND: 14,
+  QUICKACK: 15,
+  CC_ALGO: 16,
+  FASTOPEN_NO_COOKIE: 17,
+} as const;
 
 export interface RouteRequest {
   readonly family: 4 | 6;
@@ -107,12 +126,12 @@ export function encodeRouteDump(asked: {
 }
 
 /** A gateway of another family than the route's. */
-export interface Via {
+interface Via {
   readonly family: number;
   readonly address: string;
 }
 
-export interface Nexthop {
+interface Nexthop {
   readonly oif: number;
   readonly gateway?: string;
   readonly via?: Via;
@@ -125,10 +144,25 @@ export interface RouteMetrics {
   readonly lock?: number;
   readonly mtu?: number;
   readonly window?: number;
+  /** Eighths of a millisecond. */
+  readonly rtt?: number;
+  /** Quarters of a millisecond. */
+  readonly rttvar?: number;
+  readonly ssthresh?: number;
+  readonly cwnd?: number;
   readonly advmss?: number;
+  readonly reordering?: number;
   readonly hoplimit?: number;
   readonly initcwnd?: number;
+  /** RTAX_FEATURE_… */
+  readonly features?: number;
+  /** Milliseconds. */
+  readonly rtoMin?: number;
   readonly initrwnd?: number;
+  readonly quickack?: number;
+  /** Name of an algorithm of congestion control. */
+  readonly congctl?: string;
+  readonly fastopenNoCookie?: number;
 }
 
 export interface RouteMessage {
@@ -143,6 +177,10 @@ export interface RouteMessage {
   readonly scope: number;
   readonly type: number;
   readonly priority?: number;
+  /** Absent: any. */
+  readonly tos?: number;
+  /** The realm of the sources in the upper half, that of the destinations in the lower one. */
+  readonly realms?: number;
   /** address/prefix that packets must come from. */
   readonly source?: string;
   readonly preferredSource?: string;
@@ -167,6 +205,8 @@ export function decodeRoute(payload: Buffer): RouteMessage {
     scope: head.readUInt8(6),
     type: head.readUInt8(7),
     priority: read.u32(attributes, RTA.PRIORITY),
+    tos: head.readUInt8(3) || undefined,
+    realms: read.u32(attributes, RTA.FLOW),
     source: rangeOf(family, attributes.get(RTA.SRC), head.readUInt8(2)),
     preferredSource: maybeAddressText(family, attributes.get(RTA.PREFSRC)),
     metrics: metrics(read.nested(attributes, RTA.METRICS)),
@@ -227,8 +267,18 @@ const metrics = (values: Map<number, Buffer> | undefined): RouteMetrics | undefi
     lock: read.u32(values, RTAX.LOCK),
     mtu: read.u32(values, RTAX.MTU),
     window: read.u32(values, RTAX.WINDOW),
+    rtt: read.u32(values, RTAX.RTT),
+    rttvar: read.u32(values, RTAX.RTTVAR),
+    ssthresh: read.u32(values, RTAX.SSTHRESH),
+    cwnd: read.u32(values, RTAX.CWND),
     advmss: read.u32(values, RTAX.ADVMSS),
+    reordering: read.u32(values, RTAX.REORDERING),
     hoplimit: read.u32(values, RTAX.HOPLIMIT),
     initcwnd: read.u32(values, RTAX.INITCWND),
+    features: read.u32(values, RTAX.FEATURES),
+    rtoMin: read.u32(values, RTAX.RTO_MIN),
     initrwnd: read.u32(values, RTAX.INITRWND),
+    quickack: read.u32(values, RTAX.QUICKACK),
+    congctl: read.text(values, RTAX.CC_ALGO),
+    fastopenNoCookie: read.u32(values, RTAX.FASTOPEN_NO_COOKIE),
   });

@@ -1,14 +1,14 @@
 /** Rules that choose a routing table: `struct fib_rule_hdr` and its attributes (linux/fib_rules.h; types are linux/rtnetlink.h's). */
 import { bytes, decodeAttributes, encodeAttributes, read, text, u32, type Attribute } from './attributes.ts';
-import { attributeNames, present } from './present.ts';
+import { present } from './present.ts';
 import { checkedPrefix, cidrText, fromKernelFamily, header, ipBytesOf, toKernelFamily } from './values.ts';
 
 export const RTM_RULE = { NEW: 32, DELETE: 33, GET: 34 } as const;
 
 /** Bytes of `struct fib_rule_hdr`. */
-export const RULE_HEADER = 12;
+const RULE_HEADER = 12;
 
-export const FRA = {
+const FRA = {
   DST: 1,
   SRC: 2,
   IIFNAME: 3,
@@ -22,14 +22,12 @@ export const FRA = {
   PROTOCOL: 21,
 } as const;
 
-export const RULE_ATTRIBUTE_NAMES = attributeNames('FRA', FRA);
-
 export const FR_ACT = { TO_TBL: 1, GOTO: 2, NOP: 3, BLACKHOLE: 6, UNREACHABLE: 7, PROHIBIT: 8 } as const;
 
 /** What the kernel says where nothing is suppressed. */
 const SUPPRESS_NOTHING = -1;
 
-export interface RulePrefix {
+interface RulePrefix {
   readonly address: string;
   readonly prefix: number;
 }

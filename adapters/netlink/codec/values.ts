@@ -25,7 +25,8 @@ export function macText(bytes: Uint8Array): string {
 
 /** @throws RangeError for what is no address, and for one with a zone */
 export function ipBytes(text: string): Buffer {
-  if (isIPv4(text) || (isIPv6(text) && !text.includes('%'))) return Buffer.from(ipaddr.parse(text).toByteArray());
+  if (isIPv4(text)) return Buffer.from(text.split('.').map(Number));
+  if (isIPv6(text) && !text.includes('%')) return Buffer.from(ipaddr.IPv6.parse(text).toByteArray());
   throw new RangeError(`${JSON.stringify(text)} is no IP address`);
 }
 

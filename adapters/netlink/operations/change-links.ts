@@ -1,6 +1,6 @@
 /** Commands of podwire as requests to the kernel, each the one that iproute2 would send. */
-import { address, cidr, integer, linkName, mac, aliasText, ROUTE_PROTOCOL } from '../../iproute/lines.ts';
-import { alreadySo, commandFailure } from '../../iproute/batch-errors.ts';
+import { alreadySo, commandFailure } from '../../links/command-failures.ts';
+import { ROUTE_PROTOCOL, address, aliasText, cidr, integer, linkName, mac } from '../../links/link-values.ts';
 import type { LinkCommand } from '../../../domain/ports/link-kernel.ts';
 import { encodeAddress, IFA_F, RTM_ADDRESS } from '../codec/address.ts';
 import { bytes, text, u32, type Attribute } from '../codec/attributes.ts';

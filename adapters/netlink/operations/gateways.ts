@@ -1,6 +1,6 @@
 /** Which gateways a link reaches: those within a subnet that it has a route to without a gateway. */
-import { linkName } from '../../iproute/lines.ts';
-import { withoutDirectRoute } from '../../iproute/gateways.ts';
+import { withoutDirectRoute } from '../../links/direct-routes.ts';
+import { linkName } from '../../links/link-values.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import { RTN } from '../codec/route.ts';
 import type { NetlinkSocket } from '../socket.ts';

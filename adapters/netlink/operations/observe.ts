@@ -1,6 +1,6 @@
 /** What a network namespace holds, read through a socket in it. */
+import { ROUTE_PROTOCOL } from '../../links/link-values.ts';
 import { FLAGS as VXLAN_FLAGS } from './vxlan-flags.ts';
-import { ROUTE_PROTOCOL } from '../../iproute/lines.ts';
 import type { HostEnd, LinkView, NetnsView, RouteView, VxlanView } from '../../../domain/vxlan/link-observation.ts';
 import { decodeAddress, encodeAddressDump, RTM_ADDRESS, type AddressMessage } from '../codec/address.ts';
 import { nested, text } from '../codec/attributes.ts';
@@ -24,7 +24,7 @@ export function observe(socket: NetlinkSocket): NetnsView {
   };
 }
 
-export const addressesOf = (socket: NetlinkSocket): AddressMessage[] =>
+const addressesOf = (socket: NetlinkSocket): AddressMessage[] =>
   socket.dump(RTM_ADDRESS.GET, encodeAddressDump({})).map(decodeAddress);
 
 /** Of all tables. @param oif only those through the link of that index */

@@ -57,6 +57,28 @@ function node(o: { view?: NetnsView; failures?: FailureRecord[] } = {}) {
 }
 
 describe('sweeps of a node', () => {
+  test('say that a node is empty only where nothing of podwire is on it or recorded of it', async () => {
+    const { deps } = node();
+    const isEmpty = async (changed: object): Promise<boolean | undefined> =>
+      (await sweepLook({ ...deps, ...changed }, input, signal)).isEmpty;
+    const nothing = {
+      journal: { list: async () => ({ entries: [], unreadable: [] }) },
+      store: {
+        ...deps.store,
+        readNode: async () => ({ attachments: [], byExec: [], tombstones: [], isWhole: true }),
+        listSandboxes: async () => [],
+      },
+    };
+    assert.equal(await isEmpty({}), false);
+    assert.equal(await isEmpty(nothing), true);
+    assert.equal(await isEmpty({ ...nothing, journal: deps.journal }), false, 'a journal entry');
+    const stores = {
+      'a sandbox': { ...nothing.store, listSandboxes: () => deps.store.listSandboxes('n1') },
+      'an attachment': { ...nothing.store, readNode: () => deps.store.readNode('n1') },
+    };
+    for (const [what, store] of Object.entries(stores)) assert.equal(await isEmpty({ ...nothing, store }), false, what);
+  });
+
   test('hand drift over until it was repaired three times, then only report it and say how often', async () => {
     const bench = node({ view: view([wiredLink({ mtu: 1300 })]) });
     for (const generation of [3, 4, 5]) {

@@ -8,6 +8,7 @@ import {
   withDestinations,
   type Senders,
 } from '../../../domain/forwarding/senders.ts';
+import { whyNoSenderRules } from '../../../adapters/nftables/probe.ts';
 import { senderFiltering } from '../../../workers/node/sender-filtering.ts';
 import { notStarted } from '../../../adapters/process/child.ts';
 
@@ -137,14 +138,17 @@ describe('a node without nftables', () => {
   test('is warned of once, and goes on without', async () => {
     const warnings: unknown[] = [];
     const log = { warn: (...of: unknown[]) => void warnings.push(of) } as never;
-    assert.equal(await senderFiltering(true, async () => failing, log), 'unavailable');
+    assert.equal(await senderFiltering(true, () => whyNoSenderRules(async () => failing), log), 'unavailable');
     assert.match(JSON.stringify(warnings), /Operation not supported.*PODWIRE_MEMBERS_ONLY=false/);
-    assert.equal(await senderFiltering(false, async () => failing, log), 'unavailable');
+    assert.equal(await senderFiltering(false, () => whyNoSenderRules(async () => failing), log), 'unavailable');
     assert.equal(warnings.length, 1);
   });
 
   test('is not what one is taken for that is slow to answer', async () => {
     const slow = { ...notStarted(''), timedOut: true };
-    assert.equal(await senderFiltering(true, async () => slow, { warn: () => assert.fail('warned') }), 'on');
+    assert.equal(
+      await senderFiltering(true, () => whyNoSenderRules(async () => slow), { warn: () => assert.fail('warned') }),
+      'on',
+    );
   });
 });

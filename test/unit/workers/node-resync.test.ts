@@ -36,6 +36,25 @@ async function caughtUp(o: { behind?: string[]; fails?: string; aborts?: boolean
 }
 
 describe('a node that has resynced its networks', () => {
+  test('says whether it has attachments at all', async () => {
+    const of = (attachments: readonly ReturnType<typeof stored>[]): Promise<boolean> =>
+      resyncNetworks(
+        {
+          node: 'n1',
+          store: {
+            listNodeAttachments: async () => attachments,
+            readMesh: async () => undefined,
+            caughtUp: async () => undefined,
+          },
+          fdb: { compareNetwork: async () => ({ netns: 1, written: 0, removed: 0 }) },
+        },
+        { info: () => undefined },
+        new AbortController().signal,
+      );
+    assert.equal(await of([]), true);
+    assert.equal(await of([stored(vxlanRecord())]), false);
+  });
+
   test('is behind in none of them any more', async () => {
     assert.deepEqual(await caughtUp(), ['n1 in cluster/green with then', 'n1 in cluster/red with then']);
   });

@@ -11,13 +11,13 @@ const foreign: Finding = { ...base, id: 'reservation/1', kind: 'reservation', ac
 
 function node() {
   const calls: string[] = [];
-  const state = { found: [] as Finding[], gcDue: false, tornDown: false, temporalIsAway: false };
+  const state = { found: [] as Finding[], gcDue: false, tornDown: false, temporalIsAway: false, isEmpty: false };
   const looks = new OwnSweeps({
     node: 'n1',
     steps: {
       look: async (): Promise<SweepLookResult> => ({
         findings: state.found.map((finding) => ({ ...finding, ageSeconds: 0 })),
-        ...{ more: 0, gcDue: state.gcDue },
+        ...{ more: 0, gcDue: state.gcDue, isEmpty: state.isEmpty },
       }),
       act: async ({ ids }) => {
         calls.push(`act on [${ids.join()}]`);
@@ -36,7 +36,7 @@ function node() {
     await looks.look(new AbortController().signal);
     return [...calls];
   };
-  return { state, look };
+  return { state, look, canWait: () => looks.look(new AbortController().signal) };
 }
 
 describe('the looks of a node worker at its node', () => {
@@ -78,6 +78,15 @@ describe('the looks of a node worker at its node', () => {
     await assert.rejects(look(), /away/);
     state.temporalIsAway = false;
     assert.deepEqual(await look(), ['run', 'looked at 20']);
+  });
+
+  it('can wait where nothing of podwire is on the node, and not while nobody looks', async () => {
+    const { state, canWait } = node();
+    assert.equal(await canWait(), false);
+    state.isEmpty = true;
+    assert.equal(await canWait(), true);
+    state.tornDown = true;
+    assert.equal(await canWait(), false);
   });
 
   it('rest while podwire is to be out of the cluster', async () => {

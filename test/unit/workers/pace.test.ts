@@ -52,6 +52,51 @@ describe('the pace of looks', () => {
     await within(2_000, pausing);
   });
 
+  it('comes to its seldom looks in the same moments as all others of the process', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = { now: 50_000 };
+    const ends: string[] = [];
+    const begin = (seldomMs: number): void => {
+      const pace = new Pace({ ...TIMES, seldomMs }, () => clock.now);
+      pace.heard(true);
+      const look = (): void =>
+        void pace.pause(SIGNAL).then(() => {
+          ends.push(`${seldomMs / 1_000} at ${clock.now / 1_000}`);
+          look();
+        });
+      look();
+    };
+    begin(60_000);
+    while (clock.now < 185_000) {
+      clock.now += 1_000;
+      t.mock.timers.tick(1_000);
+      await new Promise(setImmediate);
+      if (clock.now === 53_000) begin(120_000);
+    }
+    assert.deepEqual(ends.sort(), ['120 at 120', '60 at 120', '60 at 180', '60 at 60']);
+  });
+
+  it('lets a while pass after a word, however long the last look is ago, and however many words follow', async () => {
+    const clock = { now: 0 };
+    const pace = new Pace({ oftenMs: 20, seldomMs: 60_000, alertMs: 0, laterMs: 300 }, () => clock.now);
+    pace.heard(true);
+    const pausing = pace.pause(SIGNAL);
+    clock.now = 30_000;
+    pace.changed();
+    await lasts(100, pausing);
+    clock.now = 30_290;
+    pace.changed();
+    clock.now = 30_300;
+    await within(2_000, pausing);
+  });
+
+  it('is not put off by a word where it does not rest', async () => {
+    const pace = new Pace({ oftenMs: 100, seldomMs: 60_000, alertMs: 0, laterMs: 30_000 });
+    const pausing = pace.pause(SIGNAL);
+    pace.changed();
+    await within(2_000, pausing);
+  });
+
   it('is over when everything ends', async () => {
     const ending = new AbortController();
     const pausing = Pace.steady(60_000).pause(ending.signal);

@@ -1,0 +1,45 @@
+/**
+ * Expressions of a rule (linux/netfilter/nf_tables.h: `nft_expr_attributes` and those of each expression), as nft(8) puts them: a value is
+ * loaded into register 1, then compared; where the comparison fails the rule ends. Pure.
+ */
+import { be32, bytes, nested, text, type Attribute } from '../codec/attributes.ts';
+import { SET_ID } from './objects.ts';
+import { DATA, EXPRESSION, LIST_ELEMENT, VERDICT, VERDICT_CODE } from './uapi.ts';
+
+/** NFT_REG_VERDICT, NFT_REG_1. */
+const REGISTER = { VERDICT: 0, VALUE: 1 } as const;
+/** NFT_META_… */
+export const META = { IIF: 4, NFPROTO: 15, L4PROTO: 16 } as const;
+/** enum nft_payload_bases. */
+export const HEADER_BASE = { NETWORK: 1, TRANSPORT: 2 } as const;
+
+const EQUALS = 0;
+/** NFT_LOOKUP_F_INV. */
+const INVERTED = 1;
+
+const expression = (name: string, data: readonly Attribute[]): Attribute =>
+  nested(LIST_ELEMENT, [text(EXPRESSION.NAME, name), nested(EXPRESSION.DATA, data)]);
+
+/** NFTA_META_KEY, NFTA_META_DREG. */
+export const meta = (key: number): Attribute => expression('meta', [be32(2, key), be32(1, REGISTER.VALUE)]);
+
+/** NFTA_PAYLOAD_DREG, …BASE, …OFFSET, …LEN. @param offset in bytes, as is `length` */
+export const payload = (base: number, offset: number, length: number): Attribute =>
+  expression('payload', [be32(1, REGISTER.VALUE), be32(2, base), be32(3, offset), be32(4, length)]);
+
+/** NFTA_CMP_SREG, …OP, …DATA. */
+export const equals = (...value: readonly number[]): Attribute =>
+  expression('cmp', [be32(1, REGISTER.VALUE), be32(2, EQUALS), nested(3, [bytes(DATA.VALUE, Uint8Array.from(value))])]);
+
+/** NFTA_LOOKUP_SET, …SREG, …SET_ID, …FLAGS. @param isNew the set is made in the same transaction */
+const lookup = (set: string, isNew: boolean, flags: readonly Attribute[]): Attribute =>
+  expression('lookup', [text(1, set), be32(2, REGISTER.VALUE), ...(isNew ? [be32(4, SET_ID)] : []), ...flags]);
+
+export const isIn = (set: string, isNew: boolean): Attribute => lookup(set, isNew, []);
+export const isNotIn = (set: string, isNew: boolean): Attribute => lookup(set, isNew, [be32(5, INVERTED)]);
+
+/** NFTA_IMMEDIATE_DREG, …DATA. */
+export const drop: Attribute = expression('immediate', [
+  be32(1, REGISTER.VERDICT),
+  nested(2, [nested(DATA.VERDICT, [be32(VERDICT_CODE, VERDICT.DROP)])]),
+]);
