@@ -32,6 +32,7 @@ export function createNodeStore(etcd: Etcd): NodeStore {
   return {
     readAttachment: (id) => read(keys.attachmentKey(id), storedAttachment),
     listNodeAttachments: (node) => list(keys.nodeAttachmentsPrefix(node), storedAttachment),
+    listPodAttachments: (node, podUid) => list(keys.podAttachmentsPrefix(node, podUid), storedAttachment),
     readCniResult: (id) => read(keys.cniResultKey(id), (entry) => parseEntry(cniResultSchema, entry)),
     putCniResult: (id, result) => put(keys.cniResultKey(id), result),
     listFailures: async (podUids) => {

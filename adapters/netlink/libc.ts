@@ -8,10 +8,14 @@ import koffi from 'koffi';
 
 const libc = koffi.load(null);
 
+/** linux/filter.h */
+const FilterProgram = koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'const void *' });
+
 const CALLS = {
   setns: libc.func('int setns(int fd, int type)'),
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  attachFilter: libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(FilterProgram), 'uint32_t']),
   bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
   send: libc.func('int64_t send(int fd, const void *bytes, size_t length, int flags)'),
   recvfrom: libc.func(
@@ -51,6 +55,39 @@ export function openSocket(domain: number, type: number, protocol: number): numb
 /** @throws SystemCallFailed */
 export function setOption(fd: number, level: number, name: number, value: Buffer): void {
   checked(`setsockopt ${name}`, CALLS.setsockopt(fd, level, name, value, value.length));
+}
+
+/**
+ * The kernel queues for this socket only what the program lets pass (classic BPF).
+ * @param program `struct sock_filter[]`, of eight bytes each
+ * @throws SystemCallFailed
+ */
+export function attachFilter(fd: number, program: Buffer): void {
+  const SOL_SOCKET = 1;
+  const SO_ATTACH_FILTER = 26;
+  const described = { len: program.length / 8, filter: program };
+  checked('setsockopt SO_ATTACH_FILTER', CALLS.attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, described, 16));
+}
+
+export interface Readiness {
+  /** Calls back whenever there is something to read, until it is stopped. */
+  start(): void;
+  stop(): void;
+  /** Before the descriptor is closed. */
+  close(): void;
+}
+
+/**
+ * Has the calling thread's event loop tell when a descriptor can be read, as it does for Node's own sockets: nothing waits in a thread.
+ * @param readable must not throw
+ */
+export function whenReadable(fd: number, readable: () => void): Readiness {
+  const handle = koffi.node.poll(fd, { readable: true }, readable);
+  return {
+    start: () => handle.start({ readable: true }, readable),
+    stop: () => handle.stop(),
+    close: () => handle.close(),
+  };
 }
 
 /** @throws SystemCallFailed */

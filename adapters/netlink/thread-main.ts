@@ -2,13 +2,15 @@
  * The thread that speaks to the kernel. Netlink requests are answered while they are sent, and the kernel's lock on links may be held by
  * others for hundreds of milliseconds: here nobody's heartbeat waits for it.
  *
- * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive.
+ * Every operation opens a socket in its namespace and closes it (5 µs): one that stayed open would keep a pod's namespace alive. Those that
+ * listen for changes do, and are closed when they are told to.
  */
 import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { enterOwn, inNetns, type NetnsDescriptor } from './enter-netns.ts';
+import { FollowedNamespaces } from './followed.ts';
 import { SystemCallFailed } from './libc.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
@@ -21,7 +23,7 @@ import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
 import { NetlinkSocket, PROTOCOL } from './socket.ts';
-import type { OperationName, Operations, ThreadAnswer, ThreadRequest } from './thread-messages.ts';
+import type { OperationName, Operations, ThreadAnswer, ThreadNotice, ThreadRequest } from './thread-messages.ts';
 
 type Place = NetnsDescriptor | undefined;
 type Handlers = { readonly [Name in OperationName]: (place: Place) => Operations[Name] };
@@ -38,6 +40,14 @@ function withSocket<T>(place: Place, work: (socket: NetlinkSocket) => T): T {
   }
 }
 
+const followed = new FollowedNamespaces((key, changes) => {
+  const notice: ThreadNotice = { key, changes };
+  parentPort?.postMessage(notice);
+});
+
+/** The same for what changes something: it is not told to those who follow the namespace. */
+const changing = <T>(place: Place, work: (socket: NetlinkSocket) => T): T =>
+  followed.asOwn(place, () => withSocket(place, work));
 function withNetfilter<T>(place: Place, work: (socket: OpenNetfilterSocket) => T): T {
   const socket = entered(place, openNetfilterSocket);
   try {
@@ -53,18 +63,18 @@ const OTHERWISE: readonly number[] = [ERRNO.ENOENT, ERRNO.EEXIST];
 const handlers: Handlers = {
   observe: (place) => () => withSocket(place, observe),
   execute: (place) => (commands, thenObserve) =>
-    withSocket(place, (socket) => {
+    changing(place, (socket) => {
       executeAll(socket, commands);
       return thenObserve ? observe(socket) : undefined;
     }),
   notOnLink: (place) => (link, gateways) => withSocket(place, (socket) => notOnLink(socket, link, gateways)),
   readFdb: (place) => (link) => withSocket(place, (socket) => readFdb(socket, link)),
   readNeighbours: (place) => (link) => withSocket(place, (socket) => readNeighbours(socket, link)),
-  changeEntries: (place) => (link, batch) => withSocket(place, (socket) => changeEntries(socket, link, batch)),
+  changeEntries: (place) => (link, batch) => changing(place, (socket) => changeEntries(socket, link, batch)),
   forgetNeighbours: (place) => (link, addresses) =>
-    withSocket(place, (socket) => forgetNeighbours(socket, link, addresses)),
+    changing(place, (socket) => forgetNeighbours(socket, link, addresses)),
   readSysctls: (place) => (paths) => entered(place, () => readSysctls(paths)),
-  writeSysctls: (place) => (values) => entered(place, () => writeSysctls(values)),
+  writeSysctls: (place) => (values) => followed.asOwn(place, () => entered(place, () => writeSysctls(values))),
   readSenders: (place) => (interfaceName) => withNetfilter(place, (socket) => readSenders(socket, interfaceName)),
   changeSenders: (place) => (interfaceName, change) =>
     withNetfilter(place, (socket) => {
@@ -94,6 +104,22 @@ const handlers: Handlers = {
   probe: (place) => () => {
     enterOwn();
     return withSocket(place, () => undefined);
+  },
+  follow: (place) => (key) => {
+    if (place !== undefined) followed.follow(key, place);
+    return undefined;
+  },
+  unfollow: () => (key) => {
+    followed.unfollow(key);
+    return undefined;
+  },
+  hold: () => (key) => {
+    followed.hold(key);
+    return undefined;
+  },
+  letGo: () => (key) => {
+    followed.letGo(key);
+    return undefined;
   },
 };
 

@@ -8,9 +8,10 @@ import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
 import type { ForwardingBatch } from './forwarding-batch.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
+import type { Changes } from './notice-pace.ts';
 import type { SysctlRefused } from './operations/sysctls.ts';
 
-/** Of each operation what it takes and what it answers. All of them work in one network namespace. */
+/** Of each operation what it takes and what it answers. Most of them work in one network namespace. */
 export interface Operations {
   observe(): NetnsView;
   execute(commands: readonly LinkCommand[], thenObserve: boolean): NetnsView | undefined;
@@ -33,6 +34,12 @@ export interface Operations {
   print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
   /** Enters its own namespace and opens a socket: whether this thread may and this kernel can. */
   probe(): undefined;
+  /** From now on changes that are not podwire's own are told under this key. */
+  follow(key: string): undefined;
+  unfollow(key: string): undefined;
+  /** Until `letGo`, whatever changes in the followed namespace is podwire's own. */
+  hold(key: string): undefined;
+  letGo(key: string): undefined;
 }
 
 /** Without what cannot be copied. */
@@ -54,3 +61,9 @@ export interface ThreadRequest {
 export type ThreadAnswer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly failure: { readonly code: FailureCode; readonly message: string } };
+
+/** What the thread says unasked: something changed in a namespace that is followed. */
+export interface ThreadNotice {
+  readonly key: string;
+  readonly changes: Changes;
+}

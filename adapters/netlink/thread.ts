@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
-import type { OperationName, Operations, ThreadAnswer, ThreadRequest } from './thread-messages.ts';
+import type { OperationName, Operations, ThreadAnswer, ThreadNotice, ThreadRequest } from './thread-messages.ts';
 
 interface Call<Name extends OperationName> {
   readonly operation: Name;
@@ -18,7 +18,15 @@ export interface NetlinkThread {
    * @throws PodwireError CommandTimedOut: interrupted or out of time, nobody knows what was done; CommandFailed; what the operation says
    */
   call<Name extends OperationName>(call: Call<Name>): Promise<ReturnType<Operations[Name]>>;
+  /** Who is told what happens in namespaces that are followed; one at most. */
+  listen(listener: ThreadListener): void;
   close(): Promise<void>;
+}
+
+export interface ThreadListener {
+  changed(notice: ThreadNotice): void;
+  /** The thread is gone, and nothing is followed any more. */
+  ended(): void;
 }
 
 interface Waiting {
@@ -35,9 +43,12 @@ export function createNetlinkThread(): NetlinkThread {
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
   let running: Worker | undefined;
+  let listener: ThreadListener | undefined;
 
   const over = (worker: Worker, why: string): void => {
-    if (running === worker) running = undefined;
+    if (running !== worker) return;
+    running = undefined;
+    listener?.ended();
     for (const [id, { what, reject }] of waiting) {
       waiting.delete(id);
       reject(new PodwireError('CommandTimedOut', `${what}: the netlink thread ended (${why}); its outcome is unknown`));
@@ -46,13 +57,10 @@ export function createNetlinkThread(): NetlinkThread {
 
   const start = (): Worker => {
     const worker = startWorker();
-    worker.on('message', (answer: ThreadAnswer) => {
-      const call = waiting.get(answer.id);
-      waiting.delete(answer.id);
+    worker.on('message', (said: ThreadAnswer | ThreadNotice) => {
+      if ('changes' in said) return listener?.changed(said);
+      settle(waiting, said);
       if (waiting.size === 0) worker.unref();
-      if (call === undefined) return;
-      if ('failure' in answer) call.reject(new PodwireError(answer.failure.code, answer.failure.message));
-      else call.resolve(answer.value);
     });
     worker.once('error', (error) => over(worker, error.message));
     worker.once('exit', (code) => over(worker, `code ${code}`));
@@ -85,10 +93,20 @@ export function createNetlinkThread(): NetlinkThread {
         forget?.();
       }
     },
+    listen(given) {
+      listener = given;
+    },
     async close() {
       await running?.terminate();
     },
   };
+}
+
+function settle(waiting: Map<number, Waiting>, answer: ThreadAnswer): void {
+  const call = waiting.get(answer.id);
+  waiting.delete(answer.id);
+  if ('failure' in answer) call?.reject(new PodwireError(answer.failure.code, answer.failure.message));
+  else call?.resolve(answer.value);
 }
 
 const listeners = new WeakMap<AbortSignal, Set<() => void>>();

@@ -43,6 +43,11 @@ export function openNetns(path: string, roots: readonly string[]): NetnsFile {
   }
 }
 
+/** Whether the file of a namespace is there and is still that namespace's. */
+export function namespaceIsThere({ path, inode }: NetnsIdentity): boolean {
+  return String(statSync(path, { bigint: true, throwIfNoEntry: false })?.ino) === inode;
+}
+
 /** Neither this process nor the first one ever changes its namespace. */
 let nodesOwn: (bigint | undefined)[] | undefined;
 

@@ -25,12 +25,17 @@ export const pauseSecondsFor = (intervalMs: number): number =>
 
 /**
  * Starts a sweep of a node that has found something by itself, unless one is under way.
+ * @param workflowId of what is not about the whole node
  * @throws PodwireError `TemporalUnavailable`
  */
-export async function startSweep(client: Client, input: NodeSweepInput): Promise<void> {
+export async function startSweep(
+  client: Client,
+  input: NodeSweepInput,
+  workflowId = sweepId(input.node),
+): Promise<void> {
   await bounded(client, `start the sweep of ${input.node}`, DEADLINE_MS, () =>
     client.workflow.start(NODE_SWEEP, {
-      ...runOf(input, sweepId(input.node)),
+      ...runOf(input, workflowId),
       workflowIdConflictPolicy: 'USE_EXISTING',
     }),
   );

@@ -100,7 +100,7 @@ function noteOf({ node, state, note, more }: SweepReport): string | undefined {
   return more === 0 ? undefined : `${node}: ${more} more; sweep again\n`;
 }
 
-const SETTLED: readonly SweepRow['outcome'][] = ['gone', 'removed', 'repairing', 'told', 'busy'];
+const SETTLED: readonly SweepRow['outcome'][] = ['gone', 'removed', 'repairing', 'repaired', 'told', 'busy'];
 
 function exitCodeOf(reports: readonly SweepReport[]): number {
   if (reports.some(({ state }) => state !== 'done')) return 1;

@@ -42,6 +42,7 @@ export interface AttachmentId {
 export interface NodeStore {
   readAttachment(id: AttachmentId): Promise<Stored<AttachmentRecord> | undefined>;
   listNodeAttachments(node: string): Promise<readonly Stored<AttachmentRecord>[]>;
+  listPodAttachments(node: string, podUid: string): Promise<readonly Stored<AttachmentRecord>[]>;
   /** What ADD printed for this attachment, if it is of this generation or an older one. */
   readCniResult(id: AttachmentId): Promise<CniResultRecord | undefined>;
   /** Goes with the attachment record when that is forgotten. */

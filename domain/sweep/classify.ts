@@ -58,7 +58,7 @@ export function classify(snapshot: NodeSnapshot): Finding[] {
   return [
     ...(snapshot.isWhole ? [...orphanLinks(snapshot), ...orphanJournal(snapshot)] : []),
     ...strangers(snapshot),
-    ...drifted(snapshot),
+    ...driftFindings(snapshot),
     ...unattended(snapshot),
     ...reservations(snapshot),
     ...cacheFiles(snapshot),
@@ -139,7 +139,10 @@ function strangerOf(stored: Stored<AttachmentRecord>, all: readonly string[], ac
   return [{ ...finding, id: `${id}/${addresses.join(',')}`, addresses }];
 }
 
-function drifted({ bootId, sandboxes, records, journal, checks }: NodeSnapshot): Finding[] {
+type LinksAndRecords = Pick<NodeSnapshot, 'bootId' | 'sandboxes' | 'records' | 'journal' | 'checks'>;
+
+/** Attached interfaces that differ from their records, of the sandboxes that were looked at. */
+export function driftFindings({ bootId, sandboxes, records, journal, checks }: LinksAndRecords): Finding[] {
   const byId = new Map(sandboxes.map((sandbox) => [sandbox.sandboxId, sandbox]));
   const begun = new Map(journal.map((entry) => [checkKey(entry.call.sandboxId, entry.call.interfaceName), entry]));
   return records.flatMap((stored) => {
@@ -171,6 +174,15 @@ export const driftOver = (stored: Stored<AttachmentRecord>): Finding => {
     'its status says that drift remains, and there is none',
   );
   return { ...finding, id: `over/${id}`, over: true };
+};
+
+/**
+ * Forwarding entries of an attachment that somebody changed, and that are as they should be again.
+ * @param at tells this change from others of the same attachment
+ */
+export const forwardingRestored = (stored: Stored<AttachmentRecord>, why: string, at: string): Finding => {
+  const { id, ...finding } = ofRecord('forwarding', 'report', stored, why);
+  return { ...finding, id: `${id}/${at}` };
 };
 
 /** Records that wait for somebody: whether a run works on them is not known on the node. */
@@ -214,7 +226,7 @@ function cacheFiles({ runtime, cacheFiles: found }: NodeSnapshot): Finding[] {
 }
 
 function ofRecord(
-  kind: 'drift' | 'record' | 'stranger',
+  kind: 'drift' | 'record' | 'stranger' | 'forwarding',
   action: 'repair' | 'tell' | 'remove' | 'report',
   { value, modRevision }: Stored<AttachmentRecord>,
   why: string,

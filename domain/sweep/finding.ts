@@ -5,10 +5,11 @@ import type { PodIdentity } from '../pod/pod-view.ts';
  * `drift`: an attachment whose interface is gone or was changed behind podwire's back. `journal`: begun with CNI plugins, and no record
  * owns it. `link`: carries podwire's alias, and no record owns it. `record`: nobody seems to work on it although something is to be done.
  * `reservation`, `cache-file`: kept by host-local and libcni for a sandbox that the container runtime does not know.
+ * `forwarding`: forwarding entries that somebody changed and the node has set right.
  * `unreadable`: a journal entry that nobody can read. `stranger`: an adopted link has forwarding entries to addresses that no member has.
  */
 export type FindingKind =
-  'drift' | 'journal' | 'link' | 'record' | 'reservation' | 'cache-file' | 'unreadable' | 'stranger';
+  'drift' | 'journal' | 'link' | 'record' | 'reservation' | 'cache-file' | 'unreadable' | 'stranger' | 'forwarding';
 
 /** `repair`: made anew. `remove`: undone on the node. `tell`: the pod's run is started. `report`: only shown. */
 type SweepAction = 'repair' | 'remove' | 'tell' | 'report';

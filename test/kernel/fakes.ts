@@ -50,6 +50,8 @@ export class FakeStore implements NodeStore {
   readAttachment: NodeStore['readAttachment'] = async (id) => this.attachments.get(keyOf(id));
   listNodeAttachments: NodeStore['listNodeAttachments'] = async (node) =>
     [...this.attachments.values()].filter(({ value }) => value.node === node);
+  listPodAttachments: NodeStore['listPodAttachments'] = async (node, podUid) =>
+    (await this.listNodeAttachments(node)).filter(({ value }) => value.podUid === podUid);
   readCniResult: NodeStore['readCniResult'] = async (id) => this.cniResults.get(keyOf(id));
   putCniResult: NodeStore['putCniResult'] = async (id, result) => {
     this.cniResults.set(keyOf(id), result);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ForwardingOutcome, IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
-import { createNode, destinations, NETWORK, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { createNode, destinations, NETWORK, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
 before(() => {
@@ -70,6 +70,33 @@ test('after a restart of the worker the kernel is compared: strangers go, what i
   await bridge(pod, 'delete', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.244.2.7');
   assert.deepEqual(await node.compare(), { netns: 1, written: 1, removed: 2 });
   assert.deepEqual(destinations(await pod.fdb()), ['10.244.2.7']);
+});
+
+test('entries that somebody changed in one device are set right, without a reading of the membership', async () => {
+  const pod = await attached('10.244.1.5');
+  elsewhere('x', '10.244.2.7');
+  await node.sync();
+  const [stored] = await node.store.listNodeAttachments('n1');
+  const record = stored?.value;
+  assert.ok(record?.kind === 'vxlan');
+  await bridge(pod, 'del', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.244.2.7');
+  await bridge(pod, 'append', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.244.9.9');
+  const reads = node.store.membershipReads;
+  assert.deepEqual(await node.deps.fdb.restoreDevice(record, NEVER), { written: 1, removed: 1 });
+  assert.deepEqual(destinations(await pod.fdb()), ['10.244.2.7']);
+  assert.deepEqual(await node.deps.fdb.restoreDevice(record, NEVER), { written: 0, removed: 0 });
+  assert.equal(node.store.membershipReads, reads);
+});
+
+test('entries of a device that a worker has not compared yet are left to its first comparison', async () => {
+  const pod = await attached('10.244.1.5');
+  const [stored] = await node.store.listNodeAttachments('n1');
+  assert.ok(stored?.value.kind === 'vxlan');
+  await bridge(pod, 'append', '00:00:00:00:00:00', 'dev', 'green', 'dst', '10.244.9.9');
+  const again = createNode();
+  assert.deepEqual(await again.deps.fdb.restoreDevice(stored.value, NEVER), { written: 0, removed: 0 });
+  assert.deepEqual(destinations(await pod.fdb()), ['10.244.9.9']);
+  await again.close();
 });
 
 test('a member that joins while the node compares its devices is reached before the comparison is done', async () => {

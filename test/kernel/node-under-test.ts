@@ -12,7 +12,7 @@ import { createNodeNetnsResolver, openRecorded } from '../../activities/network/
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import { createNetlinkKernel } from '../../adapters/netlink/node-kernel.ts';
-import { createNetlinkThread } from '../../adapters/netlink/thread.ts';
+import { createNetlinkThread, type NetlinkThread } from '../../adapters/netlink/thread.ts';
 import type { Run } from '../../adapters/process/child.ts';
 import { run } from '../../adapters/process/run.ts';
 import { parseFdb, parseNetns } from '../../adapters/iproute/views.ts';
@@ -61,11 +61,14 @@ function inputOf({ value, modRevision }: Stored<VxlanAttachmentRecord>): LinkInp
   return { node, podUid, sandboxId, interfaceName, generation, modRevision };
 }
 
-/** @param host where the node's plugins run; the machine's own namespace when left out */
-export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'): NodeUnderTest {
+/**
+ * @param host where the node's plugins run; the machine's own namespace when left out
+ * @param thread one that the test listens to
+ */
+export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on', thread?: NetlinkThread): NodeUnderTest {
   const store = new FakeStore();
   const runtime = new FakeRuntime();
-  const kernel = kernelForTests(host);
+  const kernel = kernelForTests(host, thread);
   const deps: CniDeps = {
     ...{ node: NODE, bootId: 'boot-1', store, runtime, kernel, temporaryName },
     serves: (target) => target === NODE,
@@ -105,13 +108,13 @@ export function createNode(host?: TestNetns, filtering: SenderFiltering = 'on'):
  * Netlink, or iproute2 where the test's environment says so.
  * @param host where the node's plugins run; the machine's own namespace when left out
  */
-export function kernelForTests(host?: TestNetns): LinkKernel {
+export function kernelForTests(host?: TestNetns, thread = createNetlinkThread()): LinkKernel {
   const programs = createIprouteKernel({
     netnsRoots: [NETNS_ROOT],
     ...(host === undefined ? {} : { run: runOn(host) }),
   });
   if (process.env['PODWIRE_TEST_KERNEL'] === 'iproute2') return programs;
-  const options = { netnsRoots: [NETNS_ROOT], thread: createNetlinkThread() };
+  const options = { netnsRoots: [NETNS_ROOT], thread };
   return createNetlinkKernel({ ...options, ...(host === undefined ? {} : { hostNetns: host.path }) });
 }
 

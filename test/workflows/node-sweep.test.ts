@@ -6,7 +6,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { DriftRemainsInput, RepairDriftInput } from '../../activities/control/sweep/sweep-control-contract.ts';
+import type {
+  DriftRemainsInput,
+  RepairDriftInput,
+  RestoredInput,
+} from '../../activities/control/sweep/sweep-control-contract.ts';
 import type {
   SweepActInput,
   SweepActResult,
@@ -16,7 +20,7 @@ import { connectClient, type TemporalClient } from '../../adapters/temporal/conn
 import { startSweep, sweepNow } from '../../adapters/temporal/sweeps.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import type { Finding } from '../../domain/sweep/finding.ts';
-import { sweepId, type SweepReport } from '../../domain/sweep/messages.ts';
+import { sweepId, type NodeSweepInput, type SweepReport } from '../../domain/sweep/messages.ts';
 import { workflowCode } from '../../workers/workflow-code.ts';
 import { startDevServer, type DevServer } from './dev-server.ts';
 
@@ -68,6 +72,10 @@ describe('a sweep', () => {
           calls.push(`over ${interfaceName}`);
           return true;
         },
+        tellRestored: async ({ interfaceName, why, id }: RestoredInput) => {
+          calls.push(`restored ${interfaceName}: ${why} (${id})`);
+          return true;
+        },
         wakeIdlePod: async ({ name }: typeof POD) => {
           calls.push(`wake ${name}`);
           return true;
@@ -81,7 +89,7 @@ describe('a sweep', () => {
           return first;
         },
         sweepAct: async (input: SweepActInput) => {
-          calls.push(`act on ${input.ids.join()}`);
+          calls.push(`act on ${input.ids.join()}${input.only === undefined ? '' : ` in ${input.only.sandboxId}`}`);
           return second(input);
         },
       },
@@ -105,7 +113,7 @@ describe('a sweep', () => {
     findings: findings.map((finding) => ({ ...finding, ageSeconds: 0 })),
     ...{ more: 0, gcDue: false },
   });
-  const sweep = (o: { node?: string; dryRun?: boolean } = {}): Promise<SweepReport> => {
+  const sweep = (o: Partial<NodeSweepInput> = {}): Promise<SweepReport> => {
     calls.length = 0;
     return sweepNow(client, { node: 'n1', pauseSeconds: 1, ...o }, 60_000);
   };
@@ -181,6 +189,28 @@ describe('a sweep', () => {
   it('says of a node that is away whether it has a Node object', async () => {
     nodeExists = false;
     assert.equal((await sweep({ node: 'gone' })).state, 'node-gone');
+  });
+
+  it('hands what a node has seen twice in one sandbox over at once, after one more look there', async () => {
+    repairs = true;
+    second = () => ({ rows: [{ finding: drift, ageSeconds: 0, outcome: 'found' }], gc: [] });
+    const only = { podUid: POD.uid, sandboxId: 's', seen: [drift] };
+    const startedAt = performance.now();
+    assert.deepEqual(outcomes(await sweep({ only, pauseSeconds: 60 })), ['drift/1 repairing']);
+    assert.ok(performance.now() - startedAt < 30_000, 'there is no pause');
+    assert.deepEqual(calls, ['act on drift/1 in s', 'repair net1: the link is gone']);
+  });
+
+  it('tells the owner of what the node has set right, and looks at nothing', async () => {
+    const restored: Finding = {
+      ...drift,
+      id: 'forwarding/1',
+      kind: 'forwarding',
+      action: 'report',
+      why: '1 was missing',
+    };
+    assert.deepEqual(outcomes(await sweep({ restored: [restored] })), ['forwarding/1 repaired']);
+    assert.deepEqual(calls, ['restored net1: 1 was missing (forwarding/1)']);
   });
 
   it('is begun once for what a node finds again and again', async () => {

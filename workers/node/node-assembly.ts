@@ -19,6 +19,7 @@ import { loadFailpoints } from '../../adapters/host/failpoints.ts';
 import { temporaryName } from '../../adapters/host/temporary-name.ts';
 import { createIprouteKernel } from '../../adapters/iproute/node-kernel.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
+import { createChangeNotices } from '../../adapters/netlink/change-notices.ts';
 import { chooseKernel, type ChosenKernel } from '../../adapters/netlink/choose-kernel.ts';
 import type { NetlinkThread } from '../../adapters/netlink/thread.ts';
 import type { Launcher } from '../../adapters/process/launcher.ts';
@@ -29,6 +30,8 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
+import { DriftWatch } from './drift-watch.ts';
+import { asOwnChanges, notingRecords } from './own-changes.ts';
 import { noting, SandboxWatch } from './sandbox-watch.ts';
 import { senderFiltering } from './sender-filtering.ts';
 
@@ -36,6 +39,8 @@ export interface NodeAssembly {
   readonly deps: CniDeps;
   readonly signals: Signals;
   readonly watch: SandboxWatch;
+  /** undefined: the kernel does not tell of changes by the way that this node has to it. */
+  readonly drift: DriftWatch | undefined;
   readonly metrics: NodeMetrics;
   readonly kernel: Pick<ChosenKernel, 'access' | 'why'>;
 }
@@ -51,24 +56,37 @@ export async function assembleNode(
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
   const failpoints = await loadFailpoints(config.failpointsFile);
   const { kernel, whyNoSenderRules, ...access } = await nodeKernel(config, launcher, netlink, log);
+  const notices = access.access === 'netlink' ? createChangeNotices(netlink, config.netnsRoots) : undefined;
   const filtering = await senderFiltering(config.membersOnly, whyNoSenderRules, log);
+  const store = noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox));
+  const assembled = assemble(config, {
+    store: notices === undefined ? store : notingRecords(store, () => drift?.followed),
+    runtime,
+    kernel,
+    launcher,
+    log,
+    filtering,
+  });
+  const { plugins } = assembled;
   const deps = {
-    ...assemble(config, {
-      store: noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox)),
-      runtime,
-      kernel,
-      launcher,
-      log,
-      filtering,
-    }),
-    failpoints,
-    gateOf,
+    ...assembled,
+    ...{ failpoints, gateOf, plugins: notices === undefined ? plugins : asOwnChanges(plugins, notices) },
   };
   const signals = createSignals(temporal.client);
   const watch: SandboxWatch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
-  const metrics = createNodeMetrics({ sandboxes: () => watch.size, links: () => deps.fdb.counts(), filtering });
+  const metrics = createNodeMetrics({
+    sandboxes: () => watch.size,
+    links: () => deps.fdb.counts(),
+    followed: () => drift?.followed.size ?? 0,
+    filtering,
+  });
+  const { node, netnsRoots } = config;
+  const drift: DriftWatch | undefined =
+    notices === undefined
+      ? undefined
+      : new DriftWatch({ node, netnsRoots, notices, log, bootId: deps.bootId, fdb: deps.fdb, observer: metrics.drift });
   exposeExpiry(metrics.registry, credentials);
-  return { deps, signals, watch, metrics, kernel: access };
+  return { deps, signals, watch, drift, metrics, kernel: access };
 }
 
 /** Warns where it is not netlink although nobody said so. */

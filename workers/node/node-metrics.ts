@@ -4,6 +4,7 @@ import type { DeviceCounts } from '../../activities/network/forwarding/fdb-devic
 import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
 import type { NodeSteps } from '../../activities/network/index.ts';
 import type { SweepObserver } from '../../activities/network/sweep/sweep-memory.ts';
+import type { DriftObserver } from './drift-watch.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FindingKind } from '../../domain/sweep/finding.ts';
 
@@ -12,6 +13,7 @@ export interface NodeMetrics {
   /** The same steps, timed. */
   timed(steps: NodeSteps): NodeSteps;
   readonly sweep: SweepObserver;
+  readonly drift: DriftObserver;
 }
 
 export interface NodeGauges {
@@ -19,10 +21,12 @@ export interface NodeGauges {
   readonly sandboxes: () => number;
   /** How far the node's VXLAN links follow their networks' members. */
   readonly links: () => DeviceCounts;
+  /** In how many sandboxes the kernel tells of changes. */
+  readonly followed: () => number;
   readonly filtering: SenderFiltering;
 }
 
-export function createNodeMetrics({ sandboxes, links, filtering }: NodeGauges): NodeMetrics {
+export function createNodeMetrics({ sandboxes, links, followed, filtering }: NodeGauges): NodeMetrics {
   const registry = new Registry();
   const seconds = new Histogram({
     name: 'podwire_node_step_seconds',
@@ -59,6 +63,7 @@ export function createNodeMetrics({ sandboxes, links, filtering }: NodeGauges): 
   return {
     registry,
     sweep: sweepMetrics(registry),
+    drift: driftMetrics(registry, followed),
     timed: (steps) => {
       const entries = Object.entries(steps).map(([step, work]) => [
         step,
@@ -116,5 +121,37 @@ function sweepMetrics(registry: Registry): SweepObserver {
       last.setToCurrentTime();
     },
     acted: ({ kind }) => acted.inc({ kind }),
+  };
+}
+
+function driftMetrics(registry: Registry, followed: () => number): DriftObserver {
+  new Gauge({
+    name: 'podwire_node_followed_namespaces',
+    help: "Network namespaces in which the kernel tells of changes that are not podwire's",
+    registers: [registry],
+    collect() {
+      this.set(followed());
+    },
+  });
+  const notices = new Counter({
+    name: 'podwire_node_change_notices_total',
+    help: 'Times that the kernel told of changes by others in a pod, at most one a second and pod',
+    registers: [registry],
+  });
+  const looks = new Counter({
+    name: 'podwire_node_change_looks_total',
+    help: 'Looks at single pods because something changed there',
+    registers: [registry],
+  });
+  const drift = new Counter({
+    name: 'podwire_node_change_drift_total',
+    help: 'What these looks found: interfaces handed over to be made anew (link), devices whose entries were set right (forwarding)',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  return {
+    noticed: () => notices.inc(),
+    looked: () => looks.inc(),
+    found: (kind, count) => drift.inc({ kind }, count),
   };
 }

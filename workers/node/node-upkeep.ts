@@ -16,6 +16,7 @@ import {
 import { configFolders } from '../../adapters/cni/config-files.ts';
 import { leftoverFolders } from '../../adapters/cni/leftovers.ts';
 import type { NodeConfig } from '../../config/node.ts';
+import type { DriftSteps } from './drift-watch.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import type { NodeConnections } from './node-connections.ts';
@@ -49,20 +50,15 @@ export interface NodeUpkeep {
 export function startUpkeep(
   config: NodeConfig,
   { cri, etcd, temporal }: NodeConnections,
-  { deps, signals, watch }: NodeAssembly,
+  { deps, signals, watch, drift }: NodeAssembly,
   log: Logger,
   signal: AbortSignal,
 ): NodeUpkeep {
   const paces = createPaces(config);
   const records = new RecordsOfNode([paces.resync, paces.sweep]);
   cri.onLost(() => paces.sandboxes.changed());
-  const configs = new NodeConfigsPublisher({
-    store: deps.store,
-    signals,
-    node: config.node,
-    dir: config.cniConfDir,
-    log,
-  });
+  const { node, cniConfDir: dir } = config;
+  const configs = new NodeConfigsPublisher({ store: deps.store, signals, node, dir, log });
   const store = new StoreWatch({
     ...{ deps, log },
     state: () => readStoreState(etcd),
@@ -100,6 +96,8 @@ export function startUpkeep(
           work: async () => records.rest(paces.sweep, await looks.look(signal)),
         }),
       );
+      const whenTold = driftSteps(steps, temporal.client, () => store.isTornDown);
+      if (drift !== undefined) loops.push(drift.serve(whenTold, signal));
     },
     ended: async () => {
       await Promise.all(loops);
@@ -118,6 +116,11 @@ const createPaces = ({ sweepMs }: NodeConfig) => ({
 /** What is recorded of a node. */
 const recordsOf = (node: string): Ask[] =>
   [nodeAttachmentsPrefix, sandboxesPrefix, tombstonesPrefix].map((prefix) => ({ prefix: prefix(node) }));
+
+const driftSteps = ({ lookAt }: SweepSteps, client: Client, isTornDown: () => boolean): DriftSteps => ({
+  ...{ lookAt, isTornDown },
+  startSweep: (input, workflowId) => startSweep(client, input, workflowId),
+});
 
 function ownLooks(
   { node, sweepMs }: NodeConfig,

@@ -18,7 +18,7 @@ export function createNodeSweep(deps: CniDeps, observer: SweepObserver, log: Log
 
 export interface OwnSweepsParts {
   readonly node: string;
-  readonly steps: SweepSteps;
+  readonly steps: Pick<SweepSteps, 'look' | 'act'>;
   /** Starts a run of `nodeSweep`, unless one is under way. */
   readonly startSweep: () => Promise<void>;
   /** Notes in etcd that the node was looked at. @param at ISO 8601 */

@@ -5,7 +5,11 @@
  */
 import { proxyActivities, proxyLocalActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { SweepControlActivities } from '../../activities/control/sweep/sweep-control-contract.ts';
-import type { SweepLookResult, SweepNodeActivities } from '../../activities/network/sweep/sweep-node-contract.ts';
+import type {
+  SweepActInput,
+  SweepLookResult,
+  SweepNodeActivities,
+} from '../../activities/network/sweep/sweep-node-contract.ts';
 import { nodeQueue } from '../../domain/messages.ts';
 import type { Finding } from '../../domain/sweep/finding.ts';
 import type { NodeSweepInput, SweepOutcome, SweepReport, SweepRow } from '../../domain/sweep/messages.ts';
@@ -24,12 +28,13 @@ export async function nodeSweep(input: NodeSweepInput): Promise<SweepReport> {
 type Looked = SweepLookResult['findings'][number];
 
 async function sweep(input: NodeSweepInput): Promise<SweepReport> {
-  const first = await onNode(input, 'first look', (node, how) => node.sweepLook.executeWithOptions(how, [at(input)]));
+  if (input.restored !== undefined) return done(input, await tellRestored(input.restored), 0);
+  const first = await firstLook(input);
   if ('state' in first) return first;
   const { findings, more, gcDue } = first.result;
   if (findings.length === 0 && (!gcDue || input.dryRun === true)) return done(input, [], 0);
   await askForClaims(findings, input);
-  if (findings.length > 0) await sleep(`${input.pauseSeconds}s`);
+  if (findings.length > 0 && input.only === undefined) await sleep(`${input.pauseSeconds}s`);
   if (input.dryRun === true) return confirmed(input, findings);
 
   const ids = findings.map(({ id }) => id);
@@ -37,7 +42,7 @@ async function sweep(input: NodeSweepInput): Promise<SweepReport> {
   const spare = await livingAddresses(findings);
   const second = await onNode(input, 'second look', (node, how) =>
     node.sweepAct.executeWithOptions(how, [
-      { ...at(input), ids, removeForeign, ...(spare.length === 0 ? {} : { spare }) },
+      { ...at(input), ...onlyIn(input), ids, removeForeign, ...(spare.length === 0 ? {} : { spare }) },
     ]),
   );
   if ('state' in second) return second;
@@ -49,6 +54,16 @@ async function sweep(input: NodeSweepInput): Promise<SweepReport> {
 }
 
 const at = ({ node }: NodeSweepInput): { node: string } => ({ node });
+
+const onlyIn = ({ only }: NodeSweepInput): Pick<SweepActInput, 'only'> =>
+  only === undefined ? {} : { only: { podUid: only.podUid, sandboxId: only.sandboxId } };
+
+async function firstLook(input: NodeSweepInput): Promise<{ result: SweepLookResult } | SweepReport> {
+  if (input.only === undefined)
+    return onNode(input, 'first look', (node, how) => node.sweepLook.executeWithOptions(how, [at(input)]));
+  const findings = input.only.seen.map((finding) => ({ ...finding, ageSeconds: 0 }));
+  return { result: { findings, more: 0, gcDue: false } };
+}
 
 /** A living pod's run may claim what no record owns, for example after podwire's etcd was lost. The run has the time of the pause for that. */
 async function askForClaims(findings: readonly Looked[], { dryRun }: NodeSweepInput): Promise<void> {
@@ -137,6 +152,22 @@ async function tellOwner(row: SweepRow, { pod, attachment, addresses = [] }: Fin
   return typeof taken === 'boolean'
     ? { ...row, outcome: 'reported' }
     : { ...row, outcome: 'failed', note: taken.failed };
+}
+
+/** Tells pods' owners of what somebody changed and the node has set right. */
+async function tellRestored(findings: readonly Finding[]): Promise<SweepRow[]> {
+  const rows: SweepRow[] = [];
+  for (const finding of findings) {
+    const { pod, attachment, why, id } = finding;
+    if (pod === undefined || attachment === undefined) continue;
+    const taken = await attempt(() => sweepControl.tellRestored({ ...pod, ...attachment, why, id }));
+    const settled =
+      typeof taken === 'boolean'
+        ? { outcome: 'repaired' as const }
+        : { outcome: 'failed' as const, note: taken.failed };
+    rows.push({ finding, ageSeconds: 0, ...settled });
+  }
+  return rows;
 }
 
 /** One try is enough, because the next sweep tries again. @returns why the try failed, if it did */

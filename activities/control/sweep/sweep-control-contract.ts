@@ -13,6 +13,13 @@ export interface DriftRemainsInput extends RecordInput {
   readonly why: string;
 }
 
+export interface RestoredInput extends RecordInput {
+  /** What differed. */
+  readonly why: string;
+  /** Of the finding: one event for each. */
+  readonly id: string;
+}
+
 interface StrangersInput extends RecordInput {
   readonly generation: number;
   readonly addresses: readonly string[];
@@ -33,6 +40,8 @@ export interface SweepControlActivities {
   wakeIdlePod(input: PodIdentity & { readonly reason: string }): Promise<boolean>;
   /** Tells the pod's owner of forwarding entries that the next sweep removes. Always true. */
   tellStrangers(input: StrangersInput): Promise<boolean>;
+  /** Tells the pod's owner of forwarding entries that were changed and are as they should be again. Always true. */
+  tellRestored(input: RestoredInput): Promise<boolean>;
   /** Those of the addresses that belong to labelled pods which have not ended. */
   livingAddresses(input: { readonly addresses: readonly string[] }): Promise<readonly string[]>;
 }

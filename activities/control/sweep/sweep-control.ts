@@ -53,6 +53,18 @@ export function createSweepControlActivities(deps: SweepControlDeps): SweepContr
       );
       return true;
     },
+    tellRestored: async ({ uid, namespace, name, interfaceName, why, id }) => {
+      await deps.cluster.createEvent(
+        { uid, namespace, name },
+        {
+          type: 'Warning',
+          reason: 'NetworkDrifted',
+          message: `forwarding entries of ${interfaceName} were changed behind podwire's back: ${why}; they are set right again`,
+          key: id,
+        },
+      );
+      return true;
+    },
     livingAddresses: async ({ addresses }) => {
       const living = await Promise.all(addresses.map((address) => deps.cluster.podHasAddress(address)));
       return addresses.filter((_address, index) => living[index] === true);

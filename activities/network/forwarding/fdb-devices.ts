@@ -95,7 +95,7 @@ export interface FdbDevicesParts {
 const AT_ONCE = 8;
 /** Whoever waits longer for one device comes again. */
 const LOCK_WAIT_MS = 5_000;
-const NOTHING: Written = { written: 0, removed: 0 };
+export const NOTHING: Written = { written: 0, removed: 0 };
 const EMPTY: Forwarding = { fdb: [], neighbours: [], senders: undefined };
 const GONE = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused']);
 
@@ -111,6 +111,12 @@ export class FdbDevices {
   /** Whether there is a device, as far as we know. */
   has(key: string): boolean {
     return this.#devices.has(key);
+  }
+
+  /** The membership that a device has everything of, as far as we know. */
+  writtenFor(key: string): Membership | undefined {
+    const { known, ours, ticket } = this.#devices.get(key) ?? {};
+    return known === undefined || ours?.membership.ticket !== ticket ? undefined : ours?.membership;
   }
 
   counts(): DeviceCounts {

@@ -7,11 +7,13 @@ import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../../d
 import {
   busy,
   FdbDevices,
+  NOTHING,
   type DeviceCounts,
   type FdbDevicesParts,
   type LockedDevice,
   type Reading,
   type SyncOutcome,
+  type Written,
 } from './fdb-devices.ts';
 import { membershipOf, type Membership } from './desired-forwarding.ts';
 import type { SyncFdbResult } from '../network-contract.ts';
@@ -110,6 +112,25 @@ export class FdbSync {
       else await sleep(took.value, undefined, { signal }).catch(() => undefined);
     }
     return summary(outcomes);
+  }
+
+  /**
+   * Compares one device with the kernel and writes what differs from what podwire wrote there last: somebody else changed it. The membership
+   * is not read. A device that podwire is behind with is left to whoever brings it up to date.
+   */
+  async restoreDevice(record: VxlanAttachmentRecord, signal: AbortSignal): Promise<Written> {
+    const key = deviceKey(record);
+    if (this.#devices.writtenFor(key) === undefined) return NOTHING;
+    const reading = async (): Promise<Reading> => {
+      const membership = this.#devices.writtenFor(key);
+      // Another one has read it meanwhile, and could not write: that one comes again.
+      return membership === undefined
+        ? { membership: await this.#members(record.network), records: new Map() }
+        : { membership, records: new Map([[key, record]]) };
+    };
+    const [outcome] = await this.#devices.sync([key], { reading, anew: true }, signal);
+    if (outcome?.status === 'rejected') throw outcome.reason;
+    return outcome?.value ?? NOTHING;
   }
 
   /** Networks that have attachments on this node. */

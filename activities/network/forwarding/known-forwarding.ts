@@ -28,6 +28,11 @@ export class DesiredDevice {
     this.#membership = membership;
   }
 
+  /** Under which it was asked for. */
+  get membership(): Membership {
+    return this.#membership;
+  }
+
   /** Whether what is not among it may be removed. */
   get isWhole(): boolean {
     return this.#membership.isWhole;

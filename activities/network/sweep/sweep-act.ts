@@ -15,14 +15,16 @@ import { removeUnknownEntries } from '../forwarding/unknown-fdb-entries.ts';
 import { renameLink } from '../own-name.ts';
 import { openRecorded } from '../sandbox-netns.ts';
 import type { SweepActInput, SweepActResult } from './sweep-node-contract.ts';
-import { look, type Look, type SweepDeps } from './sweep-look.ts';
+import { lookAtSandbox } from './sandbox-look.ts';
+import { lookAtNode, type Look, type SweepDeps } from './sweep-look.ts';
 import { undoAdd } from '../cni/undo-add.ts';
 
 /** A pod's own operation takes milliseconds with links and seconds with plugins; the next sweep comes soon enough. */
 const LOCK_WAIT_MS = 1_000;
 
 export async function sweepAct(deps: SweepDeps, input: SweepActInput, signal: AbortSignal): Promise<SweepActResult> {
-  const second = await look(deps, signal);
+  const { only } = input;
+  const second = await (only === undefined ? lookAtNode(deps, signal) : lookAtSandbox(deps, only, signal));
   const byId = new Map(second.findings.map((finding) => [finding.id, finding]));
   const rows: SweepRow[] = [];
   for (const id of input.ids) {
@@ -34,7 +36,10 @@ export async function sweepAct(deps: SweepDeps, input: SweepActInput, signal: Ab
     const ageSeconds = deps.memory.ageSeconds(finding);
     rows.push({ finding, ageSeconds, ...(await settle(deps, finding, second, input, signal)) });
   }
-  const gc = deps.gc.due() ? await deps.gc.run(await deps.store.listNodeAttachments(deps.node), signal) : [];
+  const gc =
+    only === undefined && deps.gc.due()
+      ? await deps.gc.run(await deps.store.listNodeAttachments(deps.node), signal)
+      : [];
   return { rows, gc };
 }
 
@@ -90,6 +95,7 @@ async function actOn(
     case 'cache-file':
       return input.removeForeign === true ? removeForeign(deps, finding, snapshot) : 'reported';
     case 'unreadable':
+    case 'forwarding':
       return 'reported';
     case 'stranger':
       return settleStranger(deps, finding, snapshot, input, signal);

@@ -25,7 +25,7 @@ import { eachWithLimit } from '../../../domain/concurrency/with-limit.ts';
 import { unknownDestinationsOf } from '../forwarding/unknown-fdb-entries.ts';
 import { openRecorded } from '../sandbox-netns.ts';
 import type { SweepLookInput, SweepLookResult } from './sweep-node-contract.ts';
-import type { SweepMemory, SweepObserver } from './sweep-memory.ts';
+import { SAID_BY_CHECK, type SweepMemory, type SweepObserver } from './sweep-memory.ts';
 
 export interface SweepDeps extends CniDeps {
   readonly leftovers: CniLeftovers;
@@ -55,7 +55,7 @@ export async function sweepLook(
   _input: SweepLookInput,
   signal: AbortSignal,
 ): Promise<SweepLookResult> {
-  const { findings, snapshot } = await look(deps, signal);
+  const { findings, snapshot } = await lookAtNode(deps, signal);
   return {
     findings: findings
       .slice(0, MAX_FINDINGS)
@@ -71,7 +71,7 @@ const isEmpty = ({ journal, unreadable, sandboxes, records, tombstones }: NodeSn
   [journal, unreadable, sandboxes, records, tombstones].every(({ length }) => length === 0);
 
 /** @throws PodwireError EtcdUnavailable, CriUnavailable: half a view is no view */
-export async function look(deps: SweepDeps, signal: AbortSignal): Promise<Look> {
+export async function lookAtNode(deps: SweepDeps, signal: AbortSignal): Promise<Look> {
   const { snapshot, unsure } = await snapshotOf(deps, signal);
   const classified = classify(snapshot);
   const sound = soundRecords(snapshot, classified, unsure);
@@ -244,7 +244,7 @@ async function checkFailure(
         const limit = AbortSignal.any([signal, AbortSignal.timeout(CHECK_LIMIT_MS)]);
         const result = record.cni.noDefaultRoute === true ? withoutDefaultRoutes(resultText) : resultText;
         const check = await deps.plugins.check(call, result, limit);
-        return check.kind === 'failed' ? shortWhy(`CHECK: ${check.message}`) : '';
+        return check.kind === 'failed' ? shortWhy(`${SAID_BY_CHECK}${check.message}`) : '';
       }),
     );
   } catch (error) {

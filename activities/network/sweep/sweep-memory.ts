@@ -34,6 +34,11 @@ export class SweepMemory {
   seen(findings: readonly Finding[]): Finding[] {
     const ids = new Set(findings.map(({ id }) => id));
     for (const id of this.#firstSeen.keys()) if (!ids.has(id)) this.#firstSeen.delete(id);
+    return this.seenAmongOthers(findings);
+  }
+
+  /** The same for a look at one sandbox, which says nothing of what is not found. */
+  seenAmongOthers(findings: readonly Finding[]): Finding[] {
     for (const { id } of findings) if (!this.#firstSeen.has(id)) this.#firstSeen.set(id, this.#now());
     return findings.map((finding) => this.#inVain(finding));
   }
@@ -74,6 +79,12 @@ export class SweepMemory {
     this.#repairs.delete(`${sandboxId}/${interfaceName}`);
   }
 
+  /** The same where only the links were looked at, and no plugin was asked: what CHECK said last may be so still. */
+  soundLink(sandboxId: string, interfaceName: string): void {
+    if (this.#repairs.get(`${sandboxId}/${interfaceName}`)?.why.includes(SAID_BY_CHECK) === true) return;
+    this.sound(sandboxId, interfaceName);
+  }
+
   #inVain(finding: Finding): Finding {
     const repairs = this.#repairs.get(keyOf(finding));
     if (finding.kind !== 'drift' || repairs?.why !== finding.why || repairs.count < MAX_REPAIRS) return finding;
@@ -85,5 +96,7 @@ export class SweepMemory {
 }
 
 const MAX_REMEMBERED = 1_000;
+/** Before what the plugins' CHECK said. */
+export const SAID_BY_CHECK = 'CHECK: ';
 
 const keyOf = ({ attachment }: Finding): string => `${attachment?.sandboxId ?? ''}/${attachment?.interfaceName ?? ''}`;

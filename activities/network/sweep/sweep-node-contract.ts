@@ -1,6 +1,6 @@
 /** Contract of the node's sweep activities. Types only, so that workflows can import it. */
 import type { Finding } from '../../../domain/sweep/finding.ts';
-import type { SweepRow } from '../../../domain/sweep/messages.ts';
+import type { OnlySandbox, SweepRow } from '../../../domain/sweep/messages.ts';
 
 export interface SweepLookInput {
   readonly node: string;
@@ -19,6 +19,8 @@ export interface SweepLookResult {
 export interface SweepActInput extends SweepLookInput {
   /** Ids of findings of the first look; what the second one does not find again is left alone. */
   readonly ids: readonly string[];
+  /** Drift in this sandbox only, by its links; plugins are not asked. */
+  readonly only?: OnlySandbox;
   readonly removeForeign?: boolean;
   /** Addresses that living pods have: forwarding entries to them stay. */
   readonly spare?: readonly string[];

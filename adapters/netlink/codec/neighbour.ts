@@ -9,7 +9,7 @@ export const RTM_NEIGHBOUR = { NEW: 28, DELETE: 29, GET: 30 } as const;
 /** Bytes of `struct ndmsg`. */
 export const NEIGHBOUR_HEADER = 12;
 
-const NDA = {
+export const NDA = {
   DST: 1,
   LLADDR: 2,
   CACHEINFO: 3,

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { KeyedMutex } from '../../../activities/concurrency/keyed-mutex.ts';
 import { NetworkLocks } from '../../../activities/network/cni/network-locks.ts';
+import { lookAtSandbox } from '../../../activities/network/sweep/sandbox-look.ts';
 import { sweepAct } from '../../../activities/network/sweep/sweep-act.ts';
 import { sweepLook, type SweepDeps } from '../../../activities/network/sweep/sweep-look.ts';
 import { SweepMemory } from '../../../activities/network/sweep/sweep-memory.ts';
+import { PodwireError } from '../../../domain/failures.ts';
 import type { NetnsView } from '../../../domain/vxlan/link-observation.ts';
 import type { FailureRecord } from '../../../domain/records.ts';
 import type { Finding } from '../../../domain/sweep/finding.ts';
@@ -145,5 +147,68 @@ describe('sweeps of a node', () => {
         assert.deepEqual((await unsure.sweep()).rows, []);
       },
     );
+  });
+});
+
+describe('a look at one sandbox', () => {
+  const only = { podUid: POD.uid, sandboxId: SANDBOX };
+  const one = (o: { view?: NetnsView } = {}) => {
+    const bench = node(o);
+    const { deps } = bench;
+    deps.store.listPodAttachments = async (_node, podUid) =>
+      podUid === POD.uid ? (await deps.store.readNode('n1')).attachments : [];
+    deps.kernel.open = async () => ({ ...netns, identity: cniRecord().netns });
+    return { ...bench, look: () => lookAtSandbox(deps, only, signal) };
+  };
+
+  test('finds drift of links as the sweep does, with the same id, and nothing else', async () => {
+    const drifting = view([wiredLink({ mtu: 1300 })]);
+    const { deps, look } = one({ view: drifting });
+    deps.runtime.listReady = () => assert.fail('the runtime is not asked');
+    const [found] = (await sweepLook(node({ view: drifting }).deps, input, signal)).findings;
+    assert.ok(found);
+    assert.deepEqual(
+      (await look()).findings.map((finding) => ({ ...finding, ageSeconds: found.ageSeconds })),
+      [found],
+    );
+    assert.deepEqual((await one().look()).findings, []);
+  });
+
+  test('is what an act for one sandbox goes by', async () => {
+    const { deps, look } = one({ view: view([wiredLink({ mtu: 1300 })]) });
+    const [found] = (await look()).findings;
+    const { rows } = await sweepAct(deps, { ...input, only, ids: [found?.id ?? '', 'journal/1'] }, signal);
+    assert.deepEqual(
+      rows.map(({ outcome }) => outcome),
+      ['found', 'gone'],
+    );
+  });
+
+  test('says nothing where the sandbox is not there any more', async () => {
+    const { deps, look } = one();
+    deps.kernel.open = async () => {
+      throw new PodwireError('SandboxGone', 'gone');
+    };
+    const { findings, snapshot } = await look();
+    assert.deepEqual([findings, snapshot.records], [[], []]);
+  });
+
+  test('takes an interface that is right again for repaired, but not where CHECK said otherwise', async () => {
+    const outcomes = async (why: 'MTU' | 'CHECK'): Promise<(string | undefined)[]> => {
+      const bench = one(why === 'MTU' ? { view: view([wiredLink({ mtu: 1300 })]) } : {});
+      if (why === 'CHECK') bench.deps.plugins.check = async () => ({ kind: 'failed', message: 'no route' });
+      for (const generation of [3, 4, 5]) {
+        bench.at.generation = generation;
+        await bench.sweep();
+      }
+      const drifting = bench.at.view;
+      bench.at.generation = 6;
+      bench.at.view = view([wiredLink()]);
+      await bench.look();
+      bench.at.view = drifting;
+      return (await bench.sweep()).rows.map(({ outcome }) => outcome);
+    };
+    assert.deepEqual(await outcomes('MTU'), ['found']);
+    assert.deepEqual(await outcomes('CHECK'), ['reported']);
   });
 });

@@ -37,7 +37,12 @@ function someNode() {
       changeSenders: async (changes) => changes.map(() => ({ status: 'fulfilled', value: 'applied' })),
     },
   });
-  const metrics = createNodeMetrics({ sandboxes: () => 1, links: () => fdb.counts(), filtering: 'on' });
+  const metrics = createNodeMetrics({
+    sandboxes: () => 1,
+    links: () => fdb.counts(),
+    followed: () => 0,
+    filtering: 'on',
+  });
   /** What Prometheus reads of the links. */
   const links = async (): Promise<string[]> =>
     (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('podwire_node_vxlan_links{'));
