@@ -23,7 +23,7 @@ export interface NetlinkThread {
   close(): Promise<void>;
 }
 
-export interface ThreadListener {
+interface ThreadListener {
   changed(notice: ThreadNotice): void;
   /** The thread is gone, and nothing is followed any more. */
   ended(): void;

@@ -1,6 +1,6 @@
 /**
  * How often a network's forwarding entries are written: while members keep coming, a sync takes them all together instead of each
- * by itself. A device costs a process per sync, so that a burst of N members on one node would cost N² of them.
+ * by itself. A device costs an entry to its namespace per sync, so that a burst of N members on one node would cost N² of them.
  */
 import { dropOldest } from '../../../domain/drop-oldest.ts';
 
