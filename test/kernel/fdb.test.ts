@@ -50,6 +50,36 @@ test('a new link is filled with the other members and the declared peers before 
   assert.deepEqual(destinations(await pod.fdb()), ['10.0.0.9', '10.244.2.7', '10.244.3.7']);
 });
 
+test('a link that a killed worker made and did not fill is filled, and closed to strangers, before it goes up', async () => {
+  elsewhere('x', '10.244.2.7');
+  const pod = await node.pod();
+  const stored = await pod.intend();
+  const seen: { up: boolean | undefined; entries: unknown; rules: string }[] = [];
+  const halted = new Error('the worker died');
+  const { failpoints } = node.deps;
+  const hits = (hit: (name: string) => Promise<void>): void => void Object.assign(failpoints, { hit });
+  hits(async (name) => {
+    if (name === 'ensureVxlanLink:after-create') throw halted;
+  });
+  try {
+    await assert.rejects(node.ensure(stored), halted);
+    hits(async (name) => {
+      if (name !== 'ensureVxlanLink:before-up') return;
+      const rules = await pod.netns.exec(['/usr/sbin/nft', 'list', 'ruleset']);
+      seen.push({ up: (await pod.link())?.up, entries: destinations(await pod.fdb()), rules });
+    });
+    await node.ensure(stored);
+  } finally {
+    hits(async () => undefined);
+  }
+  assert.deepEqual(
+    seen.map(({ up, entries }) => ({ up, entries })),
+    [{ up: false, entries: ['10.244.2.7'] }],
+  );
+  assert.match(seen[0]?.rules ?? '', /10\.244\.2\.7/);
+  assert.equal((await pod.link())?.up, true);
+});
+
 test('members that come and go reach every local link, and nothing is written where nothing differs', async () => {
   const [a, b] = [await attached('10.244.1.5'), await attached('10.244.1.6')];
   elsewhere('x', '10.244.2.7');

@@ -64,7 +64,7 @@ async function converge(
     if (plan.kind === 'conflict') throw new PodwireError(plan.code, plan.reason);
     if (round === MAX_ROUNDS) throw doesNotStay(record.interfaceName, plan.kind, round);
     before ??= plan.before;
-    const made = await carryOut(deps, record, netns, device, plan);
+    const made = await carryOut(deps, netns, device, plan, adopts(plan, view));
     filled ||= made.filled;
     if (made.filled || made.warning !== undefined) warning = made.warning;
     view = made.view;
@@ -78,6 +78,10 @@ async function converge(
     ...(warning === undefined ? {} : { warning }),
   };
 }
+
+/** Whether the link that the plan is about was there before podwire. */
+const adopts = ({ kind, fillAs }: Work, { links }: NetnsView): boolean =>
+  kind === 'adopt' || links.some((link) => link.name === fillAs && isAdopted(link));
 
 const doesNotStay = (name: string, needed: string, times: number): PodwireError =>
   new PodwireError('CommandFailed', `${name} does not stay as it was set; ${needed} was needed ${times} times`);
@@ -111,17 +115,19 @@ interface CarriedOut {
   readonly warning?: StepFailure | undefined;
 }
 
-/** A new link is filled before it goes up; while that is done, router advertisements are refused: they touch different things. */
+/**
+ * A link that goes up is filled before, also one that a killed worker made; while that is done, router advertisements are refused: they touch
+ * different things.
+ */
 async function carryOut(
-  deps: LinkDeps,
-  record: VxlanAttachmentRecord,
+  { kernel, failpoints }: LinkDeps,
   netns: OpenNetns,
   device: LockedDevice,
   plan: Work,
+  adopted: boolean,
 ): Promise<CarriedOut> {
-  const { kernel, failpoints } = deps;
   const isNew = plan.kind === 'create' || plan.kind === 'replace';
-  if (!isNew && !plan.ignoreRouterAdvertisements) {
+  if (!plan.ignoreRouterAdvertisements) {
     const view = await kernel.execute(netns, [...plan.prepare, ...plan.activate], true);
     return { view, filled: false };
   }
@@ -130,10 +136,10 @@ async function carryOut(
   if (isNew) device.made();
   const [heard] = await allEnded([
     kernel.ignoreRouterAdvertisements(netns, plan.fillAs),
-    isNew ? device.sync(netns, false, plan.fillAs) : undefined,
+    device.sync(netns, adopted, plan.fillAs),
   ]);
   await failpoints.hit('ensureVxlanLink:before-up');
   const view = await kernel.execute(netns, plan.activate, true);
   await failpoints.hit('ensureVxlanLink:after-up');
-  return { view, filled: isNew, warning: heard === undefined ? undefined : hearsRouters(heard) };
+  return { view, filled: true, warning: heard === undefined ? undefined : hearsRouters(heard) };
 }
