@@ -11,9 +11,9 @@ import { exactlyOne } from '../lab/invariants.ts';
 import { promised } from '../workflows/limits.ts';
 
 /** A sandbox has ten repairs in a row: this many have enough of them for all tries. */
-const PODS = 12;
+const PODS = 8;
 /** Twenty of each are in docs/performance.md. */
-const TRIES = 6;
+const TRIES = 4;
 /** No sweep comes in between. */
 const SWEEP_SECONDS = 600;
 const PROMISED_MS = 2_000;
