@@ -7,7 +7,7 @@
  */
 import { PodwireError } from '../../domain/failures.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
-import type { OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { ForwardingKernel, OpenNetns } from '../../domain/ports/link-kernel.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LinkDeps, NetnsResolver } from '../network/deps.ts';
@@ -21,7 +21,6 @@ import {
   readForwarding,
   desiredForwarding,
   write,
-  type ForwardingKernel,
 } from '../network/forwarding/desired-forwarding.ts';
 import type { SyncFdbResult } from '../network/network-contract.ts';
 import { KeyedMutex } from '../concurrency/keyed-mutex.ts';

@@ -11,7 +11,6 @@ import {
   attachFilter,
   bindSocket,
   closeSocket,
-  openSocket,
   receiveFrom,
   setOption,
   SystemCallFailed,
@@ -20,11 +19,8 @@ import {
 } from './libc.ts';
 import { NoticePace, type Changes } from './notice-pace.ts';
 import { ERRNO } from './refused.ts';
+import { isKernels, netlinkAddress, openNetlink, PROTOCOL, SOL_SOCKET } from './socket.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const NETLINK_ROUTE = 0;
-const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const MSG_DONTWAIT = 0x40;
 /** linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_NEIGH, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE. */
@@ -138,27 +134,19 @@ export class FollowedNamespaces {
 }
 
 function openSubscribed(): number {
-  const fd = openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  const fd = openNetlink(PROTOCOL.ROUTE);
   try {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32LE(QUEUE_BYTES);
     setOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
     // Before it is subscribed: nothing comes that was not let pass.
     attachFilter(fd, CHANGE_FILTER);
-    bindSocket(fd, subscribed());
+    bindSocket(fd, netlinkAddress(GROUPS));
     return fd;
   } catch (error) {
     closeSocket(fd);
     throw error;
   }
-}
-
-/** struct sockaddr_nl */
-function subscribed(): Buffer {
-  const address = Buffer.alloc(12);
-  address.writeUInt16LE(AF_NETLINK, 0);
-  address.writeUInt32LE(GROUPS, 8);
-  return address;
 }
 
 /** Reads a socket empty, or nearly. @returns what the notifications were about; undefined: there were none */
@@ -182,5 +170,5 @@ function nextType(fd: number): number | 'none' | 'lost' | 'foreign' {
     // Any other error of a socket is told once and gone; the namespace is looked at for it.
     return error.errno === ERRNO.EAGAIN ? 'none' : 'lost';
   }
-  return sender.readUInt32LE(4) === 0 ? head.readUInt16LE(4) : 'foreign';
+  return isKernels(sender) ? head.readUInt16LE(4) : 'foreign';
 }

@@ -1,9 +1,10 @@
 /**
- * The node's own kernel, spoken to directly. A namespace is handed over as an open descriptor, never as a path; it stays open until the last
- * operation on it has been answered.
+ * The node's own kernel, spoken to directly. A namespace is handed over as an open descriptor, never as a path; the thread looks from inside
+ * whether it is the one that is meant.
  */
 import { acceptsAdvertisements, announcingSysctls } from '../links/link-sysctls.ts';
 import type {
+  ForwardingKernel,
   ForwardingOutcome,
   IdentifiedNetns,
   LinkChange,
@@ -93,18 +94,7 @@ export function createNetlinkKernel({ netnsRoots, thread, hostNetns }: NetlinkKe
   };
 }
 
-type Forwarding = Pick<
-  LinkKernel,
-  | 'readFdb'
-  | 'changeFdbs'
-  | 'readNeighbours'
-  | 'changeNeighbours'
-  | 'forgetNeighbours'
-  | 'readSenders'
-  | 'changeSenders'
->;
-
-function forwardingOver(ask: Ask): Forwarding {
+function forwardingOver(ask: Ask): ForwardingKernel {
   return {
     readFdb: (netns, link) => ask(netns, 'readFdb', [link]),
     changeFdbs: (changes) =>

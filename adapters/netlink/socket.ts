@@ -21,7 +21,7 @@ export const PROTOCOL = { ROUTE: 0, NETFILTER: 12 } as const;
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
-const SOL_SOCKET = 1;
+export const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
 /** linux/netlink.h: NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK. */
@@ -45,11 +45,11 @@ export class NetlinkSocket {
 
   /** In the namespace that the thread is in. @throws SystemCallFailed */
   constructor(protocol: number) {
-    this.fd = openSocket(AF_NETLINK, SOCK_RAW, protocol);
+    this.fd = openNetlink(protocol);
     try {
       for (const option of Object.values(OPTIONS)) setOption(this.fd, SOL_NETLINK, option, ONE);
       setOption(this.fd, SOL_SOCKET, SO_RCVTIMEO, timeval(ANSWER_SECONDS));
-      bindSocket(this.fd, ANY_PORT);
+      bindSocket(this.fd, netlinkAddress());
     } catch (error) {
       this.close();
       throw error;
@@ -181,8 +181,7 @@ export class NetlinkSocket {
     const length = receiveFrom(this.fd, received, sender);
     if (length > received.length)
       throw new MalformedNetlink(`an answer of ${length} bytes; ${received.length} are read`);
-    // Other processes may send to a netlink socket, too: the kernel's own port is 0.
-    if (sender.readUInt32LE(4) !== 0) return [];
+    if (!isKernels(sender)) return [];
     const messages = decodeMessages(received.subarray(0, length));
     return sequence === undefined ? messages : messages.filter((message) => message.sequence === sequence);
   }
@@ -214,12 +213,20 @@ const encoded = ({ type, flags = 0, payload }: NetlinkRequest, sequence: number)
 
 const NO_NAMES: AttributeNames = { header: 0, names: new Map() };
 const ONE = Buffer.from([1, 0, 0, 0]);
-/** struct sockaddr_nl: the kernel chooses a port. */
-const ANY_PORT = (() => {
+
+/** Not bound yet, in the namespace that the thread is in. @throws SystemCallFailed */
+export const openNetlink = (protocol: number): number => openSocket(AF_NETLINK, SOCK_RAW, protocol);
+
+/** struct sockaddr_nl: the kernel chooses a port. @param groups multicast groups to hear, as bits */
+export function netlinkAddress(groups = 0): Buffer {
   const address = Buffer.alloc(12);
   address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
   return address;
-})();
+}
+
+/** Other processes may send to a netlink socket, too: the kernel's own port is 0. @param sender struct sockaddr_nl */
+export const isKernels = (sender: Buffer): boolean => sender.readUInt32LE(4) === 0;
 
 /** struct timeval of 64-bit machines. */
 function timeval(seconds: number): Buffer {

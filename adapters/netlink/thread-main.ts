@@ -31,14 +31,20 @@ type Handlers = { readonly [Name in OperationName]: (place: Place) => Operations
 const entered = <T>(place: Place, work: () => T): T => (place === undefined ? work() : inNetns(place, work));
 
 /** The thread is back in its own namespace before the socket is used. */
-function withSocket<T>(place: Place, work: (socket: NetlinkSocket) => T): T {
-  const socket = entered(place, () => new NetlinkSocket(PROTOCOL.ROUTE));
+function using<Socket extends { close(): void }, T>(place: Place, open: () => Socket, work: (socket: Socket) => T): T {
+  const socket = entered(place, open);
   try {
     return work(socket);
   } finally {
     socket.close();
   }
 }
+
+const withSocket = <T>(place: Place, work: (socket: NetlinkSocket) => T): T =>
+  using(place, () => new NetlinkSocket(PROTOCOL.ROUTE), work);
+
+const withNetfilter = <T>(place: Place, work: (socket: OpenNetfilterSocket) => T): T =>
+  using(place, openNetfilterSocket, work);
 
 const followed = new FollowedNamespaces((key, changes) => {
   const notice: ThreadNotice = { key, changes };
@@ -48,14 +54,6 @@ const followed = new FollowedNamespaces((key, changes) => {
 /** The same for what changes something: it is not told to those who follow the namespace. */
 const changing = <T>(place: Place, work: (socket: NetlinkSocket) => T): T =>
   followed.asOwn(place, () => withSocket(place, work));
-function withNetfilter<T>(place: Place, work: (socket: OpenNetfilterSocket) => T): T {
-  const socket = entered(place, openNetfilterSocket);
-  try {
-    return work(socket);
-  } finally {
-    socket.close();
-  }
-}
 
 /** The table or the element is not there, or is there already: somebody else was at it. */
 const OTHERWISE: readonly number[] = [ERRNO.ENOENT, ERRNO.EEXIST];

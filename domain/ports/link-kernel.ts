@@ -119,6 +119,18 @@ export interface NetnsKernel {
   print(netns: OpenNetns, questions: readonly InspectQuestion[]): Promise<readonly (string | undefined)[]>;
 }
 
+/** What keeps a device's forwarding: entries, neighbours, and who may send. */
+export type ForwardingKernel = Pick<
+  NetnsKernel,
+  | 'readFdb'
+  | 'changeFdbs'
+  | 'readNeighbours'
+  | 'changeNeighbours'
+  | 'forgetNeighbours'
+  | 'readSenders'
+  | 'changeSenders'
+>;
+
 /** A node's own kernel. */
 export interface LinkKernel extends NetnsKernel {
   /**

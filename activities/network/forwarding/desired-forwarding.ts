@@ -19,7 +19,7 @@ import {
   type Neighbour,
   type NeighbourChange,
 } from '../../../domain/forwarding/neighbours.ts';
-import type { ForwardingOutcome, LinkChange, NetnsKernel, OpenNetns } from '../../../domain/ports/link-kernel.ts';
+import type { ForwardingKernel, ForwardingOutcome, LinkChange, OpenNetns } from '../../../domain/ports/link-kernel.ts';
 import type { MembersRead } from '../../../domain/ports/node-store.ts';
 import type { Member, VxlanAttachmentRecord } from '../../../domain/records.ts';
 import {
@@ -76,17 +76,6 @@ export interface ForwardingChange {
 
 /** What is to be changed, without where. */
 export type Difference = Pick<ForwardingChange, 'fdb' | 'neighbours' | 'senders' | 'outdated'>;
-
-export type ForwardingKernel = Pick<
-  NetnsKernel,
-  | 'readFdb'
-  | 'changeFdbs'
-  | 'readNeighbours'
-  | 'changeNeighbours'
-  | 'forgetNeighbours'
-  | 'readSenders'
-  | 'changeSenders'
->;
 
 /**
  * Whether links take packets from members only. `off`: from everybody, and what kept others out before is taken away. `unavailable`: nobody

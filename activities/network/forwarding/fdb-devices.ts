@@ -6,7 +6,7 @@
 import { PodwireError } from '../../../domain/failures.ts';
 import { sendersCounts } from '../../../domain/forwarding/senders.ts';
 import { ownerOf } from '../../../domain/vxlan/link-alias.ts';
-import type { ForwardingOutcome, LinkKernel, OpenNetns } from '../../../domain/ports/link-kernel.ts';
+import type { ForwardingKernel, ForwardingOutcome, LinkKernel, OpenNetns } from '../../../domain/ports/link-kernel.ts';
 import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
 import { uidInRuntime } from '../../../domain/pod/static-pods.ts';
 import { eachWithLimit } from '../../../domain/concurrency/with-limit.ts';
@@ -16,7 +16,6 @@ import {
   write,
   type Forwarding,
   type ForwardingChange,
-  type ForwardingKernel,
   type Membership,
   type SenderFiltering,
 } from './desired-forwarding.ts';

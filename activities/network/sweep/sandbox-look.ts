@@ -6,7 +6,7 @@ import { PodwireError } from '../../../domain/failures.ts';
 import type { AttachmentRecord, Stored } from '../../../domain/records.ts';
 import { checkKey, driftFindings, type ObservedSandbox } from '../../../domain/sweep/classify.ts';
 import type { OnlySandbox } from '../../../domain/sweep/messages.ts';
-import { openRecorded } from '../sandbox-netns.ts';
+import { observeSandbox } from './observe-sandbox.ts';
 import type { Look, SweepDeps } from './sweep-look.ts';
 
 /** No records: nothing is recorded of this sandbox, or it is not there any more. */
@@ -37,18 +37,12 @@ export async function lookAtSandbox(
 }
 
 async function observed(
-  { kernel }: SweepDeps,
+  deps: SweepDeps,
   record: AttachmentRecord,
   signal: AbortSignal,
 ): Promise<ObservedSandbox | undefined> {
   try {
-    const netns = await openRecorded({ kernel }, record, signal);
-    try {
-      const { podUid: uid, namespace, name, sandboxId } = record;
-      return { sandboxId, pod: { uid, namespace, name }, view: await kernel.observe(netns) };
-    } finally {
-      await netns.close();
-    }
+    return await observeSandbox(deps, record, signal);
   } catch (error) {
     if (error instanceof PodwireError && GONE.has(error.code)) return undefined;
     throw error;

@@ -6,7 +6,7 @@ import type { MembersRead } from '../../../domain/ports/node-store.ts';
 import { ownerOf } from '../../../domain/vxlan/link-alias.ts';
 import { withoutDefaultRoutes } from '../../../domain/cni/without-default-routes.ts';
 import { networkKey } from '../../../domain/network-selection.ts';
-import type { AttachmentRecord, CniAttachmentRecord, SandboxRecord, Stored } from '../../../domain/records.ts';
+import type { AttachmentRecord, CniAttachmentRecord, Stored } from '../../../domain/records.ts';
 import {
   checkKey,
   classify,
@@ -23,7 +23,7 @@ import { callOf } from '../cni/cni-attachment.ts';
 import type { CniDeps } from '../deps.ts';
 import { eachWithLimit } from '../../../domain/concurrency/with-limit.ts';
 import { unknownDestinationsOf } from '../forwarding/unknown-fdb-entries.ts';
-import { openRecorded } from '../sandbox-netns.ts';
+import { observeSandbox } from './observe-sandbox.ts';
 import type { SweepLookInput, SweepLookResult } from './sweep-node-contract.ts';
 import { SAID_BY_CHECK, type SweepMemory, type SweepObserver } from './sweep-memory.ts';
 
@@ -152,7 +152,7 @@ async function observed(deps: SweepDeps, ready: ReadonlySet<string>, signal: Abo
   const published = (await deps.store.listSandboxes(deps.node)).filter(
     ({ sandboxId, bootId }) => ready.has(sandboxId) && bootId === deps.bootId,
   );
-  const outcomes = await eachWithLimit(published, AT_ONCE, (sandbox) => observe(deps, sandbox, signal));
+  const outcomes = await eachWithLimit(published, AT_ONCE, (sandbox) => observeSandbox(deps, sandbox, signal));
   return outcomes.flatMap((outcome) => {
     if (outcome.status === 'fulfilled') return [outcome.value];
     if (outcome.reason instanceof PodwireError && PASSED_OVER.has(outcome.reason.code)) return [];
@@ -161,16 +161,6 @@ async function observed(deps: SweepDeps, ready: ReadonlySet<string>, signal: Abo
 }
 
 const PASSED_OVER = new Set(['SandboxGone', 'SandboxChanged', 'NetnsRefused', 'CommandFailed', 'CommandTimedOut']);
-
-async function observe(deps: SweepDeps, sandbox: SandboxRecord, signal: AbortSignal): Promise<ObservedSandbox> {
-  const netns = await openRecorded(deps, sandbox, signal);
-  try {
-    const { podUid: uid, namespace, name, sandboxId } = sandbox;
-    return { sandboxId, pod: { uid, namespace, name }, view: await deps.kernel.observe(netns) };
-  } finally {
-    await netns.close();
-  }
-}
 
 /** Forwarding entries of adopted links that the membership does not ask for (ADR 30). */
 async function strangersOnLinks(

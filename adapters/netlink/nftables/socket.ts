@@ -4,10 +4,9 @@ import { MalformedNetlink } from '../codec/malformed.ts';
 import { decodeMessages, encodeMessage, FLAG, NLMSG, type NetlinkMessage } from '../codec/messages.ts';
 import { receiveFrom, sendTo, setOption, SystemCallFailed } from '../libc.ts';
 import { ERRNO, refusal } from '../refused.ts';
-import { NetlinkSocket, PROTOCOL } from '../socket.ts';
+import { isKernels, NetlinkSocket, PROTOCOL, SOL_SOCKET } from '../socket.ts';
 import type { NetfilterMessage, NetfilterSocket } from './transport.ts';
 
-const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
 const MSG_DONTWAIT = 0x40;
 /** A datagram has to fit into the socket's send buffer, 208 KiB by default: thousands of addresses do not. As nft(8) has it. */
@@ -70,7 +69,6 @@ function said(fd: number): NetlinkMessage[] {
       throw error;
     }
     if (length > buffer.length) throw new MalformedNetlink(`an answer of ${length} bytes to a transaction`);
-    // Other processes may send to a netlink socket, too: the kernel's own port is 0.
-    if (sender.readUInt32LE(4) === 0) all.push(...decodeMessages(buffer.subarray(0, length)));
+    if (isKernels(sender)) all.push(...decodeMessages(buffer.subarray(0, length)));
   }
 }
