@@ -4,7 +4,7 @@
  */
 import { openSync, statSync, writeSync } from 'node:fs';
 import { PodwireError } from '../../domain/failures.ts';
-import { endProcess, setNetns, SystemCallFailed } from './libc.ts';
+import { endProcess, setNetns, SystemCallFailed } from '../libc/calls.ts';
 import { ERRNO } from './refused.ts';
 
 export interface NetnsDescriptor {

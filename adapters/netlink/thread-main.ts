@@ -11,7 +11,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { enterOwn, inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { FollowedNamespaces } from './followed.ts';
-import { SystemCallFailed } from './libc.ts';
+import { SystemCallFailed } from '../libc/calls.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
 import { executeAll } from './operations/change-links.ts';
