@@ -76,13 +76,12 @@ export function parseLease(content: string, named: Named, ip: IpNumbers): Lease 
     const [issue] = parsed.error.issues;
     return { ...named, why: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'malformed'}` };
   }
-  const { v: _, addresses, ...rest } = parsed.data;
+  const { addresses, sandboxId, ifName, sequence, pod, madeAt, releasedAt } = parsed.data;
   const isAsNamed =
-    rest.sandboxId === named.sandboxId &&
-    rest.ifName === named.ifName &&
-    rest.sequence === named.sequence &&
+    sandboxId === named.sandboxId &&
+    ifName === named.ifName &&
+    sequence === named.sequence &&
     addresses.join(',') === named.addresses.map((each) => ip.text(each)).join(',');
-  return isAsNamed
-    ? { ...rest, addresses: named.addresses }
-    : { ...named, why: 'its content is not what its name says' };
+  if (!isAsNamed) return { ...named, why: 'its content is not what its name says' };
+  return { ...named, pod, madeAt, ...(releasedAt === undefined ? {} : { releasedAt }) };
 }
