@@ -76,7 +76,7 @@ describe('the pod network of a node', () => {
         const [a, b] = [1 + (one % highest), 1 + (other % highest)];
         const [first, second] = [nodeSubnet(divided, a), nodeSubnet(divided, b)];
         assert.equal(overlap(first, second), a === b);
-        assert.ok(overlap(divided.whole, first));
+        assert.equal(overlap(divided.whole, first), true);
         for (const index of [0n, 1n, sizeOf(first) - 1n].filter((each) => each < sizeOf(first)))
           assert.equal(nodeIdOfSubnetAddress(divided, addressAt(first, index)), a);
       }),
@@ -132,9 +132,12 @@ describe('the address of a node', () => {
         const [a, b] = [1 + (one % highest), 1 + (other % highest)];
         const [first, second] = [nodeAddress(addresses, a), nodeAddress(addresses, b)];
         assert.equal(first.value === second.value, a === b);
-        assert.ok(containsAddress(whole, first));
-        assert.ok(first.value !== whole.base && first.value !== whole.base + sizeOf(whole) - 1n);
-        assert.ok(excluded.every((each) => each.value !== first.value));
+        assert.equal(containsAddress(whole, first), true);
+        assert.equal(first.value !== whole.base && first.value !== whole.base + sizeOf(whole) - 1n, true);
+        assert.equal(
+          excluded.every((each) => each.value !== first.value),
+          true,
+        );
         assert.equal(nodeIdOfNodeAddress(addresses, first), a);
       }),
     );
@@ -221,8 +224,11 @@ describe('one range for everything', () => {
         const parts = divideContivCidr(whole) ?? assert.fail('too small');
         const all = [parts.pods, parts.hosts, parts.nodeInterconnect, parts.vxlan, parts.podInterfaces];
         for (const [index, part] of all.entries()) {
-          assert.ok(part.base >= whole.base && part.base + sizeOf(part) <= whole.base + sizeOf(whole));
-          assert.ok(all.every((other, place) => place === index || !overlap(part, other)));
+          assert.equal(part.base >= whole.base && part.base + sizeOf(part) <= whole.base + sizeOf(whole), true);
+          assert.equal(
+            all.every((other, place) => place === index || !overlap(part, other)),
+            true,
+          );
         }
       }),
     );

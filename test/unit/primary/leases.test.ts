@@ -202,14 +202,14 @@ describe('any order of additions and deletions', () => {
           try {
             addresses = texts(table.allocate(wanted(name), ranges, now).lease);
           } catch (error) {
-            assert.ok(error instanceof PodwireError && error.code === 'AddressesExhausted');
+            assert.equal(error instanceof PodwireError && error.code === 'AddressesExhausted', true);
             continue;
           }
-          assert.ok(!addresses.includes('10.1.1.4') && addresses.length === 2);
+          assert.equal(!addresses.includes('10.1.1.4') && addresses.length === 2, true);
           for (const address of addresses) {
-            for (const [other, theirs] of living) assert.ok(other === name || !theirs.includes(address));
+            for (const [other, theirs] of living) assert.equal(other === name || !theirs.includes(address), true);
             const before = lastUse.get(address);
-            assert.ok(before === undefined || before.pod === name || now - before.until >= REST_MS);
+            assert.equal(before === undefined || before.pod === name || now - before.until >= REST_MS, true);
           }
           if (living.has(name)) assert.deepEqual(addresses, living.get(name));
           living.set(name, addresses);
