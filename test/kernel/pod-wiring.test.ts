@@ -165,6 +165,9 @@ describe('two pods of a node', () => {
       'default via 10.1.1.1 dev eth0 proto 230',
     ]);
     assert.match(await podA.netns.exec([IP, '-6', 'route']), /default via fd00:1::1 dev eth0 proto 230/);
+    const onNode = await node.netns.exec([IP, 'neigh', 'show', 'dev', a.hostName]);
+    assert.match(onNode, /10\.1\.1\.2 lladdr 0a:58:0a:01:01:02 proto 230 PERMANENT/);
+    assert.match(onNode, /fd00:1::2 lladdr 0a:58:0a:01:01:02 proto 230 PERMANENT/);
     assert.match(await podA.netns.exec([IP, 'neigh']), /10\.1\.1\.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee PERMANENT/);
     assert.match(
       await node.netns.exec([IP, 'route']),
@@ -190,7 +193,9 @@ describe('two pods of a node', () => {
     await podA.netns.exec([IP, 'address', 'flush', 'dev', 'lo', 'scope', 'global']);
     const dropped = await node.netns.exec(['/usr/bin/cat', '/proc/net/netstat']);
     const [names = '', counts = ''] = dropped.split('\n').filter((line) => line.startsWith('TcpExt:'));
-    assert.ok(Number(counts.split(' ')[names.split(' ').indexOf('IPReversePathFilter')]) > 0);
+    const count = counts.split(' ')[names.split(' ').indexOf('IPReversePathFilter')];
+    assert.notEqual(count, '0');
+    assert.notEqual(count, undefined);
   });
 
   test('stay as they are when they are wired again', async () => {
