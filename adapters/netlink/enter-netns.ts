@@ -19,8 +19,8 @@ const CLOSED: readonly number[] = [ERRNO.EBADF, ERRNO.EINVAL];
 
 let home: number | undefined;
 
-/** Where this thread belongs; from the first call on. */
-function homeDescriptor(): number {
+/** Where this thread belongs; from the first call on. It stays open. */
+export function homeDescriptor(): number {
   home ??= openSync(OWN, 'r');
   return home;
 }
