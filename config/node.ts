@@ -23,6 +23,8 @@ export interface NodeConfig {
   readonly cniStateDir: string;
   readonly cniConfDir: string | undefined;
   readonly multusCniDir: string;
+  /** Where calls of the node's container runtime are answered; undefined: they are not. */
+  readonly cniSocket: string | undefined;
   /** That of the orchestrators, looked at once more before a plugin is started. */
   readonly cniPolicy: CniPolicy;
   /** Those of the watcher: which pods' sandboxes are published before anybody asks. */
@@ -111,6 +113,12 @@ export const nodeSettings = {
     schema: absolutePath.default('/var/lib/cni/multus'),
     help: "Multus' cniDir, where it keeps what it attached with; read for --npwg-adopt-foreign",
   },
+  cniSocket: {
+    flag: 'cni-socket',
+    env: 'PODWIRE_CNI_SOCKET',
+    schema: absolutePath.max(107, 'must have 107 characters at most').optional(),
+    help: "Unix socket where podwire's CNI plugin is answered, /run/podwire/cni.sock unless the plugin's configuration says otherwise; none: it is not",
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -161,8 +169,18 @@ export function readNodeConfig(
   file?: SettingsFile,
 ): NodeConfig {
   const values = readSettings(nodeSettings, argv, env, file);
-  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir, ...others } =
-    values;
+  const {
+    node,
+    criSocket,
+    netnsRoots,
+    stateDir,
+    cniBinDirs,
+    cniStateDir,
+    cniConfDir,
+    multusCniDir,
+    cniSocket,
+    ...others
+  } = values;
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
@@ -180,7 +198,7 @@ export function readNodeConfig(
     ...rest
   } = others;
   return {
-    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir },
+    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir, cniSocket },
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
     ...{ cniTimeoutMs, sweepMs, membersOnly, linkKernel, agentInitContainer, bindAddress, failpointsFile, logLevel },
