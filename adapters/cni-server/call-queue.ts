@@ -88,7 +88,8 @@ export class CallQueue {
       place.leave();
       this.#beginWhatMay();
     };
-    const working = work();
+    // Also what throws at once gives its place back.
+    const working = Promise.resolve().then(work);
     working.then(ended, ended);
     return withinSignal(working, signal);
   }
