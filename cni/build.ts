@@ -19,6 +19,8 @@ const { code, stdout, stderr } = await run({
   file: join(root, `node_modules/@oven/bun-linux-${architecture}/bin/bun`),
   args: [
     ...['build', '--compile', '--minify', `--target=bun-linux-${architecture}`],
+    // A start without it takes 49 ms of CPU time instead of 20 (measured).
+    ...['--bytecode', '--format=esm'],
     // Whatever stands in the folder where a runtime starts its plugins is no setting of ours.
     ...['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig'],
     ...[`--outfile=${outfile}`, join(root, 'cni/main.ts')],

@@ -89,7 +89,7 @@ export class CallQueue {
       this.#beginWhatMay();
     };
     // Also what throws at once gives its place back.
-    const working = Promise.resolve().then(work);
+    const working = (async () => work())();
     working.then(ended, ended);
     return withinSignal(working, signal);
   }

@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 export class SocketRefused extends Error {}
 
 const CONNECT_MS = 1_000;
+/** Connections beyond it are refused with EAGAIN, before anybody could say why; the kernel's own limit is 4096. */
+const BACKLOG = 2_048;
 
 /**
  * Listens in a folder that only root may enter, then moves the socket to its path, so that it has its mode (0600) before anybody can find it.
@@ -24,7 +26,7 @@ export async function listenAtPath(server: Server, path: string): Promise<() => 
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ path: hidden }, () => {
+      server.listen({ path: hidden, backlog: BACKLOG }, () => {
         server.off('error', reject);
         resolve();
       });

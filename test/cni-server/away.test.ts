@@ -39,9 +39,9 @@ test('what answers and is no node worker is as good as away', async (t) => {
   const answers: readonly [string, string][] = [
     ['text', 'hello'],
     ['list', '[]'],
-    ['half an error', '{"error":{"code":"7"}}'],
-    ['no result', '{}'],
-    ['another result', '{"result":[]}'],
+    ['half-an-error', '{"error":{"code":"7"}}'],
+    ['no-result', '{}'],
+    ['another-result', '{"result":[]}'],
   ];
   for (const [what, body] of answers) {
     const server = createServer((_, response) => response.end(body));

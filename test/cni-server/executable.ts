@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { run } from '../../adapters/process/run.ts';
 import { ROOT } from '../runner/groups.ts';
 
@@ -11,15 +11,16 @@ const BUILD_MS = 120_000;
 
 /** Made anew when what it is made of has changed. @returns its path */
 export async function executable(): Promise<string> {
-  const hash = createHash('sha256').update(process.arch);
+  const hash = createHash('sha256')
+    .update(process.arch)
+    .update(readFileSync(join(ROOT, 'package.json')));
   for (const folder of ['cni', 'domain/cni-server', 'domain/text', 'domain/cni']) {
     for (const file of readdirSync(join(ROOT, folder)).sort()) hash.update(readFileSync(join(ROOT, folder, file)));
   }
   const path = join(KEPT, hash.digest('hex').slice(0, 16), 'podwire-cni');
   if (existsSync(path)) return path;
-  rmSync(KEPT, { recursive: true, force: true });
   const work = `${path}.${process.pid}`;
-  mkdirSync(join(path, '..'), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true });
   const { code, stdout, stderr } = await run({
     file: process.execPath,
     args: [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'cni/build.ts'), work],
@@ -27,7 +28,10 @@ export async function executable(): Promise<string> {
     timeoutMs: BUILD_MS,
   });
   if (code !== 0) throw new Error(`cni/build.ts: ${stdout}${stderr}`);
+  // Another file of tests may have made the same meanwhile.
   renameSync(work, path);
+  for (const old of readdirSync(KEPT))
+    if (join(KEPT, old) !== dirname(path)) rmSync(join(KEPT, old), { recursive: true, force: true });
   return path;
 }
 

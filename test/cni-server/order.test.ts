@@ -9,7 +9,7 @@ const PODS = 110;
 
 interface Gate {
   readonly opened: Promise<void>;
-  open(): void;
+  readonly open: () => void;
 }
 function gate(): Gate {
   let open = (): void => undefined;

@@ -24,7 +24,7 @@ export const IDLE: PodCni = {
   status: async () => undefined,
 };
 
-export interface Seen {
+interface Seen {
   readonly method: keyof PodCni;
   readonly call: PodCniCall | PodCniCall['config'];
   readonly valid?: unknown;

@@ -33,13 +33,14 @@ export async function serveCni(
     log.warn({ socket }, 'PODWIRE_CNI_SOCKET is set, but this build of podwire serves no CNI calls');
     return;
   }
-  const { observer, follow } = assembly.metrics.cniServer;
+  const { cniServer: metrics } = assembly.metrics;
+  const { observer } = metrics;
   const server = opened.add(await startCniServer({ socket, contiv, podCni, observer, log }), (each) => each.stop());
-  follow(server.counts);
+  metrics.follow(server.counts);
   // The runtime is told to come again as soon as this worker is to end, not when all else has ended.
   signal.addEventListener('abort', () => void server.stop(), { once: true });
   log.info({ socket, contiv }, "answering the container runtime's calls");
-  if (cniChainDir !== undefined) opened.add(keepChained(cniChainDir, socket, log, signal), (ended) => ended);
+  if (cniChainDir !== undefined) void opened.add(keepChained(cniChainDir, socket, log, signal), (ended) => ended);
 }
 
 /** What is written stays when this worker ends: until its successor serves, pods wait instead of starting without their networks. */

@@ -64,8 +64,7 @@ export function createNodeMetrics({ sandboxes, links, followed, filtering }: Nod
   }).set({ state: filtering }, 1);
   return {
     registry,
-    sweep: sweepMetrics(registry),
-    drift: driftMetrics(registry, followed),
+    ...{ sweep: sweepMetrics(registry), drift: driftMetrics(registry, followed) },
     cniServer: cniServerMetrics(registry),
     timed: (steps) => {
       const entries = Object.entries(steps).map(([step, work]) => [

@@ -8,7 +8,7 @@ const never = new AbortController().signal;
 
 interface Gate {
   readonly opened: Promise<void>;
-  open(): void;
+  readonly open: () => void;
 }
 function gate(): Gate {
   let open = (): void => undefined;
