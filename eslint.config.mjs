@@ -98,5 +98,15 @@ export default tseslint.config(
     forbid('Workflows are reached by name, never by import.', '**/workflows/**'),
     onlyProcessSpawns,
   ),
+  layer(
+    ['cni/**/*.ts'],
+    forbid(
+      'The CNI executable is small: it holds domain/ and what Node brings.',
+      ...['**/adapters/**', '**/activities/**', '**/config/**', '**/workers/**', '**/watcher/**', '**/cli/**'],
+    ),
+    onlyProcessSpawns,
+  ),
+  // Not a part of the executable.
+  layer(['cni/build.ts'], onlyProcessSpawns),
   layer(['deploy/**/*.ts'], onlyProcessSpawns),
 );

@@ -1,13 +1,24 @@
 /** Settings of a node worker. */
 import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
+import type { ServerAddress } from '../domain/cni-server/configuration.ts';
 import type { AskSettings, CniPolicy } from '../domain/settings.ts';
+import { splitAddress } from '../adapters/http/web-server.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
-import { addressText, askSettings, cniPolicySettings, fileSettings, logSettings, seconds, switched } from './common.ts';
+import {
+  addressText,
+  askSettings,
+  cniPolicySettings,
+  fileSettings,
+  kubernetesSettings,
+  logSettings,
+  seconds,
+  switched,
+} from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
@@ -23,6 +34,14 @@ export interface NodeConfig {
   readonly cniStateDir: string;
   readonly cniConfDir: string | undefined;
   readonly multusCniDir: string;
+  /** Where calls of the node's container runtime are answered; undefined: they are not. */
+  readonly cniSocket: string | undefined;
+  /** Of whoever reads the pods of these calls; undefined: the service account of the pod that this runs in. */
+  readonly kubeconfig: string | undefined;
+  /** The runtime's folder of network configurations, in which podwire puts itself behind the node's own; undefined: somebody else does. */
+  readonly cniChainDir: string | undefined;
+  /** Where contiv's plugin, and podwire's under its name, are answered too; undefined: they are not. */
+  readonly contivAddress: ServerAddress | undefined;
   /** That of the orchestrators, looked at once more before a plugin is started. */
   readonly cniPolicy: CniPolicy;
   /** Those of the watcher: which pods' sandboxes are published before anybody asks. */
@@ -44,6 +63,14 @@ export interface NodeConfig {
 const absolutePath = z
   .string()
   .regex(/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._-]+)+$/, 'must be an absolute path without ., .. or a slash at its end');
+
+/** sun_path of sockaddr_un, with its zero at the end. */
+const socketPath = absolutePath.max(107, 'must have 107 characters at most');
+
+const loopback = z
+  .string()
+  .regex(/^(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}$/, 'must be a path, 127.0.0.1:port or [::1]:port')
+  .transform(splitAddress);
 
 export const nodeSettings = {
   ...fileSettings,
@@ -111,6 +138,28 @@ export const nodeSettings = {
     schema: absolutePath.default('/var/lib/cni/multus'),
     help: "Multus' cniDir, where it keeps what it attached with; read for --npwg-adopt-foreign",
   },
+  cniSocket: {
+    flag: 'cni-socket',
+    env: 'PODWIRE_CNI_SOCKET',
+    schema: socketPath.optional(),
+    help: "Unix socket where podwire's CNI plugin is answered, /run/podwire/cni.sock unless the plugin's configuration says otherwise; none: it is not",
+  },
+  kubeconfig: {
+    ...kubernetesSettings.kubeconfig,
+    help: 'kubeconfig file, for --cni-socket alone; without one, the service account of the pod',
+  },
+  cniChainDir: {
+    flag: 'cni-chain-dir',
+    env: 'PODWIRE_CNI_CHAIN_DIR',
+    schema: absolutePath.optional(),
+    help: "the runtime's folder of network configurations: podwire puts itself behind the first one there; none: whoever configures the runtime does; needs --cni-socket",
+  },
+  contivAddress: {
+    flag: 'contiv-cni-address',
+    env: 'PODWIRE_CONTIV_CNI_ADDRESS',
+    schema: z.union([socketPath.transform((path) => ({ path })), loopback]).optional(),
+    help: 'what configurations of contiv-cni name as grpcServer: a Unix socket, or a port of 127.0.0.1 or [::1], which every process of the node may use; needs --cni-socket',
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -161,14 +210,27 @@ export function readNodeConfig(
   file?: SettingsFile,
 ): NodeConfig {
   const values = readSettings(nodeSettings, argv, env, file);
-  const { node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir, ...others } =
-    values;
+  const {
+    node,
+    criSocket,
+    netnsRoots,
+    stateDir,
+    cniBinDirs,
+    cniStateDir,
+    cniConfDir,
+    multusCniDir,
+    cniSocket,
+    kubeconfig,
+    ...others
+  } = values;
   const {
     cniTimeout: cniTimeoutMs,
     sweepMs,
     membersOnly,
     linkKernel,
     agentInitContainer,
+    contivAddress,
+    cniChainDir,
     bindAddress,
     failpointsFile,
     logLevel,
@@ -180,7 +242,20 @@ export function readNodeConfig(
     ...rest
   } = others;
   return {
-    ...{ node, criSocket, netnsRoots, stateDir, cniBinDirs, cniStateDir, cniConfDir, multusCniDir },
+    ...{
+      node,
+      criSocket,
+      netnsRoots,
+      stateDir,
+      cniBinDirs,
+      cniStateDir,
+      cniConfDir,
+      multusCniDir,
+      cniSocket,
+      kubeconfig,
+      contivAddress,
+      cniChainDir,
+    },
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
     ...{ cniTimeoutMs, sweepMs, membersOnly, linkKernel, agentInitContainer, bindAddress, failpointsFile, logLevel },

@@ -1,6 +1,6 @@
 /**
  * Builds the workflow bundle ahead of time, beside what tsc made of the sources; fails when a workflow imports what it must not.
- * Also copies what tsc does not: definitions of messages (the CRI, reflected state).
+ * Also copies what tsc does not: definitions of messages (contiv's CNI, the CRI, reflected state).
  */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const MAX_BYTES = 2_500_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'build/workflow-bundle.js');
-const protos = ['adapters/cri/cri.proto', 'adapters/reflect/proto'];
+const protos = ['adapters/cni-server/contiv-cni.proto', 'adapters/cri/cri.proto', 'adapters/reflect/proto'];
 const { code } = await bundleWorkflowCode(WORKFLOW_SOURCES);
 if (code.length > MAX_BYTES) {
   process.stderr.write(

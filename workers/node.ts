@@ -10,6 +10,7 @@ import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
 import { assembleNode } from './node/node-assembly.ts';
+import { serveCni } from './node/cni-server.ts';
 import { claimNode, NodeTaken } from './node/node-claim.ts';
 import { openNodeConnections } from './node/node-connections.ts';
 import { startNodeHealth } from './node/node-health.ts';
@@ -43,6 +44,8 @@ async function serve(config: NodeConfig): Promise<void> {
   const saidOf = { metrics: metrics.registry, linkKernel: assembly.kernel, startUp, workers, log, signal };
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
+  // Pods start and end whether Temporal answers or not.
+  await serveCni(config, assembly, log, signal, opened);
   const connecting = startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: false,
     credentials: connections.credentials,

@@ -14,7 +14,7 @@ import { cniFacts } from './facts.ts';
 import { findPlugin, type PluginBinary } from './plugin-binary.ts';
 import { Readiness } from './readiness.ts';
 import { CniPluginError, INCOMPATIBLE_VERSION, UNKNOWN_CONTAINER, type CniCommand } from './plugin-error.ts';
-import { parseResult, resultInVersion } from './result.ts';
+import { parseResult, printedInVersion } from './result.ts';
 import { SupportedVersions } from './supported-versions.ts';
 
 export interface CniPluginsOptions {
@@ -90,7 +90,7 @@ class Runtime {
     await Promise.all(config.plugins.map(({ type }) => findPlugin(type, this.#dirs)));
     let result: CniResult | undefined;
     for (const plugin of config.plugins) {
-      const prevResult = result === undefined ? undefined : resultInVersion(result, config.cniVersion);
+      const prevResult = result === undefined ? undefined : printedInVersion(result, config.cniVersion);
       const printed = await this.execute('ADD', plugin, stdinOf(call, config, plugin, prevResult), env, signal);
       result = parseResult(plugin.type, printed);
     }
@@ -121,7 +121,7 @@ class Runtime {
     const config = readConfig(call.configText, call.networkName);
     if (config.disableCheck || !atLeast(config, '0.4.0')) return { kind: 'unsupported' };
     const env = callEnvironment(call, this.#dirs);
-    const prevResult = resultInVersion(parseResult('recorded earlier', resultText), config.cniVersion);
+    const prevResult = printedInVersion(parseResult('recorded earlier', resultText), config.cniVersion);
     let unchecked = false;
     for (const plugin of config.plugins) {
       try {
@@ -203,7 +203,7 @@ class Runtime {
   #readable(call: CniCall, config: NetworkConfig, resultText: string | undefined): JsonObject | undefined {
     if (resultText === undefined) return undefined;
     try {
-      return resultInVersion(parseResult('recorded earlier', resultText), config.cniVersion);
+      return printedInVersion(parseResult('recorded earlier', resultText), config.cniVersion);
     } catch (error) {
       const { sandboxId, interfaceName: ifName } = call;
       this.#log.warn({ err: error, sandboxId, ifName, network: config.name }, 'DEL goes without the result of its ADD');

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import { parseStrictJson } from '../../domain/text/strict-json.ts';
 import type { JsonObject } from '../../domain/cni/attachment.ts';
+import { resultInVersion } from '../../domain/cni/result-version.ts';
 import type { CniResult } from '../../domain/ports/cni-plugins.ts';
 import { ipCodec } from '../ip/ip-codec.ts';
 import { printable } from './printable.ts';
@@ -71,16 +72,8 @@ export function parseResult(type: string, printed: string): CniResult {
  * A result as the next plugin of the chain must get it: in the configuration's version (SPEC section 3, prevResult). The reference
  * library converts as well; there are plugins that answer in another version than they were asked in.
  */
-export function resultInVersion(result: Pick<CniResult, 'text' | 'cniVersion'>, version: string): JsonObject {
-  const parsed = JSON.parse(result.text) as JsonObject;
-  if (result.cniVersion === version) return parsed;
-  const { ips, ...others } = parsed;
-  const old = version.startsWith('0.');
-  const converted = (Array.isArray(ips) ? (ips as readonly JsonObject[]) : []).map(({ version: _, ...ip }) =>
-    old ? { version: JSON.stringify(ip['address']).includes(':') ? '6' : '4', ...ip } : ip,
-  );
-  return { ...others, cniVersion: version, ...(converted.length === 0 ? {} : { ips: converted }) };
-}
+export const printedInVersion = ({ text }: Pick<CniResult, 'text'>, version: string): JsonObject =>
+  resultInVersion(JSON.parse(text) as JsonObject, version);
 
 function dnsOf(dns: NonNullable<z.output<typeof schema>['dns']>): NonNullable<CniResult['dns']> {
   return {

@@ -8,7 +8,7 @@ export interface PodCniCall {
   readonly netns: string | undefined;
   /** `CNI_IFNAME`: the interface of the chain's first plugin, `eth0`. */
   readonly ifName: string;
-  /** From `CNI_ARGS`. `uid` is the runtime's; that of a static pod is not the API's. */
+  /** From `CNI_ARGS`. `uid` is the runtime's; that of a static pod is not the API's. Both names are empty in a DEL that does not say them. */
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string | undefined };
   /** The network configuration's own keys, `prevResult` with them, as JSON. */
   readonly config: Readonly<Record<string, unknown>>;

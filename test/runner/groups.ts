@@ -31,6 +31,8 @@ const WITHOUT_LAB: readonly Group[] = [
   // What kubectl and helm make of what is shipped: both are built into a cache at the first use.
   { name: 'deploy', folder: 'deploy', concurrency: 2, needsLab: false, limitMs: minutes(30) },
   { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(10) },
+  // The CNI plugin's executable, which is made at the first use.
+  { name: 'cni-server', folder: 'cni-server', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(10) },
   { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(15) },
 ];

@@ -4,6 +4,7 @@ import type { DeviceCounts } from '../../activities/network/forwarding/fdb-devic
 import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
 import type { NodeSteps } from '../../activities/network/index.ts';
 import type { SweepObserver } from '../../activities/network/sweep/sweep-memory.ts';
+import { cniServerMetrics, type CniServerMetrics } from './cni-server-metrics.ts';
 import type { DriftObserver } from './drift-watch.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { FindingKind } from '../../domain/sweep/finding.ts';
@@ -14,6 +15,7 @@ export interface NodeMetrics {
   timed(steps: NodeSteps): NodeSteps;
   readonly sweep: SweepObserver;
   readonly drift: DriftObserver;
+  readonly cniServer: CniServerMetrics;
 }
 
 export interface NodeGauges {
@@ -62,8 +64,8 @@ export function createNodeMetrics({ sandboxes, links, followed, filtering }: Nod
   }).set({ state: filtering }, 1);
   return {
     registry,
-    sweep: sweepMetrics(registry),
-    drift: driftMetrics(registry, followed),
+    ...{ sweep: sweepMetrics(registry), drift: driftMetrics(registry, followed) },
+    cniServer: cniServerMetrics(registry),
     timed: (steps) => {
       const entries = Object.entries(steps).map(([step, work]) => [
         step,
