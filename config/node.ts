@@ -22,6 +22,17 @@ import {
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
+/** podwire as the network of the node's pods. */
+export interface PrimaryConfig {
+  readonly enabled: boolean;
+  /** Folder of leases, node ID and pod subnets. */
+  readonly dir: string;
+  /** Of pods' interfaces; undefined: that of `contivYaml`, or what a tunnel leaves of 1500. */
+  readonly mtu: number | undefined;
+  /** File that says which addresses nodes have by their IDs; undefined: the Node object does. */
+  readonly contivYaml: string | undefined;
+}
+
 export interface NodeConfig {
   readonly node: string;
   /** UID of the Node object; empty when not told. */
@@ -42,6 +53,7 @@ export interface NodeConfig {
   readonly cniChainDir: string | undefined;
   /** Where contiv's plugin, and podwire's under its name, are answered too; undefined: they are not. */
   readonly contivAddress: ServerAddress | undefined;
+  readonly primary: PrimaryConfig;
   /** That of the orchestrators, looked at once more before a plugin is started. */
   readonly cniPolicy: CniPolicy;
   /** Those of the watcher: which pods' sandboxes are published before anybody asks. */
@@ -160,6 +172,30 @@ export const nodeSettings = {
     schema: z.union([socketPath.transform((path) => ({ path })), loopback]).optional(),
     help: 'what configurations of contiv-cni name as grpcServer: a Unix socket, or a port of 127.0.0.1 or [::1], which every process of the node may use; needs --cni-socket',
   },
+  primary: {
+    flag: 'primary',
+    env: 'PODWIRE_PRIMARY',
+    schema: switched(false),
+    help: 'true: network configurations with mode "primary" are served, podwire is the network of this node\'s pods; needs --cni-socket',
+  },
+  primaryDir: {
+    flag: 'primary-dir',
+    env: 'PODWIRE_PRIMARY_DIR',
+    schema: absolutePath.default('/var/lib/podwire/primary'),
+    help: "folder of this worker alone, for the addresses of pods; must outlive the node's reboots",
+  },
+  primaryMtu: {
+    flag: 'primary-mtu',
+    env: 'PODWIRE_PRIMARY_MTU',
+    schema: z.coerce.number().int().min(1280).max(65_535).optional(),
+    help: "MTU of pods' interfaces, what a tunnel leaves of the link between nodes: 50 less, 70 where nodes have IPv6 addresses; none: that of --primary-contiv-config, or 1450",
+  },
+  primaryContivConfig: {
+    flag: 'primary-contiv-config',
+    env: 'PODWIRE_PRIMARY_CONTIV_CONFIG',
+    schema: absolutePath.optional(),
+    help: "contiv.yaml, by which pods have the addresses of contiv and nodes its IDs in etcd; none: the Node object's podCIDRs",
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -231,6 +267,10 @@ export function readNodeConfig(
     agentInitContainer,
     contivAddress,
     cniChainDir,
+    primary: enabled,
+    primaryDir,
+    primaryMtu,
+    primaryContivConfig,
     bindAddress,
     failpointsFile,
     logLevel,
@@ -256,6 +296,7 @@ export function readNodeConfig(
       contivAddress,
       cniChainDir,
     },
+    primary: { enabled, dir: primaryDir, mtu: primaryMtu, contivYaml: primaryContivConfig },
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
     ...{ cniTimeoutMs, sweepMs, membersOnly, linkKernel, agentInitContainer, bindAddress, failpointsFile, logLevel },

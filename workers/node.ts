@@ -45,7 +45,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
   // Pods start and end whether Temporal answers or not.
-  await serveCni(config, assembly, log, signal, opened);
+  await serveCni(config, connections, assembly, log, { signal, opened });
   const connecting = startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: false,
     credentials: connections.credentials,

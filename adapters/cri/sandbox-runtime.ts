@@ -18,6 +18,7 @@ const summarySchema = z.object({
 });
 const texts = z.record(z.string(), z.string());
 const listSchema = z.object({ items: z.array(summarySchema.extend({ labels: texts, annotations: texts })) });
+const idsSchema = z.object({ items: z.array(z.object({ id: z.string().min(1) })) });
 const statusSchema = z.object({
   status: summarySchema.extend({
     network: z.object({ ip: z.string(), additional_ips: z.array(z.object({ ip: z.string() })) }).nullable(),
@@ -65,6 +66,12 @@ export function createSandboxRuntime(cri: CriClient, settings: AskSettings): San
       return found;
     },
   };
+}
+
+/** Ids of all sandboxes that the runtime lists, whatever their state. @throws PodwireError CriUnavailable */
+export async function listSandboxIds(cri: CriClient): Promise<ReadonlySet<string>> {
+  const answer = checked(idsSchema, await cri.call('ListPodSandbox', {}), 'ListPodSandbox');
+  return new Set(answer.items.map(({ id }) => id));
 }
 
 function summary(sandbox: z.infer<typeof summarySchema>): SandboxSummary {

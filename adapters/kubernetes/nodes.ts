@@ -1,4 +1,5 @@
-/** Node objects: only whether one exists and which it is. */
+/** Node objects: whether one exists, which it is, and which addresses its pods have. */
+import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
 
@@ -10,4 +11,18 @@ export async function getNode(client: KubeClient, name: string): Promise<{ reado
   const uid = (body as { metadata?: { uid?: unknown } }).metadata?.uid;
   if (typeof uid !== 'string') throw new PodwireError('ApiUnavailable', `${what}: the answer is no Node object`);
   return { uid };
+}
+
+const specSchema = z.object({
+  spec: z.object({ podCIDR: z.string().exactOptional(), podCIDRs: z.array(z.string()).exactOptional() }),
+});
+
+/** As `podSubnetsOf` takes it. @throws PodwireError `ApiUnavailable`, also where there is no such Node object (yet) */
+export async function getPodCidrs(client: KubeClient, name: string): Promise<z.output<typeof specSchema>['spec']> {
+  const what = `read node ${name}`;
+  const body = bodyOf(await client.call({ method: 'GET', path: apiPath('api', 'v1', 'nodes', name) }), what);
+  if (body === undefined) throw new PodwireError('ApiUnavailable', `${what}: there is none`);
+  const parsed = specSchema.safeParse(body);
+  if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no Node object`);
+  return parsed.data.spec;
 }

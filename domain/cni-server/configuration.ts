@@ -40,7 +40,11 @@ export const DEFAULT_LIMIT_MS = 90_000;
 const MAX_LIMIT_S = 110;
 export const MAX_LIMIT_MS = MAX_LIMIT_S * 1_000;
 
-const OWN_KEYS = ['socket', 'logFile', 'timeoutSeconds'];
+/** What podwire is in a chain: the network of the pod, or what adds others to it. */
+export const CNI_MODES = ['chained', 'primary'] as const;
+export type CniMode = (typeof CNI_MODES)[number];
+
+const OWN_KEYS = ['socket', 'logFile', 'timeoutSeconds', 'mode'];
 const SPECIFIED_KEYS = [
   'cniVersion',
   'name',
@@ -92,8 +96,27 @@ export function checkConfiguration(config: JsonObject): void {
   if (typeof type !== 'string' || type === '') problems.push(told('type', type, 'a text, the name of the plugin'));
   const prevResult = member(config, 'prevResult');
   if (prevResult !== undefined && !isJsonObject(prevResult)) problems.push(told('prevResult', prevResult, 'an object'));
+  const mode = member(config, 'mode');
+  if (mode !== undefined && !isMode(mode)) problems.push(told('mode', mode, CNI_MODES.map(shown).join(' or ')));
   refuseIf(problems);
 }
+
+/**
+ * The plugin of contiv never stood behind another one: under its name podwire's is the primary one, too.
+ *
+ * @param config checked
+ * @throws CniAnswerError 7: an ADD that makes the pod's network comes with one that another plugin has made
+ */
+export function readMode(config: JsonObject, command: ServedCommand): CniMode {
+  const given = member(config, 'mode');
+  const mode = isMode(given) ? given : member(config, 'type') === 'contiv-cni' ? 'primary' : 'chained';
+  const prevResult = member(config, 'prevResult');
+  if (mode === 'primary' && command === 'ADD' && prevResult !== undefined)
+    throw refused([told('prevResult', prevResult, 'none with mode "primary", in which podwire is the first plugin')]);
+  return mode;
+}
+
+const isMode = (value: JsonValue | undefined): value is CniMode => CNI_MODES.some((mode) => mode === value);
 
 /** @throws CniAnswerError 7 with every mistake */
 export function readShimKeys(config: JsonObject): ShimKeys {

@@ -9,6 +9,8 @@ export interface PodWiringKernel {
    * @returns settings that could not be made, for people; the pod is connected all the same
    */
   wire(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
+  /** What of the wiring is not there, in words for people; empty: all is as `wire` makes it. Fails as `wire` does. */
+  missing(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
   /**
    * Removes both ends with everything on them; needs the node's namespace only.
    * Fails with CommandFailed, KernelBusy, CommandTimedOut.

@@ -1,4 +1,5 @@
 /** Where a node worker answers the calls of its node's container runtime. */
+import { byMode } from '../../activities/primary/by-mode.ts';
 import { chainConfiguration } from '../../adapters/cni-server/installation.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -6,7 +7,9 @@ import type { NodeConfig } from '../../config/node.ts';
 import type { Opened } from '../opened.ts';
 import { Pace } from '../pace.ts';
 import type { NodeAssembly } from './node-assembly.ts';
+import type { NodeConnections } from './node-connections.ts';
 import { whileFoldersRest } from './node-loops.ts';
+import { startPrimary } from './primary.ts';
 
 const CHAIN_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 
@@ -16,15 +19,27 @@ const CHAIN_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
  * @throws SocketRefused, the error of the file system
  */
 export async function serveCni(
-  config: Pick<NodeConfig, 'cniSocket' | 'contivAddress' | 'cniChainDir'>,
+  config: NodeConfig,
+  connections: NodeConnections,
   assembly: NodeAssembly,
   log: Logger,
-  signal: AbortSignal,
-  opened: Opened,
+  ending: { readonly signal: AbortSignal; readonly opened: Opened },
 ): Promise<void> {
+  const { signal, opened } = ending;
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
-  const { coldPlug: podCni } = assembly;
-  if (socket === undefined || podCni === undefined) return;
+  const { coldPlug } = assembly;
+  if (socket === undefined || coldPlug === undefined) return;
+  const { behindOthers, behindPrimary } = coldPlug;
+  const primary = config.primary.enabled
+    ? await startPrimary(
+        config,
+        connections,
+        { runtime: assembly.deps.runtime, others: behindPrimary, opened },
+        log,
+        signal,
+      )
+    : undefined;
+  const podCni = byMode(behindOthers, primary);
   const { cniServer: metrics } = assembly.metrics;
   const { observer } = metrics;
   const server = opened.add(await startCniServer({ socket, contiv, podCni, observer, log }), (each) => each.stop());

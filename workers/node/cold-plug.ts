@@ -21,6 +21,12 @@ export function announcedSandboxes({ cniSocket, stateDir }: NodeConfig): Announc
     : openAnnouncedFiles(join(stateDir, 'announced'), readBootId(), Date.now());
 }
 
+/** The same one, behind another plugin of the chain and behind podwire itself. */
+export interface ColdPlugs {
+  readonly behindOthers: ColdPlug;
+  readonly behindPrimary: ColdPlug;
+}
+
 interface ColdPlugParts {
   readonly deps: Pick<ColdPlugDeps, 'bootId' | 'kernel' | 'store' | 'runtime'>;
   readonly announced: AnnouncedSandboxes | undefined;
@@ -32,10 +38,10 @@ export function assembleColdPlug(
   { kube, etcd, temporal }: NodeConnections,
   { deps, announced }: ColdPlugParts,
   log: Logger,
-): ColdPlug | undefined {
+): ColdPlugs | undefined {
   if (kube === undefined || announced === undefined) return undefined;
   const { bootId, kernel, store, runtime } = deps;
-  return createColdPlug({
+  const behind = {
     ...{ node, asks, bootId, kernel, store, runtime, announced },
     cluster: createCluster(kube, keysOf(asks)),
     runs: createSandboxRuns(temporal.client),
@@ -43,11 +49,16 @@ export function assembleColdPlug(
     ip: ipCodec,
     now: () => Date.now(),
     observer: {
-      left: (sandboxId, why) => {
+      left: (sandboxId: string, why: unknown) => {
         log.warn({ sandboxId, err: why }, 'not all of a sandbox could be taken back in time; it is gone on with');
       },
     },
-  });
+  };
+  return {
+    behindOthers: createColdPlug({ ...behind, withoutApi: 'waits' }),
+    // The API may itself be reached by the network that podwire makes.
+    behindPrimary: createColdPlug({ ...behind, withoutApi: 'starts' }),
+  };
 }
 
 /** By which a pod asks for networks; nothing else of it is of use here. */

@@ -8,7 +8,6 @@ import { NetworkLocks } from '../../activities/network/cni/network-locks.ts';
 import { createNodeGate } from '../../activities/network/node-gate.ts';
 import { SandboxLocks } from '../../activities/network/sandbox-locks.ts';
 import { createNodeNetnsResolver, openRecorded } from '../../activities/network/sandbox-netns.ts';
-import type { ColdPlug } from '../../activities/network/cni-server/cold-plug.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { createMultusCache } from '../../adapters/cni/multus-cache.ts';
 import { createCniPlugins } from '../../adapters/cni/plugins.ts';
@@ -32,7 +31,7 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
-import { announcedSandboxes, assembleColdPlug } from './cold-plug.ts';
+import { announcedSandboxes, assembleColdPlug, type ColdPlugs } from './cold-plug.ts';
 import { DriftWatch } from './drift-watch.ts';
 import { asOwnChanges, notingRecords } from './own-changes.ts';
 import { noting, SandboxWatch } from './sandbox-watch.ts';
@@ -46,7 +45,7 @@ export interface NodeAssembly {
   readonly drift: DriftWatch | undefined;
   readonly metrics: NodeMetrics;
   /** undefined: no calls of the container runtime are answered. */
-  readonly coldPlug: ColdPlug | undefined;
+  readonly coldPlug: ColdPlugs | undefined;
   readonly kernel: Pick<ChosenKernel, 'access' | 'why'>;
 }
 

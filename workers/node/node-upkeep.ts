@@ -88,7 +88,9 @@ export function startUpkeep(
     }),
     ...(coldPlug === undefined
       ? []
-      : [everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, () => coldPlug.lookAfter(signal))]),
+      : [
+          everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, () => coldPlug.behindOthers.lookAfter(signal)),
+        ]),
     everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   return {

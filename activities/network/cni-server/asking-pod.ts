@@ -3,6 +3,7 @@ import type { DefinitionRef } from '../../../domain/cni/network-definition.ts';
 import type { PodCniCall } from '../../../domain/cni-server/pod-cni.ts';
 import { CNI_CODES, CniAnswerError } from '../../../domain/cni-server/pod-cni.ts';
 import { asksForNetworks } from '../../../domain/desired-inputs.ts';
+import { PodwireError } from '../../../domain/failures.ts';
 import { npwgReferences } from '../../../domain/npwg/references.ts';
 import type { PodView } from '../../../domain/pod/pod-view.ts';
 import { uidInRuntime, type SoughtPod } from '../../../domain/pod/static-pods.ts';
@@ -14,6 +15,8 @@ export interface AskingPodDeps {
   readonly node: string;
   readonly cluster: Pick<Cluster, 'pod'>;
   readonly asks: AskSettings;
+  /** What becomes of a pod while the API is away: it waits, or it starts and gets its networks as a running pod does. */
+  readonly withoutApi: 'waits' | 'starts';
 }
 
 export interface AskingPod {
@@ -28,10 +31,10 @@ const MAX_HINTED = 8;
 /**
  * Undefined: the pod asks for nothing. A static pod never waits for the control plane, which it may be a part of: without a mirror in the API
  * it starts, and gets its networks as a running pod does.
- * @throws CniAnswerError 11: the API does not answer, or does not know the pod (yet, or any more)
+ * @throws CniAnswerError 11: the API does not answer (unless pods start without it), or does not know the pod (yet, or any more)
  */
 export async function askingPod(
-  { node, cluster, asks }: AskingPodDeps,
+  { node, cluster, asks, withoutApi }: AskingPodDeps,
   { pod }: Pick<PodCniCall, 'pod'>,
 ): Promise<AskingPod | undefined> {
   const { namespace, name } = pod;
@@ -45,11 +48,13 @@ export async function askingPod(
     if (view.hostNetwork || !asksForNetworks(view, asks)) return undefined;
     return { sought, ofRun: { uid: view.uid, namespace, name, nodeName: node, definitions: hints(view, asks) } };
   } catch (error) {
-    if (isStatic) return undefined;
+    if (isStatic || (withoutApi === 'starts' && isAway(error))) return undefined;
     const why = error instanceof Error ? error.message : String(error);
     throw new CniAnswerError(CNI_CODES.tryAgainLater, `pod ${namespace}/${name}: ${why}`);
   }
 }
+
+const isAway = (error: unknown): boolean => error instanceof PodwireError && error.code === 'ApiUnavailable';
 
 const soughtPod = ({ uid: podUid, runtimeUid, namespace, name }: PodView): SoughtPod => ({
   podUid,

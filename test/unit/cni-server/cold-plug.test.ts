@@ -66,6 +66,7 @@ function parts(): Parts {
   };
   const cold = createColdPlug({
     ...{ node: 'n1', bootId: 'boot', asks: DEFAULT_DIALECT_SETTINGS, ip: ipCodec, announced, now: () => world.now },
+    withoutApi: 'waits',
     store: {
       ...store,
       putSandbox: async (node, sandbox) => {

@@ -1,0 +1,106 @@
+/** A node worker in a network namespace that stands for its node's, with podwire as the network of its pods, and everybody else away. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ask, type RuntimeCall } from '../cni-server/served.ts';
+import type { Said } from '../cni-server/executable.ts';
+import { ROOT } from '../runner/groups.ts';
+import { untilAsked } from '../workflows/limits.ts';
+import { createTestNetns, type TestNetns } from './namespace.ts';
+
+const IP = '/usr/sbin/ip';
+const AWAY = '127.0.0.1:1';
+
+export interface PrimaryNode {
+  readonly netns: TestNetns;
+  readonly dir: string;
+  /** A call for the pod's namespace, by the compiled executable. */
+  call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A namespace with nothing but its loopback. */
+export async function emptyNetns(): Promise<TestNetns> {
+  const netns = await createTestNetns();
+  await netns.exec([IP, 'link', 'delete', 'eth0']);
+  await netns.exec([IP, 'link', 'set', 'lo', 'up']);
+  return netns;
+}
+
+export async function startPrimaryNode(subnets: readonly string[]): Promise<PrimaryNode> {
+  const netns = await emptyNetns();
+  const folder = mkdtempSync(join(tmpdir(), 'podwire-primary-'));
+  const [dir, socket, kubeconfig] = [join(folder, 'primary'), join(folder, 'cni.sock'), join(folder, 'kubeconfig')];
+  mkdirSync(dir, { mode: 0o700 });
+  const node = netns.path.slice(netns.path.lastIndexOf('/') + 1);
+  // As an earlier worker has left it, which asked the API.
+  writeFileSync(join(dir, 'pod-subnets.json'), JSON.stringify({ v: 1, node, subnets }));
+  const cluster = {
+    clusters: [{ name: 'c', cluster: { server: `http://${AWAY}` } }],
+    users: [{ name: 'u', user: {} }],
+  };
+  const contexts = { 'current-context': 'x', contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }] };
+  writeFileSync(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', ...cluster, ...contexts }));
+  const settings = {
+    'node-name': node,
+    'cni-socket': socket,
+    kubeconfig,
+    primary: 'true',
+    'primary-dir': dir,
+    'state-dir': join(folder, 'state'),
+    'cni-state-dir': join(folder, 'cni'),
+    'cri-socket': join(folder, 'cri.sock'),
+    'temporal-address': AWAY,
+    'etcd-endpoints': `http://${AWAY}`,
+    'bind-address': '127.0.0.1:0',
+  };
+  const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+  let worker: ChildProcess | undefined;
+  const kill = async (): Promise<void> => {
+    const dying = worker;
+    if (dying === undefined || dying.exitCode !== null) return;
+    const ended = new Promise((resolve) => dying.once('exit', resolve));
+    dying.kill('SIGKILL');
+    await ended;
+  };
+  const start = async (): Promise<void> => {
+    const argv = [`--net=${netns.path}`, process.execPath, '--import', 'tsx', 'workers/node.ts', ...flags];
+    let said = '';
+    worker = spawn('/usr/bin/nsenter', argv, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [worker.stdout, worker.stderr])
+      stream?.on('data', (part: Buffer) => (said += part.toString()));
+    await untilAsked('the node worker answers', async () => {
+      if (worker?.exitCode !== null) throw new Error(said);
+      return isAnswered(socket);
+    });
+  };
+  await start();
+  return {
+    ...{ netns, dir, kill, start },
+    call: (command, container, pod, more = {}) =>
+      ask(socket, {
+        ...{ command, container },
+        ...more,
+        env: { CNI_NETNS: pod?.path ?? '' },
+        config: { mode: 'primary', ...more.config },
+      }),
+    async stop() {
+      await kill();
+      await netns.remove();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const isAnswered = (socket: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const asking = createConnection(socket, () => {
+      asking.destroy();
+      resolve(true);
+    });
+    asking.once('error', () => resolve(false));
+  });

@@ -1,0 +1,55 @@
+/** Who says which addresses the pods of a node have: its Node object, or contiv.yaml with the node's number in etcd. */
+import { readFile } from 'node:fs/promises';
+import { settleNodeId } from '../../activities/primary/settle-node-id.ts';
+import { createNodeIds } from '../../adapters/etcd/node-ids.ts';
+import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
+import { getPodCidrs } from '../../adapters/kubernetes/nodes.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import { parseContivYaml } from '../../adapters/primary/contiv-yaml.ts';
+import { createNodeIdFile } from '../../adapters/primary/node-id-file.ts';
+import type { NodeConfig } from '../../config/node.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import type { LeaseStore } from '../../domain/ports/lease-store.ts';
+import { nodeSubnet } from '../../domain/primary/addressing.ts';
+import { addressPlan, completeIpam, highestNodeId, podSubnetsOf } from '../../domain/primary/contiv-config.ts';
+import type { Subnet } from '../../domain/primary/subnet.ts';
+import type { NodeConnections } from './node-connections.ts';
+
+interface SubnetSource {
+  readonly source: () => Promise<readonly string[]>;
+  /** As contiv.yaml says it. */
+  readonly mtu?: number;
+}
+
+/** Where contiv's agents keep theirs. */
+const CONTIV_TREE = { prefix: '/vnf-agent/', label: 'contiv-ksr' };
+
+const textOf = ({ family, base, prefix }: Subnet): string => `${ipNumbers.text({ family, value: base })}/${prefix}`;
+
+/** @throws the disk's error; PodwireError AddressingInvalid: contiv.yaml */
+export async function subnetSource(
+  { node, primary: { contivYaml, dir } }: Pick<NodeConfig, 'node' | 'primary'>,
+  { kube, etcd }: Pick<NodeConnections, 'kube' | 'etcd'>,
+  leases: Pick<LeaseStore, 'leases'>,
+  log: Logger,
+): Promise<SubnetSource> {
+  if (contivYaml === undefined) return { source: () => ofNodeObject(kube, node) };
+  const { config, notes } = parseContivYaml(await readFile(contivYaml, 'utf8'));
+  for (const note of notes) log.info({ file: contivYaml }, note);
+  const plan = addressPlan(completeIpam(config.ipam, ipNumbers), config.gateways, ipNumbers);
+  const numbered = {
+    ...{ node, ids: createNodeIds(etcd, CONTIV_TREE), disk: createNodeIdFile(dir), highest: highestNodeId(plan) },
+    hasPods: () => leases.leases().some(({ releasedAt }) => releasedAt === undefined),
+  };
+  const source = async (): Promise<readonly string[]> => {
+    const { kind, id } = await settleNodeId(numbered);
+    if (kind === 'settled') return [textOf(nodeSubnet(plan.pods, id))];
+    throw new PodwireError('NodeIdUnavailable', `node ID ${id}, by which pods of this node live, is another node's`);
+  };
+  return { source, ...(config.mtu === undefined ? {} : { mtu: config.mtu }) };
+}
+
+async function ofNodeObject(kube: NodeConnections['kube'], node: string): Promise<readonly string[]> {
+  if (kube === undefined) throw new PodwireError('ApiUnavailable', 'the API is asked with --cni-socket only');
+  return podSubnetsOf(await getPodCidrs(kube, node), ipNumbers).map(textOf);
+}

@@ -1,0 +1,91 @@
+/** podwire as the network of a node's pods, put together: what is on the disk, the kernel, and who hands out subnets. */
+import { join } from 'node:path';
+import { createPrimary } from '../../activities/primary/primary-cni.ts';
+import { LeaseCollector } from '../../activities/primary/lease-collector.ts';
+import { PodSubnets } from '../../activities/primary/pod-subnets.ts';
+import { listSandboxIds } from '../../adapters/cri/sandbox-runtime.ts';
+import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
+import type { Logger } from '../../adapters/log/logger.ts';
+import { prepareNode } from '../../adapters/netlink/node-forwarding.ts';
+import { createNetlinkKernel } from '../../adapters/netlink/node-kernel.ts';
+import { createPodWiringKernel } from '../../adapters/netlink/pod-wiring-kernel.ts';
+import { openLeaseFiles } from '../../adapters/primary/lease-files.ts';
+import { createPodSubnetsFile } from '../../adapters/primary/pod-subnets-file.ts';
+import type { NodeConfig } from '../../config/node.ts';
+import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
+import type { LeaseStore } from '../../domain/ports/lease-store.ts';
+import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
+import type { Opened } from '../opened.ts';
+import type { NodeConnections } from './node-connections.ts';
+import { everyInterval, untilDone } from './node-loops.ts';
+import { subnetSource } from './primary-subnets.ts';
+
+/** How long the address of a pod belongs to nobody after it: caches and packets under way. */
+const REST_MS = 60_000;
+const COLLECT_INTERVAL_MS = 30_000;
+/** What a tunnel of IPv4 leaves of 1500. */
+const DEFAULT_MTU = 1_450;
+
+interface PrimaryParts {
+  readonly runtime: Pick<SandboxRuntime, 'describe'>;
+  readonly others: PodCni;
+  readonly opened: Opened;
+}
+
+/** Serves from now on what the disk knows, whoever else is away. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
+export async function startPrimary(
+  config: NodeConfig,
+  connections: NodeConnections,
+  { runtime, others, opened }: PrimaryParts,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<PodCni> {
+  const { node, netnsRoots, primary } = config;
+  const { netlink: thread, cri } = connections;
+  const ip = ipNumbers;
+  const leases = opened.add(await openLeaseFiles({ dir: join(primary.dir, 'leases'), restMs: REST_MS, ip }), (each) =>
+    each.close(),
+  );
+  tellOfDamage(leases, log);
+  const { source, mtu } = await subnetSource(config, connections, leases, log);
+  const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
+  await subnets.load();
+  prepare(subnets, log);
+  const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
+  const collector = new LeaseCollector({
+    ...{ ...kernel, runtime, now: () => Date.now() },
+    listed: () => listSandboxIds(cri),
+    onGone: (holder) => log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free'),
+  });
+  const looks = [
+    untilDone('pod subnets', log, signal, async () => {
+      await subnets.look();
+      prepare(subnets, log);
+      log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
+    }),
+    everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
+  ];
+  opened.add(Promise.all(looks), async (ended) => void (await ended));
+  return createPrimary({
+    ...{ ...kernel, subnets, others },
+    links: createNetlinkKernel({ netnsRoots, thread }),
+    mtu: primary.mtu ?? mtu ?? DEFAULT_MTU,
+    observer: {
+      refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
+      left: (sandboxId, err) =>
+        log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
+    },
+  });
+}
+
+function prepare({ ranges }: PodSubnets, log: Logger): void {
+  if (ranges === undefined) return;
+  const refused = prepareNode(new Set(ranges.map(({ subnet }) => subnet.family)));
+  if (refused.length > 0) log.warn({ refused }, 'settings of the node cannot be made: its pods may reach nobody');
+}
+
+function tellOfDamage(leases: LeaseStore, log: Logger): void {
+  for (const { sandboxId, why } of leases.damaged())
+    log.warn({ sandboxId, why }, 'a lease cannot be read; its addresses go to nobody until its sandbox is removed');
+  if (leases.strangers.length > 0) log.warn({ files: leases.strangers }, 'files beside the leases are none');
+}
