@@ -7,7 +7,7 @@ import { splitAddress } from '../adapters/http/web-server.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
-import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
+import { describeSettings, readSettings, type SettingsTable, type Values } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
 import {
   addressText,
@@ -267,10 +267,6 @@ export function readNodeConfig(
     agentInitContainer,
     contivAddress,
     cniChainDir,
-    primary: enabled,
-    primaryDir,
-    primaryMtu,
-    primaryContivConfig,
     bindAddress,
     failpointsFile,
     logLevel,
@@ -296,7 +292,7 @@ export function readNodeConfig(
       contivAddress,
       cniChainDir,
     },
-    primary: { enabled, dir: primaryDir, mtu: primaryMtu, contivYaml: primaryContivConfig },
+    primary: primaryOf(values),
     cniPolicy: { pluginTypes, hostKeys },
     asks: { selector, npwg: { enabled: npwg }, kaloom: { enabled: kaloom } },
     ...{ cniTimeoutMs, sweepMs, membersOnly, linkKernel, agentInitContainer, bindAddress, failpointsFile, logLevel },
@@ -304,5 +300,12 @@ export function readNodeConfig(
     etcd: etcdOf(rest),
   };
 }
+
+const primaryOf = (values: Values<typeof nodeSettings>): PrimaryConfig => ({
+  enabled: values.primary,
+  dir: values.primaryDir,
+  mtu: values.primaryMtu,
+  contivYaml: values.primaryContivConfig,
+});
 
 export const nodeHelp = (): string => `Options and environment variables:\n${describeSettings(nodeSettings)}\n`;

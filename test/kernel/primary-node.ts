@@ -40,7 +40,7 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
   // As an earlier worker has left it, which asked the API.
   writeFileSync(join(dir, 'pod-subnets.json'), JSON.stringify({ v: 1, node, subnets }));
   const cluster = {
-    clusters: [{ name: 'c', cluster: { server: `http://${AWAY}` } }],
+    clusters: [{ name: 'c', cluster: { server: `https://${AWAY}` } }],
     users: [{ name: 'u', user: {} }],
   };
   const contexts = { 'current-context': 'x', contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }] };

@@ -86,11 +86,9 @@ export function startUpkeep(
     everyInterval('resync', paces.resync, log, signal, async () => {
       records.rest(paces.resync, await resyncNetworks(deps, log, signal));
     }),
-    ...(coldPlug === undefined
-      ? []
-      : [
-          everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, () => coldPlug.behindOthers.lookAfter(signal)),
-        ]),
+    everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, async () =>
+      coldPlug?.behindOthers.lookAfter(signal),
+    ),
     everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   return {

@@ -65,7 +65,7 @@ export async function startPrimary(
     }),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
-  opened.add(Promise.all(looks), async (ended) => void (await ended));
+  void opened.add(Promise.all(looks), (ended) => ended);
   return createPrimary({
     ...{ ...kernel, subnets, others },
     links: createNetlinkKernel({ netnsRoots, thread }),
