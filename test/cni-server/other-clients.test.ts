@@ -81,8 +81,8 @@ test("grpcurl is answered by contiv's definition", async (t) => {
     run({
       file,
       args: [
-        ...['-plaintext', '-unix', '-emit-defaults', '-import-path', join(ROOT, 'adapters/cni-server')],
-        ...['-proto', 'contiv-cni.proto', '-d', JSON.stringify(request), path, `cni.RemoteCNI/${method}`],
+        ...['-plaintext', '-emit-defaults', '-import-path', join(ROOT, 'adapters/cni-server')],
+        ...['-proto', 'contiv-cni.proto', '-d', JSON.stringify(request), `unix://${path}`, `cni.RemoteCNI/${method}`],
       ],
       timeoutMs: TIMEOUT_MS,
     });
