@@ -9,7 +9,16 @@ import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { agentInitContainerSetting } from './agents.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
-import { addressText, askSettings, cniPolicySettings, fileSettings, logSettings, seconds, switched } from './common.ts';
+import {
+  addressText,
+  askSettings,
+  cniPolicySettings,
+  fileSettings,
+  kubernetesSettings,
+  logSettings,
+  seconds,
+  switched,
+} from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
@@ -27,6 +36,8 @@ export interface NodeConfig {
   readonly multusCniDir: string;
   /** Where calls of the node's container runtime are answered; undefined: they are not. */
   readonly cniSocket: string | undefined;
+  /** Of whoever reads the pods of these calls; undefined: the service account of the pod that this runs in. */
+  readonly kubeconfig: string | undefined;
   /** The runtime's folder of network configurations, in which podwire puts itself behind the node's own; undefined: somebody else does. */
   readonly cniChainDir: string | undefined;
   /** Where contiv's plugin, and podwire's under its name, are answered too; undefined: they are not. */
@@ -133,6 +144,10 @@ export const nodeSettings = {
     schema: socketPath.optional(),
     help: "Unix socket where podwire's CNI plugin is answered, /run/podwire/cni.sock unless the plugin's configuration says otherwise; none: it is not",
   },
+  kubeconfig: {
+    ...kubernetesSettings.kubeconfig,
+    help: 'kubeconfig file, for --cni-socket alone; without one, the service account of the pod',
+  },
   cniChainDir: {
     flag: 'cni-chain-dir',
     env: 'PODWIRE_CNI_CHAIN_DIR',
@@ -205,6 +220,7 @@ export function readNodeConfig(
     cniConfDir,
     multusCniDir,
     cniSocket,
+    kubeconfig,
     ...others
   } = values;
   const {
@@ -236,6 +252,7 @@ export function readNodeConfig(
       cniConfDir,
       multusCniDir,
       cniSocket,
+      kubeconfig,
       contivAddress,
       cniChainDir,
     },

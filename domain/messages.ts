@@ -20,6 +20,8 @@ export interface PodNetworkInput extends PodIdentity {
   readonly definitions?: readonly DefinitionRef[];
   /** Somebody wanted the next attempt at once when the run before was continued by this one. */
   readonly retry?: true;
+  /** A sandbox of the pod that is being taken down: what is attached in it goes, and nothing is attached in it any more (ADR 52). */
+  readonly ending?: string;
 }
 
 /** Something about the pod changed. A reconcile request: the run reads the desired state anew. */
@@ -37,6 +39,44 @@ export interface ReconcileRequest {
    * Set by a relist: the inputs it saw. A run that already works on these very inputs goes on undisturbed (ADR 33).
    */
   readonly unlessInputs?: string;
+}
+
+/**
+ * Update: answers with a `NetworksTable` when each network of the pod is attached in the sandbox or refused, or when the time is over.
+ * The sandbox was published before. Public, as signals are.
+ */
+export const AWAIT_NETWORKS = 'awaitNetworks';
+/** Update: the sandbox is being taken down. Answers with a `Release` when what was attached in it is gone, or when the time is over. */
+export const RELEASE_SANDBOX = 'releaseSandbox';
+
+/** Whoever waits for a run to do something for a sandbox. */
+export interface SandboxRequest {
+  readonly sandboxId: string;
+  /** After which the answer is what the run has come to by then. */
+  readonly seconds: number;
+}
+
+/** A network that a pod asks for, as its run has come to know it. */
+export interface NetworkRow {
+  readonly interfaceName: string;
+  /** As `networkKey` makes it. */
+  readonly network: string;
+  readonly state: 'attached' | 'refused' | 'pending';
+  /** Why it is not attached; for people. */
+  readonly reason?: string;
+}
+
+export interface NetworksTable {
+  readonly networks: readonly NetworkRow[];
+  /** Whether the pod's containers may start: nothing is pending, and nothing that is refused is to keep them from it. */
+  readonly mayStart: boolean;
+  /** False: the run was not ready with the sandbox when its time was over, or never saw it. */
+  readonly isSettled: boolean;
+}
+
+export interface Release {
+  /** False: the run goes on with it. */
+  readonly released: boolean;
 }
 
 /** Query that answers with `PodNetworkView`. */

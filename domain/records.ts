@@ -30,6 +30,8 @@ export interface SandboxRecord {
   readonly sandboxId: string;
   readonly bootId: string;
   readonly netns: NetnsIdentity;
+  /** Of one that was announced before it was Ready (ADR 52): the addresses that the pod's own network gave it, primary first. */
+  readonly podIPs?: readonly string[];
 }
 
 export interface AttachmentOwner {

@@ -25,7 +25,7 @@ import { readDesiredState, vtepOf, type DesiredState } from './desired-state.ts'
 import { ofRecord, ofSelection } from './fingerprints.ts';
 import type { IntentInput, IntentResult } from './control-contract.ts';
 import type { ObserveDeps } from './observe-pod.ts';
-import { publishedSandbox, withSandbox } from './published-sandbox.ts';
+import { inSandbox, publishedSandbox, withSandbox } from './published-sandbox.ts';
 import { wakeWaiting, type WakeDeps } from './wake-waiting.ts';
 import { nameIn } from './desired-networks.ts';
 
@@ -62,7 +62,8 @@ async function readAll(deps: IntentDeps, input: IntentInput, key: string): Promi
   const recorded = await withSandbox(deps.records, reading?.pod, input.node, byUid);
   const { attachments, sandbox: published } = recorded;
   const previous = attachments.find((stored) => stored.key === key);
-  return { desiredState: reading?.beside(attachments), published, previous };
+  const desiredState = reading === undefined ? undefined : inSandbox(reading.beside(attachments), recorded);
+  return { desiredState, published, previous };
 }
 
 async function intentFrom(

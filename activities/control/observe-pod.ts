@@ -8,10 +8,10 @@ import { isExecTarget, targetOf } from '../../domain/target.ts';
 import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import type { PodRecords, RecordStore } from '../../domain/ports/record-store.ts';
 import type { AttachmentRecord, RecordedRefusal, RefusalRecord, Stored } from '../../domain/records.ts';
-import { readDesiredState, vtepOf, type DesiredState, type DesiredStateDeps } from './desired-state.ts';
+import { readDesiredState, vtepOf, type DesiredState, type DesiredStateDeps, type Reading } from './desired-state.ts';
 import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './control-contract.ts';
-import { withSandbox } from './published-sandbox.ts';
+import { inSandbox, withSandbox } from './published-sandbox.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
 import { isAbout, isKeptForeign, standingRefusals, desiredNetworks } from './desired-networks.ts';
 
@@ -31,10 +31,10 @@ export function createObservePod(deps: ObserveDeps): ControlSteps['observePod'] 
     const isWhereExpected = reading === undefined || node === expected;
     const byUid = isWhereExpected ? early : await deps.records.pod(input.uid, node);
     const recorded = await withSandbox(deps.records, reading?.pod, node, byUid);
-    const desiredState = reading?.beside(recorded.attachments);
+    const desiredState = besideRecords(reading, recorded);
     const refusals = await forgetOver(deps, input.uid, desiredState, recorded.refusals);
     if (desiredState !== undefined) deps.recent.put(desiredState, recorded);
-    return observationOf(deps, desiredState, node, { ...recorded, refusals });
+    return withoutEnding(observationOf(deps, desiredState, node, { ...recorded, refusals }), input.ending);
   };
 }
 
@@ -47,8 +47,19 @@ export function createObserveOnly(deps: LookDeps): (pod: PodIdentity) => Promise
     const node = reading === undefined ? '' : targetOf(reading.pod, deps.settings.agents.backend);
     const byUid = await deps.records.pod(identity.uid, node);
     const recorded = await withSandbox(deps.records, reading?.pod, node, byUid);
-    return observationOf(deps, reading?.beside(recorded.attachments), node, recorded);
+    return observationOf(deps, besideRecords(reading, recorded), node, recorded);
   };
+}
+
+function besideRecords(reading: Reading | undefined, recorded: PodRecords): DesiredState | undefined {
+  return reading === undefined ? undefined : inSandbox(reading.beside(recorded.attachments), recorded);
+}
+
+/** What holds while a sandbox is being taken down, and no other has come in its place. */
+function withoutEnding(observation: Observation, ending: string | undefined): Observation {
+  const { sandboxId } = observation;
+  if (ending === undefined || (sandboxId !== undefined && sandboxId !== ending)) return observation;
+  return { ...observation, sandboxId: undefined, endingSandboxId: ending };
 }
 
 function observationOf(
@@ -139,11 +150,20 @@ export function sandboxOf(
   return isExecTarget(target) ? execSandboxId(desiredState.pod) : sandbox?.sandboxId;
 }
 
-/** The gate of a pod that waits for podwire. A pod that does not ask for anything of kube-vxlan-controller's waits for somebody else. */
-function gateOf(desiredState: DesiredState | undefined, onRefusal: 'open' | 'shut'): Pick<Observation, 'gate'> {
+/**
+ * What holds up the start of a pod that waits for podwire. A gate: of one that does not ask for anything of kube-vxlan-controller's, somebody else
+ * opens it.
+ */
+function gateOf(
+  desiredState: DesiredState | undefined,
+  onRefusal: 'open' | 'shut',
+): Pick<Observation, 'gate' | 'onRefusal'> {
   const gate =
     desiredState === undefined || desiredState.pod.phaseClass !== 'counts' ? undefined : shutGate(desiredState.pod);
-  return gate === undefined ? {} : { gate: { containerId: gate.containerId, onRefusal } };
+  return {
+    ...(onRefusal === 'shut' ? { onRefusal } : {}),
+    ...(gate === undefined ? {} : { gate: { containerId: gate.containerId, onRefusal } }),
+  };
 }
 
 function presenceOf(desiredState: DesiredState | undefined, exec: boolean): PodPresence {

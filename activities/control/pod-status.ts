@@ -21,7 +21,7 @@ import { RECORD_VERSION, type AttachmentRecord, type FailureRecord } from '../..
 import { DRIFT_REMAINS } from '../../domain/sweep/remaining-drift.ts';
 import { alreadyBeside, readDesiredState, type DesiredState, type Reading } from './desired-state.ts';
 import { sandboxOf } from './observe-pod.ts';
-import { withSandbox } from './published-sandbox.ts';
+import { inSandbox, withSandbox } from './published-sandbox.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { isKeptForeign, standingRefusals, desiredNetworks, type DesiredNetwork } from './desired-networks.ts';
 import type { RecordDeps } from './attachment-records.ts';
@@ -86,7 +86,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const { pod } = reading;
   const target = targetOf(pod, deps.settings.agents.backend);
   const recorded = await withSandbox(deps.records, pod, target, await deps.records.pod(pod.uid, target));
-  const desiredState = reading.beside(recorded.attachments);
+  const desiredState = inSandbox(reading.beside(recorded.attachments), recorded);
   const attachments = recorded.attachments.map(({ value }) => value);
   const allDesired = desiredNetworks(deps.hash, desiredState, attachments, recorded.refusals);
   const current = standingRefusals(deps.hash, recorded.refusals, desiredState, allDesired, attachments);

@@ -68,8 +68,11 @@ export async function sandboxRecord(
   try {
     const netns = await deps.kernel.open(sandbox.netnsPath, signal);
     await netns.close();
-    const { podUid, namespace, name, id } = sandbox;
-    return { v: RECORD_VERSION, podUid, namespace, name, sandboxId: id, bootId: deps.bootId, netns: netns.identity };
+    const { podUid, namespace, name, id, podIPs, announced } = sandbox;
+    return {
+      ...{ v: RECORD_VERSION, podUid, namespace, name, sandboxId: id, bootId: deps.bootId, netns: netns.identity },
+      ...(announced ? { podIPs } : {}),
+    };
   } catch (error) {
     if (error instanceof PodwireError && error.code === 'SandboxGone') return undefined;
     throw error;

@@ -98,6 +98,7 @@ export const sandboxSchema: z.ZodType<SandboxRecord> = z.object({
   sandboxId: z.string(),
   bootId: z.string(),
   netns,
+  podIPs: z.array(z.string()).exactOptional(),
 });
 
 export const convergedSchema: z.ZodType<ConvergedRecord> = z.object({

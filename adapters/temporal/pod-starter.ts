@@ -1,4 +1,6 @@
-/** The only way podwire starts workflows: a signal that starts the run if none is open (`signalWithStart`). */
+/**
+ * How podwire starts workflows: by a signal that starts the run if none is open (`signalWithStart`), or by an update that does (sandbox-runs.ts).
+ */
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from '@temporalio/common';
@@ -61,24 +63,25 @@ export async function signalPod(
   signal: string,
   request: ReconcileRequest,
 ): Promise<string> {
+  return await signalWithStart(client, { ...podRun(pod), signal, request });
+}
+
+/** A pod's run, if none is open: the same one whoever starts it. */
+export function podRun(pod: SignalledPod): Run & { readonly input: PodNetworkInput } {
   const { nodeName: node = '', definitions = [] } = pod;
-  const input: PodNetworkInput = {
-    namespace: pod.namespace,
-    name: pod.name,
-    uid: pod.uid,
-    ...(node === '' ? {} : { node }),
-    ...(definitions.length === 0 ? {} : { definitions }),
-  };
-  const attributes = firstAttributes(pod);
-  return await signalWithStart(client, {
+  return {
     type: POD_NETWORK,
     workflowId: podWorkflowId(pod),
-    input,
-    signal,
-    request,
-    attributes,
+    input: {
+      namespace: pod.namespace,
+      name: pod.name,
+      uid: pod.uid,
+      ...(node === '' ? {} : { node }),
+      ...(definitions.length === 0 ? {} : { definitions }),
+    },
+    attributes: firstAttributes(pod),
     summary: `${pod.namespace}/${pod.name}${node === '' ? '' : ` on ${node}`}`,
-  });
+  };
 }
 
 /**
@@ -112,18 +115,31 @@ export async function signalMesh(client: Client, network: NetworkRef, request: R
   });
 }
 
-/** A run, and the signal that starts it if none is open. */
-export interface Start {
+/** A run that is started if none is open under its id. */
+export interface Run {
   readonly type: string;
   readonly workflowId: string;
   readonly input: object;
-  readonly signal: string;
-  readonly request: object;
   readonly attributes: SearchAttributePair[];
   readonly summary: string;
-  /** Of a run that is started; the orchestrators' when left out. */
+  /** The orchestrators' when left out. */
   readonly taskQueue?: string;
 }
+
+/** A run, and the signal that starts it. */
+export interface Start extends Run {
+  readonly signal: string;
+  readonly request: object;
+}
+
+/** What the server is told of a run, however it is started. */
+export const startOptions = (run: Run) => ({
+  workflowId: run.workflowId,
+  taskQueue: run.taskQueue ?? CONTROL_QUEUE,
+  args: [run.input] as [object],
+  typedSearchAttributes: run.attributes,
+  staticSummary: run.summary.slice(0, MAX_SUMMARY),
+});
 
 /**
  * A run that is just ending takes no signal, and is no reason to start the next one until it has ended: a matter of milliseconds, on a
@@ -142,13 +158,9 @@ export async function signalWithStart(client: Client, start: Start): Promise<str
   const handle = await bounded(client, `signal ${start.signal} to ${start.workflowId}`, DEADLINE_MS, () =>
     whenClosed.execute(() =>
       client.workflow.signalWithStart(start.type, {
-        workflowId: start.workflowId,
-        taskQueue: start.taskQueue ?? CONTROL_QUEUE,
-        args: [start.input],
+        ...startOptions(start),
         signal: start.signal,
         signalArgs: [start.request],
-        typedSearchAttributes: start.attributes,
-        staticSummary: start.summary.slice(0, MAX_SUMMARY),
       }),
     ),
   );

@@ -35,7 +35,7 @@ const MANIFESTS = [
   ...['namespace', 'crds/network-attachment-definition', 'crds/kaloom-network', 'rbac', 'npwg', 'admission'].map(
     (name) => `base/${name}.yaml`,
   ),
-  ...['exec-rights', 'kaloom', 'reflect'].map((name) => `components/${name}/rbac.yaml`),
+  ...['cni-server', 'exec-rights', 'kaloom', 'reflect'].map((name) => `components/${name}/rbac.yaml`),
   'lab/cluster.yaml',
 ].map((file) => join(DEPLOY, file));
 

@@ -23,6 +23,7 @@ const USERS = {
   // podwire's processes beside the cluster have the names of its service accounts, so its manifests' rights and limits are theirs.
   watcher: '/CN=system:serviceaccount:podwire-system:podwire-watcher',
   orchestrator: '/CN=system:serviceaccount:podwire-system:podwire-orchestrator',
+  'podwire-node': '/CN=system:serviceaccount:podwire-system:podwire-node',
 } as const;
 
 export type LabUser = keyof typeof USERS;

@@ -34,6 +34,7 @@ export function writeKubeconfigs(lab: LabLayout, nodes: readonly NodeLayout[], u
     'coredns',
     'watcher',
     'orchestrator',
+    'podwire-node',
   ] as const;
   for (const user of inside) write(lab, user, user, urls.inside);
   for (const node of nodes) write(lab, `node-${node.name}`, `node-${node.name}`, urls.inside);

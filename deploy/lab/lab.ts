@@ -48,7 +48,7 @@ export interface Lab {
   controlAddress: string;
   nodes: LabNode[];
   /** Files. `admin` goes through the host's loopback; the others are for processes inside the lab's namespaces. */
-  kubeconfigs: { admin: string; adminInside: string; watcher: string; orchestrator: string };
+  kubeconfigs: { admin: string; adminInside: string; watcher: string; orchestrator: string; node: string };
   /** https URLs. */
   apiserver: { inside: string; host: string };
   /** podwire's own etcd, plain http: host:port. */
@@ -187,6 +187,7 @@ function describe(state: LabState): Lab {
       adminInside: kubeconfigPath(layout, 'admin-inside'),
       watcher: kubeconfigPath(layout, 'watcher'),
       orchestrator: kubeconfigPath(layout, 'orchestrator'),
+      node: kubeconfigPath(layout, 'podwire-node'),
     },
     apiserver: { inside: api.inside, host: api.host },
     etcd: { inside: `${CONTROL_ADDRESS}:${PORTS.podwireEtcd}`, host: `127.0.0.1:${state.ports.etcd}` },

@@ -1,6 +1,7 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
 import { join } from 'node:path';
 import { BUILD, builtFile } from './built.ts';
+import { CNI_SOCKET } from './chained.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
 import { ON_NODE } from './layout.ts';
 import { waitFor } from './waiting.ts';
@@ -122,6 +123,8 @@ function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
     PODWIRE_CNI_STATE_DIR: '/var/lib/podwire/cni',
     PODWIRE_CNI_CONF_DIR: ON_NODE.cniNetworks,
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
+    PODWIRE_KUBECONFIG: lab.kubeconfigs.node,
+    PODWIRE_CNI_SOCKET: CNI_SOCKET,
   };
   return { ...spec, netnsPath: node.netnsPath, mountNsPath: node.mountNsPath, env: { ...env, ...spec.env } };
 }

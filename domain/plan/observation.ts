@@ -71,6 +71,10 @@ export interface Observation {
   readonly inputsHash: string;
   /** Ready sandbox as its node published it; undefined: ask the node. */
   readonly sandboxId: string | undefined;
+  /** The sandbox that is being taken down, and no other has come in its place: what is attached in it goes (ADR 52). */
+  readonly endingSandboxId?: string;
+  /** A refused network keeps a pod from starting that waits for its networks. */
+  readonly onRefusal?: 'shut';
   /** In annotation order. */
   readonly wished: readonly DesiredAttachment[];
   readonly known: readonly RecordedAttachment[];

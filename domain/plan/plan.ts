@@ -64,6 +64,11 @@ const isRefusedEdit = (record: RecordedAttachment, allDesired: readonly DesiredA
 
 /** Decides what to do; the result depends on nothing but the observation. */
 export function plan(observation: Observation): Plan {
+  const { endingSandboxId } = observation;
+  return endingSandboxId === undefined ? bringInLine(observation) : release(observation, endingSandboxId);
+}
+
+function bringInLine(observation: Observation): Plan {
   const live = observation.presence === 'live';
   const allDesired = live ? observation.wished : [];
   const recorded = observation.known;
@@ -117,6 +122,30 @@ export function plan(observation: Observation): Plan {
     tasks: [...detaches, ...attaches, ...takeOvers],
     more: attachable.length < free.length,
     held,
+  };
+}
+
+/**
+ * Empties a sandbox that is being taken down, in reverse order of the attaches. Nothing is attached meanwhile: what the pod asks for is made in
+ * its next sandbox, if there is one.
+ */
+function release({ known: recorded, wished: allDesired, presence }: Observation, sandboxId: string): Plan {
+  const order = allDesired.map(({ interfaceName }) => interfaceName);
+  const place = ({ interfaceName }: RecordedAttachment): number => order.indexOf(interfaceName);
+  // Of a pod that may come back, what is in other sandboxes is decided when its next sandbox is known.
+  const lives = presence === 'live' || presence === 'waiting';
+  const going = recorded
+    .filter((record) => !lives || record.sandboxId === sandboxId)
+    .sort((one, other) => place(other) - place(one));
+  const names = [...new Set(going.map(({ interfaceName }) => interfaceName))];
+  return {
+    kind: 'tasks',
+    tasks: names.map((interfaceName) => ({
+      interfaceName,
+      remove: going.filter((record) => record.interfaceName === interfaceName),
+    })),
+    more: false,
+    held: [],
   };
 }
 

@@ -22,6 +22,8 @@ export interface SandboxDetails extends SandboxSummary {
   readonly podIPs: readonly string[];
   /** A process in the netns, where the runtime tells one. */
   readonly pid?: number;
+  /** The runtime does not tell of it as Ready yet: what is told is what it said itself when it had the sandbox's network made (ADR 52). */
+  readonly announced?: true;
 }
 
 export interface SandboxRuntime {

@@ -38,9 +38,9 @@ const SETS: readonly (RightsOf & {
   {
     title: 'the base with Kaloom and reflection',
     overlay: 'base',
-    files: ['components/kaloom/rbac.yaml', 'components/reflect/rbac.yaml'],
+    files: ['components/kaloom/rbac.yaml', 'components/reflect/rbac.yaml', 'components/cni-server/rbac.yaml'],
     accounts: ALL,
-    parts: ['base', 'npwg', 'kaloom', 'reflect'],
+    parts: ['base', 'npwg', 'kaloom', 'reflect', 'cni-server'],
   },
 ];
 

@@ -1,4 +1,5 @@
 /** The lives of runs whose histories are kept: each brings one run to a point, and the run may still be open there. */
+import { createSandboxRuns } from '../../adapters/temporal/sandbox-runs.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../../adapters/reflect/reflect-starter.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -11,8 +12,10 @@ import { RECORD_VERSION } from '../../domain/records.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION as NPWG } from '../../domain/settings.ts';
 import type { Harness } from '../workflows/harness.ts';
 import { until, untilAsked } from '../workflows/limits.ts';
+import { sandboxOf } from '../workflows/scripted-nodes.ts';
 import type { TestPod } from '../workflows/test-pod.ts';
 
+const NEVER = new AbortController().signal;
 const VXLAN = DEFAULT_DIALECT_SETTINGS.annotation;
 
 /** Returns the workflow id. */
@@ -24,6 +27,38 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   attach: async (lab) => {
     const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
     await pod.converge();
+    return pod.id;
+  },
+  'networks-awaited': async (lab) => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    pod.change({ podIPs: [] });
+    const sandboxId = `sandbox-${pod.uid}`;
+    const sandbox = sandboxOf({ podUid: pod.uid, namespace: pod.namespace, name: pod.name }, sandboxId);
+    await lab.store.putSandbox('n1', { ...sandbox, podIPs: ['10.1.0.5'] });
+    await createSandboxRuns(lab.client).awaitNetworks({ ...pod.identity, nodeName: 'n1' }, sandboxId, 60_000, NEVER);
+    await pod.ended();
+    return pod.id;
+  },
+  'sandbox-released': async (lab) => {
+    const pod = await lab.pod(`red id=${lab.vni()}, blue id=${lab.vni()}`);
+    await pod.converge();
+    await lab.store.removeSandbox('n1', pod.uid);
+    const sandboxId = `sandbox-${pod.uid}`;
+    await createSandboxRuns(lab.client).release({ ...pod.identity, nodeName: 'n1' }, sandboxId, 60_000, NEVER);
+    await pod.ended();
+    return pod.id;
+  },
+  'released-while-awaited': async (lab) => {
+    const pod = await red(lab);
+    const runs = createSandboxRuns(lab.client);
+    const sandboxId = `sandbox-${pod.uid}`;
+    lab.nodes.script(pod.uid, 'ensureVxlanLink', () => 'hang');
+    const waiting = runs.awaitNetworks({ ...pod.identity, nodeName: 'n1' }, sandboxId, 60_000, NEVER);
+    await until('the attach hangs', () => pod.steps.length === 1);
+    await lab.store.removeSandbox('n1', pod.uid);
+    await runs.release({ ...pod.identity, nodeName: 'n1' }, sandboxId, 60_000, NEVER);
+    await waiting;
+    await pod.ended();
     return pod.id;
   },
   'attach-after-lookup': async (lab) => {

@@ -20,7 +20,7 @@ import {
 } from '../../domain/messages.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { PodView } from '../../domain/pod/pod-view.ts';
+import type { PodIdentity, PodView } from '../../domain/pod/pod-view.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import { definitionKey } from '../../domain/cni/network-definition.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
@@ -54,6 +54,11 @@ export class TestPod {
     this.uid = `uid-${id}`;
     this.namespace = namespace ?? `ns-${id}`;
     this.name = namespace === undefined ? 'web' : `web-${id}`;
+  }
+
+  get identity(): PodIdentity {
+    const { uid, namespace, name } = this;
+    return { uid, namespace, name };
   }
 
   get id(): string {

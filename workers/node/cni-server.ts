@@ -3,16 +3,12 @@ import { chainConfiguration } from '../../adapters/cni-server/installation.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import type { NodeConfig } from '../../config/node.ts';
-import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import type { Opened } from '../opened.ts';
 import { Pace } from '../pace.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import { whileFoldersRest } from './node-loops.ts';
 
 const CHAIN_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
-
-/** Who does what the runtime asks for; undefined: nobody does yet. */
-const createPodCni = (_assembly: NodeAssembly): PodCni | undefined => undefined;
 
 /**
  * Answers from now until the signal is aborted; does nothing where no socket is set. The runtime is told to call only then.
@@ -27,12 +23,8 @@ export async function serveCni(
   opened: Opened,
 ): Promise<void> {
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
-  if (socket === undefined) return;
-  const podCni = createPodCni(assembly);
-  if (podCni === undefined) {
-    log.warn({ socket }, 'PODWIRE_CNI_SOCKET is set, but this build of podwire serves no CNI calls');
-    return;
-  }
+  const { coldPlug: podCni } = assembly;
+  if (socket === undefined || podCni === undefined) return;
   const { cniServer: metrics } = assembly.metrics;
   const { observer } = metrics;
   const server = opened.add(await startCniServer({ socket, contiv, podCni, observer, log }), (each) => each.stop());

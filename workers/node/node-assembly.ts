@@ -8,9 +8,11 @@ import { NetworkLocks } from '../../activities/network/cni/network-locks.ts';
 import { createNodeGate } from '../../activities/network/node-gate.ts';
 import { SandboxLocks } from '../../activities/network/sandbox-locks.ts';
 import { createNodeNetnsResolver, openRecorded } from '../../activities/network/sandbox-netns.ts';
+import type { ColdPlug } from '../../activities/network/cni-server/cold-plug.ts';
 import { createCniJournal } from '../../adapters/cni/journal.ts';
 import { createMultusCache } from '../../adapters/cni/multus-cache.ts';
 import { createCniPlugins } from '../../adapters/cni/plugins.ts';
+import { withAnnounced } from '../../adapters/cri/announced-runtime.ts';
 import { createContainerRuntime } from '../../adapters/cri/container-runtime.ts';
 import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { allowSysctls, READ_ONLY_SYSCTLS } from '../../adapters/host/allow-sysctls.ts';
@@ -30,6 +32,7 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
+import { announcedSandboxes, assembleColdPlug } from './cold-plug.ts';
 import { DriftWatch } from './drift-watch.ts';
 import { asOwnChanges, notingRecords } from './own-changes.ts';
 import { noting, SandboxWatch } from './sandbox-watch.ts';
@@ -42,15 +45,18 @@ export interface NodeAssembly {
   /** undefined: the kernel does not tell of changes by the way that this node has to it. */
   readonly drift: DriftWatch | undefined;
   readonly metrics: NodeMetrics;
+  /** undefined: no calls of the container runtime are answered. */
+  readonly coldPlug: ColdPlug | undefined;
   readonly kernel: Pick<ChosenKernel, 'access' | 'why'>;
 }
 
 /** Looks at what the host allows first, and warns of what it does not. */
 export async function assembleNode(
   config: NodeConfig,
-  { launcher, netlink, credentials, etcd, cri, runtime, temporal }: NodeConnections,
+  connections: NodeConnections,
   log: Logger,
 ): Promise<NodeAssembly> {
+  const { launcher, netlink, credentials, etcd, cri, temporal } = connections;
   const sysctls = await allowSysctls(launcher.run);
   if (sysctls.kind === 'read-only') log.warn({ why: sysctls.why }, READ_ONLY_SYSCTLS);
   const gateOf = createNodeGate(createContainerRuntime(cri), config.agentInitContainer);
@@ -59,9 +65,11 @@ export async function assembleNode(
   const notices = access.access === 'netlink' ? createChangeNotices(netlink, config.netnsRoots) : undefined;
   const filtering = await senderFiltering(config.membersOnly, whyNoSenderRules, log);
   const store = noting(createNodeStore(etcd), (sandbox) => watch.noted(sandbox));
+  const announced = announcedSandboxes(config);
+  const { runtime } = connections;
   const assembled = assemble(config, {
     store: notices === undefined ? store : notingRecords(store, () => drift?.followed),
-    runtime,
+    runtime: announced === undefined ? runtime : withAnnounced(runtime, announced),
     kernel,
     launcher,
     log,
@@ -86,7 +94,8 @@ export async function assembleNode(
       ? undefined
       : new DriftWatch({ node, netnsRoots, notices, log, bootId: deps.bootId, fdb: deps.fdb, observer: metrics.drift });
   exposeExpiry(metrics.registry, credentials);
-  return { deps, signals, watch, drift, metrics, kernel: access };
+  const coldPlug = assembleColdPlug(config, connections, { deps, announced }, log);
+  return { deps, signals, watch, drift, metrics, coldPlug, kernel: access };
 }
 
 /** Warns where it is not netlink although nobody said so. */

@@ -4,6 +4,7 @@ import { createCriClient, type CriConnection } from '../../adapters/cri/client.t
 import { observeRuntime, type ObservedRuntime } from '../../adapters/cri/runtime-health.ts';
 import { createSandboxRuntime } from '../../adapters/cri/sandbox-runtime.ts';
 import { createEtcd, type WatchedEtcd } from '../../adapters/etcd/client.ts';
+import { createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { createNetlinkThread, type NetlinkThread } from '../../adapters/netlink/thread.ts';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
@@ -19,6 +20,9 @@ export const GRACE_MS = 2_000;
 /** A node calls Temporal's frontend by itself when a sandbox was made anew or a look found something, and for its checks. */
 const IDLE_MS = 20_000;
 
+/** The container runtime waits for it, and comes again. */
+const API_DEADLINE_MS = 2_000;
+
 export interface NodeConnections {
   readonly launcher: Launcher;
   readonly netlink: NetlinkThread;
@@ -28,9 +32,11 @@ export interface NodeConnections {
   /** The same runtime, watched for whether it answers. */
   readonly runtime: ObservedRuntime;
   readonly temporal: TemporalClient;
+  /** undefined: no calls of the container runtime are answered, and nobody else asks the API. */
+  readonly kube: KubeClient | undefined;
 }
 
-/** @param signal tells the worker to end: after the grace nothing waits for the runtime any more. @throws CredentialError */
+/** @param signal tells the worker to end: after the grace nothing waits for the runtime any more. @throws CredentialError, KubeConfigError */
 export function openNodeConnections(
   config: NodeConfig,
   log: Logger,
@@ -45,8 +51,12 @@ export function openNodeConnections(
   signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
   const runtime = observeRuntime(createSandboxRuntime(cri, config.asks));
   const temporal = opened.add(connectClient(config.temporal, credentials, { idleMs: IDLE_MS }), (each) => each.close());
-  return { launcher, netlink, credentials, etcd, cri, runtime, temporal };
+  const kube = config.cniSocket === undefined ? undefined : opened.add(connectApi(config), (each) => each.close());
+  return { launcher, netlink, credentials, etcd, cri, runtime, temporal, kube };
 }
+
+const connectApi = ({ kubeconfig }: NodeConfig): KubeClient =>
+  createKubeClient({ kubeconfig, deadlineMs: API_DEADLINE_MS });
 
 /** Children of a worker that died are ended before new ones are started. */
 function startLauncher({ stateDir }: NodeConfig, log: Logger): Launcher {

@@ -35,6 +35,8 @@ const RESTING_LOOKS = 10;
 const RELOAD_INTERVAL_MS = 300_000;
 /** A sandbox is Ready some seconds after its netns has appeared; the slowest find themselves by the second figure. */
 const SANDBOX_PACE = { oftenMs: 2_000, seldomMs: 60_000, alertMs: 60_000 };
+/** Most looks find that nothing is announced, and ask nobody. */
+const ANNOUNCED_INTERVAL_MS = 5_000;
 const CONFIGS_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 /** A key of a few is read; a thousand nodes that hear nothing are two hundred reads a second. */
 const STORE_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
@@ -50,7 +52,7 @@ export interface NodeUpkeep {
 export function startUpkeep(
   config: NodeConfig,
   { cri, etcd, temporal }: NodeConnections,
-  { deps, signals, watch, drift }: NodeAssembly,
+  { deps, signals, watch, drift, coldPlug }: NodeAssembly,
   log: Logger,
   signal: AbortSignal,
 ): NodeUpkeep {
@@ -84,6 +86,9 @@ export function startUpkeep(
     everyInterval('resync', paces.resync, log, signal, async () => {
       records.rest(paces.resync, await resyncNetworks(deps, log, signal));
     }),
+    ...(coldPlug === undefined
+      ? []
+      : [everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, () => coldPlug.lookAfter(signal))]),
     everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   return {

@@ -12,17 +12,23 @@ import {
   ContinueAsNew,
   defineQuery,
   defineSignal,
+  defineUpdate,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Beginning, Begun } from '../../activities/control/control-contract.ts';
 import {
+  AWAIT_NETWORKS,
   DESIRED_CHANGED,
   POD_DELETED,
+  RELEASE_SANDBOX,
   RETRY_NOW,
   VIEW_QUERY,
+  type NetworksTable,
   type ReconcileRequest,
+  type Release,
   type PodNetworkInput,
+  type SandboxRequest,
 } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/plan/observation.ts';
 import { networkKey } from '../../domain/network-selection.ts';
@@ -46,19 +52,23 @@ import { Interrupted, Refused, Stale } from '../steps/outcome.ts';
 import { OneByOne } from '../steps/one-by-one.ts';
 import { recordFailure } from './record-failure.ts';
 import { Progress, type PodNetworkView } from './progress.ts';
+import { SandboxRequests } from './sandbox-requests.ts';
 import { Wake } from './wake.ts';
 
 const desiredChanged = defineSignal<[ReconcileRequest]>(DESIRED_CHANGED);
 const podDeleted = defineSignal<[ReconcileRequest]>(POD_DELETED);
 const retryNow = defineSignal<[ReconcileRequest?]>(RETRY_NOW);
+const awaitNetworks = defineUpdate<NetworksTable, [SandboxRequest]>(AWAIT_NETWORKS);
+const releaseSandbox = defineUpdate<Release, [SandboxRequest]>(RELEASE_SANDBOX);
 const view = defineQuery<PodNetworkView>(VIEW_QUERY);
 
 type Round = 'converged' | 'refused' | 'again' | 'stale';
 
-export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<void> {
+export async function podNetwork({ retry, ending, ...pod }: PodNetworkInput): Promise<void> {
   const wake = new Wake();
   if (retry) wake.retry();
   const progress = new Progress(pod);
+  const sandboxes = new SandboxRequests(wake, ending, () => progress.tasks);
   // A person may signal without arguments.
   setHandler(desiredChanged, (request?: ReconcileRequest | null) => {
     if (request?.unlessInputs === undefined || request.unlessInputs !== progress.inputsHash) wake.change();
@@ -66,17 +76,19 @@ export async function podNetwork({ retry, ...pod }: PodNetworkInput): Promise<vo
   setHandler(podDeleted, () => wake.change());
   setHandler(retryNow, () => wake.retry());
   setHandler(view, () => progress.view());
+  setHandler(awaitNetworks, (request) => sandboxes.awaitNetworks(request));
+  setHandler(releaseSandbox, (request) => sandboxes.releaseSandbox(request));
   // A run that is cancelled in the UI comes to a clean end, not to half an attach: its work goes on outside the cancelled scope.
   CancellationScope.current().cancelRequested.catch(() => wake.cancel());
   await CancellationScope.nonCancellable(() =>
-    converge({ pod, wake, progress, steps: new OneByOne(), mayContinueAsNew: true }),
+    converge({ pod, wake, progress, sandboxes, steps: new OneByOne(), mayContinueAsNew: true }),
   );
 }
 
 async function converge(context: RunContext): Promise<void> {
   let staleRounds = 0;
   for (;;) {
-    if (needsFreshHistory()) await continueAsNew<typeof podNetwork>(carriedOver(context));
+    if (needsFreshHistory()) await beginAfresh(context);
     const round = await oneRound(context);
     if (context.wake.cancelled) return cleanUpAfterCancel(context);
     if (context.wake.raised || round === 'again') {
@@ -86,14 +98,20 @@ async function converge(context: RunContext): Promise<void> {
       await pauseAfterStale(context, staleRounds);
     } else {
       context.progress.finish(round === 'refused' ? 'Refused' : 'Converged', '');
+      await context.sandboxes.over();
       return;
     }
   }
 }
 
+async function beginAfresh(context: RunContext): Promise<void> {
+  await context.sandboxes.over();
+  await continueAsNew<typeof podNetwork>(carriedOver(context));
+}
+
 /** Somebody cancelled the run: what is half done is undone, what is attached stays, and what was edited becomes what it was. */
-async function cleanUpAfterCancel({ pod, progress, steps }: RunContext): Promise<void> {
-  const quiet: RunContext = { pod, progress, steps, wake: new Wake() };
+async function cleanUpAfterCancel({ pod, progress, sandboxes, steps }: RunContext): Promise<void> {
+  const quiet: RunContext = { pod, progress, sandboxes, steps, wake: new Wake() };
   const observation = await controlStep(quiet, (control) => control.observePod(pod));
   const unfinished = observation.known.filter((record) => record.phase !== 'attached');
   const lives = observation.presence === 'live';
@@ -133,8 +151,10 @@ async function clearRefusals(context: RunContext): Promise<void> {
 }
 
 async function observeAndAct(context: RunContext): Promise<Round> {
+  context.sandboxes.looks();
   const { observation, begun } = await observe(context);
   context.progress.observed(observation);
+  context.sandboxes.observed(observation);
   return carryOut({ ...context, observation }, begun);
 }
 
@@ -157,15 +177,22 @@ async function carryOut(context: RoundContext, begun: Begun | undefined): Promis
   const unsettled = unsettledBy(ends);
   if (unsettled !== undefined) return unsettled;
   const refused = held || isRefused(observation, ends);
+  context.sandboxes.settled(observation, refused);
   if (observation.gate !== undefined) await untilRequested(context, () => gate.open(refused));
-  // A waiting pod gets no converged record: its address or its node will be the next change.
-  if (observation.presence === 'waiting') return 'converged';
+  if (comesBack(observation)) return 'converged';
   if (!(marked ?? (await writeMark(context)))) return 'again';
   return refused ? 'refused' : 'converged';
 }
 
 /** Whether the converged record is written with the last status. It is not where a gate is opened in between. */
-const recordsAtOnce = ({ gate, presence }: Observation): boolean => gate === undefined && presence !== 'waiting';
+const recordsAtOnce = (observation: Observation): boolean => observation.gate === undefined && !comesBack(observation);
+
+/**
+ * Pods that get no converged record: that of a waiting pod is made when it has its node and its address, that of a pod whose sandbox is taken
+ * down when it has the next one.
+ */
+const comesBack = ({ presence, endingSandboxId }: Observation): boolean =>
+  presence === 'waiting' || (presence === 'live' && endingSandboxId !== undefined);
 
 const isRefused = ({ problems, wished: allDesired }: Observation, ends: readonly TaskEnd[]): boolean =>
   problems > 0 || ends.includes('refused') || allDesired.some((desired) => desired.refused !== undefined);
@@ -174,7 +201,9 @@ function observe(context: RunContext): Promise<Beginning> {
   const { workflowId, runId } = workflowInfo();
   const summary = 'observe pod, desired networks and records; record the first change';
   return controlStep(context, (control) =>
-    control.observeAndBegin.executeWithOptions({ summary }, [{ ...context.pod, owner: { workflowId, runId } }]),
+    control.observeAndBegin.executeWithOptions({ summary }, [
+      { ...context.pod, ...context.sandboxes.ending, owner: { workflowId, runId } },
+    ]),
   );
 }
 
@@ -279,4 +308,8 @@ async function pauseAfterStale(context: RunContext, rounds: number): Promise<voi
 }
 
 /** A change needs no carrying: every run begins with a look at everything. */
-const carriedOver = ({ pod, wake }: RunContext): PodNetworkInput => (wake.retryWanted ? { ...pod, retry: true } : pod);
+const carriedOver = ({ pod, sandboxes, wake }: RunContext): PodNetworkInput => ({
+  ...pod,
+  ...sandboxes.ending,
+  ...(wake.retryWanted ? { retry: true } : {}),
+});

@@ -104,6 +104,11 @@ export class Progress {
     if (state !== undefined) this.flush();
   }
 
+  /** Of the present round. */
+  get tasks(): readonly TaskView[] {
+    return [...this.#tasks.values()];
+  }
+
   /** A node's step for the pod as a whole is in trouble; undefined: not any more. The next round begins without trouble. */
   podStep(activityId: string, stepCondition: PodStepCondition | undefined): void {
     if (stepCondition === undefined) this.#podSteps.delete(activityId);
@@ -129,7 +134,7 @@ export class Progress {
 
   view(): PodNetworkView {
     const notes = this.#ofPod().flatMap(({ note }) => (note === '' ? [] : [note]));
-    return { state: this.#state(), node: this.#node, note: notes.join('; '), lanes: [...this.#tasks.values()] };
+    return { state: this.#state(), node: this.#node, note: notes.join('; '), lanes: this.tasks };
   }
 
   #ofPod(): readonly Shown[] {

@@ -24,6 +24,7 @@ import { needsFreshHistory } from './fresh-history.ts';
 import type { OneByOne } from './one-by-one.ts';
 import { classify, Interrupted, isBusy, Refused, Stale, type Classified } from './outcome.ts';
 import type { Progress } from '../pod-network/progress.ts';
+import type { SandboxRequests } from '../pod-network/sandbox-requests.ts';
 import { shortSummary } from './short-summary.ts';
 import { StepPhases } from './step-phases.ts';
 import type { Wake } from '../pod-network/wake.ts';
@@ -32,6 +33,7 @@ export interface RunContext {
   readonly pod: PodNetworkInput;
   readonly wake: Wake;
   readonly progress: Progress;
+  readonly sandboxes: SandboxRequests;
   /** Every control activity of the run goes through this queue. */
   readonly steps: OneByOne;
   /** Absent: what is being done has to end in this run. */

@@ -1,0 +1,71 @@
+/** `SandboxRuns` by updates that start the run if none is open (update-with-start, Temporal 1.28). */
+import { status as grpcStatus } from '@grpc/grpc-js';
+import { WithStartWorkflowOperation, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import {
+  AWAIT_NETWORKS,
+  RELEASE_SANDBOX,
+  type NetworksTable,
+  type Release,
+  type SandboxRequest,
+} from '../../domain/messages.ts';
+import type { SandboxRuns } from '../../domain/ports/sandbox-runs.ts';
+import { temporalUnavailable } from './connection.ts';
+import { podRun, startOptions, type Run } from './pod-starter.ts';
+
+/** What an answer may take beside the time that the run has for it. */
+const ROUND_TRIP_MS = 1_000;
+/** The first is for a run that is just ending; the last for one whose build does not know the update. */
+const PAUSE_MS = { first: 50, longest: 2_000 };
+
+export function createSandboxRuns(client: Client): SandboxRuns {
+  return {
+    awaitNetworks: (pod, sandboxId, limitMs, signal) =>
+      ask<NetworksTable>(client, podRun(pod), AWAIT_NETWORKS, { sandboxId, limitMs, signal }),
+    release: (pod, sandboxId, limitMs, signal) => {
+      const run = podRun(pod);
+      const ending = { ...run, input: { ...run.input, ending: sandboxId } };
+      return ask<Release>(client, ending, RELEASE_SANDBOX, { sandboxId, limitMs, signal });
+    },
+  };
+}
+
+interface Question {
+  readonly sandboxId: string;
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** A run that is just ending takes no update, and is no reason to start the next one until it has ended: asked again until then. */
+async function ask<T>(client: Client, run: Run, update: string, { sandboxId, limitMs, signal }: Question): Promise<T> {
+  const deadline = Date.now() + limitMs;
+  for (let pause = PAUSE_MS.first; ; pause = Math.min(2 * pause, PAUSE_MS.longest)) {
+    const seconds = Math.max(0.1, (deadline - Date.now() - ROUND_TRIP_MS) / 1_000);
+    const request: SandboxRequest = { sandboxId, seconds };
+    const startWorkflowOperation = new WithStartWorkflowOperation(run.type, {
+      ...startOptions(run),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+    try {
+      // Of its own: the client leaves its listener behind.
+      return await client.withAbortSignal(AbortSignal.any([signal]), () =>
+        client.withDeadline(deadline, () =>
+          client.workflow.executeUpdateWithStart(update, { args: [request], startWorkflowOperation }),
+        ),
+      );
+    } catch (error) {
+      if (signal.aborted || Date.now() + ROUND_TRIP_MS > deadline || !endedMeanwhile(error))
+        throw temporalUnavailable(`update ${update} of ${run.workflowId}`, error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+const CLOSING: readonly unknown[] = [grpcStatus.RESOURCE_EXHAUSTED, grpcStatus.NOT_FOUND, grpcStatus.ABORTED];
+
+/** Whether the run ended before it answered, so that the next one may. */
+function endedMeanwhile(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateFailedError) return true;
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (CLOSING.includes((cause as { code?: unknown }).code)) return true;
+  return false;
+}

@@ -1,0 +1,10 @@
+/** The sandboxes that were announced on a node, kept over restarts of its worker. */
+import type { AnnouncedSandbox } from '../cni-server/announced-sandbox.ts';
+
+export interface AnnouncedSandboxes {
+  get(sandboxId: string): AnnouncedSandbox | undefined;
+  list(): readonly AnnouncedSandbox[];
+  /** Returns when it would outlive the worker. @throws the system's error when the disk refuses */
+  put(announced: AnnouncedSandbox): Promise<void>;
+  remove(sandboxId: string): Promise<void>;
+}
