@@ -6,8 +6,7 @@ import { binaryCache, findGo, goCommand, intoCache } from '../../deploy/lab/bina
 /** libcni's own command line. */
 export const cnitool = (): Promise<string> => built('cnitool', 'github.com/containernetworking/cni/cnitool', 'v1.3.0');
 
-export const grpcurl = (): Promise<string> =>
-  built('grpcurl', 'github.com/fullstorydev/grpcurl/cmd/grpcurl', 'v1.9.3');
+export const grpcurl = (): Promise<string> => built('grpcurl', 'github.com/fullstorydev/grpcurl/cmd/grpcurl', 'v1.9.3');
 
 async function built(name: string, module: string, version: string): Promise<string> {
   const file = join(binaryCache(), `${name}-${version}`);
