@@ -1,6 +1,8 @@
 /** Connects pods to their node through the thread that speaks netlink. */
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { PodWiringKernel } from '../../domain/ports/pod-wiring-kernel.ts';
+import type { PodWiring } from '../../domain/primary/pod-wiring.ts';
+import type { NetnsDescriptor } from './enter-netns.ts';
 import { enteredBy } from './node-kernel.ts';
 import type { NetlinkThread } from './thread.ts';
 
@@ -15,6 +17,11 @@ export function createPodWiringKernel(thread: NetlinkThread, host?: IdentifiedNe
       const { descriptor, signal } = enteredBy(netns);
       const args = [wiring, node] as const;
       return thread.call({ operation: 'wirePod', args: [...args], netns: descriptor, signal, timeoutMs: TIMEOUT_MS });
+    },
+    check: (netns, wiring) => {
+      const { descriptor, signal } = enteredBy(netns);
+      const args: [PodWiring, NetnsDescriptor?] = node === undefined ? [wiring] : [wiring, node];
+      return thread.call({ operation: 'checkPod', args, netns: descriptor, signal, timeoutMs: TIMEOUT_MS });
     },
     unwire: (wiring, signal) =>
       thread.call({

@@ -10,6 +10,11 @@ export interface PodWiringKernel {
    */
   wire(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
   /**
+   * Fails with CommandFailed, KernelBusy, CommandTimedOut, SandboxGone.
+   * @returns what is not there any more, for people; nothing: the pod is connected as it was
+   */
+  check(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
+  /**
    * Removes both ends with everything on them; needs the node's namespace only.
    * Fails with CommandFailed, KernelBusy, CommandTimedOut.
    * @returns false: there was nothing of this sandbox
