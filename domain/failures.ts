@@ -18,6 +18,8 @@ export const FAILURES = {
   GateShut: 'transient',
   ParentMissing: 'transient',
   KernelBusy: 'transient',
+  AddressesExhausted: 'transient',
+  NodeIdUnavailable: 'transient',
   CniPluginMissing: 'transient',
   CniTryAgain: 'transient',
   CniFailed: 'unknown-outcome',
@@ -41,6 +43,7 @@ export const FAILURES = {
   InvalidLink: 'terminal',
   GatewayNotOnLink: 'terminal',
   NetnsRefused: 'terminal',
+  AddressingInvalid: 'terminal',
   RecordInvalid: 'terminal',
 } as const satisfies Record<string, RetryClass>;
 

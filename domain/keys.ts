@@ -68,6 +68,10 @@ export const orchestratorKey = (id: string): string => `${ROOT}/orchestrators/${
 export const teardownKey = (): string => `${ROOT}/teardown`;
 export const rootPrefix = (): string => `${ROOT}/`;
 
+/** A node whose pods have addresses of a number that is another node's in `allocatedIDs/`. */
+export const nodeIdClaimsPrefix = (): string => `${ROOT}/node-id-claims/`;
+export const nodeIdClaimKey = (id: number, node: string): string => `${nodeIdClaimsPrefix()}${id}/${node}`;
+
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 /** Configurations in files of a node. */
 export const nodeConfigsKey = (node: string): string => `${ROOT}/node-configs/${node}`;

@@ -121,7 +121,10 @@ export async function connectWorker(
   { credentials = readOnce, onFailed }: ConnectOptions = {},
 ): Promise<WorkerConnection> {
   const source = temporalCredentials(options, credentials);
-  const way = { options, source, proxy: await openConnectProxy(options.address) };
+  const proxy = await openConnectProxy(options.address, (why) =>
+    log.warn({ why }, 'answers to Temporal may be sent up to 40 ms late'),
+  );
+  const way = { options, source, proxy };
   try {
     return new WorkerConnection(way, log, await connect(way, log, signal, onFailed));
   } catch (error) {

@@ -106,7 +106,7 @@ class Place {
   }
 
   leaveIn(ms: number): void {
-    this.#timer = setTimeout(() => this.leave(), ms).unref();
+    this.#timer = setTimeout(() => this.leave(), ms);
   }
 
   leave(): void {

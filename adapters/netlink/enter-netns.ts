@@ -4,7 +4,7 @@
  */
 import { openSync, statSync, writeSync } from 'node:fs';
 import { PodwireError } from '../../domain/failures.ts';
-import { endProcess, setNetns, SystemCallFailed } from './libc.ts';
+import { endProcess, setNetns, SystemCallFailed } from '../libc/calls.ts';
 import { ERRNO } from './refused.ts';
 
 export interface NetnsDescriptor {
@@ -19,8 +19,8 @@ const CLOSED: readonly number[] = [ERRNO.EBADF, ERRNO.EINVAL];
 
 let home: number | undefined;
 
-/** Where this thread belongs; from the first call on. */
-function homeDescriptor(): number {
+/** Where this thread belongs; from the first call on. It stays open. */
+export function homeDescriptor(): number {
   home ??= openSync(OWN, 'r');
   return home;
 }

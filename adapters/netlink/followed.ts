@@ -16,7 +16,7 @@ import {
   SystemCallFailed,
   whenReadable,
   type Readiness,
-} from './libc.ts';
+} from '../libc/calls.ts';
 import { NoticePace, type Changes } from './notice-pace.ts';
 import { ERRNO } from './refused.ts';
 import { isKernels, netlinkAddress, openNetlink, PROTOCOL, SOL_SOCKET } from './socket.ts';

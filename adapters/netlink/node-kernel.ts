@@ -40,6 +40,9 @@ interface Entered extends IdentifiedNetns {
   readonly pid: number | undefined;
 }
 
+/** Of a namespace that a kernel of this kind opened. */
+export const enteredBy = (netns: OpenNetns): Pick<Entered, 'descriptor' | 'signal'> => netns as Entered;
+
 /** What can be copied to the thread. */
 function plain(change: SendersChange): PlainSendersChange {
   if (change.kind !== 'change') return change;

@@ -1,6 +1,6 @@
 /** What the kernel refused, in its own words. */
 import { attributeAt, type KernelAnswer } from './codec/answers.ts';
-import { describeErrno } from './libc.ts';
+import { describeErrno } from '../libc/calls.ts';
 
 /** errno(3), the same on every architecture that podwire has a library for. */
 export const ERRNO = {

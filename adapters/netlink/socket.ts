@@ -7,7 +7,7 @@ import { decodeAnswer, type KernelAnswer } from './codec/answers.ts';
 import { align } from './codec/attributes.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { decodeMessages, encodeMessage, FLAG, NLMSG, type NetlinkMessage } from './codec/messages.ts';
-import { bindSocket, closeSocket, openSocket, receiveFrom, sendTo, setOption } from './libc.ts';
+import { bindSocket, closeSocket, openSocket, receiveFrom, sendTo, setOption } from '../libc/calls.ts';
 import { refusal, type AttributeNames } from './refused.ts';
 
 export interface NetlinkRequest {

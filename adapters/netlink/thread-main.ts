@@ -8,10 +8,11 @@
 import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
+import { wiringSettings, type PodWiring } from '../../domain/primary/pod-wiring.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
-import { enterOwn, inNetns, type NetnsDescriptor } from './enter-netns.ts';
+import { enterOwn, homeDescriptor, inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { FollowedNamespaces } from './followed.ts';
-import { SystemCallFailed } from './libc.ts';
+import { SystemCallFailed } from '../libc/calls.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
 import { executeAll } from './operations/change-links.ts';
@@ -19,6 +20,7 @@ import { changeEntries, forgetNeighbours, readFdb, readNeighbours } from './oper
 import { notOnLink } from './operations/gateways.ts';
 import { indexOf } from './operations/links.ts';
 import { hostEnds, observe } from './operations/observe.ts';
+import { configurePair, ensurePair, removePair } from './operations/pod-wiring.ts';
 import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
@@ -50,6 +52,24 @@ const followed = new FollowedNamespaces((key, changes) => {
   const notice: ThreadNotice = { key, changes };
   parentPort?.postMessage(notice);
 });
+
+interface OpenPlace {
+  readonly place: Place;
+  readonly socket: NetlinkSocket;
+}
+
+/** @returns settings that were refused */
+function wirePod(pod: OpenPlace, host: OpenPlace, wiring: PodWiring): string[] {
+  const sockets = { pod: pod.socket, host: host.socket, hostFd: host.place?.fd ?? homeDescriptor() };
+  const ends = ensurePair(sockets, wiring);
+  const settings = wiringSettings(wiring);
+  const refused = [
+    ...entered(pod.place, () => writeSysctls(settings.pod)),
+    ...entered(host.place, () => writeSysctls(settings.host)),
+  ];
+  configurePair(sockets, ends, wiring);
+  return refused.map(({ path, code }) => `${path}: ${code}`);
+}
 
 /** The same for what changes something: it is not told to those who follow the namespace. */
 const changing = <T>(place: Place, work: (socket: NetlinkSocket) => T): T =>
@@ -98,6 +118,11 @@ const handlers: Handlers = {
   },
   probeSenders: (place) => () => withNetfilter(place, probe),
   hostEnds: (place) => () => withSocket(place, hostEnds),
+  wirePod: (place) => (wiring, host) =>
+    changing(place, (pod) =>
+      withSocket(host, (node) => wirePod({ place, socket: pod }, { place: host, socket: node }, wiring)),
+    ),
+  unwirePod: (place) => (wiring) => withSocket(place, (host) => removePair(host, wiring)),
   print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => {
     enterOwn();

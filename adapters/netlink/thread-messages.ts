@@ -4,6 +4,7 @@ import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { SeenSenders, SendersChange } from '../../domain/forwarding/senders.ts';
 import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { PodWiring } from '../../domain/primary/pod-wiring.ts';
 import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
 import type { ForwardingBatch } from './forwarding-batch.ts';
@@ -32,6 +33,10 @@ export interface Operations {
   probeSenders(): string | undefined;
   hostEnds(): readonly HostEnd[];
   print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
+  /** In the pod's namespace. @param host the node's; absent: that of the process. @returns settings that were refused */
+  wirePod(wiring: PodWiring, host?: NetnsDescriptor): readonly string[];
+  /** In the node's namespace. */
+  unwirePod(wiring: Pick<PodWiring, 'hostName' | 'alias'>): boolean;
   /** Enters its own namespace and opens a socket: whether this thread may and this kernel can. */
   probe(): undefined;
   /** From now on changes that are not podwire's own are told under this key. */

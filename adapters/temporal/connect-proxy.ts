@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
+import { sendAtOnce } from './send-at-once.ts';
 
 /** From the core's request until the server's SYN-ACK. A server that answers takes milliseconds. */
 const CONNECT_LIMIT_MS = 3_000;
@@ -27,8 +28,11 @@ export interface ConnectProxy {
   close(): void;
 }
 
-/** @param target `host:port` of the server, to which it leads whatever it is asked for */
-export async function openConnectProxy(target: string): Promise<ConnectProxy> {
+/**
+ * @param target `host:port` of the server, to which it leads whatever it is asked for
+ * @param onSlow hears why what the core sends is not sent at once
+ */
+export async function openConnectProxy(target: string, onSlow: (why: string) => void): Promise<ConnectProxy> {
   const open = new Set<Socket>();
   let lastFailure: string | undefined;
   // Nobody but this process connects, and how long its requests take need not be looked at.
@@ -38,6 +42,7 @@ export async function openConnectProxy(target: string): Promise<ConnectProxy> {
   server.on('connect', (_: unknown, near: Socket) => {
     open.add(near.once('close', () => open.delete(near)));
     near.on('error', () => near.destroy());
+    void sentAtOnce(near).catch((error: unknown) => onSlow(error instanceof Error ? error.message : String(error)));
     const far = connect({
       ...hostAndPort(target),
       noDelay: true,
@@ -79,6 +84,14 @@ export async function openConnectProxy(target: string): Promise<ConnectProxy> {
       for (const socket of open) socket.destroy();
     },
   };
+}
+
+/** What the other end of a connection to the proxy sends. @throws Error */
+async function sentAtOnce(near: Socket): Promise<void> {
+  const { remotePort, localPort } = near;
+  if (remotePort === undefined || localPort === undefined) return;
+  const found = await sendAtOnce({ local: remotePort, peer: localPort });
+  if (!found && !near.destroyed) throw new Error('its end of the connection is no descriptor of this process');
 }
 
 /** Of `host:port` or `[IPv6]:port`. */

@@ -3,7 +3,7 @@ import type { LinkView } from './link-observation.ts';
 import type { VxlanLinkSpec } from './vxlan.ts';
 
 /** Bytes that a tunnel adds: outer Ethernet payload of IPv4 (50) or IPv6 (70), UDP, VXLAN, inner Ethernet. */
-const OVERHEAD = { 4: 50, 6: 70 } as const;
+export const OVERHEAD = { 4: 50, 6: 70 } as const;
 /** Linux removes IPv6 from a link whose MTU is below what RFC 8200 §5 asks of every link. */
 export const MIN_MTU_IPV6 = 1280;
 

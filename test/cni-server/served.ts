@@ -12,7 +12,6 @@ export const RESULT = {
   interfaces: [{ name: 'eth0', mac: '02:00:00:00:00:01', sandbox: '/run/netns/a' }],
   ips: [{ address: '10.1.0.2/24', gateway: '10.1.0.1', interface: 0 }],
   routes: [{ dst: '0.0.0.0/0', gw: '10.1.0.1' }],
-  dns: {},
 };
 
 /** Does nothing, and gives each container the same result. */

@@ -330,9 +330,13 @@ function portRangeBytes(first: number, last: number): Buffer {
 export const vxlanChange = ({ learning }: { readonly learning: boolean }): Attribute =>
   linkInfoOf('vxlan', [learningOf(learning)]);
 
-/** IFLA_LINKINFO of a veth pair. @param peerNetnsFd open netns that the peer is made in; absent: that of the request */
-export function vethInfo(peerName: string, peerNetnsFd?: number): Attribute {
-  const attributes = [text(IFLA.IFNAME, peerName)];
+/**
+ * IFLA_LINKINFO of a veth pair.
+ * @param peerNetnsFd open netns that the peer is made in; absent: that of the request
+ * @param more attributes of the peer
+ */
+export function vethInfo(peerName: string, peerNetnsFd?: number, more: readonly Attribute[] = []): Attribute {
+  const attributes = [text(IFLA.IFNAME, peerName), ...more];
   if (peerNetnsFd !== undefined) attributes.push(u32(IFLA.NET_NS_FD, peerNetnsFd));
   return linkInfoOf('veth', [bytes(VETH_INFO_PEER, encodeLink({ attributes }))]);
 }

@@ -63,6 +63,8 @@ export interface RouteRequest {
   /** Absent: the default route. */
   readonly destination?: { readonly address: string; readonly prefix: number };
   readonly gateway?: string;
+  /** Own address that packets leave with, unless they have one. */
+  readonly preferredSource?: string;
   readonly oif?: number;
   /** Absent: main. */
   readonly table?: number;
@@ -90,11 +92,13 @@ export function encodeRoute(route: RouteRequest): Buffer {
   return Buffer.concat([head, encodeAttributes(routeAttributes(route, table))]);
 }
 
-function routeAttributes({ family, destination, gateway, oif, priority }: RouteRequest, table: number): Attribute[] {
+function routeAttributes(route: RouteRequest, table: number): Attribute[] {
+  const { family, destination, gateway, preferredSource, oif, priority } = route;
   const attributes: Attribute[] = [];
   if (destination !== undefined && destination.prefix > 0)
     attributes.push(bytes(RTA.DST, ipBytesOf(family, destination.address)));
   if (gateway !== undefined) attributes.push(gatewayOf(family, ipBytes(gateway)));
+  if (preferredSource !== undefined) attributes.push(bytes(RTA.PREFSRC, ipBytesOf(family, preferredSource)));
   if (oif !== undefined) attributes.push(u32(RTA.OIF, oif));
   if (table > 0xff) attributes.push(u32(RTA.TABLE, table));
   if (priority !== undefined) attributes.push(u32(RTA.PRIORITY, priority));

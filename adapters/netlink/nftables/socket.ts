@@ -2,7 +2,7 @@
 import { decodeAnswer } from '../codec/answers.ts';
 import { MalformedNetlink } from '../codec/malformed.ts';
 import { decodeMessages, encodeMessage, FLAG, NLMSG, type NetlinkMessage } from '../codec/messages.ts';
-import { receiveFrom, sendTo, setOption, SystemCallFailed } from '../libc.ts';
+import { receiveFrom, sendTo, setOption, SystemCallFailed } from '../../libc/calls.ts';
 import { ERRNO, refusal } from '../refused.ts';
 import { isKernels, NetlinkSocket, PROTOCOL, SOL_SOCKET } from '../socket.ts';
 import type { NetfilterMessage, NetfilterSocket } from './transport.ts';

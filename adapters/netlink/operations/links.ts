@@ -5,7 +5,7 @@ import { ERRNO, NetlinkRefused } from '../refused.ts';
 import type { NetlinkSocket } from '../socket.ts';
 
 /** undefined: there is no link of that name. */
-function linkNamed(socket: NetlinkSocket, name: string): LinkMessage | undefined {
+export function linkNamed(socket: Pick<NetlinkSocket, 'get'>, name: string): LinkMessage | undefined {
   try {
     return decodeLink(
       socket.get({ type: RTM_LINK.GET, payload: encodeLink({ attributes: [text(IFLA.IFNAME, name)] }) }),

@@ -1,4 +1,4 @@
-/** What one attach asks of etcd and of the Kubernetes API on the control side, counted: docs/concepts.md has these figures. */
+/** What one attach asks of etcd and of the Kubernetes API on the control side, in order: docs/concepts.md and docs/performance.md have these figures. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ControlSteps } from '../../../activities/control/control-contract.ts';
@@ -12,29 +12,40 @@ import { FakeCluster } from '../../workflows/fake-cluster.ts';
 import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 import { sandboxOf } from '../../workflows/scripted-nodes.ts';
 
-const POD = { uid: 'uid', namespace: 'ns', name: 'web' };
+const POD = { uid: 'uid', namespace: 'ns', name: 'web', node: 'n1' };
 
 describe('the control side of one attach', () => {
   it('reads the pod once, because later steps remember what the first one read', async () => {
-    const { api, etcd } = await attachWith((create) => {
+    const { api, etcd, ofSteps } = await attachWith((create) => {
       const one = create();
       return () => one;
     });
     assert.deepEqual(api, { pod: 1, configMap: 1, publishStatus: 1, createEvent: 1 });
-    assert.equal(etcd, 9);
+    assert.equal(etcd, 8);
+    assert.deepEqual(ofSteps, {
+      observePod: ['removeAndRead', 'configMap', 'pod'],
+      recordIntent: ['read', 'transact'],
+      recordResult: ['get', 'list', 'transact'],
+      publishStatus: ['read', 'publishStatus', 'createEvent', 'transact'],
+    });
   });
 
   it('is the same where nothing is remembered, and only reads more', async () => {
     const { api, etcd } = await attachWith((create) => create);
     assert.deepEqual(api, { pod: 3, configMap: 3, publishStatus: 1, createEvent: 1 });
-    assert.equal(etcd, 10);
+    assert.equal(etcd, 9);
   });
 });
 
+interface Counted {
+  readonly api: Readonly<Record<string, number>>;
+  readonly etcd: number;
+  /** What each step called, in order; calls of etcd by the names that the `Etcd` port has for them. */
+  readonly ofSteps: Readonly<Record<string, readonly string[]>>;
+}
+
 /** Attaches one network to one pod, without the node's part. @param who whose process takes each step */
-async function attachWith(
-  who: (create: () => ControlSteps) => () => ControlSteps,
-): Promise<{ readonly api: Readonly<Record<string, number>>; readonly etcd: number }> {
+async function attachWith(who: (create: () => ControlSteps) => () => ControlSteps): Promise<Counted> {
   const memory = new MemoryEtcd();
   await makeWhole(memory);
   await createNodeStore(memory).putSandbox('n1', sandboxOf({ podUid: POD.uid, ...POD }, 'sandbox'));
@@ -44,33 +55,42 @@ async function attachWith(
     ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' }, publishedStatus: undefined },
     annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: 'red id=7 ip=10.1.0.1/24' },
   });
-  const etcdCalls = new Map<string, number>();
-  const apiCalls = new Map<string, number>();
-  const etcd = counted(memory, etcdCalls);
-  const api = counted(cluster, apiCalls);
+  const calls = { etcd: [] as string[], api: [] as string[], all: [] as string[] };
+  const etcd = noted(memory, calls.etcd, calls.all);
+  const api = noted(cluster, calls.api, calls.all);
   const step = who(() => controlOver(createRecordStore(etcd), api, NO_SIGNALS));
+  const ofSteps: Record<string, readonly string[]> = {};
+  const taken = async <T>(name: keyof ControlSteps, work: Promise<T>): Promise<T> => {
+    const result = await work;
+    ofSteps[name] = calls.all.splice(0);
+    return result;
+  };
 
-  const observation = await step().observePod(POD);
+  const observation = await taken('observePod', step().observePod(POD));
   const input = intentOver(POD, observation);
-  const intent = await step().recordIntent(input);
+  const intent = await taken('recordIntent', step().recordIntent(input));
   assert.ok(intent.kind === 'recorded');
-  assert.ok(await step().recordResult({ ...input, modRevision: intent.modRevision, result: RESULT }));
+  const { modRevision } = intent;
+  assert.ok(await taken('recordResult', step().recordResult({ ...input, modRevision, result: RESULT })));
   const { inputsHash } = observation;
   const { interfaceName } = input;
   const attached = [{ interfaceName, network: { scope: 'ns', name: 'red' } }];
-  assert.ok(await step().publishStatus({ ...POD, attached, detached: [], thenMark: inputsHash }));
-  const total = [...etcdCalls.values()].reduce((sum, count) => sum + count, 0);
-  return { api: Object.fromEntries(apiCalls), etcd: total };
+  const status = { ...POD, attached, detached: [], thenMark: inputsHash };
+  assert.ok(await taken('publishStatus', step().publishStatus(status)));
+  return { api: timesOfEach(calls.api), etcd: calls.etcd.length, ofSteps };
 }
 
-/** The same, and counts the calls of each method. */
-function counted<T extends object>(target: T, calls: Map<string, number>): T {
+const timesOfEach = (names: readonly string[]): Readonly<Record<string, number>> =>
+  Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((one) => one === name).length]));
+
+/** The same, and notes the name of each method that is called. */
+function noted<T extends object>(target: T, ...notes: readonly string[][]): T {
   return new Proxy(target, {
     get: (_target, name) => {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
       return (...given: unknown[]): unknown => {
-        calls.set(String(name), (calls.get(String(name)) ?? 0) + 1);
+        for (const note of notes) note.push(String(name));
         return Reflect.apply(value, target, given);
       };
     },

@@ -2,7 +2,7 @@
  * System calls that Node has no words for, through the C library that Node itself is linked with (glibc or musl): koffi is a foreign
  * function interface with prebuilt binaries, maintained, without a compiler at installation. A call takes a microsecond.
  *
- * Only threads of `adapters/netlink` import this: it is not there for every architecture.
+ * To be imported where its absence is answered, in a thread of `adapters/netlink` or by `import()`: it is not there for every architecture.
  */
 import koffi from 'koffi';
 
@@ -16,6 +16,9 @@ const CALLS = {
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
   attachFilter: libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(FilterProgram), 'uint32_t']),
+  getsockopt: libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
+  getsockname: libc.func('int getsockname(int fd, void *address, void *length)'),
+  getpeername: libc.func('int getpeername(int fd, void *address, void *length)'),
   bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
   send: libc.func('int64_t send(int fd, const void *bytes, size_t length, int flags)'),
   recvfrom: libc.func(
@@ -55,6 +58,31 @@ export function openSocket(domain: number, type: number, protocol: number): numb
 /** @throws SystemCallFailed */
 export function setOption(fd: number, level: number, name: number, value: Buffer): void {
   checked(`setsockopt ${name}`, CALLS.setsockopt(fd, level, name, value, value.length));
+}
+
+/** An option whose value is an `int`. @throws SystemCallFailed */
+export function getIntOption(fd: number, level: number, name: number): number {
+  const value = Buffer.alloc(4);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(value.length);
+  checked(`getsockopt ${name}`, CALLS.getsockopt(fd, level, name, value, length));
+  return value.readInt32LE();
+}
+
+/** The ports of an IPv4 socket that is connected, as `struct sockaddr_in` of netinet/in.h has them; undefined for any other descriptor. */
+export function ipv4Ports(fd: number): { readonly local: number; readonly peer: number } | undefined {
+  const local = ipv4Port(fd, CALLS.getsockname);
+  const peer = local === undefined ? undefined : ipv4Port(fd, CALLS.getpeername);
+  return local === undefined || peer === undefined ? undefined : { local, peer };
+}
+
+function ipv4Port(fd: number, call: typeof CALLS.getsockname): number | undefined {
+  const AF_INET = 2;
+  const address = Buffer.alloc(128);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(address.length);
+  if (Number(call(fd, address, length)) < 0 || address.readUInt16LE(0) !== AF_INET) return undefined;
+  return address.readUInt16BE(2);
 }
 
 /**
