@@ -11,6 +11,8 @@ import type { PodView } from '../../../domain/pod/pod-view.ts';
 import type { LinkKernel } from '../../../domain/ports/link-kernel.ts';
 import type { PodOfSandbox } from '../../../domain/ports/sandbox-runs.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../../domain/settings.ts';
+import { attachmentKey } from '../../../domain/keys.ts';
+import { intent, RESULT } from '../../etcd/some-records.ts';
 import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 import { memoryOfAnnounced } from './some-announced.ts';
 
@@ -277,6 +279,18 @@ describe('a sandbox that the runtime never has as Ready', () => {
       announced.list().map(({ sandboxId }) => sandboxId),
       ['valid'],
     );
+  });
+});
+
+describe('CHECK', () => {
+  it('is about the interfaces that are recorded as attached in that sandbox', async () => {
+    const { cold, world, etcd } = parts();
+    const record = intent(UID, 7, { sandboxId: 'cold', phase: 'attached', result: RESULT });
+    await etcd.transact([], [{ put: attachmentKey(record), value: JSON.stringify(record) }]);
+    await rejectsWith(cold.check(call(), NEVER), CNI_CODES.failed, /red \(network .*red\)/);
+    await cold.check(call({ containerId: 'other' }), NEVER);
+    world.links = ['eth0', 'red'];
+    await cold.check(call(), NEVER);
   });
 });
 
