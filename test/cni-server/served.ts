@@ -49,8 +49,8 @@ export async function serve(
   const server = await startCniServer({
     socket,
     podCni: {
-      add: (call, signal) => (seen.push({ method: 'add', call }), does.add(call, signal)),
-      del: (call, signal) => (seen.push({ method: 'del', call }), does.del(call, signal)),
+      add: (call, ...how) => (seen.push({ method: 'add', call }), does.add(call, ...how)),
+      del: (call, ...how) => (seen.push({ method: 'del', call }), does.del(call, ...how)),
       check: (call, signal) => (seen.push({ method: 'check', call }), does.check(call, signal)),
       gc: (call, valid, signal) => (seen.push({ method: 'gc', call, valid }), does.gc(call, valid, signal)),
       status: (call, signal) => (seen.push({ method: 'status', call }), does.status(call, signal)),
