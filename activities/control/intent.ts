@@ -27,7 +27,7 @@ import type { IntentInput, IntentResult } from './control-contract.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { inSandbox, publishedSandbox, withSandbox } from './published-sandbox.ts';
 import { wakeWaiting, type WakeDeps } from './wake-waiting.ts';
-import { nameIn } from './desired-networks.ts';
+import { nameIn } from './named-selections.ts';
 
 type IntentDeps = ObserveDeps & Pick<WakeDeps, 'signals'>;
 

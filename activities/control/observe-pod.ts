@@ -13,7 +13,7 @@ import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './control-contract.ts';
 import { inSandbox, withSandbox } from './published-sandbox.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
-import { isAbout, isKeptForeign, standingRefusals, desiredNetworks } from './desired-networks.ts';
+import { isAbout, isKeptForeign, standingRefusals, namedSelections } from './named-selections.ts';
 
 export interface ObserveDeps extends DesiredStateDeps {
   readonly records: RecordStore;
@@ -183,7 +183,7 @@ function desiredOfPod(
   refusals: readonly RefusalRecord[],
 ): DesiredAttachment[] {
   const records = attachments.map(({ value }) => value);
-  const allDesired = desiredNetworks(deps.hash, desiredState, records, refusals);
+  const allDesired = namedSelections(deps.hash, desiredState, records, refusals);
   const standing = standingRefusals(deps.hash, refusals, desiredState, allDesired, records);
   return allDesired.map((desired) => {
     const { selection, index, interfaceName, linkHash, tunnelHash, conflict, mayBeRenamed } = desired;

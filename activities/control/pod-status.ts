@@ -23,7 +23,7 @@ import { alreadyBeside, readDesiredState, type DesiredState, type Reading } from
 import { sandboxOf } from './observe-pod.ts';
 import { inSandbox, withSandbox } from './published-sandbox.ts';
 import { wakeWaiting } from './wake-waiting.ts';
-import { isKeptForeign, standingRefusals, desiredNetworks, type DesiredNetwork } from './desired-networks.ts';
+import { isKeptForeign, standingRefusals, namedSelections, type NamedSelection } from './named-selections.ts';
 import type { RecordDeps } from './attachment-records.ts';
 import type { ControlSteps, PublishInput } from './control-contract.ts';
 
@@ -70,7 +70,7 @@ interface Basis {
   readonly attachments: readonly AttachmentRecord[];
   /** Tells one life of an attachment from the next. A generation would not do: generations begin anew with each record. */
   readonly revisionOf: (record: AttachmentRecord) => string;
-  readonly allDesired: readonly DesiredNetwork[];
+  readonly allDesired: readonly NamedSelection[];
   /** The pod's present sandbox; undefined: not known. */
   readonly sandboxId: string | undefined;
   /** Recorded ones, and those that are decided anew each time. */
@@ -88,7 +88,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const recorded = await withSandbox(deps.records, pod, target, await deps.records.pod(pod.uid, target));
   const desiredState = inSandbox(reading.beside(recorded.attachments), recorded);
   const attachments = recorded.attachments.map(({ value }) => value);
-  const allDesired = desiredNetworks(deps.hash, desiredState, attachments, recorded.refusals);
+  const allDesired = namedSelections(deps.hash, desiredState, attachments, recorded.refusals);
   const current = standingRefusals(deps.hash, recorded.refusals, desiredState, allDesired, attachments);
   const revisions = new Map(recorded.attachments.map(({ value, modRevision }) => [value, modRevision]));
   return {
@@ -199,7 +199,7 @@ async function writeAnnotations(
 }
 
 /** Desired networks for what another dialect of the same pod has. This is decided anew each time, so nothing is recorded. */
-const conflictsOf = (allDesired: readonly DesiredNetwork[]): Refusal[] =>
+const conflictsOf = (allDesired: readonly NamedSelection[]): Refusal[] =>
   allDesired.flatMap(({ conflict, interfaceName, selection: { network } }) =>
     conflict === undefined ? [] : [{ ...conflict, interfaceName, network }],
   );

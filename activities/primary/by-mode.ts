@@ -15,8 +15,8 @@ export function byMode(chained: PodCni, primary: PodCni | undefined): PodCni {
     );
   };
   return {
-    add: async (call, signal) => of(call.config, 'ADD').add(call, signal),
-    del: async (call, signal) => of(call.config, 'DEL').del(call, signal),
+    add: async (call, signal, leavePlace) => of(call.config, 'ADD').add(call, signal, leavePlace),
+    del: async (call, signal, leavePlace) => of(call.config, 'DEL').del(call, signal, leavePlace),
     check: async (call, signal) => of(call.config, 'CHECK').check(call, signal),
     gc: async (config, valid, signal) => of(config, 'GC').gc(config, valid, signal),
     status: async (config, signal) => of(config, 'STATUS').status(config, signal),

@@ -2,7 +2,7 @@
  * podwire as the network of a node's pods (ADR 53, 54). The work of a call is done at once, by this process and its kernel, from what is on the
  * node's disk: pods start and end whoever else is away.
  */
-import { CNI_CODES, CniAnswerError, type PodCni, type PodCniCall } from '../../domain/cni-server/pod-cni.ts';
+import { CNI_CODES, CniAnswerError, type LeavePlace, type PodCni, type PodCniCall } from '../../domain/cni-server/pod-cni.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import { primaryResult } from '../../domain/primary/cni-result.ts';
@@ -36,7 +36,7 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
   /** GC comes under another key than the calls of a container. */
   const adding = new Set<string>();
   return {
-    add: async (call, signal) => {
+    add: async (call, signal, leavePlace) => {
       const holder = holderText(holderOf(call));
       adding.add(holder);
       try {
@@ -44,12 +44,12 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
         if (netns === undefined) throw new CniAnswerError(CNI_CODES.invalidEnvironment, 'CNI_NETNS is missing');
         const wiring = await answering(() => connect(deps, call, netns, signal));
         const prevResult = primaryResult(wiring, netns);
-        return await deps.others.add({ ...call, config: { ...call.config, prevResult } }, signal);
+        return await deps.others.add({ ...call, config: { ...call.config, prevResult } }, signal, leavePlace);
       } finally {
         adding.delete(holder);
       }
     },
-    del: (call, signal) => del(deps, call, signal),
+    del: (call, signal, leavePlace) => del(deps, call, signal, leavePlace),
     check: (call, signal) => check(deps, call, signal),
     gc: async (config, valid, signal) => {
       const kept = new Set(valid.map(({ containerId: sandboxId, ifName }) => holderText({ sandboxId, ifName })));
@@ -83,12 +83,12 @@ async function connect(deps: PrimaryDeps, call: PodCniCall, path: string, signal
 }
 
 /** Networks besides this one go first, which may need it; where they cannot be asked the pod ends all the same. */
-async function del(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal): Promise<void> {
+async function del(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal, leavePlace: LeavePlace): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(OTHERS_LIMIT_MS)]);
   const ended = new Promise<void>((resolve) => {
     limit.addEventListener('abort', () => resolve(), { once: true });
   });
-  const others = deps.others.del(call, limit).catch((error: unknown) => deps.observer.left(call.containerId, error));
+  const others = deps.others.del(call, limit, leavePlace).catch((error: unknown) => deps.observer.left(call.containerId, error));
   await Promise.race([others, ended]);
   await answering(() => letGo(deps, holderOf(call), signal));
 }
@@ -103,7 +103,7 @@ async function check(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal): 
     const wiring = wiringOf(lease, rangesOf(deps, CNI_CODES.tryAgainLater), deps.mtu, deps.ip);
     const netns = await deps.links.open(path, signal);
     try {
-      return await deps.wiring.missing(netns, wiring);
+      return await deps.wiring.check(netns, wiring);
     } finally {
       await netns.close();
     }

@@ -1,4 +1,5 @@
 /** How many calls of a node's runtime are at work at once, and in which order the others wait. */
+import type { LeavePlace } from '../../domain/cni-server/pod-cni.ts';
 import { withinSignal } from '../concurrency/within-signal.ts';
 
 export interface CallQueueLimits {
@@ -10,6 +11,8 @@ export interface CallQueueLimits {
 
 /** So many wait that another one would only be late. */
 export class QueueFull extends Error {}
+
+type Work<T> = (leavePlace: LeavePlace) => Promise<T>;
 
 interface Waiting {
   readonly key: string;
@@ -40,9 +43,10 @@ export class CallQueue {
 
   /**
    * @param signal gives the call up, also while it waits
+   * @param work is given a way to leave its place at work before it ends; its key stays busy
    * @throws QueueFull, the signal's reason, and what the work throws
    */
-  run<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  run<T>(key: string, signal: AbortSignal, work: Work<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length >= this.#limits.waiting) {
         reject(new QueueFull(`${this.#waiting.length} calls wait already; allowed: ${this.#limits.waiting}`));
@@ -73,7 +77,7 @@ export class CallQueue {
     }
   }
 
-  #work<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  #work<T>(key: string, signal: AbortSignal, work: Work<T>): Promise<T> {
     this.#atWork += 1;
     this.#busy.add(key);
     const place = new Place(() => {
@@ -89,7 +93,7 @@ export class CallQueue {
       this.#beginWhatMay();
     };
     // Also what throws at once gives its place back.
-    const working = (async () => work())();
+    const working = (async () => work(() => place.leave()))();
     working.then(ended, ended);
     return withinSignal(working, signal);
   }
@@ -106,7 +110,7 @@ class Place {
   }
 
   leaveIn(ms: number): void {
-    this.#timer = setTimeout(() => this.leave(), ms).unref();
+    this.#timer = setTimeout(() => this.leave(), ms);
   }
 
   leave(): void {

@@ -2,7 +2,7 @@
 import { resultInVersion } from '../../domain/cni/result-version.ts';
 import type { JsonObject } from '../../domain/cni/attachment.ts';
 import { MAX_LIMIT_MS, readVersion } from '../../domain/cni-server/configuration.ts';
-import { CNI_CODES, CniAnswerError, type PodCni } from '../../domain/cni-server/pod-cni.ts';
+import { CNI_CODES, CniAnswerError, type LeavePlace, type PodCni } from '../../domain/cni-server/pod-cni.ts';
 import type { AnsweredError, ServerAnswer } from '../../domain/cni-server/protocol.ts';
 import type { ServedCommand } from '../../domain/cni-server/versions.ts';
 import { withinSignal } from '../concurrency/within-signal.ts';
@@ -128,7 +128,7 @@ function workOf(
   podCni: PodCni,
   request: Exclude<CheckedRequest, { readonly command: 'STATUS' }>,
   signal: AbortSignal,
-): [key: string, work: () => Promise<ServerAnswer>] {
+): [key: string, work: (leavePlace: LeavePlace) => Promise<ServerAnswer>] {
   if (request.command === 'GC') {
     const { config, valid } = request;
     const key = `network/${String(config['name'])}`;
@@ -137,8 +137,11 @@ function workOf(
   const { command, call } = request;
   const key = `container/${call.containerId}`;
   if (command === 'ADD')
-    return [key, () => podCni.add(call, signal).then((result) => ({ result: asAsked(call.config, result) }))];
-  if (command === 'DEL') return [key, () => podCni.del(call, signal).then(() => ({}))];
+    return [
+      key,
+      (leave) => podCni.add(call, signal, leave).then((result) => ({ result: asAsked(call.config, result) })),
+    ];
+  if (command === 'DEL') return [key, (leave) => podCni.del(call, signal, leave).then(() => ({}))];
   return [key, () => podCni.check(call, signal).then(() => ({}))];
 }
 

@@ -1,7 +1,8 @@
 /** Connects pods to their node through the thread that speaks netlink. */
-import type { IdentifiedNetns, OpenNetns } from '../../domain/ports/link-kernel.ts';
+import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { PodWiringKernel } from '../../domain/ports/pod-wiring-kernel.ts';
 import type { PodWiring } from '../../domain/primary/pod-wiring.ts';
+import type { NetnsDescriptor } from './enter-netns.ts';
 import { enteredBy } from './node-kernel.ts';
 import type { NetlinkThread } from './thread.ts';
 
@@ -11,13 +12,17 @@ const TIMEOUT_MS = 10_000;
 /** @param host the node's namespace, opened by the netlink kernel; absent: that of this process */
 export function createPodWiringKernel(thread: NetlinkThread, host?: IdentifiedNetns): PodWiringKernel {
   const node = host === undefined ? undefined : enteredBy(host).descriptor;
-  const inBoth = (operation: 'wirePod' | 'missingOfPod', netns: OpenNetns, wiring: PodWiring) => {
-    const { descriptor, signal } = enteredBy(netns);
-    return thread.call({ operation, args: [wiring, node], netns: descriptor, signal, timeoutMs: TIMEOUT_MS });
-  };
   return {
-    wire: (netns, wiring) => inBoth('wirePod', netns, wiring),
-    missing: (netns, wiring) => inBoth('missingOfPod', netns, wiring),
+    wire: (netns, wiring) => {
+      const { descriptor, signal } = enteredBy(netns);
+      const args = [wiring, node] as const;
+      return thread.call({ operation: 'wirePod', args: [...args], netns: descriptor, signal, timeoutMs: TIMEOUT_MS });
+    },
+    check: (netns, wiring) => {
+      const { descriptor, signal } = enteredBy(netns);
+      const args: [PodWiring, NetnsDescriptor?] = node === undefined ? [wiring] : [wiring, node];
+      return thread.call({ operation: 'checkPod', args, netns: descriptor, signal, timeoutMs: TIMEOUT_MS });
+    },
     unwire: (wiring, signal) =>
       thread.call({
         ...{ operation: 'unwirePod' as const, args: [wiring], signal, timeoutMs: TIMEOUT_MS },

@@ -15,13 +15,13 @@ import { FollowedNamespaces } from './followed.ts';
 import { SystemCallFailed } from '../libc/calls.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
+import { lackingOf } from './operations/check-wiring.ts';
 import { executeAll } from './operations/change-links.ts';
 import { changeEntries, forgetNeighbours, readFdb, readNeighbours } from './operations/forwarding.ts';
 import { notOnLink } from './operations/gateways.ts';
 import { indexOf } from './operations/links.ts';
 import { hostEnds, observe } from './operations/observe.ts';
 import { configurePair, ensurePair, removePair } from './operations/pod-wiring.ts';
-import { missingOfPair } from './operations/missing-of-pair.ts';
 import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
@@ -123,8 +123,8 @@ const handlers: Handlers = {
     changing(place, (pod) =>
       withSocket(host, (node) => wirePod({ place, socket: pod }, { place: host, socket: node }, wiring)),
     ),
-  missingOfPod: (place) => (wiring, host) =>
-    withSocket(place, (pod) => withSocket(host, (node) => missingOfPair(pod, node, wiring))),
+  checkPod: (place) => (wiring, host) =>
+    withSocket(place, (pod) => withSocket(host, (node) => lackingOf(pod, node, wiring))),
   unwirePod: (place) => (wiring) => withSocket(place, (host) => removePair(host, wiring)),
   print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => {

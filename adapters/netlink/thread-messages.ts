@@ -35,8 +35,8 @@ export interface Operations {
   print(questions: readonly InspectQuestion[]): readonly (string | undefined)[];
   /** In the pod's namespace. @param host the node's; absent: that of the process. @returns settings that were refused */
   wirePod(wiring: PodWiring, host?: NetnsDescriptor): readonly string[];
-  /** As `wirePod`, looking only. @returns what is not there */
-  missingOfPod(wiring: PodWiring, host?: NetnsDescriptor): readonly string[];
+  /** In the pod's namespace. @returns what is not there any more */
+  checkPod(wiring: PodWiring, host?: NetnsDescriptor): readonly string[];
   /** In the node's namespace. */
   unwirePod(wiring: Pick<PodWiring, 'hostName' | 'alias'>): boolean;
   /** Enters its own namespace and opens a socket: whether this thread may and this kernel can. */

@@ -2,15 +2,15 @@
  * The leases of a node as files of one folder, which the node's reboots leave where they are. One process at a time has the folder: the kernel
  * gives it to the next one when that process ends, however it ends.
  */
-import { mkdir, open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { allWithLimit } from '../../domain/concurrency/with-limit.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import { holderText, type Lease, type LeaseHolder } from '../../domain/primary/lease.ts';
 import { LeaseTable, type DamagedLease, type LeaseRange, type WantedLease } from '../../domain/primary/leases.ts';
-import { UNFINISHED, writeDurably } from '../host/durable-file.ts';
+import { openFolder, UNFINISHED, writeDurably } from '../host/durable-file.ts';
 import { claimName } from '../host/single-instance.ts';
 import { holderFilePrefix, leaseContent, leaseFileName, parseLease, parseLeaseFileName } from './lease-file.ts';
 
@@ -25,28 +25,19 @@ export interface LeaseFilesOptions {
 /** @throws Error when another process has the folder; the system's error when the disk refuses */
 export async function openLeaseFiles(options: LeaseFilesOptions): Promise<LeaseStore> {
   const { dir } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await syncFolder(dirname(dir));
-  const { dev, ino } = await stat(dir);
-  const claim = await claimName(`podwire-leases-${dev}-${ino}`);
-  if (claim === undefined) throw new Error(`the leases in ${dir} are in the hands of another process`);
+  const folder = await openFolder(dir);
+  let claim: Server | undefined;
   try {
-    const folder = await open(dir, 'r');
+    const { dev, ino } = await folder.stat();
+    claim = await claimName(`podwire-leases-${dev}-${ino}`);
+    if (claim === undefined) throw new Error(`the leases in ${dir} are in the hands of another process`);
     const store = new LeaseFiles(options, folder, claim);
     await store.load();
     return store;
   } catch (error) {
-    claim.close();
-    throw error;
-  }
-}
-
-async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, 'r');
-  try {
-    await folder.sync();
-  } finally {
+    claim?.close();
     await folder.close();
+    throw error;
   }
 }
 

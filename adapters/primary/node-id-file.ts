@@ -1,10 +1,10 @@
 /** The node's number on its own disk: `node-id.json` beside the leases. */
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { NodeIdDisk } from '../../domain/ports/node-ids.ts';
-import { writeDurably } from '../host/durable-file.ts';
+import { openFolder, writeDurably } from '../host/durable-file.ts';
 
 const FILE = 'node-id.json';
 const schema = z.strictObject({ v: z.literal(1), node: z.string(), id: z.number().int().min(1) });
@@ -24,8 +24,7 @@ export function createNodeIdFile(dir: string): NodeIdDisk {
       return found.node === node ? found.id : undefined;
     },
     async write(node, id) {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
-      const folder = await open(dir, 'r');
+      const folder = await openFolder(dir);
       try {
         await writeDurably(dir, folder, FILE, `${JSON.stringify({ v: 1, node, id })}\n`);
       } finally {

@@ -15,14 +15,20 @@ export interface PodCniCall {
 }
 
 /**
+ * A few calls are at work on a node at once. One that from now on only waits for others leaves its place: pods whose networks do not come do not
+ * hold up the other ones. May be called again.
+ */
+export type LeavePlace = () => void;
+
+/**
  * Calls of one container come one after the other: a DEL that comes during its ADD begins after it. Each method throws CniAnswerError
  * with the specification's code, and ends with an error soon after the signal is aborted.
  */
 export interface PodCni {
   /** @returns the result as JSON, in the version of the configuration */
-  add(call: PodCniCall, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
+  add(call: PodCniCall, signal: AbortSignal, leavePlace: LeavePlace): Promise<Readonly<Record<string, unknown>>>;
   /** Success where nothing is known of the container. */
-  del(call: PodCniCall, signal: AbortSignal): Promise<void>;
+  del(call: PodCniCall, signal: AbortSignal, leavePlace: LeavePlace): Promise<void>;
   check(call: PodCniCall, signal: AbortSignal): Promise<void>;
   /** @param valid the attachments that the runtime still knows; all others of this network configuration are cleaned up */
   gc(

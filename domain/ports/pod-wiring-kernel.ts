@@ -9,8 +9,11 @@ export interface PodWiringKernel {
    * @returns settings that could not be made, for people; the pod is connected all the same
    */
   wire(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
-  /** What of the wiring is not there, in words for people; empty: all is as `wire` makes it. Fails as `wire` does. */
-  missing(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
+  /**
+   * Fails with CommandFailed, KernelBusy, CommandTimedOut, SandboxGone.
+   * @returns what is not there any more, for people; nothing: the pod is connected as it was
+   */
+  check(netns: OpenNetns, wiring: PodWiring): Promise<readonly string[]>;
   /**
    * Removes both ends with everything on them; needs the node's namespace only.
    * Fails with CommandFailed, KernelBusy, CommandTimedOut.

@@ -12,7 +12,6 @@ export const RESULT = {
   interfaces: [{ name: 'eth0', mac: '02:00:00:00:00:01', sandbox: '/run/netns/a' }],
   ips: [{ address: '10.1.0.2/24', gateway: '10.1.0.1', interface: 0 }],
   routes: [{ dst: '0.0.0.0/0', gw: '10.1.0.1' }],
-  dns: {},
 };
 
 /** Does nothing, and gives each container the same result. */
@@ -50,8 +49,8 @@ export async function serve(
   const server = await startCniServer({
     socket,
     podCni: {
-      add: (call, signal) => (seen.push({ method: 'add', call }), does.add(call, signal)),
-      del: (call, signal) => (seen.push({ method: 'del', call }), does.del(call, signal)),
+      add: (call, ...how) => (seen.push({ method: 'add', call }), does.add(call, ...how)),
+      del: (call, ...how) => (seen.push({ method: 'del', call }), does.del(call, ...how)),
       check: (call, signal) => (seen.push({ method: 'check', call }), does.check(call, signal)),
       gc: (call, valid, signal) => (seen.push({ method: 'gc', call, valid }), does.gc(call, valid, signal)),
       status: (call, signal) => (seen.push({ method: 'status', call }), does.status(call, signal)),

@@ -14,7 +14,7 @@ import {
 } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { chainPodwire, unchainPodwire } from '../../deploy/lab/chained.ts';
-import { kubectl, pathOnHost, stopPart, type LabNode } from '../../deploy/lab/lab.ts';
+import { kubectl, partPid, pathOnHost, stopPart, type LabNode } from '../../deploy/lab/lab.ts';
 import { ON_NODE, STATIC_PODS } from '../../deploy/lab/layout.ts';
 import { nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
 import { bridgeConfig, defineNetworks, npwgStatus, reservations } from '../lab/cni-networks.ts';
@@ -176,5 +176,24 @@ describe('a pod on a node whose chain ends with podwire', () => {
       async () => (await recordsOf({ uid, node: node(0).name })).length === 0 || undefined,
       SOON,
     );
+  });
+
+  test('ends in time while Temporal does not answer, others start, and everything is given back afterwards', async () => {
+    const last = await runs('last', 0, { networks: 'cold1 ip=10.79.0.5/24', npwg: 'cold' });
+    const of = { uid: await field(t.lab, last, '{.metadata.uid}'), node: node(0).name };
+    const temporal = partPid(t.lab, 'temporal') ?? 0;
+    process.kill(temporal, 'SIGSTOP');
+    try {
+      const began = performance.now();
+      await Promise.all([t.deletePods([last]), runs('meanwhile', 0, {})]);
+      assert.ok(performance.now() - began < 25_000, 'a DEL may take 10 s');
+      assert.notEqual((await recordsOf(of)).length, 0);
+    } finally {
+      process.kill(temporal, 'SIGCONT');
+    }
+    await waitFor('its records are gone', async () => (await recordsOf(of)).length === 0 || undefined, {
+      limitMs: 90_000,
+    });
+    assert.deepEqual(reservations(t.lab, of.node, 'cold'), []);
   });
 });

@@ -3,7 +3,13 @@
  * and go before its network namespace does.
  */
 import { isForgotten, asDetails, type AnnouncedSandbox } from '../../../domain/cni-server/announced-sandbox.ts';
-import { CNI_CODES, CniAnswerError, type PodCni, type PodCniCall } from '../../../domain/cni-server/pod-cni.ts';
+import {
+  CNI_CODES,
+  CniAnswerError,
+  type LeavePlace,
+  type PodCni,
+  type PodCniCall,
+} from '../../../domain/cni-server/pod-cni.ts';
 import { podAddresses } from '../../../domain/cni-server/prev-result.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import type { NetworksTable } from '../../../domain/messages.ts';
@@ -50,8 +56,8 @@ type Config = PodCniCall['config'];
 
 export function createColdPlug(deps: ColdPlugDeps): ColdPlug {
   return {
-    add: (call, signal) => add(deps, call, signal),
-    del: (call, signal) => del(deps, call, signal),
+    add: (call, signal, leavePlace) => add(deps, call, signal, leavePlace),
+    del: (call, signal, leavePlace) => del(deps, call, signal, leavePlace),
     check: (call, signal) => check(deps, call, signal),
     gc: (_config, valid, signal) => gc(deps, new Set(valid.map(({ containerId }) => containerId)), signal),
     status: (_config, signal) => status(deps, signal),
@@ -59,14 +65,14 @@ export function createColdPlug(deps: ColdPlugDeps): ColdPlug {
   };
 }
 
-async function add(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal): Promise<Config> {
+async function add(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal, leavePlace: LeavePlace): Promise<Config> {
   const prevResult = prevResultOf(call);
   const pod = await askingPod(deps, call);
   if (pod === undefined) return prevResult;
   const announced = announcedBy(deps, call, pod.sought, prevResult);
   await deps.announced.put(announced);
   try {
-    requireStart(await networksOf(deps, announced, pod, signal));
+    requireStart(await networksOf(deps, announced, pod, signal, leavePlace));
   } catch (error) {
     if (error instanceof CniAnswerError || !(error instanceof PodwireError)) throw error;
     throw new CniAnswerError(CNI_CODES.tryAgainLater, error.message);
@@ -109,6 +115,7 @@ async function networksOf(
   announced: AnnouncedSandbox,
   { ofRun }: AskingPod,
   signal: AbortSignal,
+  leavePlace: LeavePlace,
 ): Promise<NetworksTable> {
   const deadline = deps.now() + ADD_LIMIT_MS;
   const { sandboxId } = announced;
@@ -117,6 +124,7 @@ async function networksOf(
     if (record === undefined)
       throw new CniAnswerError(CNI_CODES.unknownContainer, `network namespace ${announced.netnsPath} is not there`);
     await deps.store.putSandbox(deps.node, record);
+    leavePlace();
     const table = await deps.runs.awaitNetworks(ofRun, sandboxId, deadline - deps.now(), signal);
     // A run that ended before it saw the sandbox says so at once.
     if (table.isSettled || tries === MOST_TRIES || deadline - deps.now() < ADD_LIMIT_MS / 2) return table;
@@ -138,7 +146,7 @@ function requireStart({ networks, mayStart }: NetworksTable): void {
  * Never fails: the namespace is about to go whatever a DEL says, and a runtime that is told of a failure keeps the pod. What is left is in etcd, in
  * the journal of the node, and among the announced sandboxes.
  */
-async function del(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal): Promise<void> {
+async function del(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal, leavePlace: LeavePlace): Promise<void> {
   const { containerId: sandboxId } = call;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(DEL_LIMIT_MS)]);
   const records = await recordsOf(deps, sandboxId).catch((error: unknown) => {
@@ -149,6 +157,7 @@ async function del(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal): P
   const pod = known ?? records?.[0] ?? (records === undefined ? podOfCall(call) : undefined);
   if (pod === undefined) return;
   await deps.announced.put(endingOf(deps, call, pod, known));
+  leavePlace();
   try {
     if (await release(deps, sandboxId, pod, DEL_LIMIT_MS, limit)) await deps.announced.remove(sandboxId);
     else deps.observer.left(sandboxId, new Error('its run goes on with it'));

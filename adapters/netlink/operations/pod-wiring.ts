@@ -100,7 +100,7 @@ function pairOf({ pod, host }: WiringSockets, wiring: PodWiring): WiredPair | un
 }
 
 /** Indices count in two namespaces: what somebody else made could have the same ones, but not the MACs as well. */
-const areOnePair = (podEnd: LinkMessage, hostEnd: LinkMessage, { podMac, hostMac }: PodWiring): boolean =>
+export const areOnePair = (podEnd: LinkMessage, hostEnd: LinkMessage, { podMac, hostMac }: PodWiring): boolean =>
   podEnd.kind === 'veth' &&
   hostEnd.kind === 'veth' &&
   podEnd.linkIndex === hostEnd.index &&

@@ -80,6 +80,24 @@ test('who is given up while it waits leaves at once, and is never begun', async 
   await first;
 });
 
+test('work that has left its place holds up its own container, and no other', async () => {
+  const queue = new CallQueue({ ...LIMITS, atWork: 1 });
+  const waiting = gate();
+  const first = queue.run('a', never, (leavePlace) => {
+    leavePlace();
+    leavePlace();
+    return waiting.opened;
+  });
+  const own = queue.run('a', never, async () => 'after it');
+  assert.equal(await queue.run('b', never, async () => 'other'), 'other');
+  assert.deepEqual([queue.atWork, queue.waiting], [0, 1]);
+  waiting.open();
+  await first;
+  assert.equal(await own, 'after it');
+  await turn();
+  assert.deepEqual([queue.atWork, queue.waiting], [0, 0]);
+});
+
 test('work that hangs beyond its signal makes room for other containers, and none for its own', async () => {
   const queue = new CallQueue({ ...LIMITS, atWork: 1 });
   const hanging = gate();

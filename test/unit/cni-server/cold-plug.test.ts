@@ -11,6 +11,8 @@ import type { PodView } from '../../../domain/pod/pod-view.ts';
 import type { LinkKernel } from '../../../domain/ports/link-kernel.ts';
 import type { PodOfSandbox } from '../../../domain/ports/sandbox-runs.ts';
 import { DEFAULT_DIALECT_SETTINGS, NPWG_NETWORKS_ANNOTATION } from '../../../domain/settings.ts';
+import { attachmentKey } from '../../../domain/keys.ts';
+import { intent, RESULT } from '../../etcd/some-records.ts';
 import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 import { memoryOfAnnounced } from './some-announced.ts';
 
@@ -114,6 +116,8 @@ function parts(): Parts {
   return { cold, asked, world, announced, etcd, published };
 }
 
+const leavePlace = (): void => undefined;
+
 const rejectsWith = (work: Promise<unknown>, code: number, message: RegExp): Promise<void> =>
   assert.rejects(
     work,
@@ -125,7 +129,7 @@ describe('ADD of a pod', () => {
     const { cold, asked, world, announced } = parts();
     for (const pod of [asking({ annotations: {} }), asking({ hostNetwork: true })]) {
       world.pod = pod;
-      assert.equal(await cold.add(call(), NEVER), PREV);
+      assert.equal(await cold.add(call(), NEVER, leavePlace), PREV);
     }
     assert.deepEqual(asked, ['GET', 'GET']);
     assert.deepEqual(announced.list(), []);
@@ -133,20 +137,28 @@ describe('ADD of a pod', () => {
 
   it('that asks for networks announces and publishes the sandbox before the run is asked, and changes nothing of the result', async () => {
     const { cold, asked, announced } = parts();
-    assert.equal(await cold.add(call(), NEVER), PREV);
+    assert.equal(await cold.add(call(), NEVER, leavePlace), PREV);
     assert.deepEqual(asked, ['GET', 'publish cold 10.1.0.5', `await ${UID} cold announced`]);
     assert.equal(announced.get('cold')?.endedAt, 1_000);
   });
 
+  it('leaves its place on the node before it waits for the run', async () => {
+    const { cold, asked } = parts();
+    await cold.add(call(), NEVER, () => asked.push('leave'));
+    assert.deepEqual(asked.slice(-2), ['leave', `await ${UID} cold announced`]);
+    await cold.del(call(), NEVER, () => asked.push('leave'));
+    assert.deepEqual(asked.slice(-2), ['leave', `release ${UID} cold`]);
+  });
+
   it('twice has the same result', async () => {
     const { cold } = parts();
-    assert.equal(await cold.add(call(), NEVER), await cold.add(call(), NEVER));
+    assert.equal(await cold.add(call(), NEVER, leavePlace), await cold.add(call(), NEVER, leavePlace));
   });
 
   it('publishes the sandbox anew for a run that ended before it saw it', async () => {
     const { cold, asked, world } = parts();
     world.tables = [{ networks: [], mayStart: false, isSettled: false }];
-    await cold.add(call(), NEVER);
+    await cold.add(call(), NEVER, leavePlace);
     assert.equal(asked.filter((each) => each.startsWith('publish')).length, 2);
   });
 
@@ -160,72 +172,84 @@ describe('ADD of a pod', () => {
         isSettled: true,
       },
     ];
-    await rejectsWith(cold.add(call(), NEVER), CNI_CODES.tryAgainLater, /net1 \(network ns\/green\) is refused: no/);
+    await rejectsWith(
+      cold.add(call(), NEVER, leavePlace),
+      CNI_CODES.tryAgainLater,
+      /net1 \(network ns\/green\) is refused: no/,
+    );
   });
 
   it('is tried again where the API, Temporal or the pod is away, and where another pod has its name', async () => {
     const { cold, world } = parts();
     world.temporal = 'away';
-    await rejectsWith(cold.add(call(), NEVER), CNI_CODES.tryAgainLater, /Temporal is away/);
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /Temporal is away/);
     world.api = 'away';
-    await rejectsWith(cold.add(call(), NEVER), CNI_CODES.tryAgainLater, /API is away/);
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /API is away/);
     world.api = 'there';
     world.pod = undefined;
-    await rejectsWith(cold.add(call(), NEVER), CNI_CODES.tryAgainLater, /does not know it/);
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /does not know it/);
     world.pod = asking({ uid: 'other' });
-    await rejectsWith(cold.add(call(), NEVER), CNI_CODES.tryAgainLater, /another pod/);
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /another pod/);
   });
 
   it('of a static pod is about the mirror, and does not wait for an API that is away', async () => {
     const { cold, asked, world, published, announced } = parts();
     const pod = { namespace: 'ns', name: 'web', uid: STATIC };
     world.pod = asking({ uid: 'mirror', runtimeUid: STATIC });
-    await cold.add(call({ pod }), NEVER);
+    await cold.add(call({ pod }), NEVER, leavePlace);
     assert.deepEqual(asked, ['GET', 'publish cold 10.1.0.5', 'await mirror cold announced']);
     assert.equal(announced.get('cold')?.runtimeUid, STATIC);
     assert.deepEqual(await published(), ['cold']);
     world.api = 'away';
-    assert.equal(await cold.add(call({ pod }), NEVER), PREV);
+    assert.equal(await cold.add(call({ pod }), NEVER, leavePlace), PREV);
   });
 
   it('is refused without a plugin before podwire’s in the chain, without a namespace, and in one that is gone', async () => {
     const { cold, world } = parts();
-    await rejectsWith(cold.add(call({ config: {} }), NEVER), CNI_CODES.invalidConfig, /prevResult/);
-    await rejectsWith(cold.add(call({ config: { prevResult: {} } }), NEVER), CNI_CODES.invalidConfig, /address/);
-    await rejectsWith(cold.add(call({ netns: undefined }), NEVER), CNI_CODES.invalidEnvironment, /CNI_NETNS/);
+    await rejectsWith(cold.add(call({ config: {} }), NEVER, leavePlace), CNI_CODES.invalidConfig, /prevResult/);
+    await rejectsWith(
+      cold.add(call({ config: { prevResult: {} } }), NEVER, leavePlace),
+      CNI_CODES.invalidConfig,
+      /address/,
+    );
+    await rejectsWith(
+      cold.add(call({ netns: undefined }), NEVER, leavePlace),
+      CNI_CODES.invalidEnvironment,
+      /CNI_NETNS/,
+    );
     world.isThere = false;
-    await rejectsWith(cold.add(call(), NEVER), CNI_CODES.unknownContainer, /not there/);
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.unknownContainer, /not there/);
   });
 });
 
 describe('DEL of a sandbox', () => {
   it('of which nothing is known succeeds, and asks nobody but etcd', async () => {
     const { cold, asked } = parts();
-    await cold.del(call({ netns: undefined }), NEVER);
+    await cold.del(call({ netns: undefined }), NEVER, leavePlace);
     assert.deepEqual(asked, []);
   });
 
   it('takes it out of what is published before the run is told, and forgets it', async () => {
     const { cold, asked, announced, published } = parts();
-    await cold.add(call(), NEVER);
-    await cold.del(call(), NEVER);
+    await cold.add(call(), NEVER, leavePlace);
+    await cold.del(call(), NEVER, leavePlace);
     assert.deepEqual(asked.slice(3), [`release ${UID} cold`]);
     assert.deepEqual([announced.list(), await published()], [[], []]);
   });
 
   it("leaves the pod's next sandbox published", async () => {
     const { cold, published } = parts();
-    await cold.add(call(), NEVER);
-    await cold.add(call({ containerId: 'next' }), NEVER);
-    await cold.del(call(), NEVER);
+    await cold.add(call(), NEVER, leavePlace);
+    await cold.add(call({ containerId: 'next' }), NEVER, leavePlace);
+    await cold.del(call(), NEVER, leavePlace);
     assert.deepEqual(await published(), ['next']);
   });
 
   it('succeeds with Temporal away, and the run is told when Temporal is back', async () => {
     const { cold, asked, world, announced } = parts();
-    await cold.add(call(), NEVER);
+    await cold.add(call(), NEVER, leavePlace);
     world.temporal = 'away';
-    await cold.del(call(), NEVER);
+    await cold.del(call(), NEVER, leavePlace);
     assert.equal(announced.get('cold')?.ending, true);
     assert.match(asked.at(-1) ?? '', /^left cold: Temporal is away/);
     world.now += 60_001;
@@ -244,9 +268,13 @@ describe('DEL of a sandbox', () => {
       },
     });
     world.temporal = 'away';
-    await cold.del(call(), NEVER);
+    await cold.del(call(), NEVER, leavePlace);
     assert.equal(announced.get('cold')?.podUid, UID);
-    await cold.del(call({ containerId: 'nobody', pod: { namespace: '', name: '', uid: undefined } }), NEVER);
+    await cold.del(
+      call({ containerId: 'nobody', pod: { namespace: '', name: '', uid: undefined } }),
+      NEVER,
+      leavePlace,
+    );
     assert.equal(announced.list().length, 1);
   });
 });
@@ -254,7 +282,7 @@ describe('DEL of a sandbox', () => {
 describe('a sandbox that the runtime never has as Ready', () => {
   it('is released a minute after its ADD, and not before', async () => {
     const { cold, asked, world, announced, published } = parts();
-    await cold.add(call(), NEVER);
+    await cold.add(call(), NEVER, leavePlace);
     world.now += 60_000;
     await cold.lookAfter(NEVER);
     assert.equal(asked.length, 3);
@@ -270,14 +298,26 @@ describe('a sandbox that the runtime never has as Ready', () => {
 
   it('is released at once where a collection of garbage does not name it', async () => {
     const { cold, asked, announced } = parts();
-    await cold.add(call(), NEVER);
-    await cold.add(call({ containerId: 'valid' }), NEVER);
+    await cold.add(call(), NEVER, leavePlace);
+    await cold.add(call({ containerId: 'valid' }), NEVER, leavePlace);
     await cold.gc({}, [{ containerId: 'valid', ifName: 'eth0' }], NEVER);
     assert.equal(asked.at(-1), `release ${UID} cold`);
     assert.deepEqual(
       announced.list().map(({ sandboxId }) => sandboxId),
       ['valid'],
     );
+  });
+});
+
+describe('CHECK', () => {
+  it('is about the interfaces that are recorded as attached in that sandbox', async () => {
+    const { cold, world, etcd } = parts();
+    const record = intent(UID, 7, { sandboxId: 'cold', phase: 'attached', result: RESULT });
+    await etcd.transact([], [{ put: attachmentKey(record), value: JSON.stringify(record) }]);
+    await rejectsWith(cold.check(call(), NEVER), CNI_CODES.failed, /red \(network .*red\)/);
+    await cold.check(call({ containerId: 'other' }), NEVER);
+    world.links = ['eth0', 'red'];
+    await cold.check(call(), NEVER);
   });
 });
 

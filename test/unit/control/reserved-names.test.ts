@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { desiredNetworks } from '../../../activities/control/desired-networks.ts';
+import { namedSelections } from '../../../activities/control/named-selections.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../../adapters/hash/md5.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
@@ -37,7 +37,7 @@ function seen(annotation: string, missing: readonly string[] = [], openvnf?: str
 
 function names({ pod, parsed, canonical, asked }: ReturnType<typeof seen>, recorded: readonly AttachmentRecord[] = []) {
   const desiredState = { pod, parsed, inputsHash: inputsHash(canonical), askedHash: inputsHash(asked), recorded: [] };
-  return desiredNetworks(inputsHash, desiredState, recorded, []).map(
+  return namedSelections(inputsHash, desiredState, recorded, []).map(
     ({ selection, interfaceName, conflict }) =>
       `${selection.network.name} ${interfaceName}${conflict === undefined ? '' : ` ${conflict.code}`}`,
   );

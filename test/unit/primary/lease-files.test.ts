@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ipNumbers } from '../../../adapters/ip/ip-numbers.ts';
@@ -20,7 +20,7 @@ after(() => made.forEach((dir) => rmSync(dir, { recursive: true })));
 function newDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'podwire-leases-'));
   made.push(dir);
-  return join(dir, 'leases');
+  return join(dir, 'primary', 'leases');
 }
 
 const range = (text: string): LeaseRange => ({
@@ -216,8 +216,8 @@ describe('lease files', () => {
     const store = await opened(dir);
     await store.allocate(wanted('a'), RANGES);
     await store.close();
-    const modes = [dir, join(dir, readdirSync(dir)[0] ?? '')].map((path) => statSync(path).mode & 0o777);
-    assert.deepEqual(modes, [0o700, 0o600]);
+    const modes = [dirname(dir), dir, join(dir, readdirSync(dir)[0] ?? '')].map((path) => statSync(path).mode & 0o777);
+    assert.deepEqual(modes, [0o700, 0o700, 0o600]);
   });
 
   it('of a thousand pods are made, read again and released in a few seconds', async (t) => {

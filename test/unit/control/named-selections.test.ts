@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import type { DesiredState } from '../../../activities/control/desired-state.ts';
 import {
   standingRefusals,
-  desiredNetworks,
-  type DesiredNetwork,
-} from '../../../activities/control/desired-networks.ts';
+  namedSelections,
+  type NamedSelection,
+} from '../../../activities/control/named-selections.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import type { Dialect, ForeignAttachment, NetworkSelection } from '../../../domain/network-selection.ts';
 import type { AttachmentRecord, RefusalRecord } from '../../../domain/records.ts';
@@ -36,7 +36,7 @@ function allDesired(
   foreign: readonly ForeignAttachment[] = [],
   reserved: readonly string[] = [],
   refusals: readonly RefusalRecord[] = [],
-): readonly DesiredNetwork[] {
+): readonly NamedSelection[] {
   const parsed = { selections, problems: [], warnings: [], keep: [], foreign, reserved };
   const desiredState: DesiredState = {
     pod: podWith(undefined),
@@ -45,7 +45,7 @@ function allDesired(
     askedHash: 'asked',
     recorded: [],
   };
-  return desiredNetworks(inputsHash, desiredState, recorded, refusals);
+  return namedSelections(inputsHash, desiredState, recorded, refusals);
 }
 
 const refusalOf = (
@@ -58,7 +58,7 @@ const refusalOf = (
 });
 
 /** Those without a conflict, as `dialect interface`. */
-const carriedOut = (all: readonly DesiredNetwork[]): string[] =>
+const carriedOut = (all: readonly NamedSelection[]): string[] =>
   all
     .filter(({ conflict }) => conflict === undefined)
     .map(({ selection: { dialect }, interfaceName }) => `${dialect} ${interfaceName}`);

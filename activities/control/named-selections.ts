@@ -1,4 +1,4 @@
-/** From a pod's selections to desired networks: every interface gets a name, and one of two dialects gets the interface that both want. */
+/** Names a pod's selections: every interface gets a name, and one of two dialects gets the interface that both want. */
 import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/plan/interface-names.ts';
 import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
@@ -6,7 +6,7 @@ import type { AttachmentRecord, RefusalRecord, StepFailure } from '../../domain/
 import { vtepOf, type DesiredState } from './desired-state.ts';
 import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
 
-export interface DesiredNetwork extends Fingerprints {
+export interface NamedSelection extends Fingerprints {
   readonly selection: NetworkSelection;
   /** Place in `DesiredState.parsed.selections`. */
   readonly index: number;
@@ -21,12 +21,12 @@ export interface DesiredNetwork extends Fingerprints {
  * In annotation order, dialect by dialect.
  * @param refusals of the pod: podwire does not choose a name again that turned out to be somebody else's
  */
-export function desiredNetworks(
+export function namedSelections(
   hash: (text: string) => string,
   desiredState: DesiredState,
   attachments: readonly AttachmentRecord[],
   refusals: readonly RefusalRecord[],
-): readonly DesiredNetwork[] {
+): readonly NamedSelection[] {
   const vtep = vtepOf(desiredState.pod) ?? '';
   const { selections, foreign = [], reserved = [] } = desiredState.parsed;
   const passed = passedOver(conflictsAmong(refusals, desiredState).map(({ interfaceName }) => interfaceName));
@@ -63,7 +63,7 @@ export function desiredNetworks(
 /** Whether a refusal is about this desired network. The interface alone does not tell: two selections may want one interface. */
 export const isAbout = (
   { interfaceName, network }: Pick<RefusalRecord, 'interfaceName' | 'network'>,
-  desired: Pick<DesiredNetwork, 'interfaceName' | 'selection'>,
+  desired: Pick<NamedSelection, 'interfaceName' | 'selection'>,
 ): boolean => interfaceName === desired.interfaceName && networkKey(network) === networkKey(desired.selection.network);
 
 /** Whether a refusal says why an interface of another runtime, which the annotation does not ask for any more, stays with these inputs. */
@@ -89,10 +89,10 @@ export function standingRefusals<R extends RefusalRecord>(
   hash: (text: string) => string,
   refusals: readonly R[],
   desiredState: Pick<DesiredState, 'inputsHash'>,
-  allDesired: readonly DesiredNetwork[],
+  allDesired: readonly NamedSelection[],
   attachments: readonly AttachmentRecord[],
 ): readonly R[] {
-  const isAsAsked = (desired: DesiredNetwork): boolean =>
+  const isAsAsked = (desired: NamedSelection): boolean =>
     attachments.some(
       (record) =>
         record.phase === 'attached' && isAbout(record, desired) && ofRecord(hash, record).linkHash === desired.linkHash,
@@ -106,7 +106,7 @@ export function standingRefusals<R extends RefusalRecord>(
 }
 
 /** Whether podwire chose the refused name, and the pod still asks for the network without asking for a name. */
-const wasRenamed = ({ interfaceName, network }: RefusalRecord, allDesired: readonly DesiredNetwork[]): boolean =>
+const wasRenamed = ({ interfaceName, network }: RefusalRecord, allDesired: readonly NamedSelection[]): boolean =>
   isGeneratedName(interfaceName) &&
   allDesired.some(({ selection }) => nameIn(selection) === '' && networkKey(selection.network) === networkKey(network));
 
@@ -117,7 +117,7 @@ export const nameIn = (selection: NetworkSelection): string =>
 /** Which dialect gets an interface that several want (ADR 35): the dialect of an attachment that exists, else the first in this order. */
 const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
 
-type Named = Omit<DesiredNetwork, 'conflict'>;
+type Named = Omit<NamedSelection, 'conflict'>;
 
 function winnerOf(interfaceName: string, all: readonly Named[], attachments: readonly AttachmentRecord[]): Named {
   const rivals = all.filter((desired) => desired.interfaceName === interfaceName);
