@@ -14,11 +14,15 @@ export function byMode(chained: PodCni, primary: PodCni | undefined): PodCni {
       'the network configuration: mode is "primary"; allowed on this node: "chained", because its node worker runs without --primary',
     );
   };
+  // Whatever the network of a pod was when it started, it ends: its pair goes with its namespace, and its lease is found by the collector of the
+  // next worker with --primary.
+  const whoeverEnds = (config: PodCniCall['config'], command: 'DEL' | 'GC'): PodCni =>
+    primary === undefined ? chained : of(config, command);
   return {
     add: async (call, signal, leavePlace) => of(call.config, 'ADD').add(call, signal, leavePlace),
-    del: async (call, signal, leavePlace) => of(call.config, 'DEL').del(call, signal, leavePlace),
+    del: async (call, signal, leavePlace) => whoeverEnds(call.config, 'DEL').del(call, signal, leavePlace),
     check: async (call, signal) => of(call.config, 'CHECK').check(call, signal),
-    gc: async (config, valid, signal) => of(config, 'GC').gc(config, valid, signal),
+    gc: async (config, valid, signal) => whoeverEnds(config, 'GC').gc(config, valid, signal),
     status: async (config, signal) => of(config, 'STATUS').status(config, signal),
   };
 }

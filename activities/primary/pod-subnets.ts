@@ -37,9 +37,9 @@ export class PodSubnets {
 
   /** Needs nobody but the disk. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
   async load(): Promise<void> {
-    const { disk, node } = this.#deps;
+    const { disk, node, ip } = this.#deps;
     const known = await disk.read(node);
-    if (known !== undefined) this.#use(known);
+    if (known !== undefined) this.#ranges = rangesOf(known, ip);
   }
 
   /**
@@ -49,17 +49,19 @@ export class PodSubnets {
    * number any more that is its own (NodeIdUnavailable).
    */
   async look(): Promise<void> {
-    const { disk, node, source, leases } = this.#deps;
-    let found: readonly string[];
     try {
-      found = await source();
+      await this.#take(await this.#deps.source());
     } catch (error) {
       if (error instanceof PodwireError && error.code === 'NodeIdUnavailable') this.#ranges = undefined;
       this.#why = error instanceof Error ? error.message : String(error);
       throw error;
     }
+  }
+
+  async #take(found: readonly string[]): Promise<void> {
+    const { disk, node, leases, ip } = this.#deps;
     // Before the disk has them: what cannot be used is not kept.
-    const ranges = rangesOf(found, this.#deps.ip);
+    const ranges = rangesOf(found, ip);
     const known = await disk.read(node);
     if (known?.join() !== found.join()) {
       if (known !== undefined && leases.leases().some(({ releasedAt }) => releasedAt === undefined))
@@ -70,10 +72,6 @@ export class PodSubnets {
       await disk.write(node, found);
     }
     this.#ranges = ranges;
-  }
-
-  #use(texts: readonly string[]): void {
-    this.#ranges = rangesOf(texts, this.#deps.ip);
   }
 }
 

@@ -2,7 +2,13 @@
  * podwire as the network of a node's pods (ADR 53, 54). The work of a call is done at once, by this process and its kernel, from what is on the
  * node's disk: pods start and end whoever else is away.
  */
-import { CNI_CODES, CniAnswerError, type LeavePlace, type PodCni, type PodCniCall } from '../../domain/cni-server/pod-cni.ts';
+import {
+  CNI_CODES,
+  CniAnswerError,
+  type LeavePlace,
+  type PodCni,
+  type PodCniCall,
+} from '../../domain/cni-server/pod-cni.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import { primaryResult } from '../../domain/primary/cni-result.ts';
@@ -25,8 +31,8 @@ export interface PrimaryDeps extends WiredPodDeps {
 interface PrimaryObserver {
   /** Settings that the kernel or a mount refused; the pod is connected all the same. */
   refused(sandboxId: string, settings: readonly string[]): void;
-  /** What a DEL or a CHECK could not ask the other networks for; their own DEL goes on. */
-  left(sandboxId: string, why: unknown): void;
+  /** What the other networks could not be asked for; what is to be released of them goes on by itself. @param sandboxId undefined: a GC */
+  left(sandboxId: string | undefined, why: unknown): void;
 }
 
 /** Of the 10 s that the end of a pod may be held up, for networks besides this one. */
@@ -58,7 +64,7 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
         if (lease.releasedAt !== undefined || kept.has(holder) || adding.has(holder)) continue;
         await answering(() => letGo(deps, lease, signal));
       }
-      await deps.others.gc(config, valid, signal);
+      await ifAsked(deps, undefined, () => deps.others.gc(config, valid, signal));
     },
     // Networks besides this one do not make a node unready: pods without them start.
     status: async () => void rangesOf(deps, CNI_CODES.notAvailable),
@@ -88,7 +94,9 @@ async function del(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal, lea
   const ended = new Promise<void>((resolve) => {
     limit.addEventListener('abort', () => resolve(), { once: true });
   });
-  const others = deps.others.del(call, limit, leavePlace).catch((error: unknown) => deps.observer.left(call.containerId, error));
+  const others = deps.others
+    .del(call, limit, leavePlace)
+    .catch((error: unknown) => deps.observer.left(call.containerId, error));
   await Promise.race([others, ended]);
   await answering(() => letGo(deps, holderOf(call), signal));
 }
@@ -109,12 +117,20 @@ async function check(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal): 
     }
   });
   if (missing.length > 0) throw new CniAnswerError(CNI_CODES.failed, `not there: ${missing.join('; ')}`);
+  await ifAsked(deps, call.containerId, () => deps.others.check(call, signal));
+}
+
+/** Whoever cannot be asked has not said that something is missing. @throws what else the work throws */
+async function ifAsked(
+  { observer }: PrimaryDeps,
+  sandboxId: string | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
   try {
-    await deps.others.check(call, signal);
+    await work();
   } catch (error) {
-    // Whoever cannot be asked has not said that something is missing.
     if (!(error instanceof PodwireError)) throw error;
-    deps.observer.left(call.containerId, error);
+    observer.left(sandboxId, error);
   }
 }
 

@@ -1,6 +1,5 @@
 /** Pods of one node on the primary network, in namespaces of the test's own: one is the node, the others are pods. */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import { inNetns } from '../../adapters/netlink/enter-netns.ts';
@@ -12,9 +11,9 @@ import { createNetlinkThread } from '../../adapters/netlink/thread.ts';
 import type { IdentifiedNetns } from '../../domain/ports/link-kernel.ts';
 import type { PodWiringKernel } from '../../domain/ports/pod-wiring-kernel.ts';
 import { podMtu, podWiring, type PodWiring } from '../../domain/primary/pod-wiring.ts';
-import { untilAsked } from '../workflows/limits.ts';
 import { NEVER } from './node-under-test.ts';
 import { createTestNetns, NETNS_ROOT, type TestNetns } from './namespace.ts';
+import { peerOf, tellPeers } from './peer.ts';
 
 const IP = '/usr/sbin/ip';
 const MTU = podMtu(1500, 4);
@@ -104,7 +103,7 @@ const namesIn = async ({ netns }: Place): Promise<string[]> =>
 
 describe('two pods of a node', () => {
   const [a, b] = [wiringOf('sandbox-a', 2), wiringOf('sandbox-b', 3)];
-  const servers: ChildProcess[] = [];
+  const endings: (() => void)[] = [];
   let podA: Place;
   let podB: Place;
   before(async () => {
@@ -112,39 +111,23 @@ describe('two pods of a node', () => {
     podB = await newPlace();
     assert.deepEqual(await kernel.wire(podA.open, a), []);
     assert.deepEqual(await kernel.wire(podB.open, b), []);
-    for (const { netns } of [node, podB])
-      for (const family of ['TCP4', 'TCP6']) {
-        const listen = `${family}-LISTEN:7000,fork,reuseaddr${family === 'TCP6' ? ',ipv6only' : ''}`;
-        const argv = [`--net=${netns.path}`, '/usr/bin/socat', listen, 'SYSTEM:echo "$SOCAT_PEERADDR"'];
-        servers.push(spawn('/usr/bin/nsenter', argv, { stdio: 'ignore' }));
-      }
+    for (const { netns } of [node, podB]) endings.push(tellPeers(netns));
   });
-  after(() => servers.forEach((server) => server.kill('SIGKILL')));
-
-  /** Who the other side says is calling; waits until it is there. */
-  async function peerOf(from: Place, to: string): Promise<string> {
-    const target = to.includes(':') ? `TCP6:[${to}]:7000,connect-timeout=2` : `TCP4:${to}:7000,connect-timeout=2`;
-    let said = '';
-    await untilAsked(`an answer from ${to}`, async () => {
-      said = (await from.netns.exec(['/usr/bin/socat', '-u', target, '-'], { mayFail: true })).trim();
-      return said !== '';
-    });
-    return said.replace(/[[\]]/g, '').replaceAll(/\b0+(?=[0-9a-f])/g, '');
-  }
+  after(() => endings.forEach((end) => end()));
 
   test('reach each other by both families', async () => {
-    assert.equal(await peerOf(podA, '10.1.1.3'), '10.1.1.2');
-    assert.match(await peerOf(podA, 'fd00:1::3'), /^fd00:.*:2$/);
+    assert.equal(await peerOf(podA.netns, '10.1.1.3'), '10.1.1.2');
+    assert.match(await peerOf(podA.netns, 'fd00:1::3'), /^fd00:.*:2$/);
   });
 
   test('reach their node by the gateway’s address', async () => {
-    assert.equal(await peerOf(podA, '10.1.1.1'), '10.1.1.2');
-    assert.match(await peerOf(podA, 'fd00:1::1'), /^fd00:.*:2$/);
+    assert.equal(await peerOf(podA.netns, '10.1.1.1'), '10.1.1.2');
+    assert.match(await peerOf(podA.netns, 'fd00:1::1'), /^fd00:.*:2$/);
   });
 
   test('are reached by their node, which calls by the gateway’s address', async () => {
-    assert.equal(await peerOf(node, '10.1.1.3'), '10.1.1.1');
-    assert.match(await peerOf(node, 'fd00:1::3'), /^fd00:.*:1$/);
+    assert.equal(await peerOf(node.netns, '10.1.1.3'), '10.1.1.1');
+    assert.match(await peerOf(node.netns, 'fd00:1::3'), /^fd00:.*:1$/);
   });
 
   test('have one address, one way out, and a MTU that a tunnel leaves', async () => {
@@ -204,7 +187,7 @@ describe('two pods of a node', () => {
     assert.deepEqual(await kernel.wire(podA.open, a), []);
     assert.deepEqual([await seen(podA), await seen(node)], before);
     assert.equal(await node.netns.exec(['/usr/bin/cat', `/sys/class/net/lo/ifindex`]), index);
-    assert.equal(await peerOf(podA, '10.1.1.3'), '10.1.1.2');
+    assert.equal(await peerOf(podA.netns, '10.1.1.3'), '10.1.1.2');
   });
 
   test('leave nothing when they go, and nothing is removed for another sandbox', async () => {
@@ -215,7 +198,7 @@ describe('two pods of a node', () => {
     assert.doesNotMatch(await node.netns.exec([IP, 'route', 'show', 'table', 'all']), /10\.1\.1\.2/);
     assert.doesNotMatch(await node.netns.exec([IP, 'neigh', 'show', 'nud', 'permanent']), /10\.1\.1\.2/);
     // The gateway is still there for the other pod.
-    assert.equal(await peerOf(podB, '10.1.1.1'), '10.1.1.3');
+    assert.equal(await peerOf(podB.netns, '10.1.1.1'), '10.1.1.3');
     assert.equal(await kernel.unwire(b, NEVER), true);
     assert.deepEqual([await namesIn(podB), await namesIn(node)], [['lo'], ['lo']]);
   });

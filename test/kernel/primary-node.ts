@@ -18,7 +18,9 @@ export interface PrimaryNode {
   readonly dir: string;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
+  /** As a machine without memory does it. */
   kill(): Promise<void>;
+  /** Another one, where none lives. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -62,19 +64,22 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
   let worker: ChildProcess | undefined;
   const kill = async (): Promise<void> => {
     const dying = worker;
+    worker = undefined;
     if (dying === undefined || dying.exitCode !== null) return;
     const ended = new Promise((resolve) => dying.once('exit', resolve));
     dying.kill('SIGKILL');
     await ended;
   };
   const start = async (): Promise<void> => {
+    if (worker !== undefined && worker.exitCode === null) return;
     const argv = [`--net=${netns.path}`, process.execPath, '--import', 'tsx', 'workers/node.ts', ...flags];
     let said = '';
-    worker = spawn('/usr/bin/nsenter', argv, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [worker.stdout, worker.stderr])
-      stream?.on('data', (part: Buffer) => (said += part.toString()));
+    const started = spawn('/usr/bin/nsenter', argv, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    worker = started;
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (part: Buffer) => (said += part.toString()));
     await untilAsked('the node worker answers', async () => {
-      if (worker?.exitCode !== null) throw new Error(said);
+      if (started.exitCode !== null) throw new Error(said);
       return isAnswered(socket);
     });
   };

@@ -55,7 +55,7 @@ const asking = (change: Partial<PodView> = {}): PodView => ({
   ...change,
 });
 
-function parts(): Parts {
+function parts(withoutApi: 'waits' | 'starts' = 'waits'): Parts {
   const asked: string[] = [];
   const world: Parts['world'] = {
     ...{ pod: asking(), api: 'there', temporal: 'there', tables: [], isThere: true, links: [], now: 1_000 },
@@ -68,7 +68,7 @@ function parts(): Parts {
   };
   const cold = createColdPlug({
     ...{ node: 'n1', bootId: 'boot', asks: DEFAULT_DIALECT_SETTINGS, ip: ipCodec, announced, now: () => world.now },
-    withoutApi: 'waits',
+    withoutApi,
     store: {
       ...store,
       putSandbox: async (node, sandbox) => {
@@ -190,6 +190,19 @@ describe('ADD of a pod', () => {
     await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /does not know it/);
     world.pod = asking({ uid: 'other' });
     await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /another pod/);
+  });
+
+  it('on the primary network starts where the API is away, which may be reached by it, and nowhere else', async () => {
+    const { cold, asked, world } = parts('starts');
+    world.api = 'away';
+    assert.equal(await cold.add(call(), NEVER, leavePlace), PREV);
+    assert.deepEqual(asked, ['GET']);
+    world.api = 'there';
+    world.pod = undefined;
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /API does not know it/);
+    world.pod = asking();
+    world.temporal = 'away';
+    await rejectsWith(cold.add(call(), NEVER, leavePlace), CNI_CODES.tryAgainLater, /Temporal is away/);
   });
 
   it('of a static pod is about the mirror, and does not wait for an API that is away', async () => {

@@ -3,6 +3,7 @@ import test from 'node:test';
 import {
   checkConfiguration,
   parseConfiguration,
+  readMode,
   readShimKeys,
   readValidAttachments,
   readVersion,
@@ -148,4 +149,23 @@ test('a result is written in the version that was asked in', () => {
     { version: '6', address: 'fd00::2/64' },
   ]);
   assert.deepEqual(resultInVersion(old, '1.0.0'), { ...newest, cniVersion: '1.0.0' });
+});
+
+test('podwire stands behind another network unless it is told that it is the network, or is named as contiv’s plugin', () => {
+  const podwire = { cniVersion: '1.1.0', name: 'net', type: 'podwire-cni' };
+  const ways: [JsonObject, string][] = [
+    [podwire, 'chained'],
+    [{ ...podwire, mode: 'chained' }, 'chained'],
+    [{ ...podwire, mode: 'primary' }, 'primary'],
+    [{ ...podwire, type: 'contiv-cni' }, 'primary'],
+    [{ ...podwire, type: 'contiv-cni', mode: 'chained' }, 'chained'],
+  ];
+  for (const [config, mode] of ways) assert.equal(readMode(config, 'ADD'), mode);
+});
+
+test('an ADD of the primary network comes before all other plugins; its other commands bring its own result back', () => {
+  const config = { type: 'podwire-cni', mode: 'primary', prevResult: { ips: [] } };
+  const { code, message } = refusal(() => readMode(config, 'ADD'));
+  assert.deepEqual([code, /prevResult is .*none with mode "primary"/.test(message)], [7, true]);
+  for (const command of ['DEL', 'CHECK'] as const) assert.equal(readMode(config, command), 'primary');
 });
