@@ -36,6 +36,8 @@ export async function settleNodeId(deps: NodeIdDeps): Promise<NodeIdOutcome> {
 async function carryOut({ node, ids, disk }: NodeIdDeps, step: NodeIdStep): Promise<NodeIdOutcome | undefined> {
   switch (step.kind) {
     case 'settled':
+      // Before a pod has an address of it.
+      await ids.keep(node);
       for (const id of step.surplus) await ids.remove(id, node);
       for (const id of step.claimed) await ids.unclaim(id, node);
       return { kind: 'settled', id: step.id };

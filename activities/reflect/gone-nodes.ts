@@ -2,7 +2,7 @@
  * What nodes leave behind in etcd when they go: their entry in `allocatedIDs/` and what their agent wrote about itself. Also of nodes
  * that went while nobody watched, but only of names that have an ID, whose node is absent in two live reads.
  */
-import { agentPrefix, nodeIdsPrefix, treePrefix } from '../../domain/reflect/keys.ts';
+import { agentPrefix, keptNodeKey, nodeIdsPrefix, treePrefix } from '../../domain/reflect/keys.ts';
 import type { ReflectDeps } from './reflect-deps.ts';
 import type { GoneNode, GoneNodes } from './reflect-contract.ts';
 
@@ -22,7 +22,7 @@ export async function findGoneNodes(deps: ReflectDeps): Promise<GoneNodes> {
         continue;
       }
       if (!mayGo(deps, node) || nodes.length >= MAX_AT_ONCE) continue;
-      if ((await deps.cluster.get('node', node)) === undefined) nodes.push({ node, key, modRevision });
+      if (await isGone(deps, node)) nodes.push({ node, key, modRevision });
     }
   }
   return { nodes, lookAgainAfterSeconds: deps.nodePauseSeconds };
@@ -32,12 +32,22 @@ export async function removeGoneNodes(deps: ReflectDeps, nodes: readonly GoneNod
   const removed: string[] = [];
   for (const { node, key, modRevision } of nodes) {
     if (!mayGo(deps, node) || !key.startsWith(nodeIdsPrefix(deps.settings))) continue;
-    if ((await deps.cluster.get('node', node)) !== undefined) continue;
+    if (!(await isGone(deps, node))) continue;
     if (!(await deps.store.removeTree(agentPrefix(deps.settings, node), { key, modRevision }))) continue;
     deps.log.info('node', { node, key }, 'the node is gone: its ID and what its agent wrote were removed');
     removed.push(node);
   }
   return removed;
+}
+
+/**
+ * The pods of a node whose network is podwire's may live on without its Node object: `mayReleaseNodeId` says when its number is free, and its
+ * leases are not known here.
+ */
+async function isGone({ cluster, store, settings }: ReflectDeps, node: string): Promise<boolean> {
+  if ((await cluster.get('node', node)) !== undefined) return false;
+  const kept = keptNodeKey(settings, node);
+  return !(await store.read([kept])).has(kept);
 }
 
 function mayGo({ settings, keepLabels }: ReflectDeps, node: string): boolean {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { nodeIdClaimKey, nodeIdClaimsPrefix } from '../../domain/keys.ts';
 import type { NodeIds } from '../../domain/ports/node-ids.ts';
 import { nodeIdValue, type NodeIdEntry } from '../../domain/primary/node-id.ts';
-import { nodeIdsPrefix } from '../../domain/reflect/keys.ts';
+import { keptNodeKey, nodeIdsPrefix } from '../../domain/reflect/keys.ts';
 import type { Condition, Entry, Etcd } from './client.ts';
 import { unchanged } from './record-entries.ts';
 
@@ -53,6 +53,10 @@ export function createNodeIds(etcd: Etcd, tree: { readonly prefix: string; reado
     async remove(id, node) {
       const entry = await ownEntry(id, node);
       if (entry !== undefined) await etcd.transact([unchanged(entry)], [{ remove: entry.key }]);
+    },
+    async keep(node) {
+      const key = keptNodeKey(tree, node);
+      await etcd.transact([{ key, is: 'absent' }], [{ put: key, value: '' }]);
     },
     async claim(id, node) {
       await etcd.transact([], [{ put: nodeIdClaimKey(id, node), value: '' }]);

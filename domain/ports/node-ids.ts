@@ -10,6 +10,8 @@ export interface NodeIds {
   move(from: number, to: number, node: string): Promise<boolean>;
   /** Only where it is the node's. */
   remove(id: number, node: string): Promise<void>;
+  /** From now on the reflection does not free the node's number, however long the Node object is gone. */
+  keep(node: string): Promise<void>;
   claim(id: number, node: string): Promise<void>;
   unclaim(id: number, node: string): Promise<void>;
   /** Addresses for the other nodes, as contiv's agents publish them. @returns false: the entry is not the node's */

@@ -33,7 +33,11 @@ export const statsKey = (settings: Rooted): string => `${treePrefix(settings)}st
 export const nodeIdsPrefix = (settings: Rooted): string => `${treePrefix(settings)}allocatedIDs/`;
 
 /** What an agent wrote about itself, to be removed with its node. */
-export const agentPrefix = ({ prefix }: Rooted, node: string): string => `${prefix}${node}/`;
+export const agentPrefix = ({ prefix }: Pick<Rooted, 'prefix'>, node: string): string => `${prefix}${node}/`;
+
+/** There while pods of the node may have addresses that follow from its ID and that podwire gave them (ADR 53): neither the ID nor this tree goes by itself. */
+export const keptNodeKey = (settings: Pick<Rooted, 'prefix'>, node: string): string =>
+  `${agentPrefix(settings, node)}podwire/primary`;
 
 /**
  * Key of an object. The README gives keys of namespaces, pods and policies, `k8s/namespace/<ns>/<word>/<name>`. In the layout

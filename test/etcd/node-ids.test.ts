@@ -8,6 +8,7 @@ import { settleNodeId } from '../../activities/primary/settle-node-id.ts';
 import { createNodeIds } from '../../adapters/etcd/node-ids.ts';
 import { createNodeIdFile } from '../../adapters/primary/node-id-file.ts';
 import type { NodeIds } from '../../domain/ports/node-ids.ts';
+import { keptNodeKey } from '../../domain/reflect/keys.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
 
 const PREFIX = '/vnf-agent/contiv-ksr/allocatedIDs/';
@@ -26,7 +27,7 @@ beforeEach(async () => {
 });
 
 async function loseEtcd(): Promise<void> {
-  for (const prefix of [PREFIX, '/podwire/node-id-claims/'])
+  for (const prefix of ['/vnf-agent/', '/podwire/node-id-claims/'])
     for (const key of await server.etcd.keys(prefix)) await server.etcd.transact([], [{ remove: key }]);
 }
 
@@ -46,6 +47,8 @@ test('nodes get the lowest numbers, in contiv’s keys and JSON, and keep them',
   assert.deepEqual([await idOf('n1'), await idOf('n2'), await idOf('n1')], [1, 2, 1]);
   assert.deepEqual(await inEtcd(), { 1: '{"id":1,"name":"n1"}', 2: '{"id":2,"name":"n2"}' });
   assert.ok(readdirSync(dirOf('n1')).includes('node-id.json'));
+  // By which the reflection leaves them alone.
+  assert.deepEqual(await server.etcd.keys('/vnf-agent/n1/'), [keptNodeKey({ prefix: '/vnf-agent/' }, 'n1')]);
 });
 
 test('twenty nodes that start at once have twenty numbers', async () => {

@@ -147,6 +147,25 @@ test('an object that cannot be reflected keeps what is in etcd, counts as KSR co
   assert.deepEqual({ ...deps.ledger.of('service') }.adds, 3);
 });
 
+test('what a node left stays while podwire may still have pods of it on the primary network, also when that is said between the looks', async () => {
+  const { store, deps } = world();
+  const ids = '/vnf-agent/contiv-ksr/allocatedIDs/';
+  const put = (key: string, value: string): Promise<boolean> =>
+    store.write([{ key, value: Buffer.from(value), was: undefined }]);
+  for (const [id, name] of ['gone', 'primary', 'late'].entries())
+    await put(`${ids}${id + 1}`, JSON.stringify({ id: id + 1, name }));
+  await put('/vnf-agent/primary/podwire/primary', '');
+  const { nodes } = await findGoneNodes(deps);
+  assert.deepEqual(
+    nodes.map(({ node }) => node),
+    ['gone', 'late'],
+  );
+  await put('/vnf-agent/late/podwire/primary', '');
+  assert.deepEqual(await removeGoneNodes(deps, nodes), ['gone']);
+  assert.deepEqual(store.keys(ids), [`${ids}2`, `${ids}3`]);
+  assert.ok(store.keys().includes('/vnf-agent/primary/podwire/primary'));
+});
+
 test('what a node left is removed when two looks miss the node; others, kept labels and our own tree stay', async () => {
   const { cluster, store, deps } = world();
   const ids = '/vnf-agent/contiv-ksr/allocatedIDs/';
