@@ -20,8 +20,8 @@ const BACKLOG = 2_048;
 export async function listenAtPath(server: Server, path: string): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   await refuseUnlessFree(path);
-  // Names as short as can be: a socket's path has 107 bytes.
-  const folder = mkdtempSync(join(dirname(path), '.'));
+  // Below the socket's own folder, the only one that a pod may write. Names as short as can be: a socket's path has 107 bytes.
+  const folder = mkdtempSync(`${dirname(path)}/.`);
   const hidden = join(folder, 's');
   try {
     await new Promise<void>((resolve, reject) => {

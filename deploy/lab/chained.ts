@@ -21,7 +21,7 @@ const PLUGIN = join(ON_NODE.cniBin, 'podwire-cni');
 export async function chainPodwire(lab: Lab, node: LabNode): Promise<void> {
   const onHost = (path: string): string => pathOnHost(lab, node.name, path);
   copyFileSync(builtFile('cni/podwire-cni'), onHost(PLUGIN));
-  await inMounts(node, ['mount', '--bind', ON_NODE.cniBin, DEBIAN_CNI_DIR]);
+  await callNodesPlugins(node);
   const own = JSON.parse(readFileSync(onHost(join(ON_NODE.cniConf, CLUSTER_NETWORK_FILE)), 'utf8')) as {
     readonly plugins: readonly object[];
   };
@@ -33,11 +33,20 @@ export async function chainPodwire(lab: Lab, node: LabNode): Promise<void> {
 /** Makes the node as it was; the pods that were made meanwhile are to be gone. */
 export async function unchainPodwire(lab: Lab, node: LabNode): Promise<void> {
   rmSync(pathOnHost(lab, node.name, CONFIG_FILE), { force: true });
-  // The runtime may be at it for a pod of somebody else.
-  await inMounts(node, ['umount', '--lazy', DEBIAN_CNI_DIR]);
+  await callHostsPlugins(node);
   rmSync(pathOnHost(lab, node.name, PLUGIN), { force: true });
 }
 
-/** The runtime looks for plugins in Debian's folder, which on a node is that of the host. */
+/** The node's container runtime finds its plugins in the node's own folder, as it does on a machine of its own; in the lab it looks in Debian's, which is the host's. */
+export async function callNodesPlugins(node: LabNode): Promise<void> {
+  await inMounts(node, ['mount', '--bind', ON_NODE.cniBin, DEBIAN_CNI_DIR]);
+}
+
+/** Undoes `callNodesPlugins`. */
+export async function callHostsPlugins(node: LabNode): Promise<void> {
+  // The runtime may be at it for a pod of somebody else.
+  await inMounts(node, ['umount', '--lazy', DEBIAN_CNI_DIR]);
+}
+
 const inMounts = (node: LabNode, words: readonly string[]): Promise<string> =>
   must('nsenter', [`--mount=${node.mountNsPath}`, '--', ...words]);

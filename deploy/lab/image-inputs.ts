@@ -10,7 +10,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What .dockerignore lets through. */
 export const INPUTS: readonly string[] = [
   ...['package.json', 'package-lock.json', '.npmrc', '.dockerignore', 'tsconfig.json', 'tsconfig.build.json'],
-  ...['domain', 'workflows', 'activities', 'adapters', 'config', 'workers', 'watcher', 'cli', 'deploy/images'],
+  ...['domain', 'workflows', 'activities', 'adapters', 'config', 'workers', 'watcher', 'cli', 'cni', 'deploy/images'],
 ];
 
 export interface Revision {

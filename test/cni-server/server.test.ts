@@ -35,6 +35,16 @@ test('only root may open the socket, and nothing else is left in its folder', as
   server.close();
 });
 
+test('a folder that is a mount of its own, as in a pod, is enough', async (t) => {
+  // A mount point on every Linux; a socket that is made elsewhere cannot be moved into it.
+  const path = `/dev/shm/podwire-${process.pid}.sock`;
+  const server = createServer();
+  t.after(() => void server.close());
+  const remove = await listenAtPath(server, path);
+  assert.ok(lstatSync(path).isSocket());
+  remove();
+});
+
 test('the socket of a process that died is replaced', async (t) => {
   const path = join(folderOf(t), 'cni.sock');
   await leaveSocket(path);

@@ -1,7 +1,7 @@
 /** The Helm chart makes what kustomize makes. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { charted, kustomizedWith, type KubeObject, type Made } from './rendered.ts';
+import { charted, kustomizedWith, one, podOf, type KubeObject, type Made } from './rendered.ts';
 
 const ADDRESSES = { TEMPORAL_ADDRESS: 'temporal.example.org:7233', PODWIRE_ETCD_ENDPOINTS: 'etcd.example.org:2379' };
 const SECRETS = {
@@ -37,6 +37,18 @@ const PAIRS: readonly (Made & { readonly title: string; readonly values: object 
     components: ['reflect', 'exec-rights'],
     values: { reflect: true, execRights: true },
   },
+  {
+    title: 'networks before the first container, on nodes where workers are privileged',
+    overlay: 'overlays/evaluation',
+    components: ['cni-server', 'privileged', 'etcd-user'],
+    values: { cniServer: true, privileged: true, secrets: { etcdUser: SECRETS.etcdUser } },
+  },
+  {
+    title: 'the end of networks before the first container',
+    overlay: 'overlays/evaluation',
+    components: ['cni-server-removal'],
+    values: { cniServerRemoval: true },
+  },
 ];
 
 /** Names of generated ConfigMaps end with a hash of their content; the chart says it in an annotation of the pods. */
@@ -71,6 +83,18 @@ describe('the chart and the overlays', () => {
     await assert.rejects(charted({ privilegde: true }), /privilegde/);
     await assert.rejects(charted({ settings: { PODWIRE_REFLECT: true } }), /PODWIRE_REFLECT/);
     await assert.rejects(charted({ ksr: true, reflect: true }), /set one of them/);
+    await assert.rejects(charted({ cniServer: true, cniServerRemoval: true }), /set one of them/);
+    await assert.rejects(charted({ cniServer: true, exec: true }), /no node workers/);
+  });
+
+  it('all containers of the node workers are of the image that the values name', async () => {
+    const node = podOf(
+      one(await charted({ cniServer: true, images: { node: 'example.org/n:1' } }), 'DaemonSet', 'podwire-node'),
+    );
+    assert.deepEqual(
+      [...(node.initContainers ?? []), ...node.containers].map(({ image }) => image),
+      ['example.org/n:1', 'example.org/n:1'],
+    );
   });
 
   it("KSR's etcd.conf can be another one", async () => {

@@ -45,6 +45,8 @@ describe('the manifests', () => {
       }),
     );
     made.set('with reflection', await kustomizedWith({ overlay: 'overlays/existing', components: ['reflect'] }));
+    for (const component of ['cni-server', 'cni-server-removal'])
+      made.set(component, await kustomizedWith({ overlay: 'overlays/existing', components: [component] }));
   });
   const node = (overlay = 'evaluation') => podOf(one(of(overlay), 'DaemonSet', 'podwire-node'));
 
@@ -178,7 +180,7 @@ describe('the manifests', () => {
 
   it('name images that deploy/images makes, or the two of the evaluation', () => {
     for (const object of every())
-      for (const { image } of podOf(object).containers)
+      for (const { image } of [...(podOf(object).initContainers ?? []), ...podOf(object).containers])
         assert.ok([...OWN_IMAGES, ...FOREIGN_IMAGES].includes(image), image);
     for (const image of OWN_IMAGES) {
       const name = /\/(.+):/.exec(image)?.[1] ?? '';
@@ -188,7 +190,8 @@ describe('the manifests', () => {
 
   it('start programs that a build makes', () => {
     const files = every()
-      .flatMap((object) => podOf(object).containers[0].command)
+      .flatMap((object) => [...(podOf(object).initContainers ?? []), ...podOf(object).containers])
+      .flatMap(({ command }) => command)
       .filter((word) => word.endsWith('.js'));
     assert.ok(files.length > 10);
     for (const file of new Set(files)) assert.ok(existsSync(join(DEPLOY, '..', file.replace(/\.js$/, '.ts'))), file);

@@ -36,7 +36,9 @@ interface Container {
 }
 
 export interface PodSpec {
+  readonly initContainers?: readonly Container[];
   readonly containers: readonly [Container];
+  readonly automountServiceAccountToken?: boolean;
   readonly securityContext?: Record<string, unknown>;
   readonly volumes?: readonly {
     readonly name: string;

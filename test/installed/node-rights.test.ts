@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { linksIn, type PodRef } from '../../deploy/demo/kernel-look.ts';
-import { inSystem, installPodwire, waitUntilServing, workerPid, workerPods } from '../../deploy/lab/installed.ts';
-import { inNetns, kubectl, pathOnHost, podNetnsPath } from '../../deploy/lab/lab.ts';
+import { inSystem, installPodwire, workerPid, workerPods } from '../../deploy/lab/installed.ts';
+import { inNetns, pathOnHost, podNetnsPath } from '../../deploy/lab/lab.ts';
 import { advertise } from '../kernel/router-advertisement.ts';
 import { labTest, waitFor, waitLink } from '../lab/harness.ts';
-import { ROOT } from '../runner/groups.ts';
 import { since } from './burst.ts';
+import { installedWith } from './installed-with.ts';
 
-const PRIVILEGED = join(ROOT, 'deploy/components/privileged');
+const PRIVILEGED = 'privileged';
 /** Of the kubelet's folder for such profiles. */
 const PROFILE = 'podwire-test-no-mount.json';
 /** As AppArmor's profile of container runtimes refuses it, on machines that have AppArmor. */
@@ -45,19 +45,6 @@ describe("a node worker's container", () => {
 
   const profileOn = (node: string): string => pathOnHost(t.lab, node, join('/var/lib/kubelet/seccomp', PROFILE));
 
-  /** The lab's installation with something more. */
-  async function installedWith(more: object): Promise<void> {
-    const kustomization = {
-      apiVersion: 'kustomize.config.k8s.io/v1beta1',
-      kind: 'Kustomization',
-      resources: [relative(dir, join(t.lab.dir, 'installed'))],
-      ...more,
-    };
-    writeFileSync(join(dir, 'kustomization.yaml'), JSON.stringify(kustomization));
-    await kubectl(t.lab, ['apply', '-k', dir], { timeoutMs: 60_000 });
-    await waitUntilServing(t.lab);
-  }
-
   /** Two pods of a network, on two nodes; their links are up. */
   async function members(network: string, id: number): Promise<[PodRef, PodRef]> {
     const pods = await t.createPods(
@@ -89,7 +76,7 @@ describe("a node worker's container", () => {
   test('that is privileged makes links as one that is not, deaf to router advertisements by their switch', async (c) => {
     const began = performance.now();
     const plain = await capabilities(t.node(0));
-    await installedWith({ components: [relative(dir, PRIVILEGED)] });
+    await installedWith(t.lab, dir, { components: [PRIVILEGED] });
     c.diagnostic(`workers were privileged after ${since(began)}`);
     const more = BigInt(`0x${await capabilities(t.node(0))}`);
     assert.equal(more & BigInt(`0x${plain}`), BigInt(`0x${plain}`));
@@ -108,7 +95,7 @@ describe("a node worker's container", () => {
     const path = '/spec/template/spec/containers/0/securityContext/seccompProfile';
     const value = { type: 'Localhost', localhostProfile: PROFILE };
     const patch = JSON.stringify([{ op: 'replace', path, value }]);
-    await installedWith({ patches: [{ target: { kind: 'DaemonSet', name: 'podwire-node' }, patch }] });
+    await installedWith(t.lab, dir, { patches: [{ target: { kind: 'DaemonSet', name: 'podwire-node' }, patch }] });
     c.diagnostic(`workers were without mount(2) after ${since(began)}`);
     assert.match(await workerLog(t.node(0)), CANNOT_WRITE);
 

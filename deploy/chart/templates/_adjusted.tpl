@@ -31,6 +31,7 @@
 {{- $_ := set $container "image" (get $values.images (get (dict "watcher" "controlPlane" "orchestrator" "controlPlane" "ksr" "controlPlane" "node" "node" "temporal" "temporal" "etcd" "etcd") $part)) -}}
 {{- $_ := set $container "imagePullPolicy" $values.imagePullPolicy -}}
 {{- if $values.imagePullSecrets }}{{ $_ := set $pod "imagePullSecrets" $values.imagePullSecrets }}{{ end -}}
+{{- if eq $part "node" }}{{ include "podwire.cniServer" (dict "root" $root "pod" $pod "container" $container) }}{{ end -}}
 {{- with get $values.resources $part }}{{ $_ := set $container "resources" . }}{{ end -}}
 {{- with get $values.nodeSelector $part }}{{ $_ := set $pod "nodeSelector" . }}{{ end -}}
 {{- with get $values.tolerations $part }}{{ $_ := set $pod "tolerations" . }}{{ end -}}
@@ -42,6 +43,31 @@
 {{- if ne $object.kind "StatefulSet" -}}
 {{- $_ := set $template.metadata.annotations "checksum/settings" (printf "%s%s" (include "podwire.settings" $root) $values.ksrEtcdConf | sha256sum) -}}
 {{- include "podwire.secrets" (dict "secrets" $values.secrets "pod" $pod "container" $container "part" $part) -}}
+{{- end -}}
+{{- end }}
+
+{{/* What the components cni-server and cni-server-removal change of the node workers, where one of them is wanted: their own patch, merged as kustomize does it. */}}
+{{- define "podwire.cniServer" -}}
+{{- $values := .root.Values -}}
+{{- $component := ternary "cni-server" (ternary "cni-server-removal" "" $values.cniServerRemoval) $values.cniServer -}}
+{{- if $component -}}
+{{- $patch := (fromYaml (.root.Files.Get (printf "components/%s/node.yaml" $component))).spec.template.spec -}}
+{{- $pod := .pod -}}
+{{- $container := .container -}}
+{{- if hasKey $patch "automountServiceAccountToken" }}{{ $_ := set $pod "automountServiceAccountToken" $patch.automountServiceAccountToken }}{{ end -}}
+{{- range $patch.initContainers -}}
+{{- $_ := set . "image" $values.images.node -}}
+{{- $_ := set . "imagePullPolicy" $values.imagePullPolicy -}}
+{{- end -}}
+{{- $_ := set $pod "initContainers" $patch.initContainers -}}
+{{- range $patch.containers -}}
+{{- $_ := set $container "env" (concat .env $container.env) -}}
+{{- $mounts := .volumeMounts -}}
+{{- $paths := list -}}
+{{- range .volumeMounts }}{{ $paths = append $paths .mountPath }}{{ end -}}
+{{- range $container.volumeMounts }}{{ if not (has .mountPath $paths) }}{{ $mounts = append $mounts . }}{{ end }}{{ end -}}
+{{- $_ := set $container "volumeMounts" $mounts -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
