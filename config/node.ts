@@ -23,7 +23,7 @@ import { etcdOf, etcdSettings } from './etcd.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
 /** podwire as the network of the node's pods. */
-export interface PrimaryConfig {
+interface PrimaryConfig {
   readonly enabled: boolean;
   /** Folder of leases, node ID and pod subnets. */
   readonly dir: string;

@@ -147,7 +147,7 @@ async function answering<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof PodwireError) throw new CniAnswerError(codeOf(error), error.message);
+    if (error instanceof PodwireError) throw new CniAnswerError(codeOf(error), `${error.code}: ${error.message}`);
     if (error instanceof Error && 'syscall' in error) throw new CniAnswerError(CNI_CODES.io, error.message);
     throw error;
   }

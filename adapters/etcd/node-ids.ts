@@ -55,8 +55,7 @@ export function createNodeIds(etcd: Etcd, tree: { readonly prefix: string; reado
       if (entry !== undefined) await etcd.transact([unchanged(entry)], [{ remove: entry.key }]);
     },
     async keep(node) {
-      const key = keptNodeKey(tree, node);
-      await etcd.transact([{ key, is: 'absent' }], [{ put: key, value: '' }]);
+      await putIfAbsent(etcd, keptNodeKey(tree, node));
     },
     async claim(id, node) {
       await etcd.transact([], [{ put: nodeIdClaimKey(id, node), value: '' }]);
@@ -73,6 +72,9 @@ export function createNodeIds(etcd: Etcd, tree: { readonly prefix: string; reado
     },
   };
 }
+
+const putIfAbsent = (etcd: Etcd, key: string): Promise<unknown> =>
+  etcd.transact([{ key, is: 'absent' }], [{ put: key, value: '' }]);
 
 /** undefined: it is not what an agent writes. */
 function nameIn(value: string): string | undefined {

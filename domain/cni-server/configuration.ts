@@ -41,7 +41,7 @@ const MAX_LIMIT_S = 110;
 export const MAX_LIMIT_MS = MAX_LIMIT_S * 1_000;
 
 /** What podwire is in a chain: the network of the pod, or what adds others to it. */
-export const CNI_MODES = ['chained', 'primary'] as const;
+const CNI_MODES = ['chained', 'primary'] as const;
 export type CniMode = (typeof CNI_MODES)[number];
 
 const OWN_KEYS = ['socket', 'logFile', 'timeoutSeconds', 'mode'];

@@ -118,7 +118,7 @@ test('a worker that is killed during an ADD leaves nothing that the next ADD doe
     const known = new Set(leasesOf());
     const reached = moment === 'answer' ? undefined : comes(moment);
     const adding = node.call('ADD', 'l', l);
-    await within(`${moment} of an ADD`, reached ?? adding);
+    await within<unknown>(`${moment} of an ADD`, reached ?? adding);
     await node.kill();
     const said = await adding;
     const [lease, ...more] = leasesOf().filter((name) => !known.has(name));
@@ -205,9 +205,13 @@ test('whatever the order of calls, a pod is whole behind its ADD and nothing of 
         const said = await node.call(command, pod, pods[pod]);
         const known = added.get(pod);
         if (command === 'CHECK') assert.equal(said.code === 0, known !== undefined, said.stdout);
-        else if (command === 'DEL') (isDone(said), added.delete(pod));
-        else added.set(pod, known ?? resultOf(said));
-        if (command === 'ADD') assert.deepEqual(resultOf(said), added.get(pod));
+        else if (command === 'ADD') {
+          added.set(pod, known ?? resultOf(said));
+          assert.deepEqual(resultOf(said), added.get(pod));
+        } else {
+          isDone(said);
+          added.delete(pod);
+        }
         assert.deepEqual(await hostLinks(), [...added.values()].map(({ interfaces }) => interfaces[0]?.name).sort());
         assert.equal(new Set([...added.values()].map((each) => addressOf(each))).size, added.size);
       }
