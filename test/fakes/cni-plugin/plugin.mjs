@@ -5,12 +5,12 @@
 import { Buffer } from 'node:buffer';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import process from 'node:process';
 
 const self = process.argv[1];
 const { CNI_COMMAND: command = '' } = process.env;
-const stdin = readFileSync(0, 'utf8');
+const stdin = readAll(0);
 const config = stdin === '' ? {} : JSON.parse(stdin);
 const startedAt = Date.now();
 const log = (more) => appendFileSync(`${self}.log`, `${JSON.stringify(more)}\n`);
@@ -72,6 +72,22 @@ function answer() {
   if (command !== 'ADD') return '';
   const { CNI_IFNAME: name, CNI_NETNS: sandbox } = process.env;
   return JSON.stringify(config.prevResult ?? { cniVersion, interfaces: [{ name, sandbox }] });
+}
+
+/** Its pipe does not block, and whoever writes to it may be late. */
+function readAll(fd) {
+  const parts = [];
+  for (;;) {
+    const bytes = Buffer.alloc(65_536);
+    try {
+      const length = readSync(fd, bytes);
+      if (length === 0) return Buffer.concat(parts).toString('utf8');
+      parts.push(bytes.subarray(0, length));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
 }
 
 function writeAll(fd, text) {
