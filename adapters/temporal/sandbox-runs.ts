@@ -12,8 +12,10 @@ import type { SandboxRuns } from '../../domain/ports/sandbox-runs.ts';
 import { temporalUnavailable } from './connection.ts';
 import { podRun, startOptions, type Run } from './pod-starter.ts';
 
-/** What an answer may take beside the time that the run has for it. */
+/** An attempt that has less time left than this is not begun. */
 const ROUND_TRIP_MS = 1_000;
+/** What of its time whoever asks leaves to the run, which counts from when it hears of the question: on a busy machine it begins late. */
+const SHARE_OF_RUN = 0.75;
 /** The first is for a run that is just ending; the last for one whose build does not know the update. */
 const PAUSE_MS = { first: 50, longest: 2_000 };
 
@@ -39,7 +41,7 @@ interface Question {
 async function ask<T>(client: Client, run: Run, update: string, { sandboxId, limitMs, signal }: Question): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (let pause = PAUSE_MS.first; ; pause = Math.min(2 * pause, PAUSE_MS.longest)) {
-    const seconds = Math.max(0.1, (deadline - Date.now() - ROUND_TRIP_MS) / 1_000);
+    const seconds = Math.max(0.1, (SHARE_OF_RUN * (deadline - Date.now())) / 1_000);
     const request: SandboxRequest = { sandboxId, seconds };
     const startWorkflowOperation = new WithStartWorkflowOperation(run.type, {
       ...startOptions(run),

@@ -124,10 +124,12 @@ describe('a pod whose sandbox is being made', { concurrency: true }, () => {
   it('is told what its networks wait for when the time is over, and gets them later', async () => {
     const { pod, announce, awaits } = await starting(lab, two());
     await announce('cold');
-    lab.nodes.script(`${pod.uid}/blue`, 'ensureVxlanLink', (call) => (call < 5 ? 'ParentMissing' : 'ok'));
-    const table = await awaits('cold', 6_000);
+    let isThere = false;
+    lab.nodes.script(`${pod.uid}/blue`, 'ensureVxlanLink', () => (isThere ? 'ok' : 'ParentMissing'));
+    const table = await awaits('cold', 12_000);
     assert.deepEqual([rows(table), table.mayStart, table.isSettled], [['red attached', 'blue pending'], false, false]);
     assert.match(table.networks[1]?.reason ?? '', /ParentMissing/);
+    isThere = true;
     assert.deepEqual(rows(await awaits('cold')), ['red attached', 'blue attached']);
   });
 
@@ -181,9 +183,11 @@ describe('a pod whose sandbox is taken down', { concurrency: true }, () => {
     const { pod, announce, awaits, withdraw, release } = await starting(lab, `red id=${lab.vni()}`);
     await announce('cold');
     await awaits('cold');
-    lab.nodes.script(pod.uid, 'deleteVxlanLink', (call) => (call < 3 ? 'KernelBusy' : 'ok'));
+    let isBusy = true;
+    lab.nodes.script(pod.uid, 'deleteVxlanLink', () => (isBusy ? 'KernelBusy' : 'ok'));
     await withdraw();
-    assert.equal(await release('cold', 2_500), false);
+    assert.equal(await release('cold', 8_000), false);
+    isBusy = false;
     await pod.ended();
     assert.deepEqual(await pod.records(), []);
   });
