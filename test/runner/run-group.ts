@@ -39,6 +39,7 @@ const CHECKS = [
     ['types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']],
     ['build', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']],
     ['workflow bundle', ['node_modules/tsx/dist/cli.mjs', 'workers/build-bundle.ts']],
+    ['CNI plugin', ['node_modules/tsx/dist/cli.mjs', 'cni/build.ts']],
     ['format', ['node_modules/prettier/bin/prettier.cjs', '--check', '.']],
   ],
 ] as const;
