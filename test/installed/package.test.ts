@@ -17,7 +17,7 @@ import { after, before, describe, it } from 'node:test';
 import { attempt, findProgram, must } from '../../deploy/lab/commands.ts';
 import { ROOT } from '../../deploy/lab/image-inputs.ts';
 
-const SOURCES = ['domain', 'workflows', 'activities', 'adapters', 'config', 'workers', 'watcher', 'cli'];
+const SOURCES = ['cni', 'domain', 'workflows', 'activities', 'adapters', 'config', 'workers', 'watcher', 'cli'];
 const FILES = [
   'package.json',
   'package-lock.json',
