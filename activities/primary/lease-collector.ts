@@ -1,6 +1,6 @@
 /** Gives back what sandboxes have left that the container runtime does not know any more: it never sent their DEL, or it never came. */
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
-import type { LeaseHolder } from '../../domain/primary/lease.ts';
+import { isHeld, type LeaseHolder } from '../../domain/primary/lease.ts';
 import { collectLeases, type MissedLeases } from '../../domain/primary/lease-collection.ts';
 import { letGo, type WiredPodDeps } from './wired-pod.ts';
 
@@ -27,7 +27,7 @@ export class LeaseCollector {
   /** One look. @throws PodwireError CriUnavailable: nothing was given back that is not proven to be gone */
   async look(signal: AbortSignal): Promise<void> {
     const { leases, listed, runtime, now, onGone } = this.#deps;
-    const living = leases.leases().filter(({ releasedAt }) => releasedAt === undefined);
+    const living = leases.leases().filter(isHeld);
     if (living.length === 0) return;
     const { missed, gone } = collectLeases(living, this.#missed, { sandboxIds: await listed(), at: now() }, PACE);
     this.#missed = missed;

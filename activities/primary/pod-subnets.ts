@@ -5,8 +5,9 @@ import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { PodSubnetsDisk } from '../../domain/ports/pod-subnets-disk.ts';
 import { podRange } from '../../domain/primary/addressing.ts';
 import { podSubnetsOf } from '../../domain/primary/contiv-config.ts';
+import { isHeld } from '../../domain/primary/lease.ts';
 import type { LeaseRange } from '../../domain/primary/leases.ts';
-import type { Subnet } from '../../domain/primary/subnet.ts';
+import { subnetText } from '../../domain/primary/subnet.ts';
 
 export interface PodSubnetsDeps {
   readonly node: string;
@@ -64,7 +65,7 @@ export class PodSubnets {
     const ranges = rangesOf(found, ip);
     const known = await disk.read(node);
     if (known?.join() !== found.join()) {
-      if (known !== undefined && leases.leases().some(({ releasedAt }) => releasedAt === undefined))
+      if (known !== undefined && leases.leases().some(isHeld))
         throw new PodwireError(
           'AddressingInvalid',
           `the pod subnets of this node are to be ${found.join(', ')}, and pods have addresses of ${known.join(', ')}: drain the node`,
@@ -77,10 +78,9 @@ export class PodSubnets {
 
 /** @throws PodwireError AddressingInvalid */
 function rangesOf(texts: readonly string[], ip: IpNumbers): LeaseRange[] {
-  const text = ({ family, base, prefix }: Subnet): string => `${ip.text({ family, value: base })}/${prefix}`;
   return podSubnetsOf({ podCIDRs: texts }, ip).map((subnet) => ({
     ...podRange(subnet),
-    text: text(subnet),
+    text: subnetText(subnet, ip),
     excluded: [],
   }));
 }

@@ -12,7 +12,7 @@ import {
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import { primaryResult } from '../../domain/primary/cni-result.ts';
-import { holderText, type LeaseHolder } from '../../domain/primary/lease.ts';
+import { holderText, isHeld, type LeaseHolder } from '../../domain/primary/lease.ts';
 import type { LeaseRange } from '../../domain/primary/leases.ts';
 import type { PodWiring } from '../../domain/primary/pod-wiring.ts';
 import type { PodSubnets } from './pod-subnets.ts';
@@ -61,7 +61,7 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
       const kept = new Set(valid.map(({ containerId: sandboxId, ifName }) => holderText({ sandboxId, ifName })));
       for (const lease of deps.leases.leases()) {
         const holder = holderText(lease);
-        if (lease.releasedAt !== undefined || kept.has(holder) || adding.has(holder)) continue;
+        if (!isHeld(lease) || kept.has(holder) || adding.has(holder)) continue;
         await answering(() => letGo(deps, lease, signal));
       }
       await ifAsked(deps, undefined, () => deps.others.gc(config, valid, signal));
@@ -104,7 +104,7 @@ async function del(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal, lea
 async function check(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal): Promise<void> {
   const holder = holderOf(call);
   const lease = deps.leases.leases().find((each) => holderText(each) === holderText(holder));
-  if (lease === undefined || lease.releasedAt !== undefined || call.netns === undefined)
+  if (lease === undefined || !isHeld(lease) || call.netns === undefined)
     throw new CniAnswerError(CNI_CODES.failed, `container ${call.containerId} has no address of this node`);
   const path = call.netns;
   const missing = await answering(async () => {

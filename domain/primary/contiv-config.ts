@@ -3,7 +3,7 @@ import { PodwireError } from '../failures.ts';
 import type { IpNumbers } from '../ports/ip-numbers.ts';
 import { LEAST_POD_BITS, nodeAddressesOf, partsOf, type DividedSubnet, type NodeAddresses } from './addressing.ts';
 import { divideContivCidr } from './contiv-cidr.ts';
-import { overlap, WIDTH, type Subnet } from './subnet.ts';
+import { overlap, subnetText, WIDTH, type Subnet } from './subnet.ts';
 
 /** The keys of `ipamConfig`, in the order in which contiv's REST API shows them; '' and 0 are what Go has for keys that are not there. */
 export interface ContivIpam {
@@ -45,7 +45,7 @@ export function completeIpam(given: ContivIpam, ip: IpNumbers): ContivIpam {
   const parts = divideContivCidr(subnetOf('contivCIDR', ipam.contivCIDR, ip));
   if (parts === undefined)
     throw invalid(`contivCIDR ${ipam.contivCIDR} is too small: 18 bits are needed, /14 of IPv4 or /110 of IPv6`);
-  const text = (subnet: Subnet): string => `${ip.text({ family: subnet.family, value: subnet.base })}/${subnet.prefix}`;
+  const text = (subnet: Subnet): string => subnetText(subnet, ip);
   const needsInterconnect = ipam.nodeInterconnectCIDR === '' && !ipam.nodeInterconnectDHCP;
   return {
     ...ipam,

@@ -3,7 +3,7 @@ import type { IpNumbers } from '../ports/ip-numbers.ts';
 import { nodeSubnet } from './addressing.ts';
 import type { AddressPlan, ContivIpam } from './contiv-config.ts';
 import type { Lease } from './lease.ts';
-import type { Subnet } from './subnet.ts';
+import { subnetText, type Subnet } from './subnet.ts';
 
 /** The mirror of a lease in etcd, which contiv keeps under the container's ID. @param agents prefix of the agents' trees: `/vnf-agent/` */
 export const allocatedIpKey = (agents: string, node: string, sandboxId: string): string =>
@@ -36,7 +36,7 @@ export function ipamAnswer(
   ip: IpNumbers,
 ): { readonly status: 200 | 500; readonly body: string } {
   if (node.address === undefined) return { status: 500, body: JSON.stringify('Error getting node IP') };
-  const text = (subnet: Subnet): string => `${ip.text({ family: subnet.family, value: subnet.base })}/${subnet.prefix}`;
+  const text = (subnet: Subnet): string => subnetText(subnet, ip);
   const body = {
     nodeId: node.id,
     nodeName: node.name,

@@ -2,7 +2,7 @@
  * Leases of sandboxes that the container runtime does not know. One look is no proof: a runtime lists a sandbox only some time after its
  * network was made, and a list may be stale or cut short.
  */
-import { holderText, type Lease } from './lease.ts';
+import { holderText, isHeld, type Lease } from './lease.ts';
 
 export interface RuntimeLook {
   /** Ids of all sandboxes that the runtime lists, whatever their state; asked for after the leases were read. */
@@ -38,7 +38,7 @@ export function collectLeases(
   const missed = new Map<string, number>();
   const gone: Lease[] = [];
   for (const lease of leases) {
-    if (lease.releasedAt !== undefined || look.sandboxIds.has(lease.sandboxId)) continue;
+    if (!isHeld(lease) || look.sandboxIds.has(lease.sandboxId)) continue;
     if (look.at - lease.madeAt < leastAgeMs) continue;
     const holder = holderText(lease);
     const first = missedBefore.get(holder) ?? look.at;

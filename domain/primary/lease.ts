@@ -19,4 +19,7 @@ export interface Lease extends LeaseHolder {
   readonly releasedAt?: number;
 }
 
+/** A sandbox has it; otherwise its addresses rest. */
+export const isHeld = ({ releasedAt }: Pick<Lease, 'releasedAt'>): boolean => releasedAt === undefined;
+
 export const holderText = ({ sandboxId, ifName }: LeaseHolder): string => `${sandboxId} ${ifName}`;

@@ -1,5 +1,7 @@
 /** Addresses and ranges of addresses as numbers: what is calculated is exact in both families, and nothing wraps around. */
 
+import type { IpNumbers } from '../ports/ip-numbers.ts';
+
 export interface IpValue {
   readonly family: 4 | 6;
   /** As the address reads in network byte order: 10.0.0.1 is 0x0a000001. */
@@ -15,6 +17,10 @@ export interface Subnet {
 }
 
 export const WIDTH = { 4: 32, 6: 128 } as const;
+
+/** `address/prefix`, as `IpNumbers.subnet` reads it. */
+export const subnetText = ({ family, base, prefix }: Subnet, ip: Pick<IpNumbers, 'text'>): string =>
+  `${ip.text({ family, value: base })}/${prefix}`;
 
 export const hostBits = ({ family, prefix }: Subnet): number => WIDTH[family] - prefix;
 

@@ -11,8 +11,9 @@ import type { NodeConfig } from '../../config/node.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import { nodeSubnet } from '../../domain/primary/addressing.ts';
+import { isHeld } from '../../domain/primary/lease.ts';
 import { addressPlan, completeIpam, highestNodeId, podSubnetsOf } from '../../domain/primary/contiv-config.ts';
-import type { Subnet } from '../../domain/primary/subnet.ts';
+import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import type { NodeConnections } from './node-connections.ts';
 
 interface SubnetSource {
@@ -24,7 +25,7 @@ interface SubnetSource {
 /** Where contiv's agents keep theirs. */
 const CONTIV_TREE = { prefix: '/vnf-agent/', label: 'contiv-ksr' };
 
-const textOf = ({ family, base, prefix }: Subnet): string => `${ipNumbers.text({ family, value: base })}/${prefix}`;
+const textOf = (subnet: Subnet): string => subnetText(subnet, ipNumbers);
 
 /** @throws the disk's error; PodwireError AddressingInvalid: contiv.yaml */
 export async function subnetSource(
@@ -39,7 +40,7 @@ export async function subnetSource(
   const plan = addressPlan(completeIpam(config.ipam, ipNumbers), config.gateways, ipNumbers);
   const numbered = {
     ...{ node, ids: createNodeIds(etcd, CONTIV_TREE), disk: createNodeIdFile(dir), highest: highestNodeId(plan) },
-    hasPods: () => leases.leases().some(({ releasedAt }) => releasedAt === undefined),
+    hasPods: () => leases.leases().some(isHeld),
   };
   const source = async (): Promise<readonly string[]> => {
     const { kind, id } = await settleNodeId(numbered);
