@@ -6,18 +6,18 @@
  * disk (their reservations, which they do not sync either) is found by the sweeper.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isCniInterfaceName } from '../../domain/cni/interface-name.ts';
 import type { CniJournal, CniJournalEntry } from '../../domain/ports/cni-journal.ts';
 import { PodwireError } from '../../domain/failures.ts';
+import { readWhole, UNSYNCED_UNFINISHED, writeUnsynced } from '../host/whole-files.ts';
 import { capabilityArgsSchema, cniSpecSchema, jsonObjectSchema, linkResultSchema } from './attachment-schemas.ts';
 import { printable } from './printable.ts';
 
 /** No underscore: it separates the id from the interface name. */
 const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$/;
-const UNFINISHED = '.new';
 const LISTED_AT_ONCE = 16;
 
 const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
@@ -62,17 +62,12 @@ const entrySchema: z.ZodType<CniJournalEntry> = z.strictObject({
  */
 export function createCniJournal(dir: string): CniJournal {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(dir)) if (name.endsWith(UNFINISHED)) rmSync(join(dir, name), { force: true });
+  for (const name of readdirSync(dir)) if (name.endsWith(UNSYNCED_UNFINISHED)) rmSync(join(dir, name), { force: true });
 
   const read = async (name: string): Promise<CniJournalEntry | undefined> => {
     const file = join(dir, name);
-    let text: string;
-    try {
-      text = await readFile(file, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    const text = await readWhole(file);
+    if (text === undefined) return undefined;
     const entry = parseEntry(file, text);
     const { sandboxId, interfaceName } = entry.call;
     if (fileName(sandboxId, interfaceName) === name) return entry;
@@ -83,20 +78,14 @@ export function createCniJournal(dir: string): CniJournal {
     read: async (sandboxId, interfaceName) => read(fileName(sandboxId, interfaceName)),
     async write(entry) {
       const file = join(dir, fileName(entry.call.sandboxId, entry.call.interfaceName));
-      try {
-        await writeFile(file + UNFINISHED, JSON.stringify(entry), { mode: 0o600 });
-        await rename(file + UNFINISHED, file);
-      } catch (error) {
-        await rm(file + UNFINISHED, { force: true });
-        throw error;
-      }
+      await writeUnsynced(file, JSON.stringify(entry));
     },
     async remove(sandboxId, interfaceName) {
       await rm(join(dir, fileName(sandboxId, interfaceName)), { force: true });
     },
     async list(sandboxId) {
       const prefix = sandboxId === undefined ? '' : `${sandboxId}_`;
-      const isListed = (name: string): boolean => !name.endsWith(UNFINISHED) && name.startsWith(prefix);
+      const isListed = (name: string): boolean => !name.endsWith(UNSYNCED_UNFINISHED) && name.startsWith(prefix);
       const names = (await readdir(dir)).filter(isListed).sort();
       const entries: CniJournalEntry[] = [];
       const unreadable: string[] = [];

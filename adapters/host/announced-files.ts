@@ -1,13 +1,13 @@
 /** Announced sandboxes as files, one each, in a folder that a reboot empties. Written without fsync, as the journal of CNI attachments. */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { AnnouncedSandbox } from '../../domain/cni-server/announced-sandbox.ts';
 import type { AnnouncedSandboxes } from '../../domain/ports/announced-sandboxes.ts';
+import { writeUnsynced } from './whole-files.ts';
 
 const SUFFIX = '.json';
-const UNFINISHED = '.new';
 
 const schema: z.ZodType<AnnouncedSandbox> = z.strictObject({
   v: z.literal(1),
@@ -46,9 +46,7 @@ export function openAnnouncedFiles(dir: string, bootId: string, now: number): An
     list: () => [...known.values()],
     async put(announced) {
       known.set(announced.sandboxId, announced);
-      const file = fileOf(announced.sandboxId);
-      await writeFile(file + UNFINISHED, JSON.stringify(announced), { mode: 0o600 });
-      await rename(file + UNFINISHED, file);
+      await writeUnsynced(fileOf(announced.sandboxId), JSON.stringify(announced));
     },
     async remove(sandboxId) {
       if (known.delete(sandboxId)) await rm(fileOf(sandboxId), { force: true });

@@ -17,7 +17,8 @@ export async function openFolder(dir: string): Promise<FileHandle> {
   return open(dir, 'r');
 }
 
-async function syncFolder(dir: string): Promise<void> {
+/** What was done to the names of a folder survives a loss of power. @throws the system's error */
+export async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, 'r');
   try {
     await folder.sync();

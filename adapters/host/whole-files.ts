@@ -1,6 +1,7 @@
-/** Files of the host that others read or run: each is there as it was or as it shall be, also when the machine stops in between. */
-import { copyFile, link, mkdtemp, open, readFile, rename, rm, unlink } from 'node:fs/promises';
+/** Files that are there as they were or as they shall be; but for `writeUnsynced`, also when the machine stops in between. */
+import { copyFile, link, mkdtemp, open, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from './durable-file.ts';
 
 /**
  * A program that is running is replaced like any other: it keeps the file that it was started from.
@@ -16,6 +17,25 @@ export const writeWhole = (path: string, text: string, mode: number): Promise<vo
       await file.close();
     }
   });
+
+/** Ends the name of what `writeUnsynced` has not finished; a folder's owner removes it at its next start. */
+export const UNSYNCED_UNFINISHED = '.new';
+
+/**
+ * Mode 0600. The file is whole for whoever reads it and whatever happens to the process; a crash of the machine may lose it.
+ *
+ * @throws the error of the file system; then nothing has changed
+ */
+export async function writeUnsynced(path: string, text: string): Promise<void> {
+  const work = path + UNSYNCED_UNFINISHED;
+  try {
+    await writeFile(work, text, { mode: 0o600 });
+    await rename(work, path);
+  } catch (error) {
+    await rm(work, { force: true });
+    throw error;
+  }
+}
 
 /** As `writeWhole`, of a file's bytes. */
 export const copyWhole = (from: string, path: string, mode: number): Promise<void> =>
@@ -33,7 +53,7 @@ export async function removeFile(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
-  await sync(dirname(path));
+  await syncFolder(dirname(path));
   return true;
 }
 
@@ -64,15 +84,5 @@ async function replace(path: string, mode: number | undefined, make: (work: stri
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  await sync(dirname(path));
-}
-
-/** The names of a folder. */
-async function sync(folder: string): Promise<void> {
-  const opened = await open(folder, 'r');
-  try {
-    await opened.sync();
-  } finally {
-    await opened.close();
-  }
+  await syncFolder(dirname(path));
 }
