@@ -42,6 +42,8 @@ export interface DesiredInputs {
   readonly asked: string;
 }
 
+const MAX_HINTED = 8;
+
 /** Whether a pod carries anything that some dialect reads; all others cost no parsing. */
 export function asksForNetworks(pod: Pick<PodView, 'labels' | 'annotations'>, settings: AskSettings): boolean {
   return (
@@ -51,14 +53,23 @@ export function asksForNetworks(pod: Pick<PodView, 'labels' | 'annotations'>, se
   );
 }
 
+/** Of the definitions that a pod references, the first few: a hint for its run, which reads them at once. */
+export const hintOf = (definitions: readonly DefinitionRef[]): readonly DefinitionRef[] =>
+  definitions.slice(0, MAX_HINTED);
+
+/** The definitions that it references by the NPWG's annotation. */
+export function npwgDefinitions(
+  { annotations, namespace }: Pick<PodView, 'annotations' | 'namespace'>,
+  { npwg }: Pick<AskSettings, 'npwg'>,
+): readonly DefinitionRef[] {
+  const text = npwg.enabled ? annotations[NPWG_NETWORKS_ANNOTATION] : undefined;
+  return text === undefined ? [] : npwgReferences(text, namespace);
+}
+
 /** The definitions that have to be looked up before the pod's desired networks can be read. */
 export function referencedDefinitions(pod: PodView, settings: DialectSettings): readonly DefinitionRef[] {
-  const npwg = settings.npwg.enabled ? pod.annotations[NPWG_NETWORKS_ANNOTATION] : undefined;
   const kaloom = settings.kaloom.enabled ? pod.annotations[KALOOM_ANNOTATION] : undefined;
-  return [
-    ...(npwg === undefined ? [] : npwgReferences(npwg, pod.namespace)),
-    ...(kaloom === undefined ? [] : kaloomReferences(kaloom, settings)),
-  ];
+  return [...npwgDefinitions(pod, settings), ...(kaloom === undefined ? [] : kaloomReferences(kaloom, settings))];
 }
 
 /** Reads a pod's desired networks. Pure and total. Warnings change nothing, but an edit that brings one has to be answered with it. */

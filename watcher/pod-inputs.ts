@@ -3,7 +3,7 @@ import { shutGate } from '../domain/pod/agents.ts';
 import { inputsHash } from '../adapters/hash/inputs-hash.ts';
 import { md5 } from '../adapters/hash/md5.ts';
 import type { DefinitionLookup, DefinitionRef } from '../domain/cni/network-definition.ts';
-import { asksForNetworks, desiredInputs, referencedDefinitions } from '../domain/desired-inputs.ts';
+import { asksForNetworks, desiredInputs, hintOf, referencedDefinitions } from '../domain/desired-inputs.ts';
 import { networkKey, type ParsedSelections } from '../domain/network-selection.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
 import type { PodView } from '../domain/pod/pod-view.ts';
@@ -17,8 +17,6 @@ export interface PodInputs {
   /** Networks that it asks for and is to have, by key. */
   readonly networks: readonly string[];
 }
-
-const MAX_HINTED = 8;
 
 export class PodInputsReader {
   readonly #settings: DialectSettings;
@@ -61,6 +59,6 @@ export class PodInputsReader {
 
   /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */
   definitionsOf(pod: PodView): readonly DefinitionRef[] {
-    return referencedDefinitions(pod, this.#settings).slice(0, MAX_HINTED);
+    return hintOf(referencedDefinitions(pod, this.#settings));
   }
 }

@@ -1,6 +1,8 @@
 /** `SandboxRuns` by updates that start the run if none is open (update-with-start, Temporal 1.28). */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { WithStartWorkflowOperation, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import { backOffDelay, type BackOff } from '../../domain/concurrency/back-off.ts';
 import {
   AWAIT_NETWORKS,
   RELEASE_SANDBOX,
@@ -17,7 +19,7 @@ const ROUND_TRIP_MS = 1_000;
 /** What of its time whoever asks leaves to the run, which counts from when it hears of the question: on a busy machine it begins late. */
 const SHARE_OF_RUN = 0.75;
 /** The first is for a run that is just ending; the last for one whose build does not know the update. */
-const PAUSE_MS = { first: 50, longest: 2_000 };
+const PAUSE: BackOff = { minMs: 50, maxMs: 2_000 };
 
 export function createSandboxRuns(client: Client): SandboxRuns {
   return {
@@ -40,7 +42,7 @@ interface Question {
 /** A run that is just ending takes no update, and is no reason to start the next one until it has ended: asked again until then. */
 async function ask<T>(client: Client, run: Run, update: string, { sandboxId, limitMs, signal }: Question): Promise<T> {
   const deadline = Date.now() + limitMs;
-  for (let pause = PAUSE_MS.first; ; pause = Math.min(2 * pause, PAUSE_MS.longest)) {
+  for (let failures = 1; ; failures += 1) {
     const seconds = Math.max(0.1, (SHARE_OF_RUN * (deadline - Date.now())) / 1_000);
     const request: SandboxRequest = { sandboxId, seconds };
     const startWorkflowOperation = new WithStartWorkflowOperation(run.type, {
@@ -58,7 +60,8 @@ async function ask<T>(client: Client, run: Run, update: string, { sandboxId, lim
       if (signal.aborted || Date.now() + ROUND_TRIP_MS > deadline || !endedMeanwhile(error))
         throw temporalUnavailable(`update ${update} of ${run.workflowId}`, error);
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    // An abort is told by the next try, which fails at once.
+    await sleep(backOffDelay(PAUSE, failures, Math.random), undefined, { signal }).catch(() => undefined);
   }
 }
 

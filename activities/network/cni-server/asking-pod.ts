@@ -1,15 +1,13 @@
 /** Whether the pod of a call asks for networks: one read of the API, and for most pods the end of the call. */
-import type { DefinitionRef } from '../../../domain/cni/network-definition.ts';
 import type { PodCniCall } from '../../../domain/cni-server/pod-cni.ts';
 import { CNI_CODES, CniAnswerError } from '../../../domain/cni-server/pod-cni.ts';
-import { asksForNetworks } from '../../../domain/desired-inputs.ts';
+import { asksForNetworks, hintOf, npwgDefinitions } from '../../../domain/desired-inputs.ts';
 import { PodwireError } from '../../../domain/failures.ts';
-import { npwgReferences } from '../../../domain/npwg/references.ts';
 import type { PodView } from '../../../domain/pod/pod-view.ts';
 import { uidInRuntime, type SoughtPod } from '../../../domain/pod/static-pods.ts';
 import type { Cluster } from '../../../domain/ports/cluster.ts';
 import type { PodOfSandbox } from '../../../domain/ports/sandbox-runs.ts';
-import { NPWG_NETWORKS_ANNOTATION, type AskSettings } from '../../../domain/settings.ts';
+import type { AskSettings } from '../../../domain/settings.ts';
 
 export interface AskingPodDeps {
   readonly node: string;
@@ -26,7 +24,6 @@ export interface AskingPod {
 
 /** The UIDs that the kubelet gives static pods are md5 sums (pkg/kubelet/config/common.go), the API's have dashes. */
 const STATIC_UID = /^[0-9a-f]{32}$/;
-const MAX_HINTED = 8;
 
 /**
  * Undefined: the pod asks for nothing. A static pod never waits for the control plane, which it may be a part of: without a mirror in the API
@@ -46,7 +43,10 @@ export async function askingPod(
     if (pod.uid !== undefined && pod.uid !== uidInRuntime(sought))
       throw new Error('the API has another pod of its name');
     if (view.hostNetwork || !asksForNetworks(view, asks)) return undefined;
-    return { sought, ofRun: { uid: view.uid, namespace, name, nodeName: node, definitions: hints(view, asks) } };
+    return {
+      sought,
+      ofRun: { uid: view.uid, namespace, name, nodeName: node, definitions: hintOf(npwgDefinitions(view, asks)) },
+    };
   } catch (error) {
     if (isStatic || (withoutApi === 'starts' && isAway(error))) return undefined;
     const why = error instanceof Error ? error.message : String(error);
@@ -62,8 +62,3 @@ const soughtPod = ({ uid: podUid, runtimeUid, namespace, name }: PodView): Sough
   namespace,
   name,
 });
-
-function hints({ annotations, namespace }: PodView, { npwg }: AskSettings): readonly DefinitionRef[] {
-  const text = npwg.enabled ? annotations[NPWG_NETWORKS_ANNOTATION] : undefined;
-  return text === undefined ? [] : npwgReferences(text, namespace).slice(0, MAX_HINTED);
-}
