@@ -3,21 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { PodCniCall } from '../../domain/cni-server/pod-cni.ts';
 import { until } from '../workflows/limits.ts';
+import { gate } from './gate.ts';
 import { ask, begin, errorOf, RESULT, serve } from './served.ts';
 
 const PODS = 110;
-
-interface Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-}
-function gate(): Gate {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open: () => open() };
-}
 
 test('a DEL that comes during its ADD begins after it', async (t) => {
   const add = gate();

@@ -18,6 +18,7 @@ import { kubectl, partPid, pathOnHost, stopPart, type LabNode } from '../../depl
 import { ON_NODE, STATIC_PODS } from '../../deploy/lab/layout.ts';
 import { nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
 import { bridgeConfig, defineNetworks, npwgStatus, reservations } from '../lab/cni-networks.ts';
+import { FIRST_LOOK, firstLook } from '../lab/first-look.ts';
 import { labTest, waitFor, waitLink } from '../lab/harness.ts';
 import { exactlyOne, meshComplete, statusTruth } from '../lab/invariants.ts';
 import { readKeys } from '../lab/records.ts';
@@ -25,7 +26,6 @@ import { endSandbox, sandboxId } from '../lab/sandbox.ts';
 
 const SOON = { limitMs: 30_000, everyMs: 100 };
 const NPWG = 'k8s.v1.cni.cncf.io/networks';
-const FIRST_LOOK = ['sh', '-c', 'ip -o addr; exec sleep 3600'];
 
 describe('a pod on a node whose chain ends with podwire', () => {
   const t = labTest('cold');
@@ -64,12 +64,6 @@ describe('a pod on a node whose chain ends with podwire', () => {
     await waitRunning(t.lab, [pod]);
     return pod;
   };
-  const firstLook = (pod: PodRef): Promise<string> =>
-    waitFor(
-      'what the container has printed',
-      async () => (await kubectl(t.lab, ['-n', pod.namespace, 'logs', pod.name])) || undefined,
-      SOON,
-    );
   const recordsOf = (pod: { readonly uid: string; readonly node: string }): Promise<unknown[]> =>
     readKeys(t.lab, `/podwire/attachments/${pod.node}/${pod.uid}/`);
   let both: PodRef;
@@ -81,10 +75,10 @@ describe('a pod on a node whose chain ends with podwire', () => {
       networks: 'cold1 ip=10.79.0.1/24',
       npwg: '[{"name":"cold","interface":"data0"}]',
     });
-    const seen = await firstLook(both);
+    const seen = await firstLook(t.lab, both);
     assert.match(seen, /cold1 +inet 10\.79\.0\.1\/24/);
     assert.match(seen, /data0 +inet 10\.78\.0\.\d+\/24/);
-    assert.match(await firstLook(other), /cold1 +inet 10\.79\.0\.2\/24/);
+    assert.match(await firstLook(t.lab, other), /cold1 +inet 10\.79\.0\.2\/24/);
     await statusTruth(t.lab, [both, other]);
     assert.equal((await npwgStatus(t.lab, both)).length, 1);
   });
@@ -133,7 +127,7 @@ describe('a pod on a node whose chain ends with podwire', () => {
     );
     await waitFor(
       'its first look',
-      async () => /cold1 +inet 10\.79\.0\.2/.test(await firstLook(other)) || undefined,
+      async () => /cold1 +inet 10\.79\.0\.2/.test(await firstLook(t.lab, other)) || undefined,
       SOON,
     );
     await exactlyOne(t.lab, [other]);
@@ -152,7 +146,7 @@ describe('a pod on a node whose chain ends with podwire', () => {
     );
     await startPodwirePart(t.lab, part);
     await waitRunning(t.lab, [pod]);
-    assert.match(await firstLook(pod), /cold1 +inet 10\.79\.0\.3\/24/);
+    assert.match(await firstLook(t.lab, pod), /cold1 +inet 10\.79\.0\.3\/24/);
     await exactlyOne(t.lab, [pod]);
   });
 
@@ -166,7 +160,7 @@ describe('a pod on a node whose chain ends with podwire', () => {
     try {
       await waitFor('the mirror', () => field(t.lab, pod, '{.metadata.uid}'), SOON);
       await waitRunning(t.lab, [pod]);
-      assert.match(await firstLook(pod), /cold1 +inet 10\.79\.0\.4\/24/);
+      assert.match(await firstLook(t.lab, pod), /cold1 +inet 10\.79\.0\.4\/24/);
     } finally {
       rmSync(file, { force: true });
     }

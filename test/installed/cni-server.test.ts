@@ -8,10 +8,11 @@ import { apply, declareNetworks, field, podManifest, waitRunning } from '../../d
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { callHostsPlugins, callNodesPlugins } from '../../deploy/lab/chained.ts';
 import { installPodwire } from '../../deploy/lab/installed.ts';
-import { kubectl, pathOnHost } from '../../deploy/lab/lab.ts';
+import { pathOnHost } from '../../deploy/lab/lab.ts';
 import { ON_NODE } from '../../deploy/lab/layout.ts';
 import { CHAINED_FILE } from '../../domain/cni-server/chained-list.ts';
 import { bridgeConfig, defineNetworks, reservations } from '../lab/cni-networks.ts';
+import { FIRST_LOOK, firstLook } from '../lab/first-look.ts';
 import { labTest, waitFor, waitLink } from '../lab/harness.ts';
 import { exactlyOne, meshComplete, statusTruth } from '../lab/invariants.ts';
 import { readKeys } from '../lab/records.ts';
@@ -58,20 +59,13 @@ describe("podwire's CNI plugin, installed by a component of the manifests", () =
       node: t.node(index),
       image: t.lab.testImage,
       networks: `ship1 ip=10.92.0.${index + 1}/24`,
-      command: ['sh', '-c', 'ip -o addr; exec sleep 3600'],
+      command: FIRST_LOOK,
     }) as { metadata: { annotations: Record<string, string> } };
     manifest.metadata.annotations[NPWG] = '[{"name":"ship","interface":"data0"}]';
     await apply(t.lab, [manifest]);
     await waitRunning(t.lab, [pod]);
     return pod;
   }
-
-  const firstLook = (pod: PodRef): Promise<string> =>
-    waitFor(
-      'what the container has printed',
-      async () => (await kubectl(t.lab, ['-n', pod.namespace, 'logs', pod.name])) || undefined,
-      SOON,
-    );
 
   test('is on every node when podwire serves, and the runtime is told to call it after the network of the node', async (c) => {
     const began = performance.now();
@@ -88,7 +82,7 @@ describe("podwire's CNI plugin, installed by a component of the manifests", () =
   test("gives pods networks that their containers see as the first thing that they do, in the worker's own pod", async () => {
     [first, second] = await Promise.all([looking('first', 0), looking('second', 1)]);
     for (const [index, pod] of [first, second].entries()) {
-      const seen = await firstLook(pod);
+      const seen = await firstLook(t.lab, pod);
       assert.match(seen, new RegExp(`ship1 +inet 10\\.92\\.0\\.${index + 1}/24`));
       assert.match(seen, /data0 +inet 10\.91\.0\.\d+\/24/);
     }

@@ -2,21 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { CallQueue, QueueFull } from '../../../adapters/cni-server/call-queue.ts';
+import { gate } from '../../cni-server/gate.ts';
 
 const LIMITS = { atWork: 2, waiting: 3, graceMs: 10 };
 const never = new AbortController().signal;
 
-interface Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-}
-function gate(): Gate {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open: () => open() };
-}
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('so many are at work at once, and the others follow in the order in which they came', async () => {

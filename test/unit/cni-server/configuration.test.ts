@@ -9,20 +9,10 @@ import {
   readVersion,
 } from '../../../domain/cni-server/configuration.ts';
 import { readContivKeys } from '../../../domain/cni-server/contiv-configuration.ts';
-import { CniAnswerError } from '../../../domain/cni-server/pod-cni.ts';
 import { CNI_COMMANDS, CNI_SERVER_VERSIONS, hasCommand } from '../../../domain/cni-server/versions.ts';
 import type { JsonObject } from '../../../domain/cni/attachment.ts';
 import { resultInVersion } from '../../../domain/cni/result-version.ts';
-
-const refusal = (work: () => unknown): CniAnswerError => {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof CniAnswerError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
-};
+import { refusal } from './refusal.ts';
 
 test('commands are there from the version on that has brought them', () => {
   const there = CNI_SERVER_VERSIONS.map((version) =>

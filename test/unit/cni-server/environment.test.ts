@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readCommand, readContainer, type Environment } from '../../../domain/cni-server/environment.ts';
-import { CniAnswerError } from '../../../domain/cni-server/pod-cni.ts';
+import { refusal } from './refusal.ts';
 
 const ARGS = 'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=u-1';
 const ENV: Environment = {
@@ -13,16 +13,6 @@ const ENV: Environment = {
   CNI_PATH: '/opt/cni/bin',
 };
 const POD = { namespace: 'shop', name: 'web-0', uid: 'u-1' };
-
-const refusal = (work: () => unknown): CniAnswerError => {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof CniAnswerError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
-};
 
 test('what containerd says is read', () => {
   assert.deepEqual(readContainer(ENV, 'ADD'), {
