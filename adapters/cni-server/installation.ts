@@ -2,7 +2,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_CONFIG_BYTES } from '../../domain/cni/network-config.ts';
-import { chainedList, CHAINED_FILE, isConfigurationFile } from '../../domain/cni-server/chained-list.ts';
+import { isConfigurationFile } from '../../domain/cni/node-configs.ts';
+import { chainedList, CHAINED_FILE } from '../../domain/cni-server/chained-list.ts';
 import { copyWhole, linkWhole, readWhole, removeFile, writeWhole } from '../host/whole-files.ts';
 
 /** A name whose plugin is contiv's is taken only when it is asked for. */

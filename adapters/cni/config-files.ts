@@ -6,7 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonValue } from '../../domain/cni/attachment.ts';
 import { MAX_CONFIG_BYTES, openListName, parseNetworkConfig } from '../../domain/cni/network-config.ts';
-import { isListFile, type NodeConfig } from '../../domain/cni/node-configs.ts';
+import { isConfigurationFile, isListFile, type NodeConfig } from '../../domain/cni/node-configs.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from '../../domain/text/strict-json.ts';
 
 const MAX_FILES = 64;
@@ -21,7 +21,7 @@ export interface ConfigFiles {
 
 /** @throws the error of the file system when the folder cannot be read */
 export async function readConfigFiles(dir: string): Promise<ConfigFiles> {
-  const names = (await readdir(dir)).filter((name) => /\.(conf|conflist|json)$/.test(name)).sort();
+  const names = (await readdir(dir)).filter(isConfigurationFile).sort();
   const configs: NodeConfig[] = [];
   const problems: string[] = [];
   let bytes = 0;

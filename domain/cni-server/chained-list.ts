@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../cni/attachment.ts';
 import { MAX_CONFIG_BYTES } from '../cni/network-config.ts';
+import { isConfigurationFile } from '../cni/node-configs.ts';
 import { shown, shownJson } from '../text/shown.ts';
 import { isJsonList, isJsonObject, member, parseStrictJson } from '../text/strict-json.ts';
 import { DEFAULT_CNI_SOCKET } from './configuration.ts';
@@ -26,9 +27,6 @@ export type ChainedList =
       /** The node's network may just be being written: what stands there is left until there is another one. */
       readonly isPassing: boolean;
     };
-
-/** Whether a runtime reads a file of that name (libcni, ConfFiles). */
-export const isConfigurationFile = (name: string): boolean => /\.(conf|conflist|json)$/.test(name);
 
 /** @param files of the runtime's folder, ours among them or not */
 export function chainedList(files: readonly ConfigurationFile[], socket: string): ChainedList {

@@ -21,6 +21,9 @@ export function configNamed(record: NodeConfigsRecord | undefined, name: string)
   return found.find(({ file }) => isListFile(file)) ?? found[0];
 }
 
+/** Whether a runtime reads a file of that name (libcni, ConfFiles). */
+export const isConfigurationFile = (name: string): boolean => /\.(conf|conflist|json)$/.test(name);
+
 export const isListFile = (file: string): boolean => file.endsWith('.conflist');
 
 /** Why a node has no configuration for a definition that leaves it to the node. */
