@@ -44,7 +44,8 @@ interface NodeMeshObserver {
   unreached(nodes: MeshPlan['unreached']): void;
   /** Settings that the kernel or a mount refused. */
   refused(settings: readonly string[]): void;
-  changed(what: { readonly nodes: number; readonly written: number; readonly removed: number }): void;
+  /** @param what `mtu`: of what the tunnels carry */
+  changed(what: { readonly nodes: number; readonly written: number; readonly removed: number; mtu: number }): void;
   /** Rules cannot be written; told once for each reason. */
   unfiltered(why: unknown): void;
 }
@@ -161,7 +162,7 @@ export class NodeMesh {
     await this.#filter(nodeFilter(own, members, filter, ip), signal);
     const { written, removed, refused } = await kernel.ensure(plan, signal);
     if (refused.length > 0) observer.refused(refused);
-    if (written + removed > 0) observer.changed({ nodes: members.length, written, removed });
+    if (written + removed > 0) observer.changed({ nodes: members.length, written, removed, mtu: plan.device.mtu });
     this.#tellUnreached(plan.unreached);
     return { written, removed };
   }

@@ -1,6 +1,8 @@
 /** A node's part of the mesh: whom it asks, whom it tells, and what it does while they are away. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CniDeps } from '../../../activities/network/deps.ts';
+import { createNodeSteps } from '../../../activities/network/index.ts';
 import { endMembership } from '../../../activities/primary/end-membership.ts';
 import { NodeMesh } from '../../../activities/primary/node-mesh.ts';
 import { createNodeMembers } from '../../../adapters/etcd/node-members.ts';
@@ -215,5 +217,30 @@ describe('a node of the mesh', () => {
     await members.publish(member(2));
     await mesh.look(NEVER);
     assert.deepEqual(world.unreached, [['n2'], []]);
+  });
+});
+
+describe('the activity that brings a node in line', () => {
+  const steps = (nodeMesh: CniDeps['nodeMesh']) => {
+    const called: string[] = [];
+    const sync = async () => ({ netns: 0, written: 0, removed: 0 });
+    const fdb = { syncNetwork: async ({ name }: { name: string }) => (called.push(name), await sync()) };
+    const deps = { fdb, nodeMesh, failpoints: { hit: async () => undefined } };
+    return { called, syncFdb: createNodeSteps(deps as unknown as CniDeps).syncFdb };
+  };
+
+  it('does so with the mesh between nodes where that is the network, and with pods’ links otherwise', async () => {
+    const outcome = { netns: 1, written: 7, removed: 0 };
+    const { called, syncFdb } = steps({ sync: async () => outcome });
+    assert.deepEqual(await syncFdb(NODE_MESH, NEVER), outcome);
+    assert.deepEqual(called, []);
+    await syncFdb({ scope: 'cluster', name: NODE_MESH.name }, NEVER);
+    assert.deepEqual(called, [NODE_MESH.name]);
+  });
+
+  it('has nothing to do for the mesh where the worker runs without --primary', async () => {
+    const { called, syncFdb } = steps(undefined);
+    assert.deepEqual(await syncFdb(NODE_MESH, NEVER), { netns: 0, written: 0, removed: 0 });
+    assert.deepEqual(called, []);
   });
 });
