@@ -16,6 +16,8 @@ const AWAY = '127.0.0.1:1';
 export interface PrimaryNode {
   readonly netns: TestNetns;
   readonly dir: string;
+  /** The runtime's folder of network configurations. */
+  readonly configurations: string;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
   /** As a machine without memory does it. */
@@ -33,14 +35,15 @@ export async function emptyNetns(): Promise<TestNetns> {
   return netns;
 }
 
-export async function startPrimaryNode(subnets: readonly string[]): Promise<PrimaryNode> {
+/** @param subnets as an earlier worker has left them, which asked the API; undefined: nobody ever said them */
+export async function startPrimaryNode(subnets: readonly string[] | undefined): Promise<PrimaryNode> {
   const netns = await emptyNetns();
   const folder = mkdtempSync(join(tmpdir(), 'podwire-primary-'));
   const [dir, socket, kubeconfig] = [join(folder, 'primary'), join(folder, 'cni.sock'), join(folder, 'kubeconfig')];
-  mkdirSync(dir, { mode: 0o700 });
+  const configurations = join(folder, 'net.d');
+  for (const each of [dir, configurations]) mkdirSync(each, { mode: 0o700 });
   const node = netns.path.slice(netns.path.lastIndexOf('/') + 1);
-  // As an earlier worker has left it, which asked the API.
-  writeFileSync(join(dir, 'pod-subnets.json'), JSON.stringify({ v: 1, node, subnets }));
+  if (subnets !== undefined) writeFileSync(join(dir, 'pod-subnets.json'), JSON.stringify({ v: 1, node, subnets }));
   const cluster = {
     clusters: [{ name: 'c', cluster: { server: `https://${AWAY}` } }],
     users: [{ name: 'u', user: {} }],
@@ -50,6 +53,8 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
   const settings = {
     'node-name': node,
     'cni-socket': socket,
+    'cni-chain-dir': configurations,
+    'cni-bin-dir': join(folder, 'bin'),
     kubeconfig,
     primary: 'true',
     'primary-dir': dir,
@@ -85,7 +90,7 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
   };
   await start();
   return {
-    ...{ netns, dir, kill, start },
+    ...{ netns, dir, configurations, kill, start },
     call: (command, container, pod, more = {}) =>
       ask(socket, {
         ...{ command, container },

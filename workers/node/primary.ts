@@ -32,6 +32,12 @@ interface PrimaryParts {
   readonly opened: Opened;
 }
 
+export interface Primary {
+  readonly cni: PodCni;
+  /** Fulfilled when pods can have addresses; false: the process was told to end before. */
+  readonly addressed: Promise<boolean>;
+}
+
 /** Serves from now on what the disk knows, whoever else is away. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
 export async function startPrimary(
   config: NodeConfig,
@@ -39,7 +45,7 @@ export async function startPrimary(
   { runtime, others, opened }: PrimaryParts,
   log: Logger,
   signal: AbortSignal,
-): Promise<PodCni> {
+): Promise<Primary> {
   const { node, netnsRoots, primary } = config;
   const { netlink: thread, cri } = connections;
   const ip = ipNumbers;
@@ -57,16 +63,14 @@ export async function startPrimary(
     listed: () => listSandboxIds(cri),
     onGone: (holder) => log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free'),
   });
-  const looks = [
-    untilDone('pod subnets', log, signal, async () => {
-      await subnets.look();
-      prepare(subnets, log);
-      log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
-    }),
-    everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
-  ];
+  const asked = untilDone('pod subnets', log, signal, async () => {
+    await subnets.look();
+    prepare(subnets, log);
+    log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
+  });
+  const looks = [asked, everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal))];
   void opened.add(Promise.all(looks), (ended) => ended);
-  return createPrimary({
+  const cni = createPrimary({
     ...{ ...kernel, subnets, others },
     links: createNetlinkKernel({ netnsRoots, thread }),
     mtu: primary.mtu ?? mtu ?? DEFAULT_MTU,
@@ -76,6 +80,7 @@ export async function startPrimary(
         log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
     },
   });
+  return { cni, addressed: subnets.ranges === undefined ? asked : Promise.resolve(true) };
 }
 
 function prepare({ ranges }: PodSubnets, log: Logger): void {
