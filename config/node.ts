@@ -20,6 +20,7 @@ import {
   switched,
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
+import { primaryMeshOf, primaryMeshSettings, type PrimaryMeshConfig } from './primary-mesh.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
 /** podwire as the network of the node's pods. */
@@ -31,6 +32,7 @@ interface PrimaryConfig {
   readonly mtu: number | undefined;
   /** File that says which addresses nodes have by their IDs; undefined: the Node object does. */
   readonly contivYaml: string | undefined;
+  readonly mesh: PrimaryMeshConfig;
 }
 
 export interface NodeConfig {
@@ -196,6 +198,7 @@ export const nodeSettings = {
     schema: absolutePath.optional(),
     help: "contiv.yaml, by which pods have the addresses of contiv and nodes its IDs in etcd; none: the Node object's podCIDRs",
   },
+  ...primaryMeshSettings,
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -280,6 +283,7 @@ const primaryOf = (values: Values<typeof nodeSettings>): PrimaryConfig => ({
   dir: values.primaryDir,
   mtu: values.primaryMtu,
   contivYaml: values.primaryContivConfig,
+  mesh: primaryMeshOf(values),
 });
 
 export const nodeHelp = (): string => `Options and environment variables:\n${describeSettings(nodeSettings)}\n`;

@@ -72,6 +72,12 @@ export const rootPrefix = (): string => `${ROOT}/`;
 export const nodeIdClaimsPrefix = (): string => `${ROOT}/node-id-claims/`;
 export const nodeIdClaimKey = (id: number, node: string): string => `${nodeIdClaimsPrefix()}${id}/${node}`;
 
+/** Members of the mesh between nodes, of the primary network. */
+export const nodeMembersPrefix = (): string => `${ROOT}/node-mesh/members/`;
+export const nodeMemberKey = (node: string): string => `${nodeMembersPrefix()}${node}`;
+/** Present until the other nodes have been told of the node's membership. */
+export const untoldMemberKey = (node: string): string => `${ROOT}/node-mesh/untold/${node}`;
+
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 /** Configurations in files of a node. */
 export const nodeConfigsKey = (node: string): string => `${ROOT}/node-configs/${node}`;

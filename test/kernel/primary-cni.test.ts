@@ -10,7 +10,7 @@ import type { Said } from '../cni-server/executable.ts';
 import { untilAsked, within } from '../workflows/limits.ts';
 import type { TestNetns } from './namespace.ts';
 import { peerOf, tellPeers } from './peer.ts';
-import { emptyNetns, startPrimaryNode, type PrimaryNode } from './primary-node.ts';
+import { emptyNetns, resultOf, startPrimaryNode, type PrimaryNode, type Result } from './primary-node.ts';
 
 const IP = '/usr/sbin/ip';
 let node: PrimaryNode;
@@ -19,16 +19,6 @@ before(async () => {
 });
 after(() => node.stop());
 
-interface Result {
-  readonly interfaces: readonly { readonly name: string; readonly mac: string; readonly sandbox?: string }[];
-  readonly ips: readonly { readonly address: string; readonly gateway: string; readonly version?: string }[];
-  readonly routes: readonly { readonly dst: string; readonly gw: string }[];
-}
-
-function resultOf(said: Said): Result {
-  assert.equal(said.code, 0, said.stdout + said.stderr);
-  return JSON.parse(said.stdout) as Result;
-}
 const addressOf = ({ ips }: Result, index = 0): string => ips[index]?.address.split('/')[0] ?? assert.fail();
 const isDone = ({ code, stdout }: Said): void => assert.equal(code, 0, stdout);
 const hostLinks = async (): Promise<string[]> =>

@@ -1,4 +1,5 @@
 /** A node worker in a network namespace that stands for its node's, with podwire as the network of its pods, and everybody else away. */
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -27,6 +28,18 @@ export interface PrimaryNode {
   stop(): Promise<void>;
 }
 
+/** What an ADD prints. */
+export interface Result {
+  readonly interfaces: readonly { readonly name: string; readonly mac: string; readonly sandbox?: string }[];
+  readonly ips: readonly { readonly address: string; readonly gateway: string; readonly version?: string }[];
+  readonly routes: readonly { readonly dst: string; readonly gw: string }[];
+}
+
+export function resultOf(said: Said): Result {
+  assert.equal(said.code, 0, said.stdout + said.stderr);
+  return JSON.parse(said.stdout) as Result;
+}
+
 /** A namespace with nothing but its loopback. */
 export async function emptyNetns(): Promise<TestNetns> {
   const netns = await createTestNetns();
@@ -35,15 +48,29 @@ export async function emptyNetns(): Promise<TestNetns> {
   return netns;
 }
 
+/** What is there before the worker is. */
+interface Prepared {
+  /** Settings besides the usual ones, by flag. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Files in the node's folder, by name; each has the node's name put in. */
+  readonly files?: Readonly<Record<string, object>>;
+  readonly netns?: TestNetns;
+}
+
 /** @param subnets as an earlier worker has left them, which asked the API; undefined: nobody ever said them */
-export async function startPrimaryNode(subnets: readonly string[] | undefined): Promise<PrimaryNode> {
-  const netns = await emptyNetns();
+export async function startPrimaryNode(
+  subnets: readonly string[] | undefined,
+  prepared: Prepared = {},
+): Promise<PrimaryNode> {
+  const netns = prepared.netns ?? (await emptyNetns());
   const folder = mkdtempSync(join(tmpdir(), 'podwire-primary-'));
   const [dir, socket, kubeconfig] = [join(folder, 'primary'), join(folder, 'cni.sock'), join(folder, 'kubeconfig')];
   const configurations = join(folder, 'net.d');
   for (const each of [dir, configurations]) mkdirSync(each, { mode: 0o700 });
   const node = netns.path.slice(netns.path.lastIndexOf('/') + 1);
-  if (subnets !== undefined) writeFileSync(join(dir, 'pod-subnets.json'), JSON.stringify({ v: 1, node, subnets }));
+  const known = subnets === undefined ? {} : { 'pod-subnets.json': { subnets } };
+  for (const [name, content] of Object.entries({ ...known, ...prepared.files }))
+    writeFileSync(join(dir, name), JSON.stringify({ v: 1, node, ...content }));
   const cluster = {
     clusters: [{ name: 'c', cluster: { server: `https://${AWAY}` } }],
     users: [{ name: 'u', user: {} }],
@@ -64,6 +91,7 @@ export async function startPrimaryNode(subnets: readonly string[] | undefined): 
     'temporal-address': AWAY,
     'etcd-endpoints': `http://${AWAY}`,
     'bind-address': '127.0.0.1:0',
+    ...prepared.settings,
   };
   const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   let worker: ChildProcess | undefined;

@@ -1,4 +1,5 @@
 /** Where a node worker answers the calls of its node's container runtime. */
+import type { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import { byMode } from '../../activities/primary/by-mode.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -12,6 +13,7 @@ import { startPrimary } from './primary.ts';
 /**
  * Answers from now until the signal is aborted; does nothing where no socket is set. The runtime is told to call only then.
  *
+ * @returns the mesh between nodes; undefined: the pods of this node have another network
  * @throws SocketRefused, the error of the file system
  */
 export async function serveCni(
@@ -20,22 +22,22 @@ export async function serveCni(
   assembly: NodeAssembly,
   log: Logger,
   ending: { readonly signal: AbortSignal; readonly opened: Opened },
-): Promise<void> {
+): Promise<NodeMesh | undefined> {
   const { signal, opened } = ending;
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
   const { coldPlug } = assembly;
-  if (socket === undefined || coldPlug === undefined) return;
+  if (socket === undefined || coldPlug === undefined) return undefined;
   const { behindOthers, behindPrimary } = coldPlug;
   const primary = config.primary.enabled
     ? await startPrimary(
         config,
         connections,
-        { runtime: assembly.deps.runtime, others: behindPrimary, opened },
+        { signals: assembly.signals, runtime: assembly.deps.runtime, others: behindPrimary, opened },
         log,
         signal,
       )
     : undefined;
-  const podCni = byMode(behindOthers, primary?.cni);
+  const podCni = byMode(behindOthers, primary?.podCni);
   const { cniServer: metrics } = assembly.metrics;
   const { observer } = metrics;
   const server = opened.add(await startCniServer({ socket, contiv, podCni, observer, log }), (each) => each.stop());
@@ -43,7 +45,9 @@ export async function serveCni(
   // The runtime is told to come again as soon as this worker is to end, not when all else has ended.
   signal.addEventListener('abort', () => void server.stop(), { once: true });
   log.info({ socket, contiv }, "answering the container runtime's calls");
-  if (cniChainDir === undefined) return;
-  const wanted = { folder: cniChainDir, socket, plugins: config.cniBinDirs };
-  void opened.add(keepConfigured(wanted, primary?.addressed, log, signal), (ended) => ended);
+  if (cniChainDir !== undefined) {
+    const wanted = { folder: cniChainDir, socket, plugins: config.cniBinDirs };
+    void opened.add(keepConfigured(wanted, primary?.addressed, log, signal), (ended) => ended);
+  }
+  return primary?.mesh;
 }

@@ -10,16 +10,30 @@ import { createNodeIdFile } from '../../adapters/primary/node-id-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
-import { nodeSubnet } from '../../domain/primary/addressing.ts';
+import { nodeIdOfSubnetAddress, nodeMac, nodeSubnet } from '../../domain/primary/addressing.ts';
 import { isHeld } from '../../domain/primary/lease.ts';
-import { addressPlan, completeIpam, highestNodeId, podSubnetsOf } from '../../domain/primary/contiv-config.ts';
+import {
+  addressPlan,
+  completeIpam,
+  highestNodeId,
+  podSubnetsOf,
+  type AddressPlan,
+} from '../../domain/primary/contiv-config.ts';
 import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import type { NodeConnections } from './node-connections.ts';
 
 interface SubnetSource {
   readonly source: () => Promise<readonly string[]>;
-  /** As contiv.yaml says it. */
-  readonly mtu?: number;
+  /** What else contiv.yaml says. */
+  readonly contiv?: ContivSays;
+}
+
+export interface ContivSays {
+  readonly mtu: number | undefined;
+  readonly masquerade: boolean;
+  readonly withoutTunnel: boolean;
+  /** By the node's ID. @param subnet of its pods */
+  readonly macOf: (subnet: Subnet) => string;
 }
 
 /** Where contiv's agents keep theirs. */
@@ -47,7 +61,16 @@ export async function subnetSource(
     if (kind === 'settled') return [textOf(nodeSubnet(plan.pods, id))];
     throw new PodwireError('NodeIdUnavailable', `node ID ${id}, by which pods of this node live, is another node's`);
   };
-  return { source, ...(config.mtu === undefined ? {} : { mtu: config.mtu }) };
+  const { mtu, masquerade, withoutTunnel } = config;
+  return { source, contiv: { mtu, masquerade, withoutTunnel, macOf: (subnet) => contivMac(plan, subnet) } };
+}
+
+/** @throws PodwireError AddressingInvalid */
+function contivMac({ pods }: AddressPlan, { family, base }: Subnet): string {
+  const id = nodeIdOfSubnetAddress(pods, { family, value: base });
+  if (id === undefined)
+    throw new PodwireError('AddressingInvalid', 'the pod subnet of this node is none of contiv.yaml');
+  return nodeMac(id);
 }
 
 async function ofNodeObject(kube: NodeConnections['kube'], node: string): Promise<readonly string[]> {

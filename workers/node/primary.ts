@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { createPrimary } from '../../activities/primary/primary-cni.ts';
 import { LeaseCollector } from '../../activities/primary/lease-collector.ts';
+import type { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import { PodSubnets } from '../../activities/primary/pod-subnets.ts';
 import { listSandboxIds } from '../../adapters/cri/sandbox-runtime.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
@@ -13,11 +14,13 @@ import { openLeaseFiles } from '../../adapters/primary/lease-files.ts';
 import { createPodSubnetsFile } from '../../adapters/primary/pod-subnets-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
+import type { Signals } from '../../domain/ports/cluster.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
+import { createPrimaryMesh, keepMesh } from './primary-mesh.ts';
 import { subnetSource } from './primary-subnets.ts';
 
 /** How long the address of a pod belongs to nobody after it: caches and packets under way. */
@@ -27,13 +30,15 @@ const COLLECT_INTERVAL_MS = 30_000;
 const DEFAULT_MTU = 1_450;
 
 interface PrimaryParts {
+  readonly signals: Pick<Signals, 'membersChanged'>;
   readonly runtime: Pick<SandboxRuntime, 'describe'>;
   readonly others: PodCni;
   readonly opened: Opened;
 }
 
-export interface Primary {
-  readonly cni: PodCni;
+interface Primary {
+  readonly podCni: PodCni;
+  readonly mesh: NodeMesh;
   /** Fulfilled when pods can have addresses; false: the process was told to end before. */
   readonly addressed: Promise<boolean>;
 }
@@ -42,7 +47,7 @@ export interface Primary {
 export async function startPrimary(
   config: NodeConfig,
   connections: NodeConnections,
-  { runtime, others, opened }: PrimaryParts,
+  { signals, runtime, others, opened }: PrimaryParts,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Primary> {
@@ -53,10 +58,13 @@ export async function startPrimary(
     each.close(),
   );
   tellOfDamage(leases, log);
-  const { source, mtu } = await subnetSource(config, connections, leases, log);
+  const { source, contiv } = await subnetSource(config, connections, leases, log);
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
+  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals }, log);
+  // Pods start and end without the other nodes.
+  await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
   const collector = new LeaseCollector({
     ...{ ...kernel, runtime, now: () => Date.now() },
@@ -68,19 +76,23 @@ export async function startPrimary(
     prepare(subnets, log);
     log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
   });
-  const looks = [asked, everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal))];
+  const looks = [
+    asked,
+    keepMesh(mesh, connections, log, signal),
+    everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
+  ];
   void opened.add(Promise.all(looks), (ended) => ended);
-  const cni = createPrimary({
+  const podCni = createPrimary({
     ...{ ...kernel, subnets, others },
     links: createNetlinkKernel({ netnsRoots, thread }),
-    mtu: primary.mtu ?? mtu ?? DEFAULT_MTU,
+    mtu: primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU,
     observer: {
       refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
       left: (sandboxId, err) =>
         log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
     },
   });
-  return { cni, addressed: subnets.ranges === undefined ? asked : Promise.resolve(true) };
+  return { podCni, mesh, addressed: subnets.ranges === undefined ? asked : Promise.resolve(true) };
 }
 
 function prepare({ ranges }: PodSubnets, log: Logger): void {
