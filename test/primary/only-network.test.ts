@@ -29,6 +29,8 @@ describe("podwire as a cluster's only network", () => {
   let c: PodRef;
   const addressesOf = async (pod: PodRef): Promise<string[]> =>
     (await field(t.lab, pod, '{.status.podIPs[*].ip}')).split(' ');
+  const serviceOf = (name: string): Promise<string> =>
+    kubectl(t.lab, ['-n', t.namespace, 'get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}']);
   const web = (name: string, node: number, more: Partial<PodOfNode> = {}): PodOfNode => ({
     ...{ name, node: t.node(node), command: answering(name), labels: { app: name } },
     ...more,
@@ -128,6 +130,18 @@ describe("podwire as a cluster's only network", () => {
     ]);
   });
 
+  test('pods of different nodes reach each other, by their addresses, a service and a port of the node, and nodes reach them', async () => {
+    const [here, there] = [await netnsOf(t.lab, b), await netnsOf(t.lab, c)];
+    for (const address of await addressesOf(c)) {
+      assert.equal(await answerOf(here, address), 'c');
+      assert.equal(await answerOf(t.node(0).netnsPath, address), 'c');
+    }
+    assert.equal(await answerOf(here, await serviceOf('c'), 80), 'c');
+    assert.equal(await answerOf(there, await serviceOf('a'), 80), 'a');
+    assert.equal(await answerOf(there, t.node(0).address, HOST_PORT), 'a');
+    await reaches(here, t.node(1).address);
+  });
+
   test("a pod is reached by a port of its node, from beside the cluster and from the node's other pods", async () => {
     for (const netns of [t.lab.controlNetnsPath, await netnsOf(t.lab, b)])
       assert.equal(await answerOf(netns, t.node(0).address, HOST_PORT), 'a');
@@ -207,6 +221,7 @@ describe("podwire as a cluster's only network", () => {
     );
     await allAgree(t.lab, 60_000);
     assert.equal(await answerOf(t.lab.controlNetnsPath, node.address, HOST_PORT), 'a');
+    for (const address of await addressesOf(a)) assert.equal(await answerOf(await netnsOf(t.lab, c), address), 'a');
   });
 
   test('pods that come and go in waves, and a worker that is replaced meanwhile, leave no address behind and share none', async () => {
