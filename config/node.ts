@@ -51,7 +51,7 @@ export interface NodeConfig {
   readonly cniSocket: string | undefined;
   /** Of whoever reads the pods of these calls; undefined: the service account of the pod that this runs in. */
   readonly kubeconfig: string | undefined;
-  /** The runtime's folder of network configurations, in which podwire puts itself behind the node's own; undefined: somebody else does. */
+  /** The runtime's folder of network configurations, in which podwire puts itself behind the node's own, or as it; undefined: somebody else does. */
   readonly cniChainDir: string | undefined;
   /** Where contiv's plugin, and podwire's under its name, are answered too; undefined: they are not. */
   readonly contivAddress: ServerAddress | undefined;
@@ -166,7 +166,7 @@ export const nodeSettings = {
     flag: 'cni-chain-dir',
     env: 'PODWIRE_CNI_CHAIN_DIR',
     schema: absolutePath.optional(),
-    help: "the runtime's folder of network configurations: podwire puts itself behind the first one there; none: whoever configures the runtime does; needs --cni-socket",
+    help: "the runtime's folder of network configurations: podwire puts itself behind the first one there, and with --primary its own network, 10-podwire.conflist; none: whoever configures the runtime does; needs --cni-socket",
   },
   contivAddress: {
     flag: 'contiv-cni-address',

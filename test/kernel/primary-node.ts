@@ -21,6 +21,8 @@ export interface PrimaryNode {
   readonly socket: string;
   /** Of the worker that lives. */
   pid(): number;
+  /** The runtime's folder of network configurations. */
+  readonly configurations: string;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
   /** As a machine without memory does it. */
@@ -59,14 +61,19 @@ interface Prepared {
   readonly netns?: TestNetns;
 }
 
-export async function startPrimaryNode(subnets: readonly string[], prepared: Prepared = {}): Promise<PrimaryNode> {
+/** @param subnets as an earlier worker has left them, which asked the API; undefined: nobody ever said them */
+export async function startPrimaryNode(
+  subnets: readonly string[] | undefined,
+  prepared: Prepared = {},
+): Promise<PrimaryNode> {
   const netns = prepared.netns ?? (await emptyNetns());
   const folder = mkdtempSync(join(tmpdir(), 'podwire-primary-'));
   const [dir, socket, kubeconfig] = [join(folder, 'primary'), join(folder, 'cni.sock'), join(folder, 'kubeconfig')];
-  mkdirSync(dir, { mode: 0o700 });
+  const configurations = join(folder, 'net.d');
+  for (const each of [dir, configurations]) mkdirSync(each, { mode: 0o700 });
   const node = netns.path.slice(netns.path.lastIndexOf('/') + 1);
-  // As an earlier worker has left it, which asked the API.
-  for (const [name, content] of Object.entries({ 'pod-subnets.json': { subnets }, ...prepared.files }))
+  const known = subnets === undefined ? {} : { 'pod-subnets.json': { subnets } };
+  for (const [name, content] of Object.entries({ ...known, ...prepared.files }))
     writeFileSync(join(dir, name), JSON.stringify({ v: 1, node, ...content }));
   const cluster = {
     clusters: [{ name: 'c', cluster: { server: `https://${AWAY}` } }],
@@ -77,6 +84,8 @@ export async function startPrimaryNode(subnets: readonly string[], prepared: Pre
   const settings = {
     'node-name': node,
     'cni-socket': socket,
+    'cni-chain-dir': configurations,
+    'cni-bin-dir': join(folder, 'bin'),
     kubeconfig,
     primary: 'true',
     'primary-dir': dir,
@@ -113,7 +122,7 @@ export async function startPrimaryNode(subnets: readonly string[], prepared: Pre
   };
   await start();
   return {
-    ...{ netns, dir, socket, kill, start },
+    ...{ netns, dir, socket, configurations, kill, start },
     pid: () => worker?.pid ?? 0,
     call: (command, container, pod, more = {}) =>
       ask(socket, {

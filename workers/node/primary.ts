@@ -39,6 +39,8 @@ interface PrimaryParts {
 interface Primary {
   readonly podCni: PodCni;
   readonly mesh: NodeMesh;
+  /** Fulfilled when pods can have addresses; false: the process was told to end before. */
+  readonly addressed: Promise<boolean>;
 }
 
 /** Serves from now on what the disk knows, whoever else is away. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
@@ -69,12 +71,13 @@ export async function startPrimary(
     listed: () => listSandboxIds(cri),
     onGone: (holder) => log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free'),
   });
+  const asked = untilDone('pod subnets', log, signal, async () => {
+    await subnets.look();
+    prepare(subnets, log);
+    log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
+  });
   const looks = [
-    untilDone('pod subnets', log, signal, async () => {
-      await subnets.look();
-      prepare(subnets, log);
-      log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
-    }),
+    asked,
     keepMesh(mesh, connections, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
@@ -89,7 +92,7 @@ export async function startPrimary(
         log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
     },
   });
-  return { podCni, mesh };
+  return { podCni, mesh, addressed: subnets.ranges === undefined ? asked : Promise.resolve(true) };
 }
 
 function prepare({ ranges }: PodSubnets, log: Logger): void {
