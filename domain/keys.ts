@@ -72,6 +72,11 @@ export const rootPrefix = (): string => `${ROOT}/`;
 export const nodeIdClaimsPrefix = (): string => `${ROOT}/node-id-claims/`;
 export const nodeIdClaimKey = (id: number, node: string): string => `${nodeIdClaimsPrefix()}${id}/${node}`;
 
+/** Sandboxes whose network is podwire's primary one, by the node that made it. */
+export const primarySandboxesPrefix = (node: string): string => `${ROOT}/primary/${node}/`;
+export const primarySandboxKey = (node: string, sandboxId: string): string =>
+  `${primarySandboxesPrefix(node)}${sandboxId}`;
+
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 /** Configurations in files of a node. */
 export const nodeConfigsKey = (node: string): string => `${ROOT}/node-configs/${node}`;

@@ -45,7 +45,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
   // Pods start and end whether Temporal answers or not.
-  await serveCni(config, connections, assembly, log, { signal, opened });
+  const sandbox = await serveCni(config, connections, assembly, log, { signal, opened });
   const connecting = startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: false,
     credentials: connections.credentials,
@@ -60,7 +60,7 @@ async function serve(config: NodeConfig): Promise<void> {
   if (connection !== undefined) opened.add(connection, (each) => each.close());
   if (ready && connection !== undefined) {
     const sweep = createNodeSweep(deps, metrics.sweep, log);
-    const worker = await createNodeWorker(config, connection, deps, metrics, sweep);
+    const worker = await createNodeWorker(config, connection, deps, metrics, { sweep, sandbox });
     upkeep.sweep(sweep);
     connection.keepFresh([worker]);
     workers.push(worker);

@@ -1,5 +1,6 @@
 /** Where a node worker answers the calls of its node's container runtime. */
 import { byMode } from '../../activities/primary/by-mode.ts';
+import type { SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { chainConfiguration } from '../../adapters/cni-server/installation.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -16,6 +17,7 @@ const CHAIN_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 /**
  * Answers from now until the signal is aborted; does nothing where no socket is set. The runtime is told to call only then.
  *
+ * @returns what runs of sandboxes ask of a node whose pods' network is podwire's
  * @throws SocketRefused, the error of the file system
  */
 export async function serveCni(
@@ -24,22 +26,22 @@ export async function serveCni(
   assembly: NodeAssembly,
   log: Logger,
   ending: { readonly signal: AbortSignal; readonly opened: Opened },
-): Promise<void> {
+): Promise<SandboxSteps | undefined> {
   const { signal, opened } = ending;
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
   const { coldPlug } = assembly;
-  if (socket === undefined || coldPlug === undefined) return;
+  if (socket === undefined || coldPlug === undefined) return undefined;
   const { behindOthers, behindPrimary } = coldPlug;
   const primary = config.primary.enabled
     ? await startPrimary(
         config,
         connections,
-        { runtime: assembly.deps.runtime, others: behindPrimary, opened },
+        { runtime: assembly.deps.runtime, failpoints: assembly.deps.failpoints, others: behindPrimary, opened },
         log,
         signal,
       )
     : undefined;
-  const podCni = byMode(behindOthers, primary);
+  const podCni = byMode(behindOthers, primary?.cni);
   const { cniServer: metrics } = assembly.metrics;
   const { observer } = metrics;
   const server = opened.add(await startCniServer({ socket, contiv, podCni, observer, log }), (each) => each.stop());
@@ -48,6 +50,7 @@ export async function serveCni(
   signal.addEventListener('abort', () => void server.stop(), { once: true });
   log.info({ socket, contiv }, "answering the container runtime's calls");
   if (cniChainDir !== undefined) void opened.add(keepChained(cniChainDir, socket, log, signal), (ended) => ended);
+  return primary?.steps;
 }
 
 /** What is written stays when this worker ends: until its successor serves, pods wait instead of starting without their networks. */

@@ -23,7 +23,7 @@ interface SubnetSource {
 }
 
 /** Where contiv's agents keep theirs. */
-const CONTIV_TREE = { prefix: '/vnf-agent/', label: 'contiv-ksr' };
+export const CONTIV_TREE = { prefix: '/vnf-agent/', label: 'contiv-ksr' };
 
 const textOf = (subnet: Subnet): string => subnetText(subnet, ipNumbers);
 

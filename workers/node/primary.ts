@@ -1,9 +1,11 @@
 /** podwire as the network of a node's pods, put together: what is on the disk, the kernel, and who hands out subnets. */
 import { join } from 'node:path';
 import { createPrimary } from '../../activities/primary/primary-cni.ts';
+import { createSandboxSteps, type SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { LeaseCollector } from '../../activities/primary/lease-collector.ts';
 import { PodSubnets } from '../../activities/primary/pod-subnets.ts';
 import { listSandboxIds } from '../../adapters/cri/sandbox-runtime.ts';
+import { createPrimarySandboxes } from '../../adapters/etcd/primary-sandboxes.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { prepareNode } from '../../adapters/netlink/node-forwarding.ts';
@@ -13,12 +15,14 @@ import { openLeaseFiles } from '../../adapters/primary/lease-files.ts';
 import { createPodSubnetsFile } from '../../adapters/primary/pod-subnets-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
+import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
-import { subnetSource } from './primary-subnets.ts';
+import { CONTIV_TREE, subnetSource } from './primary-subnets.ts';
+import { startDuties } from './sandbox-duties.ts';
 
 /** How long the address of a pod belongs to nobody after it: caches and packets under way. */
 const REST_MS = 60_000;
@@ -29,17 +33,24 @@ const DEFAULT_MTU = 1_450;
 interface PrimaryParts {
   readonly runtime: Pick<SandboxRuntime, 'describe'>;
   readonly others: PodCni;
+  readonly failpoints: Failpoints;
   readonly opened: Opened;
+}
+
+export interface Primary {
+  readonly cni: PodCni;
+  /** What the runs of sandboxes ask of this node. */
+  readonly steps: SandboxSteps;
 }
 
 /** Serves from now on what the disk knows, whoever else is away. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
 export async function startPrimary(
   config: NodeConfig,
   connections: NodeConnections,
-  { runtime, others, opened }: PrimaryParts,
+  { runtime, others, failpoints, opened }: PrimaryParts,
   log: Logger,
   signal: AbortSignal,
-): Promise<PodCni> {
+): Promise<Primary> {
   const { node, netnsRoots, primary } = config;
   const { netlink: thread, cri } = connections;
   const ip = ipNumbers;
@@ -52,10 +63,22 @@ export async function startPrimary(
   await subnets.load();
   prepare(subnets, log);
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
+  const agents = primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix;
+  const records = createPrimarySandboxes(connections.etcd, ip, agents);
+  const duties = startDuties(
+    { ...{ node, leases, ip, records }, hooks: primary.hooks },
+    connections,
+    opened,
+    log,
+    signal,
+  );
   const collector = new LeaseCollector({
     ...{ ...kernel, runtime, now: () => Date.now() },
     listed: () => listSandboxIds(cri),
-    onGone: (holder) => log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free'),
+    onGone: (holder) => {
+      log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free');
+      duties.ended(holder.sandboxId);
+    },
   });
   const looks = [
     untilDone('pod subnets', log, signal, async () => {
@@ -66,16 +89,20 @@ export async function startPrimary(
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);
-  return createPrimary({
-    ...{ ...kernel, subnets, others },
+  const wired = {
+    ...{ ...kernel, subnets },
     links: createNetlinkKernel({ netnsRoots, thread }),
     mtu: primary.mtu ?? mtu ?? DEFAULT_MTU,
+  };
+  const cni = createPrimary({
+    ...{ ...wired, others, duties },
     observer: {
       refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
       left: (sandboxId, err) =>
         log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
     },
   });
+  return { cni, steps: createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } }) };
 }
 
 function prepare({ ranges }: PodSubnets, log: Logger): void {
