@@ -10,6 +10,7 @@ import { register as registerKsr } from './reflect/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
+import { register as registerPrimary } from './commands/primary.ts';
 import { register as registerReflect } from './reflect/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
@@ -31,6 +32,7 @@ const COMMANDS = [
   registerRetry,
   registerForget,
   registerSweep,
+  registerPrimary,
   registerReflect,
   registerKsr,
   registerTeardown,

@@ -73,7 +73,8 @@ export const nodeIdClaimsPrefix = (): string => `${ROOT}/node-id-claims/`;
 export const nodeIdClaimKey = (id: number, node: string): string => `${nodeIdClaimsPrefix()}${id}/${node}`;
 
 /** Sandboxes whose network is podwire's primary one, by the node that made it. */
-export const primarySandboxesPrefix = (node: string): string => `${ROOT}/primary/${node}/`;
+export const primaryPrefix = (): string => `${ROOT}/primary/`;
+export const primarySandboxesPrefix = (node: string): string => `${primaryPrefix()}${node}/`;
 export const primarySandboxKey = (node: string, sandboxId: string): string =>
   `${primarySandboxesPrefix(node)}${sandboxId}`;
 

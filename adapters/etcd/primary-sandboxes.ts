@@ -1,6 +1,6 @@
 /** `PrimarySandboxes` in etcd: podwire's records, and beside them contiv's, for a node that has its addresses from contiv's configuration. */
 import { z } from 'zod';
-import { primarySandboxesPrefix, primarySandboxKey } from '../../domain/keys.ts';
+import { primaryPrefix, primarySandboxesPrefix, primarySandboxKey } from '../../domain/keys.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import type { PrimarySandboxes } from '../../domain/ports/primary-sandboxes.ts';
 import {
@@ -61,6 +61,12 @@ export function createPrimarySandboxes(
         );
     },
   };
+}
+
+/** Those of all nodes that can be read. @throws PodwireError EtcdUnavailable */
+export async function listPrimarySandboxes(etcd: Etcd): Promise<readonly PrimarySandboxRecord[]> {
+  const { entries } = await etcd.list(primaryPrefix());
+  return entries.flatMap((entry) => parsed(entry) ?? []);
 }
 
 /** The mirror of the lease: gone where its addresses have no room in contiv's message. */

@@ -1,6 +1,5 @@
 /** Where a node worker answers the calls of its node's container runtime. */
 import { byMode } from '../../activities/primary/by-mode.ts';
-import type { SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { chainConfiguration } from '../../adapters/cni-server/installation.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -10,14 +9,14 @@ import { Pace } from '../pace.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { whileFoldersRest } from './node-loops.ts';
-import { startPrimary } from './primary.ts';
+import { startPrimary, type Primary } from './primary.ts';
 
 const CHAIN_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 
 /**
  * Answers from now until the signal is aborted; does nothing where no socket is set. The runtime is told to call only then.
  *
- * @returns what runs of sandboxes ask of a node whose pods' network is podwire's
+ * @returns what else a node answers whose pods' network is podwire's
  * @throws SocketRefused, the error of the file system
  */
 export async function serveCni(
@@ -26,7 +25,7 @@ export async function serveCni(
   assembly: NodeAssembly,
   log: Logger,
   ending: { readonly signal: AbortSignal; readonly opened: Opened },
-): Promise<SandboxSteps | undefined> {
+): Promise<Primary | undefined> {
   const { signal, opened } = ending;
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
   const { coldPlug } = assembly;
@@ -50,7 +49,7 @@ export async function serveCni(
   signal.addEventListener('abort', () => void server.stop(), { once: true });
   log.info({ socket, contiv }, "answering the container runtime's calls");
   if (cniChainDir !== undefined) void opened.add(keepChained(cniChainDir, socket, log, signal), (ended) => ended);
-  return primary?.steps;
+  return primary;
 }
 
 /** What is written stays when this worker ends: until its successor serves, pods wait instead of starting without their networks. */

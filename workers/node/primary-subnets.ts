@@ -10,9 +10,18 @@ import { createNodeIdFile } from '../../adapters/primary/node-id-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
-import { nodeSubnet } from '../../domain/primary/addressing.ts';
+import { nodeAddress, nodeSubnet } from '../../domain/primary/addressing.ts';
 import { isHeld } from '../../domain/primary/lease.ts';
-import { addressPlan, completeIpam, highestNodeId, podSubnetsOf } from '../../domain/primary/contiv-config.ts';
+import {
+  addressPlan,
+  completeIpam,
+  highestNodeId,
+  podSubnetsOf,
+  type AddressPlan,
+  type ContivIpam,
+} from '../../domain/primary/contiv-config.ts';
+import { ipamAnswer } from '../../domain/primary/contiv-formats.ts';
+import type { ContivAnswers } from '../../domain/primary/contiv-queries.ts';
 import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import type { NodeConnections } from './node-connections.ts';
 
@@ -20,6 +29,8 @@ interface SubnetSource {
   readonly source: () => Promise<readonly string[]>;
   /** As contiv.yaml says it. */
   readonly mtu?: number;
+  /** What contiv's agent answered; undefined: there is no contiv.yaml. */
+  readonly contiv: ContivAnswers | undefined;
 }
 
 /** Where contiv's agents keep theirs. */
@@ -34,12 +45,14 @@ export async function subnetSource(
   leases: Pick<LeaseStore, 'leases'>,
   log: Logger,
 ): Promise<SubnetSource> {
-  if (contivYaml === undefined) return { source: () => ofNodeObject(kube, node) };
+  if (contivYaml === undefined) return { source: () => ofNodeObject(kube, node), contiv: undefined };
   const { config, notes } = parseContivYaml(await readFile(contivYaml, 'utf8'));
   for (const note of notes) log.info({ file: contivYaml }, note);
-  const plan = addressPlan(completeIpam(config.ipam, ipNumbers), config.gateways, ipNumbers);
+  const ipam = completeIpam(config.ipam, ipNumbers);
+  const plan = addressPlan(ipam, config.gateways, ipNumbers);
+  const disk = createNodeIdFile(dir);
   const numbered = {
-    ...{ node, ids: createNodeIds(etcd, CONTIV_TREE), disk: createNodeIdFile(dir), highest: highestNodeId(plan) },
+    ...{ node, ids: createNodeIds(etcd, CONTIV_TREE), disk, highest: highestNodeId(plan) },
     hasPods: () => leases.leases().some(isHeld),
   };
   const source = async (): Promise<readonly string[]> => {
@@ -47,7 +60,30 @@ export async function subnetSource(
     if (kind === 'settled') return [textOf(nodeSubnet(plan.pods, id))];
     throw new PodwireError('NodeIdUnavailable', `node ID ${id}, by which pods of this node live, is another node's`);
   };
-  return { source, ...(config.mtu === undefined ? {} : { mtu: config.mtu }) };
+  const contiv = contivAnswers(() => disk.read(node), node, ipam, plan);
+  return { source, contiv, ...(config.mtu === undefined ? {} : { mtu: config.mtu }) };
+}
+
+/** By the number that the node's disk says: its pods have their addresses by that one, whatever etcd says. */
+function contivAnswers(
+  idOnDisk: () => Promise<number | undefined>,
+  name: string,
+  ipam: ContivIpam,
+  plan: AddressPlan,
+): ContivAnswers {
+  const addressOf = (id: number): string | undefined =>
+    plan.nodes === undefined ? undefined : ipNumbers.text(nodeAddress(plan.nodes, id));
+  return {
+    nodeIp: async () => {
+      const id = await idOnDisk();
+      return id === undefined ? undefined : addressOf(id);
+    },
+    ipam: async () => {
+      const id = await idOnDisk();
+      const shown = { id: id ?? 0, name, address: id === undefined ? undefined : addressOf(id) };
+      return ipamAnswer(shown, ipam, plan, ipNumbers);
+    },
+  };
 }
 
 async function ofNodeObject(kube: NodeConnections['kube'], node: string): Promise<readonly string[]> {

@@ -1,11 +1,13 @@
 /** podwire as the network of a node's pods, put together: what is on the disk, the kernel, and who hands out subnets. */
 import { join } from 'node:path';
-import { createPrimary } from '../../activities/primary/primary-cni.ts';
+import { createPrimary, type PrimaryDeps } from '../../activities/primary/primary-cni.ts';
 import { createSandboxSteps, type SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { LeaseCollector } from '../../activities/primary/lease-collector.ts';
 import { PodSubnets } from '../../activities/primary/pod-subnets.ts';
 import { listSandboxIds } from '../../adapters/cri/sandbox-runtime.ts';
 import { createPrimarySandboxes } from '../../adapters/etcd/primary-sandboxes.ts';
+import { contivRoutes } from '../../adapters/http/contiv-routes.ts';
+import type { Route } from '../../adapters/http/routes.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { prepareNode } from '../../adapters/netlink/node-forwarding.ts';
@@ -18,6 +20,7 @@ import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
+import { sandboxesOf } from '../../domain/primary/sandbox.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
@@ -41,6 +44,8 @@ export interface Primary {
   readonly cni: PodCni;
   /** What the runs of sandboxes ask of this node. */
   readonly steps: SandboxSteps;
+  /** What programs of the node ask. */
+  readonly routes: readonly Route[];
 }
 
 /** Serves from now on what the disk knows, whoever else is away. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
@@ -58,20 +63,15 @@ export async function startPrimary(
     each.close(),
   );
   tellOfDamage(leases, log);
-  const { source, mtu } = await subnetSource(config, connections, leases, log);
+  const { source, mtu, contiv } = await subnetSource(config, connections, leases, log);
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
   const agents = primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix;
   const records = createPrimarySandboxes(connections.etcd, ip, agents);
-  const duties = startDuties(
-    { ...{ node, leases, ip, records }, hooks: primary.hooks },
-    connections,
-    opened,
-    log,
-    signal,
-  );
+  const told = { ...{ node, leases, ip, records }, hooks: primary.hooks };
+  const duties = startDuties(told, connections, opened, log, signal);
   const collector = new LeaseCollector({
     ...{ ...kernel, runtime, now: () => Date.now() },
     listed: () => listSandboxIds(cri),
@@ -94,16 +94,20 @@ export async function startPrimary(
     links: createNetlinkKernel({ netnsRoots, thread }),
     mtu: primary.mtu ?? mtu ?? DEFAULT_MTU,
   };
-  const cni = createPrimary({
-    ...{ ...wired, others, duties },
-    observer: {
-      refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
-      left: (sandboxId, err) =>
-        log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
-    },
+  const cni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
+  const routes = contivRoutes({
+    sandboxes: () => sandboxesOf(leases.leases(), ip).held,
+    podSubnets: () => subnets.ranges?.map(({ text }) => text),
+    contiv,
   });
-  return { cni, steps: createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } }) };
+  return { cni, routes, steps: createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } }) };
 }
+
+const observerOf = (log: Logger): PrimaryDeps['observer'] => ({
+  refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
+  left: (sandboxId, err) =>
+    log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
+});
 
 function prepare({ ranges }: PodSubnets, log: Logger): void {
   if (ranges === undefined) return;
