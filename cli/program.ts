@@ -4,6 +4,7 @@ import { KubeConfigError, NoKubeConfigError } from '../adapters/kubernetes/kube-
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
 import { register as registerDoctor } from './commands/doctor.ts';
+import { register as registerExplain } from './commands/explain.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerInspect } from './commands/inspect.ts';
 import { register as registerKsr } from './reflect/ksr.ts';
@@ -27,6 +28,7 @@ const COMMANDS = [
   registerLint,
   registerInspect,
   registerList,
+  registerExplain,
   registerStatus,
   registerNetwork,
   registerRetry,
