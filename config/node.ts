@@ -21,6 +21,7 @@ import {
   switched,
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
+import { primaryMeshOf, primaryMeshSettings, type PrimaryMeshConfig } from './primary-mesh.ts';
 import { temporalOf, temporalSettings } from './temporal.ts';
 
 /** podwire as the network of the node's pods. */
@@ -34,6 +35,7 @@ interface PrimaryConfig {
   readonly contivYaml: string | undefined;
   /** Activities of other teams, `queue/activity`, in the order in which they are called. */
   readonly hooks: { readonly postAdd: readonly string[]; readonly preRemoval: readonly string[] };
+  readonly mesh: PrimaryMeshConfig;
 }
 
 export interface NodeConfig {
@@ -52,7 +54,7 @@ export interface NodeConfig {
   readonly cniSocket: string | undefined;
   /** Of whoever reads the pods of these calls; undefined: the service account of the pod that this runs in. */
   readonly kubeconfig: string | undefined;
-  /** The runtime's folder of network configurations, in which podwire puts itself behind the node's own; undefined: somebody else does. */
+  /** The runtime's folder of network configurations, in which podwire puts itself behind the node's own, or as it; undefined: somebody else does. */
   readonly cniChainDir: string | undefined;
   /** Where contiv's plugin, and podwire's under its name, are answered too; undefined: they are not. */
   readonly contivAddress: ServerAddress | undefined;
@@ -178,7 +180,7 @@ export const nodeSettings = {
     flag: 'cni-chain-dir',
     env: 'PODWIRE_CNI_CHAIN_DIR',
     schema: absolutePath.optional(),
-    help: "the runtime's folder of network configurations: podwire puts itself behind the first one there; none: whoever configures the runtime does; needs --cni-socket",
+    help: "the runtime's folder of network configurations: podwire puts itself behind the first one there, and with --primary its own network, 10-podwire.conflist; none: whoever configures the runtime does; needs --cni-socket",
   },
   contivAddress: {
     flag: 'contiv-cni-address',
@@ -210,6 +212,7 @@ export const nodeSettings = {
     schema: absolutePath.optional(),
     help: "contiv.yaml, by which pods have the addresses of contiv and nodes its IDs in etcd; none: the Node object's podCIDRs",
   },
+  ...primaryMeshSettings,
   postAddHooks: {
     flag: 'post-add-hooks',
     env: 'PODWIRE_POST_ADD_HOOKS',
@@ -306,6 +309,7 @@ const primaryOf = (values: Values<typeof nodeSettings>): PrimaryConfig => ({
   dir: values.primaryDir,
   mtu: values.primaryMtu,
   contivYaml: values.primaryContivConfig,
+  mesh: primaryMeshOf(values),
   hooks: { postAdd: values.postAddHooks, preRemoval: values.preRemovalHooks },
 });
 

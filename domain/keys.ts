@@ -78,6 +78,12 @@ export const primarySandboxesPrefix = (node: string): string => `${primaryPrefix
 export const primarySandboxKey = (node: string, sandboxId: string): string =>
   `${primarySandboxesPrefix(node)}${sandboxId}`;
 
+/** Members of the mesh between nodes, of the primary network. */
+export const nodeMembersPrefix = (): string => `${ROOT}/node-mesh/members/`;
+export const nodeMemberKey = (node: string): string => `${nodeMembersPrefix()}${node}`;
+/** Present until the other nodes have been told of the node's membership. */
+export const untoldMemberKey = (node: string): string => `${ROOT}/node-mesh/untold/${node}`;
+
 export const nodeKey = (node: string): string => `${ROOT}/nodes/${node}`;
 /** Configurations in files of a node. */
 export const nodeConfigsKey = (node: string): string => `${ROOT}/node-configs/${node}`;

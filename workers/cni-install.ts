@@ -4,7 +4,12 @@
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { join } from 'node:path';
-import { installPlugin, PLUGIN_NAMES, unchain, type PluginName } from '../adapters/cni-server/installation.ts';
+import {
+  installPlugin,
+  PLUGIN_NAMES,
+  removeConfigurations,
+  type PluginName,
+} from '../adapters/cni-server/installation.ts';
 import { removeFile } from '../adapters/host/whole-files.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -28,8 +33,10 @@ program
   )
   .option('--names <names>', 'names to remove', namesOf, [PLUGIN_NAMES[0]])
   .action(async (o: { configurations?: string; plugins?: string; names: PluginName[] }) => {
-    if (o.configurations !== undefined)
-      print(`configuration ${(await unchain(o.configurations)) ? 'removed' : 'was not there'}`);
+    if (o.configurations !== undefined) {
+      const removed = await removeConfigurations(o.configurations);
+      print(removed.length > 0 ? `${removed.join(', ')} removed` : 'no configuration of podwire was there');
+    }
     if (o.plugins === undefined) return;
     for (const name of o.names)
       print(`${name} ${(await removeFile(join(o.plugins, name))) ? 'removed' : 'was not there'}`);

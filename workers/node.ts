@@ -63,7 +63,8 @@ async function serve(config: NodeConfig): Promise<void> {
   if (connection !== undefined) opened.add(connection, (each) => each.close());
   if (ready && connection !== undefined) {
     const sweep = createNodeSweep(deps, metrics.sweep, log);
-    const worker = await createNodeWorker(config, connection, deps, metrics, { sweep, sandbox: primary?.steps });
+    const parts = { ...deps, nodeMesh: primary?.mesh };
+    const worker = await createNodeWorker(config, connection, parts, metrics, { sweep, sandbox: primary?.steps });
     upkeep.sweep(sweep);
     connection.keepFresh([worker]);
     workers.push(worker);

@@ -10,6 +10,7 @@ import type { CniPolicy } from '../../domain/settings.ts';
 import type { CniPlugins } from '../../domain/ports/cni-plugins.ts';
 import type { AttachmentRecord, CniAttachmentRecord, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { LockedDevice } from './forwarding/fdb-devices.ts';
+import type { NodeMesh } from '../primary/node-mesh.ts';
 import type { FdbSync } from './forwarding/fdb-sync.ts';
 import type { GateContainer } from './gate.ts';
 import type { LinkInput, OpenGateInput } from './network-contract.ts';
@@ -69,6 +70,8 @@ export interface CniDeps extends NodeDeps {
     /** The administrator's. */
     readonly policy: CniPolicy;
   };
+  /** The mesh between nodes; absent: the pods of this node have another network. */
+  readonly nodeMesh?: Pick<NodeMesh, 'sync'> | undefined;
   /** GC never runs beside ADD or DEL of its network. */
   readonly networkLocks: NetworkLocks;
   /** The DEL after a failed ADD failed as well: told, and tried again with the next attempt. */

@@ -20,6 +20,7 @@ import type {
   TakeOverResult,
 } from './network-contract.ts';
 import type { InspectInput, InspectResult } from '../../domain/ports/inspect-pod.ts';
+import { isNodeMesh } from '../../domain/primary/node-member.ts';
 import type { LinkResult } from '../../domain/records.ts';
 import { openGate } from './gate.ts';
 import { lookIntoPod } from './inspect/inspect-pod.ts';
@@ -50,13 +51,17 @@ export function createNodeSteps(deps: CniDeps): NodeSteps {
       cniAdd: (input, signal) => cniAdd(deps, input, signal),
       cniDelete: (input, signal) => cniDelete(deps, input, signal),
       takeOverForeign: (input, signal) => takeOverForeign(deps, input, signal),
-      syncFdb: (input, signal) => deps.fdb.syncNetwork(input, signal),
+      syncFdb: (input, signal) => (isNodeMesh(input) ? syncNodes(deps, signal) : deps.fdb.syncNetwork(input, signal)),
       openGate: (input, signal) => openGate(input, deps.gateOf(input, signal), signal),
       lookIntoPod: (input, signal) => lookIntoPod(deps, input, signal),
     },
     deps.failpoints,
   );
 }
+
+/** Of a worker that runs without --primary by now, others may still think that it is a member. */
+const syncNodes = async ({ nodeMesh }: CniDeps, signal: AbortSignal): Promise<SyncFdbResult> =>
+  nodeMesh?.sync(signal) ?? { netns: 0, written: 0, removed: 0 };
 
 /** Activities throw ApplicationFailure or CancelledFailure. */
 export function createNodeActivities(steps: NodeSteps): NodeActivities {

@@ -1,9 +1,10 @@
 /** podwire's CNI plugin on a node: its executable in the folder of plugins, and the configuration that has the runtime call it. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_CONFIG_BYTES } from '../../domain/cni/network-config.ts';
 import { isConfigurationFile } from '../../domain/cni/node-configs.ts';
 import { chainedList, CHAINED_FILE } from '../../domain/cni-server/chained-list.ts';
+import { PLUGINS_BEHIND, PRIMARY_FILE, primaryList, type PluginBehind } from '../../domain/cni-server/primary-list.ts';
 import { copyWhole, linkWhole, readWhole, removeFile, writeWhole } from '../host/whole-files.ts';
 
 /** A name whose plugin is contiv's is taken only when it is asked for. */
@@ -40,6 +41,8 @@ export type Chained =
  */
 export async function chainConfiguration(folder: string, socket: string): Promise<Chained> {
   const path = join(folder, CHAINED_FILE);
+  // Of a time when podwire was the network itself, which it is not any more.
+  await removeFile(join(folder, PRIMARY_FILE));
   const chained = chainedList(await configurationFiles(folder), socket);
   if (!chained.ok) {
     const { why, isPassing } = chained;
@@ -52,11 +55,60 @@ export async function chainConfiguration(folder: string, socket: string): Promis
   return { state: 'written', from };
 }
 
-/** The runtime takes the node's own network again. @returns whether there was anything to remove */
-export const unchain = (folder: string): Promise<boolean> => removeFile(join(folder, CHAINED_FILE));
+export interface PrimaryConfigured {
+  readonly state: 'written' | 'kept';
+  /** The file that the runtime takes; another one than ours stands before it. */
+  readonly taken: string;
+  /** Plugins that are left out because the node does not have them. */
+  readonly absent: readonly PluginBehind[];
+}
+
+/**
+ * Makes podwire the network of the node's pods; a list in which it stood behind another network goes.
+ *
+ * @param pluginFolders where the runtime looks for plugins
+ * @throws the error of the file system
+ */
+export async function configurePrimary(
+  folder: string,
+  socket: string,
+  pluginFolders: readonly string[],
+): Promise<PrimaryConfigured> {
+  const path = join(folder, PRIMARY_FILE);
+  const present = new Set<PluginBehind>();
+  for (const type of PLUGINS_BEHIND) if (await isPlugin(pluginFolders, type)) present.add(type);
+  const text = primaryList(socket, present);
+  const isKept = (await readWhole(path)) === text;
+  if (!isKept) await writeWhole(path, text, CONFIGURATION);
+  await removeFile(join(folder, CHAINED_FILE));
+  const [taken = PRIMARY_FILE] = await configurationNames(folder);
+  return { state: isKept ? 'kept' : 'written', taken, absent: PLUGINS_BEHIND.filter((type) => !present.has(type)) };
+}
+
+async function isPlugin(folders: readonly string[], type: string): Promise<boolean> {
+  for (const folder of folders) {
+    const found = await access(join(folder, type), constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return true;
+  }
+  return false;
+}
+
+/** The runtime asks podwire no more. @returns names of the configurations that were there */
+export async function removeConfigurations(folder: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of [CHAINED_FILE, PRIMARY_FILE]) if (await removeFile(join(folder, name))) removed.push(name);
+  return removed;
+}
+
+/** In the order in which a runtime takes them. */
+const configurationNames = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter(isConfigurationFile).sort();
 
 async function configurationFiles(folder: string): Promise<{ name: string; text: string }[]> {
-  const names = (await readdir(folder)).filter(isConfigurationFile).sort();
+  const names = await configurationNames(folder);
   const files: { name: string; text: string }[] = [];
   for (const name of names) {
     const { size } = await stat(join(folder, name));

@@ -84,6 +84,10 @@ export function createRecordStore(etcd: Etcd): RecordStore {
         podUid: podUidBelow(prefix, entry),
       }));
     },
+    nodeMembers: async () => {
+      const prefix = keys.nodeMembersPrefix();
+      return (await etcd.keys(prefix)).map((key) => key.slice(prefix.length));
+    },
     mesh: async (network) => (await readMesh(etcd, network))?.value,
     putMesh: (network, mesh) =>
       mesh === undefined

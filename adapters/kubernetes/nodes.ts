@@ -17,6 +17,20 @@ const specSchema = z.object({
   spec: z.object({ podCIDR: z.string().exactOptional(), podCIDRs: z.array(z.string()).exactOptional() }),
 });
 
+const addressesSchema = z.object({
+  status: z.object({ addresses: z.array(z.object({ type: z.string(), address: z.string() })).default([]) }),
+});
+
+/** Its addresses of type InternalIP, in their order. @throws PodwireError `ApiUnavailable`, also where there is no such Node object (yet) */
+export async function getNodeAddresses(client: KubeClient, name: string): Promise<readonly string[]> {
+  const what = `read node ${name}`;
+  const body = bodyOf(await client.call({ method: 'GET', path: apiPath('api', 'v1', 'nodes', name) }), what);
+  if (body === undefined) throw new PodwireError('ApiUnavailable', `${what}: there is none`);
+  const parsed = addressesSchema.safeParse(body);
+  if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no Node object`);
+  return parsed.data.status.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+}
+
 /** As `podSubnetsOf` takes it. @throws PodwireError `ApiUnavailable`, also where there is no such Node object (yet) */
 export async function getPodCidrs(client: KubeClient, name: string): Promise<z.output<typeof specSchema>['spec']> {
   const what = `read node ${name}`;

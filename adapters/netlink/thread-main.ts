@@ -8,12 +8,15 @@
 import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
+import { meshSettings, type MeshPlan } from '../../domain/primary/node-mesh.ts';
+import type { MeshOutcome } from '../../domain/ports/node-mesh.ts';
 import { wiringSettings, type PodWiring } from '../../domain/primary/pod-wiring.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
 import { enterOwn, homeDescriptor, inNetns, type NetnsDescriptor } from './enter-netns.ts';
 import { FollowedNamespaces } from './followed.ts';
 import { SystemCallFailed } from '../libc/calls.ts';
 import { changeSenders, ignoreAdvertisements, probe, readSenders } from './nftables/senders.ts';
+import { nodeTableHandle, replaceNodeTable } from './nftables/node-table.ts';
 import { openNetfilterSocket, type OpenNetfilterSocket } from './nftables/socket.ts';
 import { lackingOf } from './operations/check-wiring.ts';
 import { executeAll } from './operations/change-links.ts';
@@ -21,6 +24,7 @@ import { changeEntries, forgetNeighbours, readFdb, readNeighbours } from './oper
 import { notOnLink } from './operations/gateways.ts';
 import { indexOf } from './operations/links.ts';
 import { hostEnds, observe } from './operations/observe.ts';
+import { configureMesh, ensureMeshDevice } from './operations/node-mesh.ts';
 import { configurePair, ensurePair, removePair } from './operations/pod-wiring.ts';
 import { print } from './operations/print.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
@@ -70,6 +74,12 @@ function wirePod(pod: OpenPlace, host: OpenPlace, wiring: PodWiring): string[] {
   ];
   configurePair(sockets, ends, wiring);
   return refused.map(({ path, code }) => `${path}: ${code}`);
+}
+
+function ensureMesh(place: Place, socket: NetlinkSocket, plan: MeshPlan): MeshOutcome {
+  const index = ensureMeshDevice(socket, plan.device);
+  const refused = entered(place, () => writeSysctls(meshSettings(plan)));
+  return { ...configureMesh(socket, index, plan), refused: refused.map(({ path, code }) => `${path}: ${code}`) };
 }
 
 /** The same for what changes something: it is not told to those who follow the namespace. */
@@ -126,6 +136,9 @@ const handlers: Handlers = {
   checkPod: (place) => (wiring, host) =>
     withSocket(place, (pod) => withSocket(host, (node) => lackingOf(pod, node, wiring))),
   unwirePod: (place) => (wiring) => withSocket(place, (host) => removePair(host, wiring)),
+  ensureMesh: (place) => (plan) => withSocket(place, (socket) => ensureMesh(place, socket, plan)),
+  replaceNodeTable: (place) => (filter) => withNetfilter(place, (socket) => replaceNodeTable(socket, filter)),
+  nodeTable: (place) => () => withNetfilter(place, nodeTableHandle),
   print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => {
     enterOwn();

@@ -4,6 +4,9 @@ import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { SeenSenders, SendersChange } from '../../domain/forwarding/senders.ts';
 import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { NodeFilter } from '../../domain/primary/node-filter.ts';
+import type { MeshPlan } from '../../domain/primary/node-mesh.ts';
+import type { MeshOutcome } from '../../domain/ports/node-mesh.ts';
 import type { PodWiring } from '../../domain/primary/pod-wiring.ts';
 import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
@@ -39,6 +42,12 @@ export interface Operations {
   checkPod(wiring: PodWiring, host?: NetnsDescriptor): readonly string[];
   /** In the node's namespace. */
   unwirePod(wiring: Pick<PodWiring, 'hostName' | 'alias'>): boolean;
+  /** In the node's namespace. */
+  ensureMesh(plan: MeshPlan): MeshOutcome;
+  /** In the node's namespace. @returns as `nodeTable` */
+  replaceNodeTable(filter: NodeFilter): string | undefined;
+  /** What tells the table from another one of its name; undefined: there is none. */
+  nodeTable(): string | undefined;
   /** Enters its own namespace and opens a socket: whether this thread may and this kernel can. */
   probe(): undefined;
   /** From now on changes that are not podwire's own are told under this key. */

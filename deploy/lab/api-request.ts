@@ -43,9 +43,20 @@ interface NodeList {
 }
 
 /** Names of the nodes that are Ready. */
-export async function readyNodes(lab: LabLayout, hostPort: number): Promise<string[]> {
+export const readyNodes = (lab: LabLayout, hostPort: number): Promise<string[]> =>
+  nodesWhere(lab, hostPort, (ready) => ready === 'True');
+
+/** Names of the nodes whose kubelets have told how they are. */
+export const reportingNodes = (lab: LabLayout, hostPort: number): Promise<string[]> =>
+  nodesWhere(lab, hostPort, (ready) => ready === 'True' || ready === 'False');
+
+async function nodesWhere(
+  lab: LabLayout,
+  hostPort: number,
+  fits: (ready: string | undefined) => boolean,
+): Promise<string[]> {
   const list = JSON.parse(await apiGet(lab, hostPort, '/api/v1/nodes')) as NodeList;
   return list.items
-    .filter((node) => node.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True'))
+    .filter((node) => fits(node.status?.conditions?.find(({ type }) => type === 'Ready')?.status))
     .map((node) => node.metadata.name);
 }

@@ -1,7 +1,7 @@
 /** The order in which a lab comes up; each step keeps what is there, so that a repeated run goes on where one was ended. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { apiGet, readyNodes } from './api-request.ts';
+import { apiGet, readyNodes, reportingNodes } from './api-request.ts';
 import { absentBinaries, ensureBinaries, findGo, presentBinaries } from './binaries.ts';
 import type { Binaries } from './binaries.ts';
 import { ensureCertificates } from './certificates.ts';
@@ -13,8 +13,8 @@ import { ensureImageArchive, importImages } from './images.ts';
 import { CNI_PLUGINS_VERSION, cniPluginsPresent, copyCniPlugins, ensureCniPlugins } from './cni-plugins.ts';
 import { clusterDns, dnsReadyUrl, writeCorefile } from './dns.ts';
 import { apiserverUrls, kubeconfigPath, writeKubeconfigs } from './kubeconfigs.ts';
-import { labLayout, MAX_NODES, nodeLayouts } from './layout.ts';
-import type { LabLayout, NodeLayout } from './layout.ts';
+import { DEFAULT_NETWORK, labLayout, MAX_NODES, nodeLayouts } from './layout.ts';
+import type { ClusterNetwork, LabLayout, NodeLayout } from './layout.ts';
 import { ensureNetwork } from './network.ts';
 import { containerdPart, kubeletPart, kubeProxyPart, writeNodeFiles } from './node.ts';
 import { ensureNodeMounts, holderPart } from './node-mounts.ts';
@@ -35,7 +35,7 @@ const MANIFESTS = [
   ...['namespace', 'crds/network-attachment-definition', 'crds/kaloom-network', 'rbac', 'npwg', 'admission'].map(
     (name) => `base/${name}.yaml`,
   ),
-  ...['cni-server', 'exec-rights', 'kaloom', 'reflect'].map((name) => `components/${name}/rbac.yaml`),
+  ...['cni-server', 'exec-rights', 'kaloom', 'primary', 'reflect'].map((name) => `components/${name}/rbac.yaml`),
   'lab/cluster.yaml',
 ].map((file) => join(DEPLOY, file));
 
@@ -48,8 +48,17 @@ interface Site {
   readonly progress: Progress;
 }
 
+/** As the lab is to be. */
+export interface Wanted {
+  readonly name: string;
+  readonly nodes: number;
+  readonly stores: boolean;
+  /** undefined: what it has, else the default. */
+  readonly network: ClusterNetwork | undefined;
+}
+
 /** Brings a lab up. See `labUp`. */
-export async function bringUp(name: string, nodes: number, stores: boolean, progress: Progress): Promise<LabState> {
+export async function bringUp({ name, nodes, stores, network }: Wanted, progress: Progress): Promise<LabState> {
   const lab = labLayout(name);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
     throw new Error(`nodes: ${nodes} is not allowed; 1-${MAX_NODES}`);
@@ -67,7 +76,7 @@ export async function bringUp(name: string, nodes: number, stores: boolean, prog
     if (unfit.length > 0) throw new Error(unfit.join('\n'));
     const binaries = await ensureBinaries(progress);
     await ensureCniPlugins(progress);
-    const state = await claim(lab, { nodes, stores, binaries }, progress);
+    const state = await claim(lab, { nodes, stores, network, binaries }, progress);
     await start({ lab, nodes: nodeLayouts(lab, nodes), state, binaries, progress });
     const up: LabState = { ...state, phase: 'up' };
     writeState(lab, up);
@@ -75,10 +84,18 @@ export async function bringUp(name: string, nodes: number, stores: boolean, prog
   });
 }
 
+/** @throws Error saying what a lab that is there cannot become */
+function checkChange(known: LabState, nodes: number, network: ClusterNetwork): void {
+  const first = (has: string, wanted: string): Error =>
+    new Error(`lab '${known.name}' has ${has}; to have ${wanted}, take it down first`);
+  if (known.nodes > nodes) throw first(`${known.nodes} nodes`, String(nodes));
+  if (known.network !== network) throw first(`network ${known.network}`, network);
+}
+
 /** Writes the state before anything is made, so that a teardown knows the lab. */
 async function claim(
   lab: LabLayout,
-  { nodes, stores, binaries }: Pick<LabState, 'nodes' | 'stores'> & { binaries: Binaries },
+  { nodes, stores, network: wanted, binaries }: Omit<Wanted, 'name'> & { binaries: Binaries },
   progress: Progress,
 ): Promise<LabState> {
   let known = readState(lab);
@@ -87,14 +104,14 @@ async function claim(
     await tearDown(lab.name, progress);
     known = undefined;
   }
-  if (known !== undefined && known.nodes > nodes) {
-    throw new Error(`lab '${lab.name}' has ${known.nodes} nodes; to have ${nodes}, take it down first`);
-  }
+  const network = wanted ?? known?.network ?? DEFAULT_NETWORK;
+  if (known !== undefined) checkChange(known, nodes, network);
   const ports = known?.ports ?? (await choosePorts(lab.name));
   // A lab that is up stays open to its users while it is looked over again.
   const all = stores || known?.stores === true;
   const phase = known?.nodes === nodes && known.stores === all ? known.phase : 'starting';
-  const state: LabState = { v: 1, name: lab.name, nodes, stores: all, bootId: bootId(), phase, ports, binaries };
+  const made = { network, bootId: bootId(), phase, ports, binaries };
+  const state: LabState = { v: 1, name: lab.name, nodes, stores: all, ...made };
   writeState(lab, state);
   return state;
 }
@@ -103,11 +120,11 @@ async function start(site: Site): Promise<void> {
   const { lab, nodes, state, progress } = site;
   progress.stage('network, certificates, images', 'control plane and container runtimes');
   const [archive] = await progress.task('namespaces, links, certificates, images', () =>
-    Promise.all([ensureImageArchive(lab), ensureNetwork(lab, nodes), ensureCertificates(lab, nodes)]),
+    Promise.all([ensureImageArchive(lab), ensureNetwork(lab, nodes, state.network), ensureCertificates(lab, nodes)]),
   );
   writeKubeconfigs(lab, nodes, apiserverUrls(state.ports.apiserver));
   writeCorefile(lab);
-  await Promise.all(nodes.map((node) => makeNode(lab, node)));
+  await Promise.all(nodes.map((node) => makeNode(lab, node, state.network)));
 
   progress.stage('control plane and container runtimes', 'kubelets');
   await startKubernetesEtcd(lab);
@@ -138,7 +155,10 @@ async function start(site: Site): Promise<void> {
       await applyManifests(site);
       await startDns(site);
     }),
-    progress.task(`${nodes.length} nodes Ready`, () => waitForNodes(site)),
+    // Those of podwire's network are Ready when podwire is there.
+    state.network === 'podwire'
+      ? progress.task(`${nodes.length} nodes without a network`, () => waitForNodes(site, reportingNodes))
+      : progress.task(`${nodes.length} nodes Ready`, () => waitForNodes(site, readyNodes)),
   ]);
 }
 
@@ -153,10 +173,10 @@ async function startDns({ lab, binaries }: Site): Promise<void> {
 }
 
 /** What a machine has before its first daemon starts. */
-async function makeNode(lab: LabLayout, node: NodeLayout): Promise<void> {
+async function makeNode(lab: LabLayout, node: NodeLayout, network: ClusterNetwork): Promise<void> {
   await ensureNodeMounts(node);
   copyCniPlugins(node.cniBinDir);
-  writeNodeFiles(lab, node);
+  writeNodeFiles(lab, node, network);
   if (node.name === 'n1') makeVolumeFolders(node);
   const part = holderPart(node);
   await startPart(lab, part);
@@ -192,9 +212,12 @@ async function waitForApi({ lab, state }: Site): Promise<void> {
   await waitForPart(lab, 'kube-apiserver', async () => apiGet(lab, state.ports.apiserver, '/readyz'));
 }
 
-async function applyManifests({ lab, nodes, binaries }: Site): Promise<void> {
-  const volumes = nodes.slice(0, 1).flatMap(volumeManifests);
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: volumes });
+async function applyManifests({ lab, nodes, state, binaries }: Site): Promise<void> {
+  const items = [
+    ...nodes.slice(0, 1).flatMap(volumeManifests),
+    ...(state.network === 'podwire' ? nodes.map(nodeManifest) : []),
+  ];
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   const files = MANIFESTS.flatMap((file) => ['-f', file]);
   const env = { KUBECONFIG: kubeconfigPath(lab, 'admin'), HOME: lab.dir, KUBECACHEDIR: join(lab.dir, 'kubectl-cache') };
   await waitFor(
@@ -208,13 +231,19 @@ async function applyManifests({ lab, nodes, binaries }: Site): Promise<void> {
   );
 }
 
-async function waitForNodes({ lab, nodes, state }: Site): Promise<void> {
+/** What a cloud or the controller manager would say of a node; the kubelet makes the rest of the object, before or after. */
+const nodeManifest = ({ name, podCidr, podCidrSix }: NodeLayout): object => ({
+  ...{ apiVersion: 'v1', kind: 'Node', metadata: { name } },
+  spec: { podCIDR: podCidr, podCIDRs: [podCidr, podCidrSix] },
+});
+
+async function waitForNodes({ lab, nodes, state }: Site, there: typeof readyNodes): Promise<void> {
   const port = state.ports.apiserver;
   for (const node of nodes) {
     await waitForPart(
       lab,
       `kubelet-${node.name}`,
-      async () => ((await readyNodes(lab, port)).includes(node.name) ? true : undefined),
+      async () => ((await there(lab, port)).includes(node.name) ? true : undefined),
       90_000,
     );
   }

@@ -24,6 +24,8 @@ export interface Installation {
   readonly overlay: Overlay;
   /** Entries of ConfigMap podwire-settings, over those of the overlay. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Names of components, beside those that settings and the cluster's network need (default: none). */
+  readonly components?: readonly string[];
 }
 
 /** Read by a node's worker, whose /run/podwire is the node's. There is no such file until a test or the demo writes one. */
@@ -162,9 +164,10 @@ export function inSystem(lab: Lab, args: readonly string[], o: { timeoutMs?: num
   return kubectl(lab, ['-n', SYSTEM_NAMESPACE, ...args], o);
 }
 
-/** Settings that need rights come with a component that brings both. */
-function componentsOf(settings: Readonly<Record<string, string>>): string[] {
+/** Settings that need rights come with a component that brings both, and so does the cluster's network. */
+function componentsOf({ network }: Lab, settings: Readonly<Record<string, string>>): string[] {
   return [
+    ...(network === 'podwire' ? ['primary'] : []),
     ...(settings['PODWIRE_KALOOM'] === 'true' ? ['kaloom'] : []),
     ...(settings['PODWIRE_REFLECT'] === 'true' ? ['reflect'] : []),
     ...(settings['PODWIRE_BACKEND_BY_NAMESPACE']?.includes('exec') === true ? ['exec-rights'] : []),
@@ -180,7 +183,9 @@ function writeKustomization(lab: Lab, wanted: Installation): void {
     kind: 'Kustomization',
     // Kustomize takes folders by relative paths only.
     resources: [relative(dir, join(OVERLAYS, wanted.overlay))],
-    components: componentsOf(settings).map((name) => relative(dir, join(COMPONENTS, name))),
+    components: [...componentsOf(lab, settings), ...(wanted.components ?? [])].map((name) =>
+      relative(dir, join(COMPONENTS, name)),
+    ),
     configMapGenerator: [
       {
         name: 'podwire-settings',

@@ -6,7 +6,7 @@ import { attempt, findProgram, must, whyFailed } from './commands.ts';
 import { AGENT_IMAGE, TEST_IMAGE } from './images.ts';
 import { apiserverUrls, kubeconfigPath } from './kubeconfigs.ts';
 import { CONTROL_ADDRESS, labLayout, nodeLayouts, PORTS } from './layout.ts';
-import type { LabLayout, NodeLayout } from './layout.ts';
+import type { ClusterNetwork, LabLayout, NodeLayout } from './layout.ts';
 import { holderPart } from './node-mounts.ts';
 import { partPid } from './parts.ts';
 import { bootId, readState, withLabLock } from './state.ts';
@@ -26,6 +26,7 @@ export interface LabNode {
   netnsPath: string;
   address: string;
   podCidr: string;
+  podCidrSix: string;
   /** containerd's Unix socket as a path of the host. */
   criSocket: string;
   stateDir: string;
@@ -37,6 +38,8 @@ export interface LabNode {
   cniLibDir: string;
   /** What /opt/cni/bin is on the node: the reference plugins; tests may put others there (see `resetCniPlugins`). */
   cniBinDir: string;
+  /** What /etc/cni/net.d is on the node: the cluster's own network. */
+  cniConfDir: string;
   /** What /etc/cni/podwire.d is on the node: configurations of networks whose definitions have none. */
   cniNetworksDir: string;
 }
@@ -46,6 +49,7 @@ export interface Lab {
   dir: string;
   controlNetnsPath: string;
   controlAddress: string;
+  network: ClusterNetwork;
   nodes: LabNode[];
   /** Files. `admin` goes through the host's loopback; the others are for processes inside the lab's namespaces. */
   kubeconfigs: { admin: string; adminInside: string; watcher: string; orchestrator: string; node: string };
@@ -74,9 +78,12 @@ export async function labUp(o: {
   nodes: number;
   /** Whether it has a Temporal and an etcd for podwire beside the cluster (default: yes); a lab that has them keeps them. */
   stores?: boolean;
+  /** What connects its pods (default: what it has, else `bridge`). Nodes of `podwire` are Ready when podwire was started in it. */
+  network?: ClusterNetwork | undefined;
   progress: Progress;
 }): Promise<Lab> {
-  const state = await bringUp(o.name, o.nodes, o.stores ?? true, o.progress);
+  const { name, nodes, stores = true, network, progress } = o;
+  const state = await bringUp({ name, nodes, stores, network }, progress);
   return describe(state);
 }
 
@@ -181,6 +188,7 @@ function describe(state: LabState): Lab {
     dir: layout.dir,
     controlNetnsPath: layout.controlNetnsPath,
     controlAddress: CONTROL_ADDRESS,
+    network: state.network,
     nodes: nodeLayouts(layout, state.nodes).map((node) => describeNode(layout, node)),
     kubeconfigs: {
       admin: kubeconfigPath(layout, 'admin'),
@@ -203,15 +211,15 @@ function describe(state: LabState): Lab {
 }
 
 function describeNode(lab: LabLayout, node: NodeLayout): LabNode {
-  const { name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath } = node;
-  const { cniLibDir, cniBinDir, cniNetworksDir } = node;
+  const { name, netnsPath, address, podCidr, podCidrSix, criSocket, stateDir, mountNsPath } = node;
+  const { cniLibDir, cniBinDir, cniConfDir, cniNetworksDir } = node;
   const holder = partPid(lab, holderPart(node).name);
   if (holder === undefined) {
     throw new Error(`the process that holds node ${name} of lab '${lab.name}' ended; run 'npm run lab -- up' again`);
   }
   return {
-    ...{ name, netnsPath, address, podCidr, criSocket, stateDir, mountNsPath, root: `/proc/${holder}/root` },
-    ...{ cniLibDir, cniBinDir, cniNetworksDir },
+    ...{ name, netnsPath, address, podCidr, podCidrSix, criSocket, stateDir, mountNsPath },
+    ...{ root: `/proc/${holder}/root`, cniLibDir, cniBinDir, cniConfDir, cniNetworksDir },
   };
 }
 

@@ -30,6 +30,14 @@ export const DNS_ADDRESS = '10.96.0.10';
 export const POD_CIDR = '10.244.0.0/16';
 export const CLUSTER_DOMAIN = 'cluster.local';
 
+/**
+ * What connects the pods of a lab: `bridge`, the reference plugins bridge and host-local with static routes between the nodes; `podwire`, podwire
+ * itself, which gives nodes whose Node objects have pod CIDRs everything else.
+ */
+export type ClusterNetwork = (typeof CLUSTER_NETWORKS)[number];
+export const CLUSTER_NETWORKS = ['bridge', 'podwire'] as const;
+export const DEFAULT_NETWORK: ClusterNetwork = 'bridge';
+
 /** Where things lie on a node, as its processes see it: the places that every distribution of Kubernetes uses. */
 export const ON_NODE = {
   criSocket: '/run/containerd/containerd.sock',
@@ -57,6 +65,8 @@ export interface NodeLayout {
   readonly netnsPath: string;
   readonly address: string;
   readonly podCidr: string;
+  /** Only podwire's network has IPv6. */
+  readonly podCidrSix: string;
   readonly podGateway: string;
   readonly stateDir: string;
   readonly runDir: string;
@@ -145,6 +155,7 @@ export function nodeLayout(lab: LabLayout, index: number): NodeLayout {
     netnsPath: join(NETNS_ROOT, `${lab.netnsPrefix}${name}`),
     address: `172.30.0.1${index}`,
     podCidr: `10.244.${index}.0/24`,
+    podCidrSix: `fd00:10:244:${index}::/64`,
     podGateway: `10.244.${index}.1`,
     stateDir,
     runDir,

@@ -6,7 +6,7 @@ import { runAttached } from '../../adapters/process/attached.ts';
 import { outliveClosedOutput, outputIsClosed } from '../../adapters/process/closed-output.ts';
 import { kubectlEnv, labDown, labUp, lineProgress, openLab } from './lab.ts';
 import type { Lab, Progress } from './lab.ts';
-import { DEFAULT_NAME, DEFAULT_NODES, labLayout } from './layout.ts';
+import { CLUSTER_NETWORKS, DEFAULT_NAME, DEFAULT_NODES, labLayout, type ClusterNetwork } from './layout.ts';
 import { logFile, logTail, partNames } from './parts.ts';
 import { installPodwire, provideImages, type Overlay } from './installed.ts';
 import { startPodwire, stopPodwire } from './podwire.ts';
@@ -44,6 +44,14 @@ async function install(lab: Lab, overlay: Overlay, settings: Settings, progress:
 const nameOf = (o: { name?: string }): string => o.name ?? program.opts<{ name: string }>().name;
 const named = (name: string): Command => program.command(name).option('--name <name>', 'which lab');
 
+interface UpOptions {
+  readonly name?: string;
+  readonly nodes?: number;
+  readonly podwire: keyof typeof STARTS;
+  readonly network?: ClusterNetwork;
+  readonly sdkTuning?: string;
+}
+
 named('up')
   .description('start the lab, or complete one that is partly there')
   .option('--nodes <n>', `number of nodes, 1-5 (default: what the lab has, else ${DEFAULT_NODES})`, Number)
@@ -55,12 +63,18 @@ named('up')
       .choices(Object.keys(STARTS))
       .default('manifests'),
   )
+  .addOption(
+    new Option(
+      '--network <what>',
+      "what connects the pods: the plugin bridge, or podwire as the cluster's only network (default: what the lab has, else bridge)",
+    ).choices(CLUSTER_NETWORKS),
+  )
   .addOption(new Option('--sdk-tuning <how>', 'the setting of this name (default: off)').choices(['on', 'off']))
-  .action(async (o: { name?: string; nodes?: number; podwire: keyof typeof STARTS; sdkTuning?: string }) => {
+  .action(async (o: UpOptions) => {
     const name = nameOf(o);
     const nodes = o.nodes ?? readState(labLayout(name))?.nodes ?? DEFAULT_NODES;
     const progress = lineProgress(print);
-    const lab = await labUp({ name, nodes, progress });
+    const lab = await labUp({ name, nodes, network: o.network, progress });
     await STARTS[o.podwire](lab, o.sdkTuning === undefined ? {} : { PODWIRE_SDK_TUNING: o.sdkTuning }, progress);
     await showStatus(lab);
   });

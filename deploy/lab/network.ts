@@ -1,13 +1,14 @@
 /**
  * The lab's network, wholly in namespaces of its own: a bridge in the rack, a veth pair to the control plane and to each
- * node, and static routes to the pods of each node. The host's network is not touched. The nodes' default route, without which a
+ * node, and static routes to the pods of each node; where podwire is the cluster's network, on the control plane alone, which podwire does not
+ * reach. The host's network is not touched. The nodes' default route, without which a
  * process on a node could not even ask for a Service's address, ends at the control plane, which says that there is nothing beyond.
  */
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { attempt, must, whyFailed } from './commands.ts';
 import { CONTROL_ADDRESS, NETNS_ROOT, RACK_PREFIX_LENGTH } from './layout.ts';
-import type { LabLayout, NodeLayout } from './layout.ts';
+import type { ClusterNetwork, LabLayout, NodeLayout } from './layout.ts';
 
 /** Type that statfs(2) tells for a mounted namespace file (NSFS_MAGIC). */
 const NSFS_MAGIC = 0x6e736673;
@@ -15,7 +16,11 @@ const BRIDGE = 'rack';
 const UPLINK = 'eth0';
 
 /** Makes what is missing of the lab's network; what is there is kept. */
-export async function ensureNetwork(lab: LabLayout, nodes: readonly NodeLayout[]): Promise<void> {
+export async function ensureNetwork(
+  lab: LabLayout,
+  nodes: readonly NodeLayout[],
+  network: ClusterNetwork,
+): Promise<void> {
   await ensureNetns(lab.rackNetns);
   await ensureNetns(lab.controlNetns);
   for (const node of nodes) await ensureNetns(node.netns);
@@ -42,9 +47,11 @@ export async function ensureNetwork(lab: LabLayout, nodes: readonly NodeLayout[]
   await setSysctl(lab.controlNetnsPath, 'net/ipv4/ip_forward');
   await Promise.all(
     nodes.map(async (node) => {
-      const others = nodes.filter((other) => other !== node);
       const wayOut = `route replace default via ${CONTROL_ADDRESS}`;
-      await ipBatch(node.netns, [...endCommands(node.address), ...routesTo(others), wayOut]);
+      await ipBatch(node.netns, [...endCommands(node.address), wayOut]);
+      // Those of podwire's network are podwire's to make, and so is forwarding.
+      if (network === 'podwire') return;
+      await ipBatch(node.netns, routesTo(nodes.filter((other) => other !== node)));
       await setSysctl(node.netnsPath, 'net/ipv4/ip_forward');
       await setSysctl(node.netnsPath, 'net/ipv6/conf/all/forwarding');
     }),

@@ -9,7 +9,7 @@ import { findProgram } from './commands.ts';
 import { PAUSE_IMAGE } from './images.ts';
 import { kubeconfigPath } from './kubeconfigs.ts';
 import { CLUSTER_DOMAIN, DNS_ADDRESS, ON_NODE, POD_CIDR, STATIC_PODS } from './layout.ts';
-import type { LabLayout, NodeLayout } from './layout.ts';
+import type { ClusterNetwork, LabLayout, NodeLayout } from './layout.ts';
 import type { PartSpec } from './parts.ts';
 
 /** Name of the cluster's own network in the CNI's files. */
@@ -18,12 +18,16 @@ export const PRIMARY_NETWORK = 'lab';
 export const CLUSTER_NETWORK_FILE = '10-lab.conflist';
 
 /** Makes the node's cgroup and configuration files; its directories are there (see `ensureNodeMounts`). */
-export function writeNodeFiles(lab: LabLayout, node: NodeLayout): void {
+export function writeNodeFiles(lab: LabLayout, node: NodeLayout, network: ClusterNetwork): void {
   ensureCgroup(`${lab.cgroup}/${node.name}`);
-  writeWhole(join(node.cniConfDir, CLUSTER_NETWORK_FILE), JSON.stringify(cniConfig(node), null, 2));
-  writeWhole(containerdConfigFile(node), containerdConfig());
+  if (network === 'bridge')
+    writeWhole(join(node.cniConfDir, CLUSTER_NETWORK_FILE), JSON.stringify(cniConfig(node), null, 2));
+  writeWhole(containerdConfigFile(node), containerdConfig(PLUGINS_OF[network]));
   writeWhole(kubeletConfigFile(node), JSON.stringify(kubeletConfig(lab, node), null, 2));
 }
+
+/** The runtime's folder of plugins: as Debian's containerd has it, so that what tests put into the node's is not for its own network; else the node's. */
+const PLUGINS_OF: Readonly<Record<ClusterNetwork, string>> = { bridge: DEBIAN_CNI_DIR, podwire: ON_NODE.cniBin };
 
 const onNode = (node: NodeLayout): Pick<PartSpec, 'netnsPath' | 'mountNsPath' | 'env'> => ({
   netnsPath: node.netnsPath,
@@ -94,7 +98,7 @@ function cniConfig(node: NodeLayout): object {
   return { cniVersion: '1.0.0', name: PRIMARY_NETWORK, plugins: [bridge] };
 }
 
-function containerdConfig(): string {
+function containerdConfig(plugins: string): string {
   const text = JSON.stringify;
   return `version = 2
 root = ${text(ON_NODE.containerd)}
@@ -117,8 +121,7 @@ disabled_plugins = [
   restrict_oom_score_adj = true
 
   [plugins."io.containerd.grpc.v1.cri".cni]
-    # As Debian's containerd has it; what tests put into ${ON_NODE.cniBin} is not for the cluster's own network.
-    bin_dir = ${text(DEBIAN_CNI_DIR)}
+    bin_dir = ${text(plugins)}
     conf_dir = ${text(ON_NODE.cniConf)}
 
   [plugins."io.containerd.grpc.v1.cri".containerd]

@@ -1,9 +1,12 @@
 /** podwire's own processes in a lab: watcher and orchestrator beside the control plane, a node worker in every node's netns. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUILD, builtFile } from './built.ts';
 import { CNI_SOCKET } from './chained.ts';
 import { inNetns, partPid, startPart, stopPart, type Lab, type LabNode, type PartSpec } from './lab.ts';
-import { ON_NODE } from './layout.ts';
+import { installPlugin } from '../../adapters/cni-server/installation.ts';
+import { readyNodes } from './api-request.ts';
+import { labLayout, ON_NODE } from './layout.ts';
 import { waitFor } from './waiting.ts';
 
 /** Health ports; every part has a network namespace or a port of its own. */
@@ -37,9 +40,34 @@ export function podwireParts(lab: Lab, options: PodwireOptions = {}): PartSpec[]
 /** Starts what is missing and waits until every part serves. @throws Error naming the log of the part that does not */
 export async function startPodwire(lab: Lab, options: PodwireOptions = {}): Promise<void> {
   builtFile('workers/node.js');
+  if (lab.network === 'podwire') await installPlugins(lab);
   const parts = podwireParts(lab, options);
   await Promise.all(parts.map((part) => startPart(lab, part)));
   await Promise.all(parts.map((part) => waitUntilServing(lab, part.name)));
+  if (lab.network === 'podwire') await waitUntilReady(lab);
+}
+
+/** As the init container of the manifests does it, where it is not done yet. */
+async function installPlugins(lab: Lab): Promise<void> {
+  const built = builtFile('cni/podwire-cni');
+  const { size, mtimeMs } = statSync(built);
+  for (const { cniBinDir } of lab.nodes) {
+    const there = statSync(join(cniBinDir, 'podwire-cni'), { throwIfNoEntry: false });
+    if (there?.size !== size || there.mtimeMs < mtimeMs) await installPlugin(built, cniBinDir, ['podwire-cni']);
+  }
+}
+
+/** Node workers tell the runtime of the network, the runtime tells the kubelet, and that tells the API. */
+async function waitUntilReady(lab: Lab): Promise<void> {
+  const port = Number(new URL(lab.apiserver.host).port);
+  await waitFor(
+    'all nodes to be Ready',
+    async () => {
+      const ready = await readyNodes(labLayout(lab.name), port);
+      return lab.nodes.every(({ name }) => ready.includes(name)) ? true : undefined;
+    },
+    { limitMs: 60_000, everyMs: 200 },
+  );
 }
 
 /** Starts one part again after it was stopped or died. */
@@ -125,6 +153,7 @@ function nodeSpec(lab: Lab, node: LabNode, options: PodwireOptions): PartSpec {
     PODWIRE_BIND_ADDRESS: `127.0.0.1:${PORTS.node}`,
     PODWIRE_KUBECONFIG: lab.kubeconfigs.node,
     PODWIRE_CNI_SOCKET: CNI_SOCKET,
+    ...(lab.network === 'podwire' ? { PODWIRE_PRIMARY: 'true', PODWIRE_CNI_CHAIN_DIR: ON_NODE.cniConf } : {}),
   };
   return { ...spec, netnsPath: node.netnsPath, mountNsPath: node.mountNsPath, env: { ...env, ...spec.env } };
 }

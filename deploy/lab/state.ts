@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { daemonPid, noteDaemon } from '../../adapters/process/daemon.ts';
 import { labLayout, RUN_ROOT, STATE_ROOT } from './layout.ts';
-import type { LabLayout } from './layout.ts';
+import type { ClusterNetwork, LabLayout } from './layout.ts';
 
 /** Loopback ports of the host that lead into the lab. */
 export interface HostPorts {
@@ -23,6 +23,7 @@ export interface LabState {
   readonly phase: 'starting' | 'up';
   /** Whether it has a Temporal and an etcd for podwire beside the cluster; else they come as pods. */
   readonly stores: boolean;
+  readonly network: ClusterNetwork;
   readonly ports: HostPorts;
   readonly binaries: Readonly<Record<string, string>>;
 }

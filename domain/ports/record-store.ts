@@ -117,6 +117,8 @@ export interface RecordStore {
   readonly sharedIdentities: (record: AttachmentRecord) => Promise<readonly SharedIdentity[]>;
 
   readonly members: (network: NetworkRef) => Promise<Member[]>;
+  /** Names of the members of the mesh between nodes. */
+  readonly nodeMembers: () => Promise<readonly string[]>;
   /** Undefined also when it cannot be read: nothing depends on it. */
   readonly mesh: (network: NetworkRef) => Promise<MeshRecord | undefined>;
   /** Undefined: there is no mesh any more. */

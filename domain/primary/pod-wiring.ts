@@ -30,8 +30,9 @@ export interface PodWiring {
 /** The same on every node and for every pod: a pod's entry for its gateway is right whatever is made anew behind it. */
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
 /** Of what podwire makes; not that of links in networks besides the primary one (ADR 30). */
-const ALIAS = 'podwire-primary';
-const HOST_NAME = 'pwp';
+export const ALIAS = 'podwire-primary';
+/** What the names of pods' links on their node begin with. */
+export const HOST_NAME = 'pwp';
 
 /**
  * @param addresses of the pod, one of each family, with the gateway of its subnet

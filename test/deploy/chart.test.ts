@@ -44,6 +44,12 @@ const PAIRS: readonly (Made & { readonly title: string; readonly values: object 
     values: { cniServer: true, privileged: true, secrets: { etcdUser: SECRETS.etcdUser } },
   },
   {
+    title: "podwire as the cluster's only network",
+    overlay: 'overlays/evaluation',
+    components: ['primary', 'etcd-user'],
+    values: { primary: true, secrets: { etcdUser: SECRETS.etcdUser } },
+  },
+  {
     title: 'the end of networks before the first container',
     overlay: 'overlays/evaluation',
     components: ['cni-server-removal'],
@@ -84,12 +90,14 @@ describe('the chart and the overlays', () => {
     await assert.rejects(charted({ settings: { PODWIRE_REFLECT: true } }), /PODWIRE_REFLECT/);
     await assert.rejects(charted({ ksr: true, reflect: true }), /set one of them/);
     await assert.rejects(charted({ cniServer: true, cniServerRemoval: true }), /set one of them/);
-    await assert.rejects(charted({ cniServer: true, exec: true }), /no node workers/);
+    await assert.rejects(charted({ primary: true, cniServerRemoval: true }), /set one of them/);
+    for (const value of ['cniServer', 'primary', 'cniServerRemoval'])
+      await assert.rejects(charted({ [value]: true, exec: true }), /no node workers/);
   });
 
   it('all containers of the node workers are of the image that the values name', async () => {
     const node = podOf(
-      one(await charted({ cniServer: true, images: { node: 'example.org/n:1' } }), 'DaemonSet', 'podwire-node'),
+      one(await charted({ primary: true, images: { node: 'example.org/n:1' } }), 'DaemonSet', 'podwire-node'),
     );
     assert.deepEqual(
       [...(node.initContainers ?? []), ...node.containers].map(({ image }) => image),

@@ -1,6 +1,7 @@
-/** What the components for podwire's CNI plugin make of the node workers' pods. */
+/** What the components for podwire's CNI plugin, and for podwire as the network, make of the node workers' pods. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { readNodeConfig } from '../../config/node.ts';
 import { kustomizedWith, one, podOf, type KubeObject, type PodSpec } from './rendered.ts';
 
 const CONFIGURATIONS = '/etc/cni/net.d';
@@ -64,5 +65,56 @@ describe('the component cni-server', () => {
     assert.equal(workers(removal).automountServiceAccountToken, false);
     assert.ok(workers(removal).containers[0].env?.every(({ name }) => !/^PODWIRE_CNI_(SOCKET|CHAIN_DIR)$/.test(name)));
     assert.ok(removal.every(({ metadata }) => metadata.name !== 'podwire-node-cni'));
+  });
+});
+
+describe('the component primary', () => {
+  let pod: PodSpec;
+  let objects: KubeObject[];
+  before(async () => {
+    objects = await kustomizedWith({ overlay: 'overlays/existing', components: ['primary'] });
+    pod = podOf(one(objects, 'DaemonSet', 'podwire-node'));
+  });
+  const envOf = ({ containers }: PodSpec): ReadonlyMap<string, string | undefined> =>
+    new Map(containers[0].env?.map(({ name, value }) => [name, value]));
+
+  it('brings all that the component cni-server does', async () => {
+    const server = podOf(
+      one(
+        await kustomizedWith({ overlay: 'overlays/existing', components: ['cni-server'] }),
+        'DaemonSet',
+        'podwire-node',
+      ),
+    );
+    assert.deepEqual(pod.initContainers, server.initContainers);
+    assert.equal(pod.automountServiceAccountToken, true);
+    const env = envOf(pod);
+    for (const [name, value] of envOf(server)) assert.equal(env.get(name), value, name);
+    assert.equal(env.get('PODWIRE_PRIMARY'), 'true');
+    one(objects, 'ClusterRoleBinding', 'podwire-node-cni');
+  });
+
+  it("keeps the addresses of pods on the node's disk, where the worker looks for them", () => {
+    const mount = pod.containers[0].volumeMounts.find(({ name }) => name === 'primary');
+    assert.equal(mount?.mountPath, readNodeConfig([], { PODWIRE_NODE_NAME: 'n' }).primary.dir);
+    assert.deepEqual(pod.volumes?.find(({ name }) => name === 'primary')?.hostPath, {
+      ...{ path: mount?.mountPath, type: 'DirectoryOrCreate' },
+    });
+  });
+
+  it('lets the worker read its Node object', () => {
+    const { rules } = one(objects, 'ClusterRole', 'podwire-node-primary') as KubeObject & {
+      readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
+    };
+    assert.ok(rules.some(({ resources, verbs }) => resources.includes('nodes') && verbs.includes('get')));
+  });
+
+  it('comes up on a node that has no network yet, on a name and a port of the node itself', () => {
+    assert.deepEqual([pod.hostNetwork, pod.dnsPolicy], [true, 'ClusterFirstWithHostNet']);
+    assert.deepEqual(pod.tolerations, [{ operator: 'Exists' }]);
+    assert.deepEqual(pod.containers[0].securityContext['capabilities'], {
+      drop: ['ALL'],
+      add: ['NET_ADMIN', 'SYS_ADMIN'],
+    });
   });
 });

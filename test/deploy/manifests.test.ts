@@ -45,7 +45,7 @@ describe('the manifests', () => {
       }),
     );
     made.set('with reflection', await kustomizedWith({ overlay: 'overlays/existing', components: ['reflect'] }));
-    for (const component of ['cni-server', 'cni-server-removal'])
+    for (const component of ['cni-server', 'cni-server-removal', 'primary'])
       made.set(component, await kustomizedWith({ overlay: 'overlays/existing', components: [component] }));
   });
   const node = (overlay = 'evaluation') => podOf(one(of(overlay), 'DaemonSet', 'podwire-node'));

@@ -48,6 +48,8 @@ export interface PodSpec {
   }[];
   readonly topologySpreadConstraints?: readonly { readonly topologyKey: string; readonly whenUnsatisfiable: string }[];
   readonly hostNetwork?: boolean;
+  readonly dnsPolicy?: string;
+  readonly tolerations?: readonly object[];
 }
 
 export interface KubeObject {

@@ -14,6 +14,7 @@ import { podMtu, podWiring, type PodWiring } from '../../domain/primary/pod-wiri
 import { NEVER } from './node-under-test.ts';
 import { createTestNetns, NETNS_ROOT, type TestNetns } from './namespace.ts';
 import { peerOf, tellPeers } from './peer.ts';
+import { seenIn } from './seen.ts';
 
 const IP = '/usr/sbin/ip';
 const MTU = podMtu(1500, 4);
@@ -65,38 +66,8 @@ before(async () => {
   kernel = createPodWiringKernel(thread, node.open);
 });
 
-/** Everything about a namespace that wiring changes, as iproute2 says it, in an order of its own. */
-async function seen({ netns }: Place): Promise<unknown> {
-  const questions = [
-    '-d link',
-    'address',
-    '-4 route show table all',
-    '-6 route show table all',
-    'neigh show nud permanent',
-  ];
-  const answers: unknown[] = [];
-  for (const question of questions) {
-    const said = JSON.parse((await netns.exec([IP, '-j', ...question.split(' ')])) || '[]') as object[];
-    answers.push(
-      said
-        .map((each) => JSON.stringify(each, (key, of: unknown) => (VOLATILE.has(key) ? undefined : of)))
-        .filter((each) => !each.includes('"scope":"link","protocol":"kernel_ll"') && !each.includes('fe80:'))
-        .sort(),
-    );
-  }
-  return answers;
-}
-/** Differs from one device to the next, or grows while it is there. */
-const VOLATILE = new Set([
-  'ifindex',
-  'link_index',
-  'link_netnsid',
-  'stats64',
-  'addr_info',
-  'operstate',
-  'flags',
-  'qdisc',
-]);
+/** Everything about a namespace that wiring changes. */
+const seen = ({ netns }: Place): Promise<unknown> => seenIn(netns);
 
 const namesIn = async ({ netns }: Place): Promise<string[]> =>
   (JSON.parse(await netns.exec([IP, '-j', 'link'])) as { ifname: string }[]).map(({ ifname }) => ifname).sort();

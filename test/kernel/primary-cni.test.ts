@@ -1,7 +1,7 @@
 /** ADD, DEL, CHECK, GC and STATUS of the primary network: the real executable, the real node worker, the real kernel; etcd, Temporal, API and runtime away. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync, watch } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import type { Said } from '../cni-server/executable.ts';
 import { untilAsked, within } from '../workflows/limits.ts';
 import type { TestNetns } from './namespace.ts';
 import { peerOf, tellPeers } from './peer.ts';
-import { emptyNetns, startPrimaryNode, type PrimaryNode } from './primary-node.ts';
+import { emptyNetns, resultOf, startPrimaryNode, type PrimaryNode, type Result } from './primary-node.ts';
 
 const IP = '/usr/sbin/ip';
 let node: PrimaryNode;
@@ -19,16 +19,6 @@ before(async () => {
 });
 after(() => node.stop());
 
-interface Result {
-  readonly interfaces: readonly { readonly name: string; readonly mac: string; readonly sandbox?: string }[];
-  readonly ips: readonly { readonly address: string; readonly gateway: string; readonly version?: string }[];
-  readonly routes: readonly { readonly dst: string; readonly gw: string }[];
-}
-
-function resultOf(said: Said): Result {
-  assert.equal(said.code, 0, said.stdout + said.stderr);
-  return JSON.parse(said.stdout) as Result;
-}
 const addressOf = ({ ips }: Result, index = 0): string => ips[index]?.address.split('/')[0] ?? assert.fail();
 const isDone = ({ code, stdout }: Said): void => assert.equal(code, 0, stdout);
 const hostLinks = async (): Promise<string[]> =>
@@ -87,6 +77,20 @@ test('two pods of a node reach each other and their node, and everybody else is 
   isDone(await node.call('DEL', 'b', undefined));
   assert.deepEqual(await hostLinks(), []);
   assert.deepEqual(await pods.a.exec([IP, '-o', 'link', 'show', 'type', 'veth']), '');
+});
+
+test('the runtime is told of the network when pods can have addresses, and not before', async (t) => {
+  const file = join(node.configurations, '10-podwire.conflist');
+  await untilAsked('the configuration is there', async () => existsSync(file));
+  const { plugins } = JSON.parse(readFileSync(file, 'utf8')) as { plugins: { type: string; mode?: string }[] };
+  assert.deepEqual([plugins[0]?.type, plugins[0]?.mode], ['podwire-cni', 'primary']);
+  const nameless = await startPrimaryNode(undefined);
+  t.after(() => nameless.stop());
+  const pod = await emptyNetns();
+  t.after(() => pod.remove());
+  const refused = errorOf(await nameless.call('ADD', 'x', pod));
+  assert.deepEqual([refused.code, /no pod can have an address here/.test(refused.msg)], [11, true]);
+  assert.deepEqual(readdirSync(nameless.configurations), []);
 });
 
 test('the node forwards what its pods send', async () => {

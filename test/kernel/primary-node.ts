@@ -1,4 +1,5 @@
 /** A node worker in a network namespace that stands for its node's, with podwire as the network of its pods, and everybody else away. */
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -21,6 +22,8 @@ export interface PrimaryNode {
   readonly socket: string;
   /** Of the worker that lives. */
   pid(): number;
+  /** The runtime's folder of network configurations. */
+  readonly configurations: string;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
   /** What the worker answers programs of its node: status and JSON. @param path below its health address */
@@ -32,6 +35,18 @@ export interface PrimaryNode {
   stop(): Promise<void>;
 }
 
+/** What an ADD prints. */
+export interface Result {
+  readonly interfaces: readonly { readonly name: string; readonly mac: string; readonly sandbox?: string }[];
+  readonly ips: readonly { readonly address: string; readonly gateway: string; readonly version?: string }[];
+  readonly routes: readonly { readonly dst: string; readonly gw: string }[];
+}
+
+export function resultOf(said: Said): Result {
+  assert.equal(said.code, 0, said.stdout + said.stderr);
+  return JSON.parse(said.stdout) as Result;
+}
+
 /** A namespace with nothing but its loopback. */
 export async function emptyNetns(): Promise<TestNetns> {
   const netns = await createTestNetns();
@@ -40,14 +55,29 @@ export async function emptyNetns(): Promise<TestNetns> {
   return netns;
 }
 
-export async function startPrimaryNode(subnets: readonly string[]): Promise<PrimaryNode> {
-  const netns = await emptyNetns();
+/** What is there before the worker is. */
+interface Prepared {
+  /** Settings besides the usual ones, by flag. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Files in the node's folder, by name; each has the node's name put in. */
+  readonly files?: Readonly<Record<string, object>>;
+  readonly netns?: TestNetns;
+}
+
+/** @param subnets as an earlier worker has left them, which asked the API; undefined: nobody ever said them */
+export async function startPrimaryNode(
+  subnets: readonly string[] | undefined,
+  prepared: Prepared = {},
+): Promise<PrimaryNode> {
+  const netns = prepared.netns ?? (await emptyNetns());
   const folder = mkdtempSync(join(tmpdir(), 'podwire-primary-'));
   const [dir, socket, kubeconfig] = [join(folder, 'primary'), join(folder, 'cni.sock'), join(folder, 'kubeconfig')];
-  mkdirSync(dir, { mode: 0o700 });
+  const configurations = join(folder, 'net.d');
+  for (const each of [dir, configurations]) mkdirSync(each, { mode: 0o700 });
   const node = netns.path.slice(netns.path.lastIndexOf('/') + 1);
-  // As an earlier worker has left it, which asked the API.
-  writeFileSync(join(dir, 'pod-subnets.json'), JSON.stringify({ v: 1, node, subnets }));
+  const known = subnets === undefined ? {} : { 'pod-subnets.json': { subnets } };
+  for (const [name, content] of Object.entries({ ...known, ...prepared.files }))
+    writeFileSync(join(dir, name), JSON.stringify({ v: 1, node, ...content }));
   const cluster = {
     clusters: [{ name: 'c', cluster: { server: `https://${AWAY}` } }],
     users: [{ name: 'u', user: {} }],
@@ -57,6 +87,8 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
   const settings = {
     'node-name': node,
     'cni-socket': socket,
+    'cni-chain-dir': configurations,
+    'cni-bin-dir': join(folder, 'bin'),
     kubeconfig,
     primary: 'true',
     'primary-dir': dir,
@@ -67,6 +99,7 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
     'etcd-endpoints': `http://${AWAY}`,
     // Of the node's own namespace.
     'bind-address': HEALTH,
+    ...prepared.settings,
   };
   const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   let worker: ChildProcess | undefined;
@@ -93,7 +126,7 @@ export async function startPrimaryNode(subnets: readonly string[]): Promise<Prim
   };
   await start();
   return {
-    ...{ netns, dir, socket, kill, start },
+    ...{ netns, dir, socket, configurations, kill, start },
     pid: () => worker?.pid ?? 0,
     call: (command, container, pod, more = {}) =>
       ask(socket, {

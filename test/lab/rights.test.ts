@@ -38,9 +38,9 @@ const SETS: readonly (RightsOf & {
   {
     title: 'the base with Kaloom and reflection',
     overlay: 'base',
-    files: ['components/kaloom/rbac.yaml', 'components/reflect/rbac.yaml', 'components/cni-server/rbac.yaml'],
+    files: ['kaloom', 'reflect', 'cni-server', 'primary'].map((name) => `components/${name}/rbac.yaml`),
     accounts: ALL,
-    parts: ['base', 'npwg', 'kaloom', 'reflect', 'cni-server'],
+    parts: ['base', 'npwg', 'kaloom', 'reflect', 'cni-server', 'primary'],
   },
 ];
 

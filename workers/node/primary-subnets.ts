@@ -10,7 +10,7 @@ import { createNodeIdFile } from '../../adapters/primary/node-id-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
-import { nodeAddress, nodeSubnet } from '../../domain/primary/addressing.ts';
+import { nodeAddress, nodeIdOfSubnetAddress, nodeMac, nodeSubnet } from '../../domain/primary/addressing.ts';
 import { isHeld } from '../../domain/primary/lease.ts';
 import {
   addressPlan,
@@ -27,10 +27,18 @@ import type { NodeConnections } from './node-connections.ts';
 
 interface SubnetSource {
   readonly source: () => Promise<readonly string[]>;
-  /** As contiv.yaml says it. */
-  readonly mtu?: number;
-  /** What contiv's agent answered; undefined: there is no contiv.yaml. */
-  readonly contiv: ContivAnswers | undefined;
+  /** What else contiv.yaml says. */
+  readonly contiv?: ContivSays;
+}
+
+export interface ContivSays {
+  readonly mtu: number | undefined;
+  readonly masquerade: boolean;
+  readonly withoutTunnel: boolean;
+  /** By the node's ID. @param subnet of its pods */
+  readonly macOf: (subnet: Subnet) => string;
+  /** What contiv's agent answered. */
+  readonly answers: ContivAnswers;
 }
 
 /** Where contiv's agents keep theirs. */
@@ -45,7 +53,7 @@ export async function subnetSource(
   leases: Pick<LeaseStore, 'leases'>,
   log: Logger,
 ): Promise<SubnetSource> {
-  if (contivYaml === undefined) return { source: () => ofNodeObject(kube, node), contiv: undefined };
+  if (contivYaml === undefined) return { source: () => ofNodeObject(kube, node) };
   const { config, notes } = parseContivYaml(await readFile(contivYaml, 'utf8'));
   for (const note of notes) log.info({ file: contivYaml }, note);
   const ipam = completeIpam(config.ipam, ipNumbers);
@@ -60,8 +68,10 @@ export async function subnetSource(
     if (kind === 'settled') return [textOf(nodeSubnet(plan.pods, id))];
     throw new PodwireError('NodeIdUnavailable', `node ID ${id}, by which pods of this node live, is another node's`);
   };
-  const contiv = contivAnswers(() => disk.read(node), node, ipam, plan);
-  return { source, contiv, ...(config.mtu === undefined ? {} : { mtu: config.mtu }) };
+  const answers = contivAnswers(() => disk.read(node), node, ipam, plan);
+  const { mtu, masquerade, withoutTunnel } = config;
+  const macOf = (subnet: Subnet): string => contivMac(plan, subnet);
+  return { source, contiv: { mtu, masquerade, withoutTunnel, macOf, answers } };
 }
 
 /** By the number that the node's disk says: its pods have their addresses by that one, whatever etcd says. */
@@ -84,6 +94,14 @@ function contivAnswers(
       return ipamAnswer(shown, ipam, plan, ipNumbers);
     },
   };
+}
+
+/** @throws PodwireError AddressingInvalid */
+function contivMac({ pods }: AddressPlan, { family, base }: Subnet): string {
+  const id = nodeIdOfSubnetAddress(pods, { family, value: base });
+  if (id === undefined)
+    throw new PodwireError('AddressingInvalid', 'the pod subnet of this node is none of contiv.yaml');
+  return nodeMac(id);
 }
 
 async function ofNodeObject(kube: NodeConnections['kube'], node: string): Promise<readonly string[]> {

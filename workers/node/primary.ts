@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createPrimary, type PrimaryDeps } from '../../activities/primary/primary-cni.ts';
 import { createSandboxSteps, type SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { LeaseCollector } from '../../activities/primary/lease-collector.ts';
+import type { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import { PodSubnets } from '../../activities/primary/pod-subnets.ts';
 import { listSandboxIds } from '../../adapters/cri/sandbox-runtime.ts';
 import { createPrimarySandboxes } from '../../adapters/etcd/primary-sandboxes.ts';
@@ -17,6 +18,7 @@ import { openLeaseFiles } from '../../adapters/primary/lease-files.ts';
 import { createPodSubnetsFile } from '../../adapters/primary/pod-subnets-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
+import type { Signals } from '../../domain/ports/cluster.ts';
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
@@ -24,6 +26,7 @@ import { sandboxesOf } from '../../domain/primary/sandbox.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
+import { createPrimaryMesh, keepMesh } from './primary-mesh.ts';
 import { CONTIV_TREE, subnetSource } from './primary-subnets.ts';
 import { startDuties } from './sandbox-duties.ts';
 
@@ -34,6 +37,7 @@ const COLLECT_INTERVAL_MS = 30_000;
 const DEFAULT_MTU = 1_450;
 
 interface PrimaryParts {
+  readonly signals: Pick<Signals, 'membersChanged'>;
   readonly runtime: Pick<SandboxRuntime, 'describe'>;
   readonly others: PodCni;
   readonly failpoints: Failpoints;
@@ -41,7 +45,10 @@ interface PrimaryParts {
 }
 
 export interface Primary {
-  readonly cni: PodCni;
+  readonly podCni: PodCni;
+  readonly mesh: NodeMesh;
+  /** Fulfilled when pods can have addresses; false: the process was told to end before. */
+  readonly addressed: Promise<boolean>;
   /** What the runs of sandboxes ask of this node. */
   readonly steps: SandboxSteps;
   /** What programs of the node ask. */
@@ -52,7 +59,7 @@ export interface Primary {
 export async function startPrimary(
   config: NodeConfig,
   connections: NodeConnections,
-  { runtime, others, failpoints, opened }: PrimaryParts,
+  { signals, runtime, others, failpoints, opened }: PrimaryParts,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Primary> {
@@ -63,10 +70,13 @@ export async function startPrimary(
     each.close(),
   );
   tellOfDamage(leases, log);
-  const { source, mtu, contiv } = await subnetSource(config, connections, leases, log);
+  const { source, contiv } = await subnetSource(config, connections, leases, log);
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
+  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals }, log);
+  // Pods start and end without the other nodes.
+  await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
   const agents = primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix;
   const records = createPrimarySandboxes(connections.etcd, ip, agents);
@@ -80,27 +90,31 @@ export async function startPrimary(
       duties.ended(holder.sandboxId);
     },
   });
+  const asked = untilDone('pod subnets', log, signal, async () => {
+    await subnets.look();
+    prepare(subnets, log);
+    log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
+  });
   const looks = [
-    untilDone('pod subnets', log, signal, async () => {
-      await subnets.look();
-      prepare(subnets, log);
-      log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
-    }),
+    asked,
+    keepMesh(mesh, connections, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);
   const wired = {
     ...{ ...kernel, subnets },
     links: createNetlinkKernel({ netnsRoots, thread }),
-    mtu: primary.mtu ?? mtu ?? DEFAULT_MTU,
+    mtu: primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU,
   };
-  const cni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
+  const podCni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
   const routes = contivRoutes({
     sandboxes: () => sandboxesOf(leases.leases(), ip).held,
     podSubnets: () => subnets.ranges?.map(({ text }) => text),
-    contiv,
+    contiv: contiv?.answers,
   });
-  return { cni, routes, steps: createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } }) };
+  const steps = createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } });
+  const addressed = subnets.ranges === undefined ? asked : Promise.resolve(true);
+  return { podCni, mesh, addressed, steps, routes };
 }
 
 const observerOf = (log: Logger): PrimaryDeps['observer'] => ({

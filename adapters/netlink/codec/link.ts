@@ -327,8 +327,8 @@ function portRangeBytes(first: number, last: number): Buffer {
 }
 
 /** IFLA_LINKINFO that changes an existing VXLAN device and leaves the rest of it. */
-export const vxlanChange = ({ learning }: { readonly learning: boolean }): Attribute =>
-  linkInfoOf('vxlan', [learningOf(learning)]);
+export const vxlanChange = ({ learning, local }: { readonly learning: boolean; readonly local?: string }): Attribute =>
+  linkInfoOf('vxlan', [learningOf(learning), ...(local === undefined ? [] : [localOf(ipBytes(local))])]);
 
 /**
  * IFLA_LINKINFO of a veth pair.

@@ -10,7 +10,7 @@ import {
   addTable,
   appendRule,
   flushChain,
-  type InputChain,
+  type BaseChain,
   type KeySet,
   type Table,
 } from './objects.ts';
@@ -18,7 +18,7 @@ import type { NetfilterMessage } from './transport.ts';
 import { NFPROTO } from './uapi.ts';
 
 const DEAF_TABLE: Table = { family: NFPROTO.IPV6, name: 'podwire' };
-const INPUT: InputChain = { name: 'input', priority: 0 };
+const INPUT: BaseChain = { name: 'input', priority: 0 };
 /** nft(8)'s iface_index. */
 const DEAF: KeySet = { name: 'deaf', keyType: 20, keyLength: 4, byteOrder: 'host' };
 const IPPROTO_ICMPV6 = 58;

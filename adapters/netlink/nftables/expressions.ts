@@ -9,7 +9,7 @@ import { DATA, EXPRESSION, LIST_ELEMENT, VERDICT, VERDICT_CODE } from './uapi.ts
 /** NFT_REG_VERDICT, NFT_REG_1. */
 const REGISTER = { VERDICT: 0, VALUE: 1 } as const;
 /** NFT_META_… */
-export const META = { IIF: 4, NFPROTO: 15, L4PROTO: 16 } as const;
+export const META = { IIF: 4, IIFNAME: 6, NFPROTO: 15, L4PROTO: 16 } as const;
 /** enum nft_payload_bases. */
 export const HEADER_BASE = { NETWORK: 1, TRANSPORT: 2 } as const;
 
@@ -43,3 +43,23 @@ export const drop: Attribute = expression('immediate', [
   be32(1, REGISTER.VERDICT),
   nested(2, [nested(DATA.VERDICT, [be32(VERDICT_CODE, VERDICT.DROP)])]),
 ]);
+
+/**
+ * The way back to a packet's source by the link that it came in by: index of that link, 0 where the node would send there by another one. What
+ * IPv6 says about neighbours passes.
+ * NFTA_FIB_DREG, …RESULT (NFT_FIB_RESULT_OIF), …FLAGS (NFTA_FIB_F_SADDR and …IIF).
+ */
+export const wayBack: Attribute = expression('fib', [be32(1, REGISTER.VALUE), be32(2, 1), be32(3, 0x1 | 0x8)]);
+
+/** NFTA_BITWISE_SREG, …DREG, …LEN, …MASK, …XOR. @param mask as long as the value in the register */
+export const masked = (mask: Uint8Array): Attribute =>
+  expression('bitwise', [
+    be32(1, REGISTER.VALUE),
+    be32(2, REGISTER.VALUE),
+    be32(3, mask.length),
+    nested(4, [bytes(DATA.VALUE, mask)]),
+    nested(5, [bytes(DATA.VALUE, new Uint8Array(mask.length))]),
+  ]);
+
+/** By an address of the link that the packet leaves by, from any free port. NFTA_MASQ_FLAGS (NF_NAT_RANGE_PROTO_RANDOM_FULLY). */
+export const masquerade: Attribute = expression('masq', [be32(1, 0x10)]);

@@ -10,7 +10,7 @@ import {
   ELEMENTS,
   HOOK,
   LIST_ELEMENT,
-  NF_INET_LOCAL_IN,
+  NF_INET,
   NFPROTO,
   NFT_MSG,
   RULE,
@@ -33,11 +33,19 @@ export interface KeySet {
   readonly keyLength: number;
   /** How nft(8) prints keys: in which byte order they are. */
   readonly byteOrder: 'host' | 'network';
+  /** NFT_SET_…; absent: none. */
+  readonly flags?: number;
 }
 
-/** A base chain of type `filter` at the hook `input`. */
-export interface InputChain {
+/** NFT_SET_INTERVAL: an element is where a range begins or ends. */
+export const SET_OF_RANGES = 0x4;
+
+export interface BaseChain {
   readonly name: string;
+  /** Absent: `filter`. */
+  readonly type?: 'filter' | 'nat';
+  /** NF_INET_…; absent: `input`. */
+  readonly hook?: number;
   readonly priority: number;
   /** Absent: the kernel's own, which is to accept as well. */
   readonly policy?: 'accept';
@@ -88,11 +96,15 @@ export const deleteTable = ({ family, name }: Table): NetfilterMessage => ({
 export const addSet = (table: Table, set: KeySet): NetfilterMessage => ({
   type: NFT_MSG.NEWSET,
   flags: FLAG.CREATE,
-  payload: withHeader(table.family, [...setAttributes(table, set), be32(SET.FLAGS, 0), be32(SET.ID, SET_ID)]),
+  payload: withHeader(table.family, [
+    ...setAttributes(table, set),
+    be32(SET.FLAGS, set.flags ?? 0),
+    be32(SET.ID, SET_ID),
+  ]),
 });
 
 /** Nothing happens when the same is there. */
-export const addChain = (table: Table, chain: InputChain): NetfilterMessage => ({
+export const addChain = (table: Table, chain: BaseChain): NetfilterMessage => ({
   type: NFT_MSG.NEWCHAIN,
   flags: FLAG.CREATE,
   payload: withHeader(table.family, chainAttributes(table, chain)),
@@ -152,6 +164,29 @@ function elementList(keys: readonly Uint8Array[]): Buffer {
   return list;
 }
 
+/** Where each range begins, and the address behind its end, if there is one: the ranges neither overlap nor touch one another. */
+export function addRanges(
+  table: Table,
+  set: string,
+  ranges: readonly { readonly from: Uint8Array; readonly behind: Uint8Array | undefined }[],
+): NetfilterMessage[] {
+  const key = (value: Uint8Array): Attribute => nested(ELEMENT.KEY, [bytes(DATA.VALUE, value)]);
+  const elements = ranges.flatMap(({ from, behind }) => [
+    nested(LIST_ELEMENT, [key(from)]),
+    ...(behind === undefined ? [] : [nested(LIST_ELEMENT, [key(behind), be32(ELEMENT.FLAGS, INTERVAL_END)])]),
+  ]);
+  const messages: NetfilterMessage[] = [];
+  for (let first = 0; first < elements.length; first += KEYS_PER_MESSAGE) {
+    const list = nested(ELEMENTS.LIST, elements.slice(first, first + KEYS_PER_MESSAGE));
+    const payload = withHeader(table.family, [text(ELEMENTS.TABLE, table.name), text(ELEMENTS.SET, set), list]);
+    messages.push({ type: NFT_MSG.NEWSETELEM, flags: FLAG.CREATE, payload });
+  }
+  return messages;
+}
+
+/** NFT_SET_ELEM_INTERVAL_END. */
+const INTERVAL_END = 1;
+
 export const tableAttributes = (name: string): Attribute[] => [text(TABLE.NAME, name)];
 
 /** What the kernel says of the set later; flags that are 0 and the id it leaves out. */
@@ -167,12 +202,15 @@ export const setAttributes = (table: Table, { name, keyType, keyLength, byteOrde
 const keyByteOrder = (byteOrder: KeySet['byteOrder']): Uint8Array =>
   Uint8Array.of(0, 4, byteOrder === 'host' ? 1 : 2, 0, 0, 0);
 
-export const chainAttributes = (table: Table, { name, priority, policy }: InputChain): Attribute[] => [
+export const chainAttributes = (
+  table: Table,
+  { name, type = 'filter', hook = NF_INET.LOCAL_IN, priority, policy }: BaseChain,
+): Attribute[] => [
   text(CHAIN.TABLE, table.name),
   text(CHAIN.NAME, name),
-  nested(CHAIN.HOOK, [be32(HOOK.NUMBER, NF_INET_LOCAL_IN), be32(HOOK.PRIORITY, priority >>> 0)]),
+  nested(CHAIN.HOOK, [be32(HOOK.NUMBER, hook), be32(HOOK.PRIORITY, priority >>> 0)]),
   ...(policy === undefined ? [] : [be32(CHAIN.POLICY, VERDICT.ACCEPT)]),
-  text(CHAIN.TYPE, 'filter'),
+  text(CHAIN.TYPE, type),
 ];
 
 export const ruleAttributes = (table: Table, chain: string, expressions: readonly Attribute[]): Attribute[] => [

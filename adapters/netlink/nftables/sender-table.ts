@@ -18,7 +18,7 @@ import {
   createTable,
   deleteElements,
   deleteTable,
-  type InputChain,
+  type BaseChain,
   type KeySet,
   type Table,
 } from './objects.ts';
@@ -26,7 +26,7 @@ import type { NetfilterMessage } from './transport.ts';
 import { NFPROTO } from './uapi.ts';
 
 /** Before rules of the pod itself, which could only keep out more. */
-export const INPUT: InputChain = { name: 'input', priority: -300, policy: 'accept' };
+export const INPUT: BaseChain = { name: 'input', priority: -300, policy: 'accept' };
 
 /** Of nft(8)'s types: ipv4_addr, ipv6_addr. */
 const ADDRESS_TYPE = { 4: 7, 6: 8 } as const;

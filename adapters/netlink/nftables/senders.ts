@@ -7,13 +7,14 @@ import type { SeenSenders, Senders, SendersChange } from '../../../domain/forwar
 import { text } from '../codec/attributes.ts';
 import { ERRNO, NetlinkRefused } from '../refused.ts';
 import { deafMessages } from './deaf-table.ts';
-import { batch, deleteTable, tableAttributes, withHeader, type Table } from './objects.ts';
+import { commit, isRefused, unlessMissing } from './commit.ts';
+import { deleteTable, tableAttributes, withHeader, type Table } from './objects.ts';
 import { decodeSenders, generationOf, type SenderAnswers } from './seen-senders.ts';
 import { membersSet, messagesFor, senderMessages, sendersTable } from './sender-table.ts';
-import type { NetfilterMessage, NetfilterSocket } from './transport.ts';
+import type { NetfilterSocket } from './transport.ts';
 import { ELEMENTS, NFPROTO, NFT_MSG } from './uapi.ts';
 
-/** Tables that somebody changes all the time are read, or tried to be changed, this often. */
+/** Tables that somebody changes all the time are read this often. */
 const ROUNDS = 10;
 
 /**
@@ -91,36 +92,6 @@ export function probe(socket: NetfilterSocket): string | undefined {
     throw error;
   }
 }
-
-/** ERESTART, which programs get to see here: other tables than those that were asked about. */
-const ERESTART = 85;
-
-/** What was refused for no fault of its own changed nothing. */
-function commit(socket: NetfilterSocket, messages: readonly NetfilterMessage[]): void {
-  if (messages.length === 0) return;
-  const whole = batch(messages);
-  for (let round = 0; round < ROUNDS; round += 1) {
-    try {
-      socket.transaction(whole);
-      return;
-    } catch (error) {
-      if (!isRefused(error, ERRNO.EAGAIN, ERRNO.EINTR, ERESTART)) throw error;
-    }
-  }
-  throw new PodwireError('KernelBusy', 'rules cannot be written: somebody else changes his all the time');
-}
-
-function unlessMissing<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch (error) {
-    if (isRefused(error, ERRNO.ENOENT)) return undefined;
-    throw error;
-  }
-}
-
-const isRefused = (error: unknown, ...errnos: readonly number[]): boolean =>
-  error instanceof NetlinkRefused && errnos.includes(error.errno);
 
 function wholeOf(change: SendersChange): Senders | undefined {
   if (change.kind === 'change') return change.whole?.();

@@ -30,7 +30,7 @@ export const NFT_MSG = {
 
 /** linux/netfilter.h. */
 export const NFPROTO = { UNSPEC: 0, INET: 1, IPV4: 2, IPV6: 10 } as const;
-export const NF_INET_LOCAL_IN = 1;
+export const NF_INET = { PRE_ROUTING: 0, LOCAL_IN: 1, FORWARD: 2, POST_ROUTING: 4 } as const;
 export const VERDICT = { DROP: 0, ACCEPT: 1 } as const;
 
 /** NFTA_TABLE_…; the name is 1 wherever objects are asked for by their table. */
@@ -68,7 +68,7 @@ export const SET = {
 /** NFTA_SET_ELEM_LIST_… */
 export const ELEMENTS = { TABLE: 1, SET: 2, LIST: 3, SET_ID: 4 } as const;
 /** NFTA_SET_ELEM_… */
-export const ELEMENT = { KEY: 1, EXPRESSIONS: 11 } as const;
+export const ELEMENT = { KEY: 1, FLAGS: 3, EXPRESSIONS: 11 } as const;
 /** NFTA_LIST_ELEM. */
 export const LIST_ELEMENT = 1;
 /** NFTA_DATA_… */

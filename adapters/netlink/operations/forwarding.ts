@@ -24,8 +24,10 @@ import type { NetlinkSocket } from '../socket.ts';
 import { NEIGHBOUR_NAMES } from './attribute-names.ts';
 import { indexOf, linkAt } from './links.ts';
 
+type Reading = Pick<NetlinkSocket, 'get' | 'dump'>;
+
 /** Permanent entries of a VXLAN link; undefined: there is no such link. */
-export function readFdb(socket: NetlinkSocket, link: string): FdbEntry[] | undefined {
+export function readFdb(socket: Reading, link: string): FdbEntry[] | undefined {
   const index = indexOf(socket, linkName(link));
   if (index === undefined) return undefined;
   const entries = neighboursOf(socket, AF.BRIDGE, index).filter(
@@ -65,7 +67,7 @@ export function changeEntries(
 const INDEX_AT = HEADER + 4;
 
 /** Neighbours that podwire made; undefined: there is no such link. */
-export function readNeighbours(socket: NetlinkSocket, link: string): Neighbour[] | undefined {
+export function readNeighbours(socket: Reading, link: string): Neighbour[] | undefined {
   const index = indexOf(socket, linkName(link));
   if (index === undefined) return undefined;
   return [AF.INET, AF.INET6]
@@ -107,7 +109,11 @@ const isDeletion = (request: Buffer): boolean => request.readUInt16LE(4) === RTM
 const isDone = ({ errno }: KernelAnswer, request: Buffer): boolean =>
   isDeletion(request) ? GONE.includes(errno) : errno === ERRNO.EEXIST;
 
-export function neighboursOf(socket: NetlinkSocket, family: NeighbourFamily, index: number): NeighbourMessage[] {
+export function neighboursOf(
+  socket: Pick<NetlinkSocket, 'dump'>,
+  family: NeighbourFamily,
+  index: number,
+): NeighbourMessage[] {
   return socket
     .dump(RTM_NEIGHBOUR.GET, encodeNeighbourDump({ family, index }))
     .map(decodeNeighbour)

@@ -17,7 +17,7 @@ export function linkNamed(socket: Pick<NetlinkSocket, 'get'>, name: string): Lin
 }
 
 /** undefined: there is no link of that index. */
-export function linkAt(socket: NetlinkSocket, index: number): LinkMessage | undefined {
+export function linkAt(socket: Pick<NetlinkSocket, 'get'>, index: number): LinkMessage | undefined {
   try {
     return decodeLink(socket.get({ type: RTM_LINK.GET, payload: encodeLink({ index }) }));
   } catch (error) {
@@ -26,7 +26,8 @@ export function linkAt(socket: NetlinkSocket, index: number): LinkMessage | unde
   }
 }
 
-export const indexOf = (socket: NetlinkSocket, name: string): number | undefined => linkNamed(socket, name)?.index;
+export const indexOf = (socket: Pick<NetlinkSocket, 'get'>, name: string): number | undefined =>
+  linkNamed(socket, name)?.index;
 
 export const allLinks = (socket: NetlinkSocket): LinkMessage[] =>
   socket.dump(RTM_LINK.GET, encodeLink({})).map(decodeLink);

@@ -28,7 +28,7 @@ const addressesOf = (socket: NetlinkSocket): AddressMessage[] =>
   socket.dump(RTM_ADDRESS.GET, encodeAddressDump({})).map(decodeAddress);
 
 /** Of all tables. @param oif only those through the link of that index */
-export function routesOf(socket: NetlinkSocket, family: 4 | 6, oif?: number): RouteMessage[] {
+export function routesOf(socket: Pick<NetlinkSocket, 'dump'>, family: 4 | 6, oif?: number): RouteMessage[] {
   return socket
     .dump(RTM_ROUTE.GET, encodeRouteDump({ family, ...(oif === undefined ? {} : { oif }) }))
     .map(decodeRoute)

@@ -46,12 +46,22 @@
 {{- end -}}
 {{- end }}
 
-{{/* What the components cni-server and cni-server-removal change of the node workers, where one of them is wanted: their own patch, merged as kustomize does it. */}}
+{{/* What the components cni-server, primary and cni-server-removal change of the node workers, where they are wanted: their own patches, merged as kustomize does it. */}}
 {{- define "podwire.cniServer" -}}
 {{- $values := .root.Values -}}
-{{- $component := ternary "cni-server" (ternary "cni-server-removal" "" $values.cniServerRemoval) $values.cniServer -}}
-{{- if $component -}}
-{{- $patch := (fromYaml (.root.Files.Get (printf "components/%s/node.yaml" $component))).spec.template.spec -}}
+{{- $components := list -}}
+{{- if or $values.cniServer $values.primary }}{{ $components = append $components "cni-server" }}{{ end -}}
+{{- if $values.primary }}{{ $components = append $components "primary" }}{{ end -}}
+{{- if $values.cniServerRemoval }}{{ $components = append $components "cni-server-removal" }}{{ end -}}
+{{- range $components -}}
+{{- $patch := (fromYaml ($.root.Files.Get (printf "components/%s/node.yaml" .))).spec.template.spec -}}
+{{- include "podwire.patched" (dict "patch" $patch "pod" $.pod "container" $.container "values" $values) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "podwire.patched" -}}
+{{- $values := .values -}}
+{{- $patch := .patch -}}
 {{- $pod := .pod -}}
 {{- $container := .container -}}
 {{- if hasKey $patch "automountServiceAccountToken" }}{{ $_ := set $pod "automountServiceAccountToken" $patch.automountServiceAccountToken }}{{ end -}}
@@ -59,7 +69,8 @@
 {{- $_ := set . "image" $values.images.node -}}
 {{- $_ := set . "imagePullPolicy" $values.imagePullPolicy -}}
 {{- end -}}
-{{- $_ := set $pod "initContainers" $patch.initContainers -}}
+{{- with $patch.initContainers }}{{ $_ := set $pod "initContainers" . }}{{ end -}}
+{{- with $patch.volumes }}{{ $_ := set $pod "volumes" (concat . $pod.volumes) }}{{ end -}}
 {{- range $patch.containers -}}
 {{- $_ := set $container "env" (concat .env $container.env) -}}
 {{- $mounts := .volumeMounts -}}
@@ -67,7 +78,6 @@
 {{- range .volumeMounts }}{{ $paths = append $paths .mountPath }}{{ end -}}
 {{- range $container.volumeMounts }}{{ if not (has .mountPath $paths) }}{{ $mounts = append $mounts . }}{{ end }}{{ end -}}
 {{- $_ := set $container "volumeMounts" $mounts -}}
-{{- end -}}
 {{- end -}}
 {{- end }}
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdtempSync,
@@ -12,12 +13,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { chainConfiguration, installPlugin, unchain } from '../../../adapters/cni-server/installation.ts';
+import {
+  chainConfiguration,
+  configurePrimary,
+  installPlugin,
+  removeConfigurations,
+} from '../../../adapters/cni-server/installation.ts';
 import { writeWhole } from '../../../adapters/host/whole-files.ts';
 import { chainedList } from '../../../domain/cni-server/chained-list.ts';
 
 const SOCKET = '/run/podwire/cni.sock';
 const OURS = '00-00-podwire.conflist';
+const PRIMARY = '10-podwire.conflist';
 const BRIDGE = { type: 'bridge', bridge: 'cni0', ipam: { type: 'host-local' } };
 const LIST = { cniVersion: '1.0.0', name: 'cluster', disableCheck: true, plugins: [BRIDGE, { type: 'portmap' }] };
 const LIST_TEXT = JSON.stringify(LIST);
@@ -115,8 +122,53 @@ test('what is taken away is ours alone', async (t) => {
   const folder = folderOf(t);
   writeFileSync(join(folder, '10-a.conflist'), LIST_TEXT);
   await chainConfiguration(folder, SOCKET);
-  assert.deepEqual([await unchain(folder), await unchain(folder)], [true, false]);
+  writeFileSync(join(folder, PRIMARY), '{}');
+  assert.deepEqual([await removeConfigurations(folder), await removeConfigurations(folder)], [[OURS, PRIMARY], []]);
   assert.deepEqual(readdirSync(folder), ['10-a.conflist']);
+});
+
+test('as the network podwire stands first, and behind it what the node has of the plugins for ports and limits', async (t) => {
+  const [folder, plugins] = [folderOf(t), folderOf(t)];
+  const types = (): unknown[] => {
+    const list = JSON.parse(readFileSync(join(folder, PRIMARY), 'utf8')) as { plugins: object[] };
+    return list.plugins;
+  };
+  assert.deepEqual(await configurePrimary(folder, SOCKET, [plugins]), {
+    ...{ state: 'written', taken: PRIMARY, absent: ['portmap', 'bandwidth'] },
+  });
+  assert.deepEqual(types(), [{ type: 'podwire-cni', mode: 'primary' }]);
+  assert.equal(statSync(join(folder, PRIMARY)).mode & 0o777, 0o600);
+  writeFileSync(join(plugins, 'bandwidth'), '');
+  for (const name of ['bandwidth', 'portmap']) writeFileSync(join(plugins, name), '', { mode: 0o755 });
+  assert.deepEqual((await configurePrimary(folder, SOCKET, ['/nowhere', plugins])).absent, ['bandwidth']);
+  chmodSync(join(plugins, 'bandwidth'), 0o755);
+  assert.deepEqual((await configurePrimary(folder, SOCKET, [plugins])).absent, []);
+  assert.deepEqual(types(), [
+    { type: 'podwire-cni', mode: 'primary' },
+    { type: 'portmap', capabilities: { portMappings: true } },
+    { type: 'bandwidth', capabilities: { bandwidth: true } },
+  ]);
+  const { ino } = lstatSync(join(folder, PRIMARY));
+  assert.equal((await configurePrimary(folder, SOCKET, [plugins])).state, 'kept');
+  assert.equal(lstatSync(join(folder, PRIMARY)).ino, ino);
+});
+
+test('the plugin is told of another socket than the usual one', async (t) => {
+  const folder = folderOf(t);
+  await configurePrimary(folder, '/run/x.sock', []);
+  const { plugins } = JSON.parse(readFileSync(join(folder, PRIMARY), 'utf8')) as { plugins: object[] };
+  assert.deepEqual(plugins, [{ type: 'podwire-cni', mode: 'primary', socket: '/run/x.sock' }]);
+});
+
+test('of its two places podwire has one: as the network it stands behind none, and behind one it is not the network', async (t) => {
+  const folder = folderOf(t);
+  writeFileSync(join(folder, '10-a.conflist'), LIST_TEXT);
+  await chainConfiguration(folder, SOCKET);
+  // Another network that stays is taken before ours, and is told of.
+  assert.equal((await configurePrimary(folder, SOCKET, [])).taken, '10-a.conflist');
+  assert.deepEqual(readdirSync(folder).sort(), ['10-a.conflist', PRIMARY]);
+  assert.equal((await chainConfiguration(folder, SOCKET)).state, 'written');
+  assert.deepEqual(readdirSync(folder).sort(), [OURS, '10-a.conflist']);
 });
 
 test('the executable is installed beside others, by the names that were asked for, and replaced as a whole', async (t) => {
