@@ -13,6 +13,7 @@ import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
 import { register as registerNetworks } from './commands/networks.ts';
 import { register as registerNodes } from './commands/nodes.ts';
+import { register as registerPrimary } from './commands/primary.ts';
 import { register as registerReflect } from './reflect/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
@@ -37,6 +38,7 @@ const COMMANDS = [
   registerRetry,
   registerForget,
   registerSweep,
+  registerPrimary,
   registerReflect,
   registerKsr,
   registerTeardown,

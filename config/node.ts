@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { ServerAddress } from '../domain/cni-server/configuration.ts';
+import { parseHook } from '../domain/primary/hooks.ts';
 import type { AskSettings, CniPolicy } from '../domain/settings.ts';
 import { splitAddress } from '../adapters/http/web-server.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
@@ -32,6 +33,8 @@ interface PrimaryConfig {
   readonly mtu: number | undefined;
   /** File that says which addresses nodes have by their IDs; undefined: the Node object does. */
   readonly contivYaml: string | undefined;
+  /** Activities of other teams, `queue/activity`, in the order in which they are called. */
+  readonly hooks: { readonly postAdd: readonly string[]; readonly preRemoval: readonly string[] };
   readonly mesh: PrimaryMeshConfig;
 }
 
@@ -74,12 +77,23 @@ export interface NodeConfig {
   readonly logLevel: LogLevel;
 }
 
+/** One that does not answer holds up those behind it for some seconds. */
+const MOST_HOOKS = 16;
+
 const absolutePath = z
   .string()
   .regex(/^(\/(?!\.\.?(\/|$))[A-Za-z0-9._-]+)+$/, 'must be an absolute path without ., .. or a slash at its end');
 
 /** sun_path of sockaddr_un, with its zero at the end. */
 const socketPath = absolutePath.max(107, 'must have 107 characters at most');
+
+const hooks = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()])))
+  .refine((all) => all.every((each) => parseHook(each) !== undefined), 'must be queue/activity, separated by commas')
+  .refine((all) => new Set(all).size === all.length, 'must name each hook once')
+  .refine((all) => all.length <= MOST_HOOKS, `must be ${MOST_HOOKS} at most`);
 
 const loopback = z
   .string()
@@ -199,6 +213,18 @@ export const nodeSettings = {
     help: "contiv.yaml, by which pods have the addresses of contiv and nodes its IDs in etcd; none: the Node object's podCIDRs",
   },
   ...primaryMeshSettings,
+  postAddHooks: {
+    flag: 'post-add-hooks',
+    env: 'PODWIRE_POST_ADD_HOOKS',
+    schema: hooks,
+    help: 'activities of Temporal that are called when a pod of the primary network has it, queue/activity, separated by commas, called in this order',
+  },
+  preRemovalHooks: {
+    flag: 'pre-removal-hooks',
+    env: 'PODWIRE_PRE_REMOVAL_HOOKS',
+    schema: hooks,
+    help: 'the same for pods that are about to lose it; a DEL waits for them for 5 s at most',
+  },
   cniTimeout: {
     flag: 'cni-timeout',
     env: 'PODWIRE_CNI_TIMEOUT',
@@ -284,6 +310,7 @@ const primaryOf = (values: Values<typeof nodeSettings>): PrimaryConfig => ({
   mtu: values.primaryMtu,
   contivYaml: values.primaryContivConfig,
   mesh: primaryMeshOf(values),
+  hooks: { postAdd: values.postAddHooks, preRemoval: values.preRemovalHooks },
 });
 
 export const nodeHelp = (): string => `Options and environment variables:\n${describeSettings(nodeSettings)}\n`;

@@ -72,6 +72,12 @@ export const rootPrefix = (): string => `${ROOT}/`;
 export const nodeIdClaimsPrefix = (): string => `${ROOT}/node-id-claims/`;
 export const nodeIdClaimKey = (id: number, node: string): string => `${nodeIdClaimsPrefix()}${id}/${node}`;
 
+/** Sandboxes whose network is podwire's primary one, by the node that made it. */
+export const primaryPrefix = (): string => `${ROOT}/primary/`;
+export const primarySandboxesPrefix = (node: string): string => `${primaryPrefix()}${node}/`;
+export const primarySandboxKey = (node: string, sandboxId: string): string =>
+  `${primarySandboxesPrefix(node)}${sandboxId}`;
+
 /** Members of the mesh between nodes, of the primary network. */
 export const nodeMembersPrefix = (): string => `${ROOT}/node-mesh/members/`;
 export const nodeMemberKey = (node: string): string => `${nodeMembersPrefix()}${node}`;

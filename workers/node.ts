@@ -4,6 +4,7 @@
  * worker already.
  */
 import type { Worker } from '@temporalio/worker';
+import type { Route } from '../adapters/http/routes.ts';
 import { createLogger } from '../adapters/log/logger.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
@@ -41,11 +42,13 @@ async function serve(config: NodeConfig): Promise<void> {
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
   // Before anything is waited for: a worker that waits is alive, and says what it waits for.
-  const saidOf = { metrics: metrics.registry, linkKernel: assembly.kernel, startUp, workers, log, signal };
+  const routes: Route[] = [];
+  const saidOf = { metrics: metrics.registry, linkKernel: assembly.kernel, startUp, workers, routes, log, signal };
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
   // Pods start and end whether Temporal answers or not.
-  const nodeMesh = await serveCni(config, connections, assembly, log, { signal, opened });
+  const primary = await serveCni(config, connections, assembly, log, { signal, opened });
+  routes.push(...(primary?.routes ?? []));
   const connecting = startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: false,
     credentials: connections.credentials,
@@ -60,7 +63,8 @@ async function serve(config: NodeConfig): Promise<void> {
   if (connection !== undefined) opened.add(connection, (each) => each.close());
   if (ready && connection !== undefined) {
     const sweep = createNodeSweep(deps, metrics.sweep, log);
-    const worker = await createNodeWorker(config, connection, { ...deps, nodeMesh }, metrics, sweep);
+    const parts = { ...deps, nodeMesh: primary?.mesh };
+    const worker = await createNodeWorker(config, connection, parts, metrics, { sweep, sandbox: primary?.steps });
     upkeep.sweep(sweep);
     connection.keepFresh([worker]);
     workers.push(worker);

@@ -11,6 +11,7 @@ import {
 } from '../../domain/cni-server/pod-cni.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
+import type { SandboxDuties } from '../../domain/ports/sandbox-duties.ts';
 import { primaryResult } from '../../domain/primary/cni-result.ts';
 import { holderText, isHeld, type LeaseHolder } from '../../domain/primary/lease.ts';
 import type { LeaseRange } from '../../domain/primary/leases.ts';
@@ -25,6 +26,8 @@ export interface PrimaryDeps extends WiredPodDeps {
   readonly mtu: number;
   /** Networks besides the primary one: what podwire does as the last plugin of a chain. */
   readonly others: PodCni;
+  /** What is not the node's alone to do. */
+  readonly duties: SandboxDuties;
   readonly observer: PrimaryObserver;
 }
 
@@ -49,6 +52,7 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
         const { netns } = call;
         if (netns === undefined) throw new CniAnswerError(CNI_CODES.invalidEnvironment, 'CNI_NETNS is missing');
         const wiring = await answering(() => connect(deps, call, netns, signal));
+        deps.duties.added(call.containerId);
         const prevResult = primaryResult(wiring, netns);
         return await deps.others.add({ ...call, config: { ...call.config, prevResult } }, signal, leavePlace);
       } finally {
@@ -63,6 +67,7 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
         const holder = holderText(lease);
         if (!isHeld(lease) || kept.has(holder) || adding.has(holder)) continue;
         await answering(() => letGo(deps, lease, signal));
+        deps.duties.ended(lease.sandboxId);
       }
       await ifAsked(deps, undefined, () => deps.others.gc(config, valid, signal));
     },
@@ -97,8 +102,17 @@ async function del(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal, lea
   const others = deps.others
     .del(call, limit, leavePlace)
     .catch((error: unknown) => deps.observer.left(call.containerId, error));
-  await Promise.race([others, ended]);
-  await answering(() => letGo(deps, holderOf(call), signal));
+  const { containerId } = call;
+  // A runtime ends a pod several times; its end is told of once.
+  const isHere = deps.leases.leases().some((lease) => lease.sandboxId === containerId && isHeld(lease));
+  const hooks = isHere ? deps.duties.beforeRemoval(containerId, signal) : undefined;
+  await Promise.all([Promise.race([others, ended]), hooks]);
+  try {
+    await answering(() => letGo(deps, holderOf(call), signal));
+  } finally {
+    // Also where it could not be done: then it is gone on with.
+    if (isHere) deps.duties.ended(containerId);
+  }
 }
 
 async function check(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal): Promise<void> {

@@ -18,6 +18,8 @@ export interface GoneNode {
   readonly node: string;
   readonly key: string;
   readonly modRevision: string;
+  /** Of a node whose pods' network is podwire's: when it was not there and had no leases, in milliseconds since 1970. */
+  readonly seenAt?: number;
 }
 
 export interface GoneNodes {

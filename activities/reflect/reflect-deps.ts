@@ -17,6 +17,8 @@ export interface ReflectDeps {
   readonly keepLabels: readonly string[];
   /** Between the two looks that must both miss a node. */
   readonly nodePauseSeconds: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /** What people are told, by the kind it is about. */

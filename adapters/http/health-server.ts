@@ -1,6 +1,8 @@
 /** Health, readiness and metrics over plain HTTP, for kubelet probes and Prometheus. */
+import type { IncomingMessage } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { Check } from '../../domain/start-checks/check.ts';
+import { isFromHere, route, type Route } from './routes.ts';
 import { startWebServer, type Answer, type WebServer } from './web-server.ts';
 
 export interface HealthServerOptions {
@@ -13,6 +15,8 @@ export interface HealthServerOptions {
   readonly checks?: () => readonly Check[];
   /** Looks for all of that anew; asked for by `/readyz?fresh=true`. Bounds itself, for anybody may ask. */
   readonly refresh?: () => Promise<void>;
+  /** What programs of the same machine may ask as well, and nobody else: what is there at the moment of a request. */
+  readonly local?: readonly Route[];
 }
 
 export type HealthServer = WebServer;
@@ -21,11 +25,12 @@ export type HealthServer = WebServer;
 export function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   return startWebServer({
     bindAddress: options.bindAddress,
-    handle: ({ url = '/' }) => answer(url, options),
+    handle: (request) => answer(request, options),
   });
 }
 
-async function answer(url: string, options: HealthServerOptions): Promise<Answer> {
+async function answer(request: IncomingMessage, options: HealthServerOptions): Promise<Answer> {
+  const { url = '/' } = request;
   const [path, query] = url.split('?', 2);
   try {
     if (path === '/healthz') return text(200, 'ok\n');
@@ -35,10 +40,15 @@ async function answer(url: string, options: HealthServerOptions): Promise<Answer
       if (query === 'fresh=true') await options.refresh?.();
       return readiness(options.notReady(), options.checks?.() ?? []);
     }
-    return text(404, 'Not found. Try /healthz, /readyz or /metrics.\n');
+    return await localAnswer(path ?? url, request, options.local ?? []);
   } catch (error) {
     return text(500, `${error instanceof Error ? error.message : String(error)}\n`);
   }
+}
+
+async function localAnswer(path: string, request: IncomingMessage, local: readonly Route[]): Promise<Answer> {
+  if (!local.some((each) => each.path.test(path))) return text(404, 'Not found. Try /healthz, /readyz or /metrics.\n');
+  return isFromHere(request) ? await route(local, request) : text(403, 'This is answered on the node itself only.\n');
 }
 
 /** Also for servers with paths of their own. `time` is this process's clock, which a person's may be compared with. */

@@ -30,8 +30,7 @@ export async function route(
   const found = fitting.find(({ method }) => method === request.method);
   if (found === undefined)
     return { ...text(405, ''), headers: { allow: fitting.map(({ method }) => method).join(', ') } };
-  if (found.method !== 'GET' && writes === 'loopback' && !isLoopback(request.socket.localAddress ?? ''))
-    return text(403, NOT_FROM_HERE);
+  if (found.method !== 'GET' && writes === 'loopback' && !isFromHere(request)) return text(403, NOT_FROM_HERE);
   try {
     return await found.handle(...found.parts);
   } catch (error) {
@@ -41,6 +40,9 @@ export async function route(
 
 const NOT_FROM_HERE =
   'this is done over the loopback interface only; for other clients set client-basic-auth or client-cert-files in http.conf\n';
+
+/** Whether the request came over the loopback interface. */
+export const isFromHere = (request: IncomingMessage): boolean => isLoopback(request.socket.localAddress ?? '');
 
 const isLoopback = (address: string): boolean =>
   ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback';

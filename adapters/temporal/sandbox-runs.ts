@@ -24,27 +24,41 @@ const PAUSE: BackOff = { minMs: 50, maxMs: 2_000 };
 export function createSandboxRuns(client: Client): SandboxRuns {
   return {
     awaitNetworks: (pod, sandboxId, limitMs, signal) =>
-      ask<NetworksTable>(client, podRun(pod), AWAIT_NETWORKS, { sandboxId, limitMs, signal }),
+      askRun<NetworksTable>(client, podRun(pod), AWAIT_NETWORKS, { request: requestOf(sandboxId), limitMs, signal }),
     release: (pod, sandboxId, limitMs, signal) => {
       const run = podRun(pod);
       const ending = { ...run, input: { ...run.input, ending: sandboxId } };
-      return ask<Release>(client, ending, RELEASE_SANDBOX, { sandboxId, limitMs, signal });
+      return askRun<Release>(client, ending, RELEASE_SANDBOX, { request: requestOf(sandboxId), limitMs, signal });
     },
   };
 }
 
-interface Question {
-  readonly sandboxId: string;
+const requestOf =
+  (sandboxId: string) =>
+  (seconds: number): SandboxRequest => ({ sandboxId, seconds });
+
+export interface RunQuestion {
+  /** @param seconds after which the run answers what it has come to */
+  readonly request: (seconds: number) => object;
   readonly limitMs: number;
   readonly signal: AbortSignal;
 }
 
-/** A run that is just ending takes no update, and is no reason to start the next one until it has ended: asked again until then. */
-async function ask<T>(client: Client, run: Run, update: string, { sandboxId, limitMs, signal }: Question): Promise<T> {
+/**
+ * Asks the run by an update, and starts one if none is open. A run that is just ending takes no update, and is no reason to start the next one
+ * until it has ended: asked again until then.
+ * @throws PodwireError TemporalUnavailable
+ */
+export async function askRun<T>(
+  client: Client,
+  run: Run,
+  update: string,
+  { request: requestWithin, limitMs, signal }: RunQuestion,
+): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (let failures = 1; ; failures += 1) {
     const seconds = Math.max(0.1, (SHARE_OF_RUN * (deadline - Date.now())) / 1_000);
-    const request: SandboxRequest = { sandboxId, seconds };
+    const request = requestWithin(seconds);
     const startWorkflowOperation = new WithStartWorkflowOperation(run.type, {
       ...startOptions(run),
       workflowIdConflictPolicy: 'USE_EXISTING',

@@ -3,6 +3,7 @@ import type { IpNumbers } from '../ports/ip-numbers.ts';
 import { nodeSubnet } from './addressing.ts';
 import type { AddressPlan, ContivIpam } from './contiv-config.ts';
 import type { Lease } from './lease.ts';
+import type { PrimarySandbox } from './sandbox.ts';
 import { subnetText, type Subnet } from './subnet.ts';
 
 /** The mirror of a lease in etcd, which contiv keeps under the container's ID. @param agents prefix of the agents' trees: `/vnf-agent/` */
@@ -17,6 +18,22 @@ export function allocatedIpValue({ addresses, sandboxId }: Pick<Lease, 'addresse
   const four = addresses.find(({ family }) => family === 4);
   return four === undefined ? undefined : JSON.stringify({ ID: Number(four.value), pod: sandboxId });
 }
+
+/** Contiv's index of containers, which outlives its agent. @param agents as for `allocatedIpKey` */
+export const persistedPodKey = (agents: string, node: string, sandboxId: string): string =>
+  `${agents}${node}/pods/${sandboxId}`;
+
+/**
+ * Its value: `Persisted` as Go's encoding/json writes it, which leaves out what has no value. Of the fields that are about VPP's end of a pod's
+ * link one has a use here: by `VppIfName` readers find the pod of an interface, which here is the node's end of the pair.
+ */
+export const persistedPodValue = ({ sandboxId, pod, interfaces }: PrimarySandbox): string =>
+  JSON.stringify({
+    ID: sandboxId,
+    ...(pod.name === '' ? {} : { podName: pod.name }),
+    ...(pod.namespace === '' ? {} : { podNamespace: pod.namespace }),
+    ...(interfaces[0] === undefined ? {} : { VppIfName: interfaces[0].hostInterface }),
+  });
 
 export interface ShownNode {
   readonly id: number;

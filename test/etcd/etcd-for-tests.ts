@@ -5,7 +5,7 @@ import { makeWhole } from './whole-store.ts';
 import { startEtcd, type EtcdServer } from './etcd-server.ts';
 
 /** Registers set-up and tear-down; `etcd` is there before the first test, and in every `before` that is registered later. */
-export function etcdForTests(): { readonly etcd: Etcd } {
+export function etcdForTests(): { readonly etcd: Etcd; readonly endpoint: string } {
   let server: EtcdServer | undefined;
   let etcd: Etcd | undefined;
   before(async () => {
@@ -18,6 +18,9 @@ export function etcdForTests(): { readonly etcd: Etcd } {
     await server?.stop();
   });
   return {
+    get endpoint() {
+      return server?.endpoint ?? '';
+    },
     get etcd() {
       if (etcd === undefined) throw new Error('etcd starts before the first test, not while tests are declared');
       return etcd;

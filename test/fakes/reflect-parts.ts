@@ -112,5 +112,6 @@ export function fakeReflectDeps(cluster: ReflectCluster, store: ReflectStore): R
     log: { skipped: () => undefined, written: () => undefined, info: () => undefined },
     keepLabels: ['kept'],
     nodePauseSeconds: 1,
+    now: () => Date.now(),
   };
 }

@@ -186,6 +186,20 @@ test('GC gives back what the runtime does not name', async (t) => {
   assert.equal((await node.call('CHECK', 'g', g)).code, 1);
 });
 
+test('programs of the node are told of its pods', async (t) => {
+  const { q } = await podsOf(t, 'q');
+  const { interfaces, ips } = resultOf(await node.call('ADD', 'q', q));
+  const [hostInterface, name] = interfaces.map((each) => each.name);
+  const addresses = ips.map(({ address }) => address.split('/')[0]);
+  const [status, pod] = await node.get(`/contiv/v1/interfaces/${hostInterface}`);
+  const { containerID, interfaces: own } = pod as { containerID: string; interfaces: unknown };
+  assert.deepEqual([status, containerID, own], [200, 'q', [{ name, hostInterface, addresses }]]);
+  assert.deepEqual(await node.get('/contiv/v1/pod-subnets'), [200, { podSubnets: ['10.7.3.0/24', 'fd00:7:3::/64'] }]);
+  assert.deepEqual((await node.get('/contiv/v1/ipam'))[0], 404);
+  isDone(await node.call('DEL', 'q', q));
+  assert.deepEqual((await node.get(`/contiv/v1/interfaces/${hostInterface}`))[0], 404);
+});
+
 test('a result of another plugin is refused in an ADD, and so is a mode that is none', async (t) => {
   const { p } = await podsOf(t, 'p');
   const known = leasesOf();

@@ -13,6 +13,7 @@ import { createTestNetns, type TestNetns } from './namespace.ts';
 
 const IP = '/usr/sbin/ip';
 const AWAY = '127.0.0.1:1';
+const HEALTH = '127.0.0.1:9466';
 
 export interface PrimaryNode {
   readonly netns: TestNetns;
@@ -25,6 +26,8 @@ export interface PrimaryNode {
   readonly configurations: string;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
+  /** What the worker answers programs of its node: status and JSON. @param path below its health address */
+  get(path: string): Promise<readonly [number, unknown]>;
   /** As a machine without memory does it. */
   kill(): Promise<void>;
   /** Another one, where none lives. */
@@ -94,7 +97,8 @@ export async function startPrimaryNode(
     'cri-socket': join(folder, 'cri.sock'),
     'temporal-address': AWAY,
     'etcd-endpoints': `http://${AWAY}`,
-    'bind-address': '127.0.0.1:0',
+    // Of the node's own namespace.
+    'bind-address': HEALTH,
     ...prepared.settings,
   };
   const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
@@ -131,6 +135,11 @@ export async function startPrimaryNode(
         env: { CNI_NETNS: pod?.path ?? '' },
         config: { mode: 'primary', ...more.config },
       }),
+    async get(path) {
+      const program = `const r = await fetch('http://${HEALTH}${path}'); console.log(JSON.stringify([r.status, await r.json()]))`;
+      const said = await netns.exec([process.execPath, '--input-type=module', '-e', program]);
+      return JSON.parse(said) as [number, unknown];
+    },
     async stop() {
       await kill();
       await netns.remove();

@@ -14,6 +14,7 @@ import type { Harness } from '../workflows/harness.ts';
 import { until, untilAsked } from '../workflows/limits.ts';
 import { sandboxOf } from '../workflows/scripted-nodes.ts';
 import type { TestPod } from '../workflows/test-pod.ts';
+import { SANDBOX_SCENARIOS } from './sandbox-scenarios.ts';
 
 const NEVER = new AbortController().signal;
 const VXLAN = DEFAULT_DIALECT_SETTINGS.annotation;
@@ -337,6 +338,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await lab.client.workflow.getHandle(id).result();
     return id;
   },
+  ...SANDBOX_SCENARIOS,
   mesh: (lab) => mesh(lab, 'whole', ['n1']),
   'mesh-with-a-node-behind': (lab) => mesh(lab, 'half', ['away', 'n1']),
 };

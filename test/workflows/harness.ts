@@ -52,8 +52,10 @@ export interface Harness {
   observe(pod: TestPod): Promise<Observation>;
   /** A VNI that no other pod of this file has. */
   vni(): number;
-  /** Starts a node's worker; what is returned stops it. */
-  startNode(node: string): Promise<() => Promise<void>>;
+  /** Starts a node's worker; what is returned stops it. @param more activities of its queue */
+  startNode(node: string, more?: object): Promise<() => Promise<void>>;
+  /** Starts another team's worker; what is returned stops it. */
+  startTeam(taskQueue: string, activities: object): Promise<() => Promise<void>>;
   /** Starts another orchestrator's worker, with workflows as these options say; what is returned stops it. */
   startOrchestrator(workflows: Partial<WorkerOptions>): Promise<() => Promise<void>>;
   /** Ends everything. @throws Error when a workflow task failed in any run, for that is a workflow that never goes on */
@@ -124,10 +126,12 @@ export async function startHarness(
       await ended;
     };
   };
-  const startNode = (node: string): Promise<() => Promise<void>> =>
+  const startTeam = (taskQueue: string, activities: object): Promise<() => Promise<void>> =>
+    startWorker({ taskQueue, activities });
+  const startNode = (node: string, more: object = {}): Promise<() => Promise<void>> =>
     startWorker({
       taskQueue: nodeQueue(node),
-      activities: { ...createNodeActivities(nodes.steps(node)) },
+      activities: { ...createNodeActivities(nodes.steps(node)), ...more },
       activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
       maxHeartbeatThrottleInterval: '500ms',
       defaultHeartbeatThrottleInterval: '500ms',
@@ -156,7 +160,7 @@ export async function startHarness(
   let pods = 0;
   let vnis = 100;
   return {
-    ...{ ...world, etcd, faults, meshSignals, reflection, startNode, startOrchestrator },
+    ...{ ...world, etcd, faults, meshSignals, reflection, startNode, startTeam, startOrchestrator },
     observe: ({ uid, namespace, name }) => control.observePod({ uid, namespace, name }),
     vni: () => (vnis += 1),
     pod: async (annotation, node = 'n1', namespace?) => {

@@ -1,5 +1,4 @@
 /** Where a node worker answers the calls of its node's container runtime. */
-import type { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import { byMode } from '../../activities/primary/by-mode.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -8,12 +7,12 @@ import type { Opened } from '../opened.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { keepConfigured } from './kept-configuration.ts';
-import { startPrimary } from './primary.ts';
+import { startPrimary, type Primary } from './primary.ts';
 
 /**
  * Answers from now until the signal is aborted; does nothing where no socket is set. The runtime is told to call only then.
  *
- * @returns the mesh between nodes; undefined: the pods of this node have another network
+ * @returns what else a node answers whose pods' network is podwire's
  * @throws SocketRefused, the error of the file system
  */
 export async function serveCni(
@@ -22,7 +21,7 @@ export async function serveCni(
   assembly: NodeAssembly,
   log: Logger,
   ending: { readonly signal: AbortSignal; readonly opened: Opened },
-): Promise<NodeMesh | undefined> {
+): Promise<Primary | undefined> {
   const { signal, opened } = ending;
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
   const { coldPlug } = assembly;
@@ -32,7 +31,10 @@ export async function serveCni(
     ? await startPrimary(
         config,
         connections,
-        { signals: assembly.signals, runtime: assembly.deps.runtime, others: behindPrimary, opened },
+        {
+          ...{ runtime: assembly.deps.runtime, failpoints: assembly.deps.failpoints, signals: assembly.signals },
+          ...{ others: behindPrimary, opened },
+        },
         log,
         signal,
       )
@@ -49,5 +51,5 @@ export async function serveCni(
     const wanted = { folder: cniChainDir, socket, plugins: config.cniBinDirs };
     void opened.add(keepConfigured(wanted, primary?.addressed, log, signal), (ended) => ended);
   }
-  return primary?.mesh;
+  return primary;
 }

@@ -2,6 +2,7 @@
 import type { Worker } from '@temporalio/worker';
 import type { Registry } from 'prom-client';
 import { startHealthServer, type HealthServer } from '../../adapters/http/health-server.ts';
+import type { Route } from '../../adapters/http/routes.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { etcdSource, nodeHostSource, temporalSource } from '../check-sources.ts';
@@ -16,6 +17,8 @@ export interface NodeHealthParts {
   readonly startUp: StartUp;
   /** Those that were made so far. */
   readonly workers: readonly Worker[];
+  /** As `workers`: what the primary network answers. */
+  readonly routes: readonly Route[];
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -24,7 +27,7 @@ export interface NodeHealthParts {
 export async function startNodeHealth(
   config: NodeConfig,
   { cri, launcher, runtime, temporal }: NodeConnections,
-  { metrics, linkKernel, startUp, workers, log, signal }: NodeHealthParts,
+  { metrics, linkKernel, startUp, workers, routes, log, signal }: NodeHealthParts,
 ): Promise<HealthServer> {
   const checks = new StartChecks(
     [
@@ -42,6 +45,7 @@ export async function startNodeHealth(
     notReady: () => [...startUp.reasons(), ...workerReasons(workers), ...runtime.problems(), ...checks.reasons()],
     checks: () => checks.checks(),
     refresh: () => checks.refresh(),
+    local: routes,
   });
   checks.start();
   return health;

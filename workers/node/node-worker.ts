@@ -4,6 +4,7 @@ import type { CniDeps } from '../../activities/network/deps.ts';
 import { createInspectBatch } from '../../activities/network/inspect/inspect-pods.ts';
 import { createNodeActivities, createNodeSteps } from '../../activities/network/index.ts';
 import { sweepActivities, type SweepSteps } from '../../activities/network/sweep/sweep-activities.ts';
+import { sandboxActivities, type SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { withHeartbeat } from '../../activities/network/with-heartbeat.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { nodeQueue } from '../../domain/messages.ts';
@@ -15,12 +16,18 @@ const SLOTS = 16;
 /** Looks for people come after pods' own operations. */
 const LOOKS_AT_ONCE = 4;
 
+interface MoreSteps {
+  readonly sweep: SweepSteps;
+  /** undefined: the network of this node's pods is not podwire's. */
+  readonly sandbox: SandboxSteps | undefined;
+}
+
 export function createNodeWorker(
   config: NodeConfig,
   connection: WorkerConnection,
   deps: CniDeps,
   metrics: NodeMetrics,
-  sweep: SweepSteps,
+  { sweep, sandbox }: MoreSteps,
 ): Promise<Worker> {
   const steps = metrics.timed(createNodeSteps(deps));
   return Worker.create({
@@ -30,6 +37,7 @@ export function createNodeWorker(
     activities: {
       ...createNodeActivities(steps),
       ...sweepActivities(sweep),
+      ...(sandbox === undefined ? {} : sandboxActivities(sandbox)),
       lookIntoPods: withHeartbeat(createInspectBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
     },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },

@@ -10,7 +10,7 @@ import { createNodeIdFile } from '../../adapters/primary/node-id-file.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
-import { nodeIdOfSubnetAddress, nodeMac, nodeSubnet } from '../../domain/primary/addressing.ts';
+import { nodeAddress, nodeIdOfSubnetAddress, nodeMac, nodeSubnet } from '../../domain/primary/addressing.ts';
 import { isHeld } from '../../domain/primary/lease.ts';
 import {
   addressPlan,
@@ -18,7 +18,10 @@ import {
   highestNodeId,
   podSubnetsOf,
   type AddressPlan,
+  type ContivIpam,
 } from '../../domain/primary/contiv-config.ts';
+import { ipamAnswer } from '../../domain/primary/contiv-formats.ts';
+import type { ContivAnswers } from '../../domain/primary/contiv-queries.ts';
 import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import type { NodeConnections } from './node-connections.ts';
 
@@ -34,10 +37,12 @@ export interface ContivSays {
   readonly withoutTunnel: boolean;
   /** By the node's ID. @param subnet of its pods */
   readonly macOf: (subnet: Subnet) => string;
+  /** What contiv's agent answered. */
+  readonly answers: ContivAnswers;
 }
 
 /** Where contiv's agents keep theirs. */
-const CONTIV_TREE = { prefix: '/vnf-agent/', label: 'contiv-ksr' };
+export const CONTIV_TREE = { prefix: '/vnf-agent/', label: 'contiv-ksr' };
 
 const textOf = (subnet: Subnet): string => subnetText(subnet, ipNumbers);
 
@@ -51,9 +56,11 @@ export async function subnetSource(
   if (contivYaml === undefined) return { source: () => ofNodeObject(kube, node) };
   const { config, notes } = parseContivYaml(await readFile(contivYaml, 'utf8'));
   for (const note of notes) log.info({ file: contivYaml }, note);
-  const plan = addressPlan(completeIpam(config.ipam, ipNumbers), config.gateways, ipNumbers);
+  const ipam = completeIpam(config.ipam, ipNumbers);
+  const plan = addressPlan(ipam, config.gateways, ipNumbers);
+  const disk = createNodeIdFile(dir);
   const numbered = {
-    ...{ node, ids: createNodeIds(etcd, CONTIV_TREE), disk: createNodeIdFile(dir), highest: highestNodeId(plan) },
+    ...{ node, ids: createNodeIds(etcd, CONTIV_TREE), disk, highest: highestNodeId(plan) },
     hasPods: () => leases.leases().some(isHeld),
   };
   const source = async (): Promise<readonly string[]> => {
@@ -61,8 +68,32 @@ export async function subnetSource(
     if (kind === 'settled') return [textOf(nodeSubnet(plan.pods, id))];
     throw new PodwireError('NodeIdUnavailable', `node ID ${id}, by which pods of this node live, is another node's`);
   };
+  const answers = contivAnswers(() => disk.read(node), node, ipam, plan);
   const { mtu, masquerade, withoutTunnel } = config;
-  return { source, contiv: { mtu, masquerade, withoutTunnel, macOf: (subnet) => contivMac(plan, subnet) } };
+  const macOf = (subnet: Subnet): string => contivMac(plan, subnet);
+  return { source, contiv: { mtu, masquerade, withoutTunnel, macOf, answers } };
+}
+
+/** By the number that the node's disk says: its pods have their addresses by that one, whatever etcd says. */
+function contivAnswers(
+  idOnDisk: () => Promise<number | undefined>,
+  name: string,
+  ipam: ContivIpam,
+  plan: AddressPlan,
+): ContivAnswers {
+  const addressOf = (id: number): string | undefined =>
+    plan.nodes === undefined ? undefined : ipNumbers.text(nodeAddress(plan.nodes, id));
+  return {
+    nodeIp: async () => {
+      const id = await idOnDisk();
+      return id === undefined ? undefined : addressOf(id);
+    },
+    ipam: async () => {
+      const id = await idOnDisk();
+      const shown = { id: id ?? 0, name, address: id === undefined ? undefined : addressOf(id) };
+      return ipamAnswer(shown, ipam, plan, ipNumbers);
+    },
+  };
 }
 
 /** @throws PodwireError AddressingInvalid */

@@ -1,10 +1,14 @@
 /** podwire as the network of a node's pods, put together: what is on the disk, the kernel, and who hands out subnets. */
 import { join } from 'node:path';
-import { createPrimary } from '../../activities/primary/primary-cni.ts';
+import { createPrimary, type PrimaryDeps } from '../../activities/primary/primary-cni.ts';
+import { createSandboxSteps, type SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { LeaseCollector } from '../../activities/primary/lease-collector.ts';
 import type { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import { PodSubnets } from '../../activities/primary/pod-subnets.ts';
 import { listSandboxIds } from '../../adapters/cri/sandbox-runtime.ts';
+import { createPrimarySandboxes } from '../../adapters/etcd/primary-sandboxes.ts';
+import { contivRoutes } from '../../adapters/http/contiv-routes.ts';
+import type { Route } from '../../adapters/http/routes.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { prepareNode } from '../../adapters/netlink/node-forwarding.ts';
@@ -15,13 +19,16 @@ import { createPodSubnetsFile } from '../../adapters/primary/pod-subnets-file.ts
 import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
+import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
+import { sandboxesOf } from '../../domain/primary/sandbox.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeConnections } from './node-connections.ts';
 import { everyInterval, untilDone } from './node-loops.ts';
 import { createPrimaryMesh, keepMesh } from './primary-mesh.ts';
-import { subnetSource } from './primary-subnets.ts';
+import { CONTIV_TREE, subnetSource } from './primary-subnets.ts';
+import { startDuties } from './sandbox-duties.ts';
 
 /** How long the address of a pod belongs to nobody after it: caches and packets under way. */
 const REST_MS = 60_000;
@@ -33,21 +40,26 @@ interface PrimaryParts {
   readonly signals: Pick<Signals, 'membersChanged'>;
   readonly runtime: Pick<SandboxRuntime, 'describe'>;
   readonly others: PodCni;
+  readonly failpoints: Failpoints;
   readonly opened: Opened;
 }
 
-interface Primary {
+export interface Primary {
   readonly podCni: PodCni;
   readonly mesh: NodeMesh;
   /** Fulfilled when pods can have addresses; false: the process was told to end before. */
   readonly addressed: Promise<boolean>;
+  /** What the runs of sandboxes ask of this node. */
+  readonly steps: SandboxSteps;
+  /** What programs of the node ask. */
+  readonly routes: readonly Route[];
 }
 
 /** Serves from now on what the disk knows, whoever else is away. @throws the disk's error, PodwireError RecordInvalid, AddressingInvalid */
 export async function startPrimary(
   config: NodeConfig,
   connections: NodeConnections,
-  { signals, runtime, others, opened }: PrimaryParts,
+  { signals, runtime, others, failpoints, opened }: PrimaryParts,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Primary> {
@@ -66,10 +78,17 @@ export async function startPrimary(
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
+  const agents = primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix;
+  const records = createPrimarySandboxes(connections.etcd, ip, agents);
+  const told = { ...{ node, leases, ip, records }, hooks: primary.hooks };
+  const duties = startDuties(told, connections, opened, log, signal);
   const collector = new LeaseCollector({
     ...{ ...kernel, runtime, now: () => Date.now() },
     listed: () => listSandboxIds(cri),
-    onGone: (holder) => log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free'),
+    onGone: (holder) => {
+      log.warn(holder, 'the container runtime does not know this sandbox: its addresses are free');
+      duties.ended(holder.sandboxId);
+    },
   });
   const asked = untilDone('pod subnets', log, signal, async () => {
     await subnets.look();
@@ -82,18 +101,27 @@ export async function startPrimary(
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);
-  const podCni = createPrimary({
-    ...{ ...kernel, subnets, others },
+  const wired = {
+    ...{ ...kernel, subnets },
     links: createNetlinkKernel({ netnsRoots, thread }),
     mtu: primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU,
-    observer: {
-      refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
-      left: (sandboxId, err) =>
-        log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
-    },
+  };
+  const podCni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
+  const routes = contivRoutes({
+    sandboxes: () => sandboxesOf(leases.leases(), ip).held,
+    podSubnets: () => subnets.ranges?.map(({ text }) => text),
+    contiv: contiv?.answers,
   });
-  return { podCni, mesh, addressed: subnets.ranges === undefined ? asked : Promise.resolve(true) };
+  const steps = createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } });
+  const addressed = subnets.ranges === undefined ? asked : Promise.resolve(true);
+  return { podCni, mesh, addressed, steps, routes };
 }
+
+const observerOf = (log: Logger): PrimaryDeps['observer'] => ({
+  refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
+  left: (sandboxId, err) =>
+    log.warn({ sandboxId, err }, 'networks besides the primary one cannot be asked; they are gone on with'),
+});
 
 function prepare({ ranges }: PodSubnets, log: Logger): void {
   if (ranges === undefined) return;

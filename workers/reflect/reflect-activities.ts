@@ -38,6 +38,7 @@ export function createReflectionWorker(
     codec: createReflectCodec(config.settings.encoding),
     log: reflectLog(logOf),
     nodePauseSeconds: config.nodePauseSeconds,
+    now: () => Date.now(),
   });
   return { activities, ledger, close: () => store.close() };
 }

@@ -26,6 +26,12 @@
  * | reflect: names           | 2 s, 1 attempt   | as control; the names stay with the workflow, which tries again after 1…30 s      |
  * | reflect: resync          | 10 min, 1 attempt| hundreds of thousands of objects; killed workers are noticed in 15 s              |
  * | reflect: lingering       | 10 s             | a run that is told of something each second is not begun anew each time           |
+ * | sandbox: a step          | 10, from 1 s     | nobody waits for it; a node without its worker is looked for after 2 min           |
+ * | sandbox: verification    | 8, from 2 s      | a runtime tells of a sandbox some seconds after its ADD; after 2 min nobody asks   |
+ * | hook: one call           | 30 s, 1 attempt  | of another team; the workflow repeats it, so that the others have their turn       |
+ * | hook: to start           | 4 s              | a DEL waits for 5 s                                                              |
+ * | hook: pause              | 1…300 s          | as often as a cause goes away by itself, and no more than 12 calls an hour        |
+ * | sandbox: lingering       | 2 s              | between the hooks of a DEL and its end there is the kernel's work                 |
  */
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 import { FAILURES, type FailureCode } from '../../domain/failures.ts';
@@ -163,3 +169,28 @@ export const REFLECT_PAUSE_SECONDS = { first: 1, longest: 30 } as const;
 export const REFLECT_LINGER = '10s';
 /** Signals per run before it continues as new: each costs five events. */
 export const REFLECT_SIGNALS_PER_RUN = 600;
+
+/** What a node does for a sandbox of the primary network, behind calls that nobody waits for. */
+export const SANDBOX_STEP: ActivityOptions = {
+  ...NODE,
+  scheduleToStartTimeout: '2m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 10 },
+};
+export const SANDBOX_VERIFY: ActivityOptions = {
+  ...NODE,
+  scheduleToStartTimeout: '2m',
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 8 },
+};
+/** Between the tries of a step that goes on failing, in seconds. */
+export const SANDBOX_PAUSE_SECONDS = 30;
+
+/** One call of an activity of another team, which need not hear of a cancellation. */
+export const HOOK: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  scheduleToStartTimeout: '4s',
+  cancellationType: 'TRY_CANCEL',
+  retry: { maximumAttempts: 1 },
+};
+export const HOOK_PAUSE_SECONDS = { first: 1, longest: 300 } as const;
+/** How long a run whose hooks of a DEL are over waits for its end. */
+export const SANDBOX_LINGER = '2s';

@@ -34,6 +34,7 @@ async function parts(t: TestContext, others: Partial<PodCni> = {}) {
     ranges: [RANGE] as (typeof RANGE)[] | undefined,
     open: (): void => undefined,
     wire: (): void => undefined,
+    unwire: (): void => undefined,
   };
   const primary = createPrimary({
     ...{ leases, ip: ipNumbers, mtu: 1450 },
@@ -56,7 +57,10 @@ async function parts(t: TestContext, others: Partial<PodCni> = {}) {
         return [];
       },
       check: async () => [],
-      unwire: async ({ hostName }) => asked.push(`unwire ${hostName}`) > 0,
+      unwire: async ({ hostName }) => {
+        world.unwire();
+        return asked.push(`unwire ${hostName}`) > 0;
+      },
     },
     others: {
       add: async ({ config }) => config['prevResult'] as object as Record<string, unknown>,
@@ -65,6 +69,11 @@ async function parts(t: TestContext, others: Partial<PodCni> = {}) {
       gc: async () => undefined,
       status: () => assert.fail('others make no node unready'),
       ...others,
+    },
+    duties: {
+      added: (sandboxId) => void asked.push(`added ${sandboxId}`),
+      beforeRemoval: async (sandboxId) => void asked.push(`hooks ${sandboxId}`),
+      ended: (sandboxId) => void asked.push(`ended ${sandboxId}`),
     },
     observer: {
       refused: () => undefined,
@@ -120,7 +129,7 @@ describe('an ADD of the primary network', () => {
     await answers(primary.add(call('a'), NEVER, leavePlace), 100, /^LinkConflict: eth0 is another one/);
     assert.deepEqual([asked, living()], [['close'], ['a']]);
     await primary.del(call('a'), NEVER, leavePlace);
-    assert.deepEqual([asked.slice(1), living()], [['others', 'unwire pwp0a010102'], []]);
+    assert.deepEqual([asked.slice(1), living()], [['others', 'hooks a', 'unwire pwp0a010102', 'ended a'], []]);
   });
 
   it('is not undone by a GC whose list is from before', async (t) => {
@@ -161,5 +170,36 @@ describe('the other networks of a pod on the primary one', () => {
     await primary.add(call('a'), NEVER, leavePlace);
     await primary.del(call('a'), limit.signal, leavePlace);
     assert.deepEqual(living(), []);
+  });
+});
+
+describe('what follows from a call of the primary network', () => {
+  const told = (asked: readonly string[]): string[] =>
+    asked.filter((each) => /^(added|hooks|unwire|ended)/.test(each)).map((each) => each.replace(/ pwp\w+/, ''));
+
+  it('is told of behind an ADD and a DEL, and once where the runtime ends a pod several times', async (t) => {
+    const { primary, asked } = await parts(t);
+    await primary.add(call('a'), NEVER, leavePlace);
+    await primary.del(call('a'), NEVER, leavePlace);
+    await primary.del(call('a'), NEVER, leavePlace);
+    await primary.del(call('unknown'), NEVER, leavePlace);
+    assert.deepEqual(told(asked), ['added a', 'hooks a', 'unwire', 'ended a', 'unwire']);
+  });
+
+  it('is told of a GC’s ends as well', async (t) => {
+    const { primary, asked } = await parts(t);
+    await primary.add(call('a'), NEVER, leavePlace);
+    await primary.gc({}, [], NEVER);
+    assert.deepEqual(told(asked), ['added a', 'unwire', 'ended a']);
+  });
+
+  it('is told of a DEL that the kernel refused, so that somebody finishes it', async (t) => {
+    const { primary, asked, world, living } = await parts(t);
+    await primary.add(call('a'), NEVER, leavePlace);
+    world.unwire = () => {
+      throw new PodwireError('KernelBusy', 'no');
+    };
+    await answers(primary.del(call('a'), NEVER, leavePlace), 11, /^KernelBusy/);
+    assert.deepEqual([told(asked), living()], [['added a', 'hooks a', 'ended a'], ['a']]);
   });
 });

@@ -147,23 +147,34 @@ test('an object that cannot be reflected keeps what is in etcd, counts as KSR co
   assert.deepEqual({ ...deps.ledger.of('service') }.adds, 3);
 });
 
-test('what a node left stays while podwire may still have pods of it on the primary network, also when that is said between the looks', async () => {
-  const { store, deps } = world();
+test('what a node of the primary network left stays while a lease of it lives, and for five minutes; also when that is said between the looks', async () => {
+  const { store, deps: usual } = world();
+  let now = 1_000_000;
+  const deps = { ...usual, now: () => now };
   const ids = '/vnf-agent/contiv-ksr/allocatedIDs/';
   const put = (key: string, value: string): Promise<boolean> =>
     store.write([{ key, value: Buffer.from(value), was: undefined }]);
-  for (const [id, name] of ['gone', 'primary', 'late'].entries())
+  for (const [id, name] of ['gone', 'lives', 'late', 'drained', 'again', 'six'].entries())
     await put(`${ids}${id + 1}`, JSON.stringify({ id: id + 1, name }));
-  await put('/vnf-agent/primary/podwire/primary', '');
-  const { nodes } = await findGoneNodes(deps);
+  for (const name of ['lives', 'drained', 'again', 'six']) await put(`/vnf-agent/${name}/podwire/primary`, '');
+  await put('/vnf-agent/lives/ipam/s1', '{"ID":167837954,"pod":"s1"}');
+  // Contiv's message of a lease has no room for an address of IPv6.
+  await put('/vnf-agent/six/pods/s1', '{"ID":"s1"}');
+  const { nodes, lookAgainAfterSeconds } = await findGoneNodes(deps);
   assert.deepEqual(
     nodes.map(({ node }) => node),
-    ['gone', 'late'],
+    ['gone', 'late', 'drained', 'again'],
   );
+  assert.equal(lookAgainAfterSeconds, 300);
   await put('/vnf-agent/late/podwire/primary', '');
+  await put('/vnf-agent/again/pods/s2', '{"ID":"s2"}');
+  now += 299_999;
   assert.deepEqual(await removeGoneNodes(deps, nodes), ['gone']);
-  assert.deepEqual(store.keys(ids), [`${ids}2`, `${ids}3`]);
-  assert.ok(store.keys().includes('/vnf-agent/primary/podwire/primary'));
+  now += 1;
+  assert.deepEqual(await removeGoneNodes(deps, nodes), ['drained']);
+  assert.deepEqual(store.keys(ids), [`${ids}2`, `${ids}3`, `${ids}5`, `${ids}6`]);
+  assert.deepEqual(store.keys('/vnf-agent/lives/'), ['/vnf-agent/lives/ipam/s1', '/vnf-agent/lives/podwire/primary']);
+  assert.deepEqual(store.keys('/vnf-agent/drained/'), []);
 });
 
 test('what a node left is removed when two looks miss the node; others, kept labels and our own tree stay', async () => {
