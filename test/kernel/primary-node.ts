@@ -17,6 +17,10 @@ const AWAY = '127.0.0.1:1';
 export interface PrimaryNode {
   readonly netns: TestNetns;
   readonly dir: string;
+  /** Where it answers. */
+  readonly socket: string;
+  /** Of the worker that lives. */
+  pid(): number;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
   /** As a machine without memory does it. */
@@ -109,7 +113,8 @@ export async function startPrimaryNode(subnets: readonly string[], prepared: Pre
   };
   await start();
   return {
-    ...{ netns, dir, kill, start },
+    ...{ netns, dir, socket, kill, start },
+    pid: () => worker?.pid ?? 0,
     call: (command, container, pod, more = {}) =>
       ask(socket, {
         ...{ command, container },
