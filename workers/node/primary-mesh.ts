@@ -1,7 +1,9 @@
 /** The mesh between nodes, put together: etcd, the node's disk and kernel, and who tells the others. */
 import { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import type { PodSubnets } from '../../activities/primary/pod-subnets.ts';
+import type { WatchedEtcd } from '../../adapters/etcd/client.ts';
 import { createNodeMembers } from '../../adapters/etcd/node-members.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { KubeClient } from '../../adapters/kubernetes/client.ts';
@@ -72,14 +74,20 @@ export function createPrimaryMesh(
 /** Until the signal is aborted: also what nobody told of, and what somebody else changed in the kernel. */
 export async function keepMesh(
   mesh: NodeMesh,
-  { etcd }: Pick<NodeConnections, 'etcd'>,
+  { node, etcd }: { readonly node: string; readonly etcd: WatchedEtcd },
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const pace = new Pace(PACE);
+  const store = createNodeStore(etcd);
   await Promise.all([
     etcd.follow([{ prefix: nodeMembersPrefix() }], pace, signal),
-    everyInterval('mesh between nodes', pace, log, signal, () => mesh.look(signal)),
+    everyInterval('mesh between nodes', pace, log, signal, async () => {
+      // Before the members are read: what this node is behind of is among them then.
+      const told = await store.readMesh(NODE_MESH).catch(() => undefined);
+      await mesh.look(signal);
+      if (told?.value.behind.includes(node) === true) await store.caughtUp(NODE_MESH, node, told.value.recordedAt);
+    }),
   ]);
 }
 

@@ -74,8 +74,10 @@ export async function startPrimary(
       await subnets.look();
       prepare(subnets, log);
       log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
+      // Now that there is something to say; what fails is repeated, and told of, by the mesh's own looks.
+      await mesh.look(signal).catch(() => undefined);
     }),
-    keepMesh(mesh, connections, log, signal),
+    keepMesh(mesh, { node, etcd: connections.etcd }, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);
