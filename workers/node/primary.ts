@@ -97,7 +97,9 @@ export async function startPrimary(
   });
   const looks = [
     asked,
-    keepMesh(mesh, connections, log, signal),
+    // Now that there is something to say; what fails is repeated, and told of, by the mesh's own looks.
+    asked.then(() => mesh.look(signal)).catch(() => undefined),
+    keepMesh(mesh, { node, etcd: connections.etcd }, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);

@@ -35,6 +35,8 @@ async function parts() {
     onDisk: undefined as RememberedMesh | undefined,
     isEtcdAway: false,
     isTemporalAway: false,
+    /** What the API says of nodes; undefined: it is not asked. */
+    api: undefined as readonly NodeMember[] | Error | undefined,
     told: 0,
     writes: 0,
     plans: [] as MeshPlan[],
@@ -54,6 +56,13 @@ async function parts() {
   const make = (fixed?: readonly string[]): NodeMesh =>
     new NodeMesh({
       ...{ node: 'n1', ip: ipNumbers, macOf: memberMac, members },
+      known:
+        world.api === undefined
+          ? undefined
+          : async () => {
+              if (world.api instanceof Error) throw world.api;
+              return world.api ?? [];
+            },
       settings: { device: 'podwire0', vni: 10, dstPort: 4789, parent: undefined, directRouting: 'never' },
       filter: { dstPort: 4789, podLinks: 'pwp', masquerade: true, keepSource: [] },
       subnets: () => world.subnets,
@@ -204,6 +213,29 @@ describe('a node of the mesh', () => {
     await endMembership({ members, signals }, 'n2');
     assert.deepEqual(told, [NODE_MESH, NODE_MESH]);
     await mesh.sync(NEVER);
+    assert.deepEqual(reached(), []);
+  });
+
+  it('reaches an etcd that is behind the mesh by what the API says of nodes, and says how it is reached as soon as it can', async () => {
+    const { world, members, make, reached } = await parts();
+    Object.assign(world, { isEtcdAway: true, api: [member(1), member(2)] });
+    const mesh = make();
+    await assert.rejects(mesh.look(NEVER), { code: 'EtcdUnavailable' });
+    assert.deepEqual([reached(), world.filters.at(-1)], [['192.0.2.2'], ['192.0.2.1', '192.0.2.2']]);
+    Object.assign(world, { isEtcdAway: false, api: new PodwireError('ApiUnavailable', 'away') });
+    await members.publish({ ...member(2), addresses: ['192.0.2.22'] });
+    await mesh.look(NEVER);
+    assert.deepEqual([reached(), world.told], [['192.0.2.22'], 1]);
+  });
+
+  it('reaches a node that the API knows and etcd does not yet, until the API knows it no more', async () => {
+    const { world, make, reached } = await parts();
+    world.api = [member(2)];
+    const mesh = make();
+    await mesh.look(NEVER);
+    assert.deepEqual([await mesh.sync(NEVER), reached()], [{ netns: 1, written: 1, removed: 0 }, ['192.0.2.2']]);
+    world.api = [];
+    await mesh.look(NEVER);
     assert.deepEqual(reached(), []);
   });
 
