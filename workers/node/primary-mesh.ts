@@ -4,7 +4,8 @@ import type { PodSubnets } from '../../activities/primary/pod-subnets.ts';
 import { createNodeMembers } from '../../adapters/etcd/node-members.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
-import { getNodeAddresses } from '../../adapters/kubernetes/nodes.ts';
+import type { KubeClient } from '../../adapters/kubernetes/client.ts';
+import { getNodeAddresses, listNodes } from '../../adapters/kubernetes/nodes.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { createNodeMeshKernel } from '../../adapters/netlink/node-mesh-kernel.ts';
 import { createNodeMeshFile } from '../../adapters/primary/node-mesh-file.ts';
@@ -12,9 +13,9 @@ import type { NodeConfig } from '../../config/node.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { nodeMembersPrefix } from '../../domain/keys.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
-import { memberMac, NODE_MESH } from '../../domain/primary/node-member.ts';
+import { memberMac, NODE_MESH, type NodeMember } from '../../domain/primary/node-member.ts';
 import { HOST_NAME } from '../../domain/primary/pod-wiring.ts';
-import type { Subnet } from '../../domain/primary/subnet.ts';
+import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import { familyOf } from '../../domain/vxlan/link-mtu.ts';
 import { Pace } from '../pace.ts';
 import type { NodeConnections } from './node-connections.ts';
@@ -31,7 +32,7 @@ interface PrimaryMeshParts {
   readonly signals: Pick<Signals, 'membersChanged'>;
 }
 
-/** @throws PodwireError AddressingInvalid: settings that need contiv.yaml, without it */
+/** @throws PodwireError AddressingInvalid: settings that need contiv.yaml, without it, or that do not go with it */
 export function createPrimaryMesh(
   { node, primary: { dir, mesh } }: NodeConfig,
   { etcd, kube, netlink }: NodeConnections,
@@ -39,6 +40,8 @@ export function createPrimaryMesh(
   log: Logger,
 ): NodeMesh {
   const { device, vni, dstPort, parent, directRouting, masquerade, keepSource } = mesh;
+  if (mesh.nodeObjects && contiv !== undefined)
+    throw new PodwireError('AddressingInvalid', '--primary-node-objects does not go with --primary-contiv-config');
   return new NodeMesh({
     ...{ node, ip: ipNumbers, macOf: macsOf(mesh.macs, contiv) },
     settings: {
@@ -52,6 +55,7 @@ export function createPrimaryMesh(
     subnets: () => subnets.ranges?.map(({ subnet }) => subnet),
     addresses: { fixed: mesh.nodeAddresses, ask: () => addressesOf(kube, node) },
     members: createNodeMembers(etcd),
+    known: mesh.nodeObjects ? () => nodesOfApi(kube) : undefined,
     disk: createNodeMeshFile(dir),
     kernel: createNodeMeshKernel(netlink),
     tell: () => signals.membersChanged(NODE_MESH, `node ${node} joined or changed`),
@@ -89,9 +93,29 @@ function macsOf(
   return contiv.macOf;
 }
 
-/** The first of each family, as the kubelet has them. */
 async function addressesOf(kube: NodeConnections['kube'], node: string): Promise<readonly string[]> {
+  return oneOfEach(await getNodeAddresses(api(kube), node));
+}
+
+function api(kube: NodeConnections['kube']): KubeClient {
   if (kube === undefined) throw new PodwireError('ApiUnavailable', 'the API is asked with --cni-socket only');
-  const found = (await getNodeAddresses(kube, node)).flatMap((text) => ipCodec.address(text)?.canonical ?? []);
+  return kube;
+}
+
+/** The first of each family, as the kubelet has them. */
+function oneOfEach(addresses: readonly string[]): readonly string[] {
+  const found = addresses.flatMap((text) => ipCodec.address(text)?.canonical ?? []);
   return ([4, 6] as const).flatMap((family) => found.find((address) => familyOf(address) === family) ?? []);
+}
+
+/** What the nodes themselves will say in etcd, as long as they have their addresses from their Node objects. */
+async function nodesOfApi(kube: NodeConnections['kube']): Promise<readonly NodeMember[]> {
+  return (await listNodes(api(kube))).flatMap(({ name, spec, addresses }) => {
+    const subnets = (spec.podCIDRs ?? [spec.podCIDR ?? '']).flatMap((text) => ipNumbers.subnet(text) ?? []);
+    const [first] = subnets;
+    const own = oneOfEach(addresses);
+    if (first === undefined || own.length === 0) return [];
+    const texts = subnets.map((subnet) => subnetText(subnet, ipNumbers));
+    return [{ node: name, addresses: own, mac: memberMac(first), subnets: texts }];
+  });
 }
