@@ -165,9 +165,14 @@ export function inSystem(lab: Lab, args: readonly string[], o: { timeoutMs?: num
 }
 
 /** Settings that need rights come with a component that brings both, and so does the cluster's network. */
-function componentsOf({ network }: Lab, settings: Readonly<Record<string, string>>): string[] {
+function componentsOf(
+  { network }: Lab,
+  settings: Readonly<Record<string, string>>,
+  more: readonly string[],
+): readonly string[] {
   return [
-    ...(network === 'podwire' ? ['primary'] : []),
+    ...(network === 'podwire' && !more.includes('cni-server-removal') ? ['primary'] : []),
+    ...more,
     ...(settings['PODWIRE_KALOOM'] === 'true' ? ['kaloom'] : []),
     ...(settings['PODWIRE_REFLECT'] === 'true' ? ['reflect'] : []),
     ...(settings['PODWIRE_BACKEND_BY_NAMESPACE']?.includes('exec') === true ? ['exec-rights'] : []),
@@ -183,7 +188,7 @@ function writeKustomization(lab: Lab, wanted: Installation): void {
     kind: 'Kustomization',
     // Kustomize takes folders by relative paths only.
     resources: [relative(dir, join(OVERLAYS, wanted.overlay))],
-    components: [...componentsOf(lab, settings), ...(wanted.components ?? [])].map((name) =>
+    components: componentsOf(lab, settings, wanted.components ?? []).map((name) =>
       relative(dir, join(COMPONENTS, name)),
     ),
     configMapGenerator: [
