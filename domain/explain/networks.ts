@@ -2,7 +2,7 @@
 import { networkKey } from '../network-selection.ts';
 import type { AttachmentRecord } from '../records.ts';
 
-export interface NetworkMember {
+interface NetworkMember {
   readonly pod: string;
   readonly node: string;
   readonly interface: string;
