@@ -12,7 +12,7 @@ const ALWAYS = ['cni-crash-points', 'crash-points', 'outages'];
 
 /** Each third takes about eight minutes. */
 const THIRDS = [
-  ['agents', 'cni-chain', 'cut-off', 'join-storm', 'migration', 'multus', 'node-gone'],
+  ['agents', 'cni-chain', 'cold-plug-crash-points', 'cut-off', 'join-storm', 'migration', 'multus', 'node-gone'],
   [
     'cni-edit-crash-points',
     'cni-figures',

@@ -32,13 +32,15 @@ interface PrimaryMeshParts {
   /** undefined: without contiv.yaml. */
   readonly contiv: ContivSays | undefined;
   readonly signals: Pick<Signals, 'membersChanged'>;
+  /** Of pods' interfaces, in bytes. */
+  readonly podMtu: number;
 }
 
 /** @throws PodwireError AddressingInvalid: settings that need contiv.yaml, without it, or that do not go with it */
 export function createPrimaryMesh(
   { node, primary: { dir, mesh } }: NodeConfig,
   { etcd, kube, netlink }: NodeConnections,
-  { subnets, contiv, signals }: PrimaryMeshParts,
+  { subnets, contiv, signals, podMtu }: PrimaryMeshParts,
   log: Logger,
 ): NodeMesh {
   const { device, vni, dstPort, parent, directRouting, masquerade, keepSource } = mesh;
@@ -64,7 +66,14 @@ export function createPrimaryMesh(
     observer: {
       unreached: (nodes) => log.warn({ nodes }, 'pods of these nodes are not reached from here'),
       refused: (settings) => log.warn({ settings }, 'settings of the tunnel device cannot be made'),
-      changed: (what) => log.info(what, 'the way to the pods of other nodes has changed'),
+      changed: (what) => {
+        log.info(what, 'the way to the pods of other nodes has changed');
+        if (what.mtu < podMtu)
+          log.warn(
+            { podMtu, ...what },
+            "pods' interfaces carry more than the tunnels: --primary-mtu is to be that of the tunnels",
+          );
+      },
       unfiltered: (err) =>
         log.warn({ err }, "rules of the node cannot be written: pods' packets leave with their own addresses"),
     },

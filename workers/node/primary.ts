@@ -74,7 +74,8 @@ export async function startPrimary(
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
-  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals }, log);
+  const podMtu = primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU;
+  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals, podMtu }, log);
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
@@ -106,7 +107,7 @@ export async function startPrimary(
   const wired = {
     ...{ ...kernel, subnets },
     links: createNetlinkKernel({ netnsRoots, thread }),
-    mtu: primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU,
+    mtu: podMtu,
   };
   const podCni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
   const routes = contivRoutes({
