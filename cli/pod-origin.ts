@@ -16,15 +16,26 @@ export async function originText(
   pod: PodName,
   warn: (message: string) => void,
 ): Promise<string> {
+  const lines = await originLines(client, settings, pod, warn);
+  if (lines === undefined) return `\nthe Kubernetes API has no pod ${podText(pod)}\n`;
+  return lines.length === 0 ? '' : `\nas the Kubernetes API has it\n${lines.map((line) => `${line}\n`).join('')}`;
+}
+
+/** A finding each; undefined: there is no such pod. As `originText`. */
+export async function originLines(
+  client: KubeClient,
+  settings: DialectSettings,
+  pod: PodName,
+  warn: (message: string) => void,
+): Promise<string[] | undefined> {
   const { readOwnerChain } = await import('../adapters/kubernetes/owner-chain.ts');
   const { objects, unread } = await readOwnerChain(client, pod.namespace, pod.name);
-  if (objects.length === 0) return `\nthe Kubernetes API has no pod ${podText(pod)}\n`;
+  if (objects.length === 0) return undefined;
   const chain = objects.flatMap(({ group, kind, object }) => workloadOf(group, kind, object) ?? []);
   const [own] = chain;
   if (unread !== undefined && own !== undefined && !asksItself(own, settings))
     warn(`${podText(pod)} asks for no networks, and whether its owners do is not known: ${unread}`);
-  const lines = originFindings(chain, settings).map(
-    ({ workload: { kind, namespace, name }, message }) => `${kind} ${namespace}/${name}: ${message}\n`,
+  return originFindings(chain, settings).map(
+    ({ workload: { kind, namespace, name }, message }) => `${kind} ${namespace}/${name}: ${message}`,
   );
-  return lines.length === 0 ? '' : `\nas the Kubernetes API has it\n${lines.join('')}`;
 }

@@ -1,6 +1,6 @@
 /** Open runs of pods as Temporal's visibility lists them (up to two seconds behind), and the two things people do with one. */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { z } from 'zod';
 import { temporalUnavailable } from '../adapters/temporal/connection.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type ReconcileRequest,
   type ProvisioningState,
 } from '../domain/messages.ts';
+import type { Try } from '../domain/explain/explanation.ts';
 import type { PodIdentity } from '../domain/pod/pod-view.ts';
 
 export interface PodRun {
@@ -132,4 +133,42 @@ export async function queryView(client: Client, { workflowId, runId }: PodRun): 
   } catch (cause) {
     throw temporalUnavailable(`ask run ${workflowId} what it does (is an orchestrator running?)`, cause);
   }
+}
+
+/**
+ * Steps of a run that wait for a node, by the interface that they are about.
+ * @param now milliseconds since the epoch
+ * @throws PodwireError `TemporalUnavailable`
+ */
+export async function pendingTries(
+  client: Client,
+  { workflowId, runId }: PodRun,
+  now: number,
+): Promise<ReadonlyMap<string, Try>> {
+  try {
+    const { raw } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.getHandle(workflowId, runId).describe(),
+    );
+    return new Map(
+      (raw.pendingActivities ?? []).map((pending) => [interfaceOf(pending.activityId), tryOf(pending, now)]),
+    );
+  } catch (cause) {
+    throw temporalUnavailable(`describe run ${workflowId}`, cause);
+  }
+}
+
+type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** The id of a node step is its verb and the interface: `ensure-link-red`, `cni-add-net1` (workflows/pod-network/link-steps.ts). */
+const interfaceOf = (activityId: string | null | undefined): string =>
+  (activityId ?? '').replace(/^[a-z]+-[a-z]+-/, '');
+
+function tryOf({ attempt, lastFailure, scheduledTime }: Pending, now: number): Try {
+  const seconds = scheduledTime?.seconds;
+  const nextInMs = seconds === undefined || seconds === null ? undefined : Number(seconds) * 1_000 - now;
+  return {
+    attempt: attempt ?? 1,
+    ...(lastFailure?.message ? { error: lastFailure.message } : {}),
+    ...(nextInMs !== undefined && nextInMs > 0 ? { nextInMs } : {}),
+  };
 }

@@ -4,12 +4,15 @@ import { KubeConfigError, NoKubeConfigError } from '../adapters/kubernetes/kube-
 import { PodwireError } from '../domain/failures.ts';
 import { loadFileOf } from './command-settings.ts';
 import { register as registerDoctor } from './commands/doctor.ts';
+import { register as registerExplain } from './commands/explain.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerInspect } from './commands/inspect.ts';
 import { register as registerKsr } from './reflect/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
+import { register as registerNetworks } from './commands/networks.ts';
+import { register as registerNodes } from './commands/nodes.ts';
 import { register as registerReflect } from './reflect/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
 import { register as registerStatus } from './commands/status.ts';
@@ -26,7 +29,10 @@ const COMMANDS = [
   registerLint,
   registerInspect,
   registerList,
+  registerExplain,
   registerStatus,
+  registerNetworks,
+  registerNodes,
   registerNetwork,
   registerRetry,
   registerForget,

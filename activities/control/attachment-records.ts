@@ -1,13 +1,14 @@
 /**
  * The durable life of one attachment: the intent is written before the first side effect, the result after the kernel was read, and the record
- * is deleted after the last undo.
+ * is deleted when its link is gone.
  */
 import { claimedAddresses, freedAddresses } from '../../domain/plan/address-claims.ts';
 import type { SharedIdentity } from '../../domain/cni/identities.ts';
 import { changedAddresses } from '../../domain/cni/changed-addresses.ts';
 import { differingMtu, MTU_DIFFERS, mtuWarning } from '../../domain/vxlan/differing-mtu.ts';
+import { PodwireError } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
-import { asItWas, withoutPast } from '../../domain/plan/last-good.ts';
+import { asItWas, hasLastGood, withoutPast } from '../../domain/plan/last-good.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import {
   attachedTo,
@@ -49,11 +50,16 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
     recordIntent: (input) => recordIntent(deps, input),
 
     takeBackIntent: async (input) => {
-      const stored = await read(input);
-      if (stored === undefined) return undefined;
-      const back = isBack(deps, stored.value) ? stored : await records.takeBackIntent(stored);
-      if (back !== undefined && back !== stored) await wakeForAddresses(deps, stored.value, back.value);
-      return back === undefined ? undefined : { generation: back.value.generation, modRevision: back.modRevision };
+      const back = await whileRaced(async () => {
+        const stored = await read(input);
+        if (stored === undefined || !hasLastGood(stored.value)) return undefined;
+        if (isBack(deps, stored.value)) return stored;
+        const written = await records.takeBackIntent(stored);
+        if (written === undefined) return 'raced';
+        await wakeForAddresses(deps, stored.value, written.value);
+        return written;
+      });
+      return back && { generation: back.value.generation, modRevision: back.modRevision };
     },
 
     recordResult: async (input) => {
@@ -65,10 +71,14 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       records.putFailure(uid, { v: RECORD_VERSION, interfaceName, generation, ...failure }),
 
     beginRemoval: async (input) => {
-      const stored = await read(input);
-      if (stored === undefined) return undefined;
-      const removing = stored.value.phase === 'removing' ? stored : await records.beginRemoval(stored);
-      if (removing !== undefined && removing !== stored) await wakeForAddresses(deps, stored.value, removing.value);
+      const removing = await whileRaced(async () => {
+        const stored = await read(input);
+        if (stored === undefined || stored.value.phase === 'removing') return stored;
+        const written = await records.beginRemoval(stored);
+        if (written === undefined) return 'raced';
+        await wakeForAddresses(deps, stored.value, written.value);
+        return written;
+      });
       if (removing === undefined) return undefined;
       const { value, modRevision } = removing;
       const from = attachedTo(value);
@@ -78,9 +88,11 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
     forgetAttachment: async (input) => {
       const stored = await read(input);
       if (stored === undefined) return gone(deps);
+      // An attempt that was given up may still get here when the interface was attached anew and is being removed again.
+      if (stored.value.phase !== 'removing' || isOtherWrite(stored, input)) return false;
       // The other members are told before the record goes: afterwards nothing says any more that they have to be told.
       if (input.tellsMesh) await tellMesh(deps, stored.value, 'a member left');
-      if (stored.value.phase !== 'removing' || !(await records.forget(stored))) return false;
+      if (!(await records.forget(stored))) return false;
       await wakeAfterLeaving(deps, { network: stored.value.network, tunnels: tunnelsOf(stored.value), addresses: [] });
       return true;
     },
@@ -96,6 +108,22 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
       return true;
     },
   };
+}
+
+/** Writers of one record follow one another within milliseconds: an attempt of before, a sweep, the node's look. */
+const MAX_RACES = 5;
+
+/**
+ * Reads and writes anew as long as somebody else has written in between: a record that is there is never taken for one that is not.
+ *
+ * @throws PodwireError EtcdUnavailable when that does not end
+ */
+async function whileRaced<T>(write: () => Promise<T | 'raced'>): Promise<T> {
+  for (let race = 0; race < MAX_RACES; race += 1) {
+    const written = await write();
+    if (written !== 'raced') return written;
+  }
+  throw new PodwireError('EtcdUnavailable', `the record was written by others ${MAX_RACES} times in a row`);
 }
 
 /** False: somebody else wrote the record. */
@@ -158,6 +186,10 @@ async function mtuDiffers(
   const pod = (await records.attachment(attachmentKey(found.other)))?.value;
   return mtuWarning(found, pod && `${pod.namespace}/${pod.name}`);
 }
+
+/** Whether the record was written after the write that the caller saw. */
+const isOtherWrite = ({ modRevision }: Stored<AttachmentRecord>, seen: RecordInput): boolean =>
+  seen.modRevision !== '' && seen.modRevision !== modRevision;
 
 /** The record is gone already, perhaps by an attempt that died before it woke anybody. Nothing says any more which VNI was freed. */
 async function gone(deps: RecordDeps): Promise<true> {

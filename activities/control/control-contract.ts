@@ -124,7 +124,7 @@ export interface ControlSteps {
   recordFailure(
     input: PodIdentity & { readonly interfaceName: string; readonly generation: number; readonly failure: StepFailure },
   ): Promise<void>;
-  /** Writes `removing` with a new generation, and removes the attachment from its mesh. Undefined: the record changed or is gone. */
+  /** Writes `removing` with a new generation, and removes the attachment from its mesh. Undefined: the record is gone. */
   beginRemoval(input: RecordInput): Promise<RemovalToken | undefined>;
   /** Tells the network's mesh run that a member left. */
   leaveMesh(network: NetworkRef): Promise<void>;
@@ -133,7 +133,7 @@ export interface ControlSteps {
   recordRefusal(input: RefusalInput): Promise<void>;
   /** Forgets earlier refusals, because a person asked to try again. */
   clearRefusals(input: PodIdentity): Promise<void>;
-  /** Writes the status annotation and events from what is recorded now. False: the converged record was asked for, and the pod's inputs have changed. */
+  /** Writes the status annotation and events: from the records of now, and the inputs of now or of the last observation, 5 s ago at most. False: the converged record was asked for, and the pod's inputs have changed. */
   publishStatus(input: PublishInput): Promise<boolean>;
   /** Writes the converged record. False: the pod's inputs have changed, and no converged record was written. */
   writeMark(input: PodIdentity & { readonly inputsHash: string }): Promise<boolean>;

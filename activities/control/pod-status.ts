@@ -1,4 +1,7 @@
-/** What the pod's owner sees: the status annotation and events. Both are made from records and from the pod's annotation as it is now. */
+/**
+ * What the pod's owner sees: the status annotation and events. Both are made from the records as they are now, and from the annotation as it is now
+ * or as the run observed it a few seconds ago: it is read again where nothing would change, and after a conflict.
+ */
 import { asInSandbox } from '../../domain/status/as-in-sandbox.ts';
 import { blockedOnOf, isOutdated, wakeReason } from '../../domain/plan/blocked-on.ts';
 import { PodwireError } from '../../domain/failures.ts';

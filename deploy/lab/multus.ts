@@ -18,12 +18,22 @@ const MODULE = join(import.meta.dirname, 'multus-build');
 export const MULTUS_DIR = join(ON_NODE.cniLib, 'multus');
 
 /** The runtime takes the first file by name. */
-const CONFIG_FILE = join(ON_NODE.cniConf, '00-multus.conf');
+const CONFIG_FILE = join(ON_NODE.cniConf, '00-multus.conflist');
 const KUBECONFIG = join(ON_NODE.cniConf, 'multus.d/multus.kubeconfig');
 const PLUGIN = join(ON_NODE.cniBin, 'multus');
 
-/** Pods that are made on the node from now on are Multus'. Builds it at the first use. @throws Error with the compiler's words */
-export async function installMultus(lab: Lab, node: LabNode, progress: Progress): Promise<void> {
+/**
+ * Pods that are made on the node from now on are Multus'. Builds it at the first use.
+ *
+ * @param behind plugins that stand behind Multus in the runtime's list
+ * @throws Error with the compiler's words
+ */
+export async function installMultus(
+  lab: Lab,
+  node: LabNode,
+  progress: Progress,
+  behind: readonly object[] = [],
+): Promise<void> {
   const file = await ensureMultus(progress);
   const onHost = (path: string): string => pathOnHost(lab, node.name, path);
   copyFileSync(file, onHost(PLUGIN));
@@ -33,10 +43,8 @@ export async function installMultus(lab: Lab, node: LabNode, progress: Progress)
   const clusterNetwork = JSON.parse(
     readFileSync(onHost(join(ON_NODE.cniConf, CLUSTER_NETWORK_FILE)), 'utf8'),
   ) as object;
-  const config = {
-    ...{ cniVersion: '1.0.0', name: 'multus-cni-network', type: 'multus' },
-    ...{ kubeconfig: KUBECONFIG, delegates: [clusterNetwork] },
-  };
+  const multus = { type: 'multus', kubeconfig: KUBECONFIG, delegates: [clusterNetwork] };
+  const config = { cniVersion: '1.0.0', name: 'multus-cni-network', plugins: [multus, ...behind] };
   writeFileSync(onHost(`${CONFIG_FILE}.new`), JSON.stringify(config));
   renameSync(onHost(`${CONFIG_FILE}.new`), onHost(CONFIG_FILE));
 }

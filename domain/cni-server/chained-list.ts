@@ -51,7 +51,7 @@ export function chainedList(files: readonly ConfigurationFile[], socket: string)
   if (types.includes(PLUGIN)) return { ok: true, from: first.name, text: undefined };
   // It makes its own configuration of the first one in this folder: each would be made of the other.
   if (types.some((type) => typeof type === 'string' && type.startsWith('multus')))
-    return problem(`is Multus'; add ${shown(PLUGIN)} to the network that it delegates to`);
+    return problem(`is Multus'; write a list of it with ${shown(PLUGIN)} behind it`);
   const version = member(list, 'cniVersion');
   if (!isCniServerVersion(version))
     return problem(`has cniVersion ${shownJson(version ?? null)}; allowed: ${CNI_SERVER_VERSIONS.join(', ')}`);

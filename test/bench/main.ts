@@ -9,6 +9,7 @@ import { attachBench } from './attach.ts';
 import { makeNamespace, openBenchLab, removeNamespace, type BenchLab } from './bench-lab.ts';
 import { besideBench } from './beside.ts';
 import { burstBench } from './burst.ts';
+import { coldPlugBench } from './cold-plug.ts';
 import { cniAttachBench } from './cni-attach.ts';
 import { cniBurstBench } from './cni-burst.ts';
 import { cniCyclesBench } from './cni-cycles.ts';
@@ -22,6 +23,7 @@ import { meshBench } from './mesh.ts';
 import { reflectBench } from './reflect.ts';
 import { meshScaleBench } from './mesh-scale.ts';
 import { netlinkBench } from './netlink.ts';
+import { primaryBench } from './primary.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 import type { Site } from './site.ts';
 
@@ -44,6 +46,7 @@ const TURN_CYCLES = 60;
 const REPEATS = 5;
 const ROUNDS = 3;
 const PODS = 40;
+const COLD_PODS = 20;
 const IDLE_SECONDS = 120;
 const REFLECTED = { pods: 20_000, services: 2_000, policies: 500, seconds: 120 };
 
@@ -58,6 +61,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
   burst: (bench) => burstBench(bench),
   'mesh-scale': (bench) => meshScaleBench(bench),
   'cni-burst': (bench, { pods = PODS, repeats = REPEATS }) => cniBurstBench(bench, { pods, repeats }),
+  'cold-plug': (bench, { pods = COLD_PODS }) => coldPlugBench(bench, pods),
   reflect: (bench, { pods, services, policies, seconds }) =>
     reflectBench(bench, {
       pods: pods ?? REFLECTED.pods,
@@ -71,6 +75,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
 const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Promise<BenchResult>>> = {
   idle: (site, { seconds = IDLE_SECONDS }) => idleBench(site, seconds),
   netlink: (_site, { repeats = ROUNDS }) => netlinkBench(repeats),
+  primary: (_site, { cycles = TURN_CYCLES }) => primaryBench(cycles),
   install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
   pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
 };
@@ -79,6 +84,7 @@ const NAMES = [...Object.keys(BENCHES), ...Object.keys(OF_THEIR_OWN)];
 /** They give single processes other settings while they run, or start without one of them. */
 const HOST_ONLY: Readonly<Record<string, string>> = {
   idle: 'it stops the node workers and leaves the rest running',
+  'cold-plug': 'as pods the node workers answer no plugin',
   reflect: 'it stops the watcher and starts the orchestrator with settings of its own',
 };
 
@@ -105,13 +111,13 @@ const program = withComparedOptions(new Command('bench'))
   .option('--keep', `leave the lab '${OWN_LAB}' that was started for this, and its pods`)
   .option(
     '--cycles <n>',
-    `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES}), each turn of pods (${TURN_CYCLES})`,
+    `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES}), each turn of pods and primary (${TURN_CYCLES})`,
     Number,
   )
   .option('--repeats <n>', `bursts of cni-burst (${REPEATS}), rounds of netlink, install and pods (${ROUNDS})`, Number)
   .option(
     '--pods <n>',
-    `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of reflect: ${REFLECTED.pods}`,
+    `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of each kind of cold-plug: ${COLD_PODS}; of reflect: ${REFLECTED.pods}`,
     Number,
   )
   .option('--services <n>', `services of reflect (${REFLECTED.services})`, Number)

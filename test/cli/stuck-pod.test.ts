@@ -62,6 +62,62 @@ describe('a stuck pod', () => {
     assert.match(one.stdout, /stshown +\S+ +n1 +intent +1 +ParentMissing: .*eth9/);
   });
 
+  test('podwire explain shows what is desired, recorded and in the kernel of a stuck pod, why, and when it is tried next', async () => {
+    const target = `${t.namespace}/shown`;
+    const withApi = ['--kubeconfig', t.lab.kubeconfigs.admin];
+    const said = await podwire(t.lab, ['explain', target, ...withApi, '--temporal-ui', 'http://localhost:8233']);
+    assert.equal(said.code, 0, said.stderr);
+    assert.match(said.stdout, new RegExp(`^pod ${target} on node ${t.node(0)}: Stuck since \\d+ s\n`));
+    assert.match(said.stdout, /^ {2}http:\/\/localhost:8233\/namespaces\/default\/workflows\/pod%2F/m);
+    assert.match(said.stdout, /^stshown \(network \S+\): NOT as it should be$/m);
+    assert.match(said.stdout, /^ {2}desired +vxlan id 7800, port 8472, over eth9, 192\.168\.78\.1\/24, up$/m);
+    assert.match(said.stdout, /^ {2}recorded +intent, generation 1, sandbox /m);
+    assert.match(said.stdout, /^ {2}in the kernel +no such link$/m);
+    assert.match(said.stdout, /^ {2}step +ensure-link, try \d+/m);
+    assert.match(said.stdout, /^ {2}problem +ParentMissing: .*eth9/m);
+
+    const json = await podwire(t.lab, ['explain', target, ...withApi, '-o', 'json']);
+    const { interfaces, uid } = JSON.parse(json.stdout) as { interfaces: { isSettled: boolean }[]; uid: string };
+    assert.deepEqual([interfaces.map(({ isSettled }) => isSettled), uid.length], [[false], 36]);
+    const yaml = await podwire(t.lab, ['explain', target, ...withApi, '-o', 'yaml']);
+    assert.match(yaml.stdout, /^state: Stuck$/m);
+    const none = await podwire(t.lab, ['explain', `${t.namespace}/nobody`, ...withApi]);
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+    assert.match(none.stderr, /has no pod/);
+  });
+
+  test('podwire networks and podwire nodes show who is where, for people and for programs', async () => {
+    const all = await podwire(t.lab, ['networks']);
+    assert.equal(all.code, 0, all.stderr);
+    assert.match(all.stdout, /^NETWORK +KIND +PORT\/ID +MEMBERS +NOT ATTACHED/);
+    assert.match(all.stdout, new RegExp(`^${t.namespace}/stshown +vxlan +8472/7800 +1 +1 +1 `, 'm'));
+    const one = await podwire(t.lab, ['networks', 'stshown', '-o', 'json']);
+    const [network, ...others] = JSON.parse(one.stdout) as { members: { pod: string; phase: string }[] }[];
+    assert.deepEqual(
+      [network?.members.map(({ pod, phase }) => [pod, phase]), others],
+      [[[`${t.namespace}/shown`, 'intent']], []],
+    );
+    assert.match(
+      (await podwire(t.lab, ['networks', 'stshown'])).stdout,
+      /^network \S+\/stshown, vxlan, port\/id 8472\/7800/,
+    );
+    const none = await podwire(t.lab, ['networks', 'nowhere']);
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+
+    const nodes = await podwire(t.lab, ['nodes', '-o', 'json']);
+    assert.equal(nodes.code, 0, nodes.stderr);
+    const rows = JSON.parse(nodes.stdout) as { node: string; workers: string[]; askedAt: string; lookedAt: string }[];
+    assert.deepEqual(
+      rows.map(({ node }) => node),
+      t.lab.nodes.map(({ name }) => name),
+    );
+    for (const { askedAt, lookedAt, workers } of rows) {
+      assert.ok(workers.length > 0);
+      for (const moment of [askedAt, lookedAt]) assert.ok(Date.now() - Date.parse(moment) < 11 * 60_000, moment);
+    }
+    assert.match((await podwire(t.lab, ['nodes'])).stdout, /^NODE +WORKER +ASKED FOR WORK +LOOKED AT/);
+  });
+
   test('podwire retry makes a stuck pod try at once', async () => {
     const workflowId = await waitState(client(), t.pod('shown'), 'Stuck');
     const attempts = await failedAttempts(client(), workflowId, activity('shown'));

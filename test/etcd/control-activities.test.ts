@@ -348,8 +348,8 @@ describe('an activity that runs twice', () => {
     const token = await control.beginRemoval(input);
     assert.ok(token !== undefined);
     assert.deepEqual(await control.beginRemoval(input), token);
-    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: true }));
-    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: true }));
+    assert.ok(await control.forgetAttachment({ ...input, ...token, tellsMesh: true }));
+    assert.ok(await control.forgetAttachment({ ...input, ...token, tellsMesh: true }));
     assert.deepEqual(told(input), ['a member joined', 'a member left']);
     const left = (await real.etcd.keys('/podwire/')).filter((key) => key.includes(input.uid));
     assert.deepEqual(left, [`/podwire/sandboxes/${NODE}/${input.uid}`]);

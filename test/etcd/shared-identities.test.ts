@@ -54,7 +54,7 @@ describe('pods of a CNI network that have the same', () => {
   const gone = async (record: CniAttachmentRecord): Promise<void> => {
     const input = { ...inputOf(record), modRevision: '' };
     await control.beginRemoval(input);
-    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...input, modRevision: '', tellsMesh: false }));
   };
   const said = ({ podUid }: CniAttachmentRecord): string[] => cluster.eventsOf(podUid);
 

@@ -97,7 +97,7 @@ describe('a network that only pods name, of another id than its pods ask for by 
     const { interfaceName, sandboxId, generation, modRevision } = known;
     const input = { ...pod, node: NODE, sandboxId, interfaceName, generation, modRevision };
     assert.ok(await control.beginRemoval(input));
-    assert.ok(await control.forgetAttachment({ ...input, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...input, modRevision: '', tellsMesh: false }));
   };
   const wakings = (...pods: PodIdentity[]): number[] =>
     pods.map(({ uid }) => woken.filter((each) => each === uid).length);

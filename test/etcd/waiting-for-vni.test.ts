@@ -112,10 +112,10 @@ describe('a pod that waits for a VNI or an address', () => {
     ];
     const pod = await waiting(`blue id=${id}`);
     await control.beginRemoval(first);
-    assert.ok(await control.forgetAttachment({ ...first, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...first, modRevision: '', tellsMesh: false }));
     assert.equal(wakings(pod), 0);
     await control.beginRemoval(last);
-    assert.ok(await control.forgetAttachment({ ...last, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...last, modRevision: '', tellsMesh: false }));
     assert.equal(wakings(pod), 1);
     await intended(pod);
     assert.deepEqual((await records.pod(pod.uid, NODE)).refusals, []);
@@ -127,7 +127,7 @@ describe('a pod that waits for a VNI or an address', () => {
     const pod = await podWith(`blue id=${id}`);
     const recordRefusal = await refused(pod);
     await control.beginRemoval(owner);
-    assert.ok(await control.forgetAttachment({ ...owner, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...owner, modRevision: '', tellsMesh: false }));
     assert.equal(wakings(pod), 0);
     await whileSignalsAreAway(recordRefusal);
     await recordRefusal();
@@ -141,8 +141,8 @@ describe('a pod that waits for a VNI or an address', () => {
       const owner = await attach(await podWith(`red id=${id}`));
       const pod = await waiting(`blue id=${id}`);
       await control.beginRemoval(owner);
-      await whileSignalsAreAway(() => control[end]({ ...owner, tellsMesh: false }));
-      assert.ok(await control[end]({ ...owner, tellsMesh: false }));
+      await whileSignalsAreAway(() => control[end]({ ...owner, modRevision: '', tellsMesh: false }));
+      assert.ok(await control[end]({ ...owner, modRevision: '', tellsMesh: false }));
       assert.equal(wakings(pod), 1);
       await intended(pod);
     });
@@ -168,9 +168,9 @@ describe('a pod that waits for a VNI or an address', () => {
     const namespace = `brothers-${id}`;
     const [first, second] = [await waiting(`blue id=${id}`, namespace), await waiting(`blue id=${id}`, namespace)];
     await control.beginRemoval(owner);
-    await whileSignalsAreAway(() => control.forgetAttachment({ ...owner, tellsMesh: false }));
+    await whileSignalsAreAway(() => control.forgetAttachment({ ...owner, modRevision: '', tellsMesh: false }));
     await intended(first);
-    assert.ok(await control.forgetAttachment({ ...owner, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...owner, modRevision: '', tellsMesh: false }));
     assert.equal(wakings(second), 1);
     await intended(second);
   });
@@ -180,7 +180,7 @@ describe('a pod that waits for a VNI or an address', () => {
     const owner = await attach(await podWith(`red id=${id}`));
     const pod = await waiting(`blue id=${id}`);
     await control.beginRemoval(owner);
-    assert.ok(await control.forgetAttachment({ ...owner, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...owner, modRevision: '', tellsMesh: false }));
     const third = await podWith(`green id=${id}`);
     const faster = await attach(third);
     await (
@@ -189,7 +189,7 @@ describe('a pod that waits for a VNI or an address', () => {
     assert.equal(wakings(pod), 1);
     assert.match((await records.pod(pod.uid, NODE)).refusals[0]?.message ?? '', new RegExp(`${third.namespace}/green`));
     await control.beginRemoval(faster);
-    assert.ok(await control.forgetAttachment({ ...faster, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...faster, modRevision: '', tellsMesh: false }));
     assert.equal(wakings(pod), 2);
   });
 
@@ -255,7 +255,7 @@ describe('a pod that waits for a VNI or an address', () => {
     ];
     const pod = await waiting(`${network} ip=10.1.0.2/24`, shop);
     await control.beginRemoval(first);
-    assert.ok(await control.forgetAttachment({ ...first, tellsMesh: false }));
+    assert.ok(await control.forgetAttachment({ ...first, modRevision: '', tellsMesh: false }));
     assert.ok(await control.entombAttachment(second));
     assert.equal(wakings(pod), 1);
     const reserved = await real.etcd.keys(`/podwire/networks/${shop}/red/addresses/`);

@@ -3,14 +3,17 @@
  * attaches what comes later, and with `--npwg-adopt-foreign` detaches what Multus attached.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parseCached } from '../../adapters/cni/multus-cache.ts';
-import { apply, field, podManifest, waitRunning } from '../../deploy/demo/cluster.ts';
+import { apply, declareNetworks, field, podManifest, waitRunning, type PodOptions } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef, type SeenLink } from '../../deploy/demo/kernel-look.ts';
+import { builtFile } from '../../deploy/lab/built.ts';
+import { CNI_SOCKET } from '../../deploy/lab/chained.ts';
 import { pathOnHost, silentProgress } from '../../deploy/lab/lab.ts';
 import { installMultus, MULTUS_DIR, removeMultus } from '../../deploy/lab/multus.ts';
+import { ON_NODE } from '../../deploy/lab/layout.ts';
 import { logFile } from '../../deploy/lab/parts.ts';
 import {
   bridgeConfig,
@@ -23,13 +26,16 @@ import {
   waitStatus,
   wantNetworks,
 } from '../lab/cni-networks.ts';
+import { FIRST_LOOK, firstLook } from '../lab/first-look.ts';
 import { statusTruthOfCni } from '../lab/cni-status-truth.ts';
 import { labTest, waitEvent, waitFor, waitLink, type LabTest } from '../lab/harness.ts';
-import { nothingLeaked } from '../lab/invariants.ts';
+import { exactlyOne, nothingLeaked } from '../lab/invariants.ts';
 import { sandboxId } from '../lab/sandbox.ts';
 
 const NETWORKS = ['cold', 'kept', 'hot'] as const;
 type Network = (typeof NETWORKS)[number];
+
+const PLUGIN = join(ON_NODE.cniBin, 'podwire-cni');
 
 /** Go compiles Multus at its first use. */
 const BUILT_WITHIN_MS = 20 * 60_000;
@@ -48,9 +54,10 @@ class Node {
     return this.#t.node(0);
   }
 
-  async prepare(): Promise<void> {
+  /** @param behind plugins that stand behind Multus */
+  async prepare(behind: readonly object[] = []): Promise<void> {
     const { lab, namespace } = this.#t;
-    await installMultus(lab, labNode(lab, this.name), silentProgress);
+    await installMultus(lab, labNode(lab, this.name), silentProgress, behind);
     const bridges = NETWORKS.map((name, index) => {
       const plain = bridgeConfig(name, `br-${name}`, `10.94.${index}.0/24`);
       return [name, { ...plain, cniVersion: '1.0.0' }] as const;
@@ -63,10 +70,10 @@ class Node {
   }
 
   /** A pod that asks for networks from its creation on. */
-  async create(name: string, networks: readonly object[]): Promise<PodRef> {
+  async create(name: string, networks: readonly object[], more: Partial<PodOptions> = {}): Promise<PodRef> {
     const { lab, namespace } = this.#t;
     const pod = { namespace, name };
-    const manifest = podManifest(pod, { node: this.name, label: false, image: lab.testImage }) as {
+    const manifest = podManifest(pod, { node: this.name, label: false, image: lab.testImage, ...more }) as {
       metadata: { annotations: Record<string, string> };
     };
     manifest.metadata.annotations['k8s.v1.cni.cncf.io/networks'] = JSON.stringify(networks);
@@ -224,6 +231,44 @@ describe('beside Multus', () => {
     assert.deepEqual(await podLink(t.lab, pod, 'cold0'), cold);
     assert.deepEqual(await npwgStatus(t.lab, pod), published);
     assert.equal(node.reserved('cold').length, 1);
+    await node.gone(pod);
+  });
+});
+
+describe("behind Multus in the node's chain", () => {
+  const t = labTest('multus');
+  const node = new Node(t);
+  before(
+    async () => {
+      await declareNetworks(t.lab, { multi: 'id=4871 up' });
+      copyFileSync(builtFile('cni/podwire-cni'), pathOnHost(t.lab, node.name, PLUGIN));
+      await node.prepare([{ type: 'podwire-cni', socket: CNI_SOCKET }]);
+    },
+    { timeout: BUILT_WITHIN_MS },
+  );
+  after(async () => {
+    await node.restore();
+    rmSync(pathOnHost(t.lab, node.name, PLUGIN), { force: true });
+  });
+
+  test("a pod's container sees the networks of both as the first thing that it does, each once", async () => {
+    const pod = await node.create('both', [entry('cold', 'cold0')], {
+      ...{ label: true, networks: 'multi ip=10.95.0.1/24', command: FIRST_LOOK },
+    });
+    const seen = await firstLook(t.lab, pod);
+    assert.match(seen, /cold0 +inet 10\.94\.0\.\d+\/24/);
+    assert.match(seen, /multi +inet 10\.95\.0\.1\/24/);
+    await exactlyOne(t.lab, [pod]);
+    await waitStatus(t.lab, pod, ['multi Attached', 'cold0 Foreign']);
+    assert.deepEqual([node.reserved('cold').length, (await node.ports('cold')).length], [1, 1]);
+    await node.gone(pod);
+  });
+
+  test('a pod that asks for networks of Multus only has nothing done by podwire', async () => {
+    const pod = await node.create('multus-only', [entry('cold', 'cold0')], { command: FIRST_LOOK });
+    assert.match(await firstLook(t.lab, pod), /cold0 +inet 10\.94\.0\.\d+\/24/);
+    const uid = await field(t.lab, pod, '{.metadata.uid}');
+    assert.deepEqual(await cniRecords(t.lab, uid), []);
     await node.gone(pod);
   });
 });

@@ -10,7 +10,7 @@ import { apply, declareNetworks, field, podManifest, waitRunning } from '../../d
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { callHostsPlugins, callNodesPlugins } from '../../deploy/lab/chained.ts';
 import { installPodwire } from '../../deploy/lab/installed.ts';
-import { pathOnHost } from '../../deploy/lab/lab.ts';
+import { kubectl, pathOnHost } from '../../deploy/lab/lab.ts';
 import { ON_NODE } from '../../deploy/lab/layout.ts';
 import { CHAINED_FILE } from '../../domain/cni-server/chained-list.ts';
 import { bridgeConfig, defineNetworks, reservations } from '../lab/cni-networks.ts';
@@ -45,6 +45,8 @@ describe("podwire's CNI plugin, installed by a component of the manifests", () =
   after(async () => {
     await t.deletePods([first, second].filter((pod) => (pod as PodRef | undefined) !== undefined));
     await installPodwire(t.lab, { overlay: 'existing', settings: {} });
+    // As docs/cni-server.md has it: an apply leaves what the component alone brought.
+    await kubectl(t.lab, ['delete', 'clusterrole,clusterrolebinding', 'podwire-node-cni', '--ignore-not-found']);
     for (const node of t.lab.nodes) {
       await callHostsPlugins(node);
       for (const path of [CHAINED, PLUGIN]) rmSync(onNode(node.name, path), { force: true });

@@ -19,6 +19,10 @@ export interface PrimaryNode {
   readonly dir: string;
   /** The runtime's folder of network configurations. */
   readonly configurations: string;
+  /** Where it answers. */
+  readonly socket: string;
+  /** Of the worker that lives. */
+  pid(): number;
   /** A call for the pod's namespace, by the compiled executable. */
   call(command: string, container: string, pod: TestNetns | undefined, more?: RuntimeCall): Promise<Said>;
   /** As a machine without memory does it. */
@@ -118,7 +122,8 @@ export async function startPrimaryNode(
   };
   await start();
   return {
-    ...{ netns, dir, configurations, kill, start },
+    ...{ netns, dir, configurations, socket, kill, start },
+    pid: () => worker?.pid ?? 0,
     call: (command, container, pod, more = {}) =>
       ask(socket, {
         ...{ command, container },

@@ -188,4 +188,22 @@ describe('an edit of an attached network', { concurrency: true }, () => {
     assert.equal(pod.calls.at(-1)?.unadopt, true);
     assert.deepEqual(await pod.records(), []);
   });
+
+  it('that is taken back while the first of two networks is on its way out leaves the second one alone', async () => {
+    const both = `red id=${lab.vni()} ip=${OLD}, blue id=${lab.vni()} ip=10.2.0.1/24`;
+    const pod = await lab.pod(both);
+    await pod.converge();
+    lab.nodes.script(`${pod.uid}/red`, 'deleteVxlanLink', (call) => (call === 1 ? 'hang' : 'ok'));
+    lab.nodes.script(`${pod.uid}/blue`, 'deleteVxlanLink', (call) => (call === 1 ? 'hang' : 'ok'));
+    await pod.annotate('');
+    await until('a removal is under way', () => pod.steps.some((step) => step.startsWith('deleteVxlanLink')));
+    await pod.annotate(both);
+    await pod.ended();
+    assert.equal(await pod.state(), 'Converged');
+    const removed = new Set(pod.steps.filter((step) => step.startsWith('deleteVxlanLink')));
+    assert.equal(removed.size, 1, pod.steps.join());
+    const generations = (await pod.records()).map(({ generation }) => generation).sort((a, b) => a - b);
+    // One was removed and made anew; nobody began with the other.
+    assert.equal(generations[0], 1, generations.join());
+  });
 });

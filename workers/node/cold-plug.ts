@@ -28,7 +28,7 @@ export interface ColdPlugs {
 }
 
 interface ColdPlugParts {
-  readonly deps: Pick<ColdPlugDeps, 'bootId' | 'kernel' | 'store' | 'runtime'>;
+  readonly deps: Pick<ColdPlugDeps, 'bootId' | 'failpoints' | 'kernel' | 'store' | 'runtime'>;
   readonly announced: AnnouncedSandboxes | undefined;
 }
 
@@ -40,9 +40,9 @@ export function assembleColdPlug(
   log: Logger,
 ): ColdPlugs | undefined {
   if (kube === undefined || announced === undefined) return undefined;
-  const { bootId, kernel, store, runtime } = deps;
+  const { bootId, failpoints, kernel, store, runtime } = deps;
   const behind = {
-    ...{ node, asks, bootId, kernel, store, runtime, announced },
+    ...{ node, asks, bootId, failpoints, kernel, store, runtime, announced },
     cluster: createCluster(kube, keysOf(asks)),
     runs: createSandboxRuns(temporal.client),
     probes: [() => temporal.probe(), () => readStoreState(etcd)],

@@ -1,7 +1,9 @@
 /** The mesh between nodes, put together: etcd, the node's disk and kernel, and who tells the others. */
 import { NodeMesh } from '../../activities/primary/node-mesh.ts';
 import type { PodSubnets } from '../../activities/primary/pod-subnets.ts';
+import type { WatchedEtcd } from '../../adapters/etcd/client.ts';
 import { createNodeMembers } from '../../adapters/etcd/node-members.ts';
+import { createNodeStore } from '../../adapters/etcd/node-store.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { KubeClient } from '../../adapters/kubernetes/client.ts';
@@ -30,13 +32,15 @@ interface PrimaryMeshParts {
   /** undefined: without contiv.yaml. */
   readonly contiv: ContivSays | undefined;
   readonly signals: Pick<Signals, 'membersChanged'>;
+  /** Of pods' interfaces, in bytes. */
+  readonly podMtu: number;
 }
 
 /** @throws PodwireError AddressingInvalid: settings that need contiv.yaml, without it, or that do not go with it */
 export function createPrimaryMesh(
   { node, primary: { dir, mesh } }: NodeConfig,
   { etcd, kube, netlink }: NodeConnections,
-  { subnets, contiv, signals }: PrimaryMeshParts,
+  { subnets, contiv, signals, podMtu }: PrimaryMeshParts,
   log: Logger,
 ): NodeMesh {
   const { device, vni, dstPort, parent, directRouting, masquerade, keepSource } = mesh;
@@ -62,7 +66,14 @@ export function createPrimaryMesh(
     observer: {
       unreached: (nodes) => log.warn({ nodes }, 'pods of these nodes are not reached from here'),
       refused: (settings) => log.warn({ settings }, 'settings of the tunnel device cannot be made'),
-      changed: (what) => log.info(what, 'the way to the pods of other nodes has changed'),
+      changed: (what) => {
+        log.info(what, 'the way to the pods of other nodes has changed');
+        if (what.mtu < podMtu)
+          log.warn(
+            { podMtu, ...what },
+            "pods' interfaces carry more than the tunnels: --primary-mtu is to be that of the tunnels",
+          );
+      },
       unfiltered: (err) =>
         log.warn({ err }, "rules of the node cannot be written: pods' packets leave with their own addresses"),
     },
@@ -72,14 +83,20 @@ export function createPrimaryMesh(
 /** Until the signal is aborted: also what nobody told of, and what somebody else changed in the kernel. */
 export async function keepMesh(
   mesh: NodeMesh,
-  { etcd }: Pick<NodeConnections, 'etcd'>,
+  { node, etcd }: { readonly node: string; readonly etcd: WatchedEtcd },
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const pace = new Pace(PACE);
+  const store = createNodeStore(etcd);
   await Promise.all([
     etcd.follow([{ prefix: nodeMembersPrefix() }], pace, signal),
-    everyInterval('mesh between nodes', pace, log, signal, () => mesh.look(signal)),
+    everyInterval('mesh between nodes', pace, log, signal, async () => {
+      // Before the members are read: what this node is behind of is among them then.
+      const told = await store.readMesh(NODE_MESH).catch(() => undefined);
+      await mesh.look(signal);
+      if (told?.value.behind.includes(node) === true) await store.caughtUp(NODE_MESH, node, told.value.recordedAt);
+    }),
   ]);
 }
 

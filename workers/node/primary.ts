@@ -62,7 +62,8 @@ export async function startPrimary(
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
-  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals }, log);
+  const podMtu = primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU;
+  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals, podMtu }, log);
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
@@ -78,14 +79,16 @@ export async function startPrimary(
   });
   const looks = [
     asked,
-    keepMesh(mesh, connections, log, signal),
+    // Now that there is something to say; what fails is repeated, and told of, by the mesh's own looks.
+    asked.then(() => mesh.look(signal)).catch(() => undefined),
+    keepMesh(mesh, { node, etcd: connections.etcd }, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);
   const podCni = createPrimary({
     ...{ ...kernel, subnets, others },
     links: createNetlinkKernel({ netnsRoots, thread }),
-    mtu: primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU,
+    mtu: podMtu,
     observer: {
       refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),
       left: (sandboxId, err) =>

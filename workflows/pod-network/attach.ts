@@ -1,4 +1,6 @@
-/** Attaches a network: intent, link, result. The undo is pushed before the first step that needs it; a refusal runs it. */
+/**
+ * Attaches a network: intent, link, result. The undo is pushed before the first step that needs it; a refusal runs it, or rolls an edit back.
+ */
 import { workflowInfo } from '@temporalio/workflow';
 import { blockedOnOf, type BlockedOn } from '../../domain/plan/blocked-on.ts';
 import { editedLink, recordedLink } from '../../domain/plan/edited-link.ts';

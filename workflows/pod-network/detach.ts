@@ -1,4 +1,4 @@
-/** Takes an attachment out of its mesh, off the host, out of the records. */
+/** Takes an attachment out of its network's membership, off the host, out of the records. */
 import type { RecordInput, RemovalToken } from '../../activities/control/control-contract.ts';
 import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { RecordedAttachment } from '../../domain/plan/observation.ts';

@@ -14,7 +14,7 @@ export class TaskReport {
   readonly detached: Detached[] = [];
   readonly left: Left[] = [];
   attached: Attached | undefined;
-  /** The first try is over, one way or another: the next task may start. */
+  /** The first try is over, by its end or by the first condition that it reported: the next task may start. */
   yielded = false;
   /** A person has been told that the task is stuck: the pod's start need not wait for the task. */
   stuck = false;

@@ -34,6 +34,8 @@ export class TaskRun {
 
   async run(): Promise<TaskEnd> {
     try {
+      // Nothing is begun that the request may take back: the next round observes first.
+      if (this.#context.wake.hasRequest) throw new Interrupted();
       return await stepsOf(this.#context);
     } catch (error) {
       if (error instanceof Interrupted) return 'interrupted';

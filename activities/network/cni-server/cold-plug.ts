@@ -23,7 +23,8 @@ import type { NodeDeps } from '../deps.ts';
 import { sandboxRecord } from '../lookup-sandbox.ts';
 import { askingPod, type AskingPod, type AskingPodDeps } from './asking-pod.ts';
 
-export interface ColdPlugDeps extends AskingPodDeps, Pick<NodeDeps, 'bootId' | 'kernel' | 'store' | 'runtime'> {
+export interface ColdPlugDeps
+  extends AskingPodDeps, Pick<NodeDeps, 'bootId' | 'failpoints' | 'kernel' | 'store' | 'runtime'> {
   readonly announced: AnnouncedSandboxes;
   readonly runs: SandboxRuns;
   /** What an ADD cannot be served without; each fails where it cannot be reached. */
@@ -71,6 +72,7 @@ async function add(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal, le
   if (pod === undefined) return prevResult;
   const announced = announcedBy(deps, call, pod.sought, prevResult);
   await deps.announced.put(announced);
+  await deps.failpoints.hit('coldPlug:announced');
   try {
     requireStart(await networksOf(deps, announced, pod, signal, leavePlace));
   } catch (error) {
@@ -124,8 +126,10 @@ async function networksOf(
     if (record === undefined)
       throw new CniAnswerError(CNI_CODES.unknownContainer, `network namespace ${announced.netnsPath} is not there`);
     await deps.store.putSandbox(deps.node, record);
+    await deps.failpoints.hit('coldPlug:published');
     leavePlace();
     const table = await deps.runs.awaitNetworks(ofRun, sandboxId, deadline - deps.now(), signal);
+    await deps.failpoints.hit('coldPlug:settled');
     // A run that ended before it saw the sandbox says so at once.
     if (table.isSettled || tries === MOST_TRIES || deadline - deps.now() < ADD_LIMIT_MS / 2) return table;
   }
@@ -157,6 +161,7 @@ async function del(deps: ColdPlugDeps, call: PodCniCall, signal: AbortSignal, le
   const pod = known ?? records?.[0] ?? (records === undefined ? podOfCall(call) : undefined);
   if (pod === undefined) return;
   await deps.announced.put(endingOf(deps, call, pod, known));
+  await deps.failpoints.hit('coldPlug:ending');
   leavePlace();
   try {
     if (await release(deps, sandboxId, pod, DEL_LIMIT_MS, limit)) await deps.announced.remove(sandboxId);
@@ -200,7 +205,9 @@ async function release(
   const isPublished = ({ podUid, sandboxId: id }: SandboxRecord): boolean => podUid === inRuntime && id === sandboxId;
   if ((await store.listSandboxes(node)).some(isPublished)) await store.removeSandbox(node, inRuntime);
   const pod = { uid, namespace, name, nodeName: node };
+  await deps.failpoints.hit('coldPlug:unpublished');
   const { released } = await deps.runs.release(pod, sandboxId, limitMs, signal);
+  await deps.failpoints.hit('coldPlug:released');
   return released;
 }
 

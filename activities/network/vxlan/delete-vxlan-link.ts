@@ -1,4 +1,4 @@
-/** Undoes an attach on the host: removes the link if it is ours, gives an adopted one back after a failed attach. */
+/** Removes the link of an attachment if it is ours, and gives an adopted one back after a failed attach. */
 import { planRemoval } from '../../../domain/vxlan/link-removal.ts';
 import { uidInRuntime } from '../../../domain/pod/static-pods.ts';
 import { allEnded } from '../../concurrency/all-ended.ts';

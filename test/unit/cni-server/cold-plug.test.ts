@@ -68,6 +68,7 @@ function parts(withoutApi: 'waits' | 'starts' = 'waits'): Parts {
   };
   const cold = createColdPlug({
     ...{ node: 'n1', bootId: 'boot', asks: DEFAULT_DIALECT_SETTINGS, ip: ipCodec, announced, now: () => world.now },
+    failpoints: { hit: () => Promise.resolve() },
     withoutApi,
     store: {
       ...store,

@@ -1,0 +1,74 @@
+/** `podwire explain`: what one pod lacks and why, in one look. */
+import type { Command } from 'commander';
+import { z } from 'zod';
+import type { Values } from '../../config/cli-flags.ts';
+import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
+import { PodwireError } from '../../domain/failures.ts';
+import { addSettings, settingsOf } from '../command-settings.ts';
+import type { Explanation, Sources } from '../explain/gather.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
+import { podArgument, podText, type PodName } from '../pod-argument.ts';
+import { withEtcd } from '../with-etcd.ts';
+import { withTemporal } from '../with-temporal.ts';
+
+const table = {
+  ...{ ...temporalSettings, ...etcdSettings, ...kubernetesSettings, ...dialectSettings },
+  temporalUi: {
+    flag: 'temporal-ui',
+    env: 'PODWIRE_TEMPORAL_UI',
+    schema: z.url().optional(),
+    help: "address of Temporal's UI, for links to runs: http://localhost:8233",
+  },
+} as const;
+type Settings = Values<typeof table>;
+
+/** Adds the command to the program. */
+export function register(program: Command): void {
+  const command = program
+    .command('explain')
+    .description(
+      'What a pod asks for, what is recorded and what its kernel has, side by side; what is in the way and when it is tried next. Exit code 1: there is no such pod, or not everybody answered.',
+    )
+    .argument('<namespace/pod>', 'the pod; needs the Kubernetes API (--kubeconfig, KUBECONFIG, ~/.kube/config)')
+    .addHelpText('after', '\nExample:\n  podwire explain shop/web-0\n  podwire explain shop/web-0 -o json');
+  addSettings(addOutput(command), table).action(explain);
+}
+
+async function explain(pod: string, output: OutputOption, command: Command): Promise<void> {
+  const name = podArgument(pod);
+  const settings = settingsOf(command, table);
+  const explanation = await explained(settings, name);
+  if (explanation === undefined) return warn(`the Kubernetes API has no pod ${podText(name)}`);
+  await print(explanation, output, async () => {
+    const { explanationText } = await import('../explain/render.ts');
+    const { temporalUi: url, temporalNamespace: namespace } = settings;
+    return explanationText(explanation, url === undefined ? undefined : { url, namespace }, Date.now());
+  });
+}
+
+async function explained(settings: Settings, name: PodName): Promise<Explanation | undefined> {
+  const [{ createKubeClient }, { gather }] = await Promise.all([
+    import('../../adapters/kubernetes/client.ts'),
+    import('../explain/gather.ts'),
+  ]);
+  const kube = createKubeClient({ kubeconfig: settings.kubeconfig });
+  const work = (temporal: Sources['temporal']): Promise<Explanation | undefined> =>
+    withEtcd(settings, (etcd) => gather({ kube, etcd, settings: dialectOf(settings), temporal, warn }, name));
+  try {
+    return await withTemporal(settings, work);
+  } catch (error) {
+    if (!(error instanceof PodwireError && error.code === 'TemporalUnavailable')) throw error;
+    warn(error.message);
+    return await work(undefined);
+  } finally {
+    kube.close();
+  }
+}
+
+/** To standard error; what is not known is not explained. */
+function warn(message: string): void {
+  process.stderr.write(`podwire: ${message}\n`);
+  process.exitCode = 1;
+}
