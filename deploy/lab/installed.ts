@@ -37,6 +37,9 @@ const LAB_ADDRESSES = {
   PODWIRE_ETCD_ENDPOINTS: 'etcd.podwire-lab.svc:2379',
 };
 
+/** For an etcd that is itself a pod of podwire's network. */
+const ETCD_ON_IT = { PODWIRE_PRIMARY_NODE_OBJECTS: 'true' };
+
 const folder = (lab: Lab): string => join(lab.dir, 'installed');
 const noteFile = (lab: Lab): string => join(folder(lab), 'installation.json');
 
@@ -182,7 +185,8 @@ function componentsOf(
 function writeKustomization(lab: Lab, wanted: Installation): void {
   const dir = folder(lab);
   mkdirSync(dir, { recursive: true });
-  const settings = { ...FAILPOINTS, ...(wanted.overlay === 'existing' ? LAB_ADDRESSES : {}), ...wanted.settings };
+  const own = wanted.overlay === 'existing' ? LAB_ADDRESSES : lab.network === 'podwire' ? ETCD_ON_IT : {};
+  const settings = { ...FAILPOINTS, ...own, ...wanted.settings };
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
