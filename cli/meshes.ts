@@ -54,7 +54,8 @@ export function meshText(meshes: readonly MeshView[], now: number): string {
   return `\nmeshes\n${textTable(['network', 'complete', 'nodes behind'], rows)}`;
 }
 
-function completeness({ underWay, record, leaving }: MeshView): string {
+/** `yes`, `no`, `under way`, `unknown`. */
+export function completeness({ underWay, record, leaving }: MeshView): string {
   if (underWay) return 'under way';
   if (leaving.length > 0) return 'no';
   if (record === undefined) return 'unknown';

@@ -11,6 +11,8 @@ import { register as registerKsr } from './reflect/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
 import { register as registerNetwork } from './commands/network.ts';
+import { register as registerNetworks } from './commands/networks.ts';
+import { register as registerNodes } from './commands/nodes.ts';
 import { register as registerPrimary } from './commands/primary.ts';
 import { register as registerReflect } from './reflect/reflect.ts';
 import { register as registerRetry } from './commands/retry.ts';
@@ -30,6 +32,8 @@ const COMMANDS = [
   registerList,
   registerExplain,
   registerStatus,
+  registerNetworks,
+  registerNodes,
   registerNetwork,
   registerRetry,
   registerForget,

@@ -1,5 +1,5 @@
 /** `podwire explain`: what one pod lacks and why, in one look. */
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Values } from '../../config/cli-flags.ts';
 import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
@@ -8,6 +8,7 @@ import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import type { Explanation, Sources } from '../explain/gather.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -23,12 +24,6 @@ const table = {
 } as const;
 type Settings = Values<typeof table>;
 
-const FORMATS = ['text', 'json', 'yaml'] as const;
-
-interface ExplainOptions {
-  readonly output: (typeof FORMATS)[number];
-}
-
 /** Adds the command to the program. */
 export function register(program: Command): void {
   const command = program
@@ -37,17 +32,20 @@ export function register(program: Command): void {
       'What a pod asks for, what is recorded and what its kernel has, side by side; what is in the way and when it is tried next. Exit code 1: there is no such pod, or not everybody answered.',
     )
     .argument('<namespace/pod>', 'the pod; needs the Kubernetes API (--kubeconfig, KUBECONFIG, ~/.kube/config)')
-    .addOption(new Option('-o, --output <format>', 'for people, or for programs').choices(FORMATS).default('text'))
     .addHelpText('after', '\nExample:\n  podwire explain shop/web-0\n  podwire explain shop/web-0 -o json');
-  addSettings(command, table).action(explain);
+  addSettings(addOutput(command), table).action(explain);
 }
 
-async function explain(pod: string, { output }: ExplainOptions, command: Command): Promise<void> {
+async function explain(pod: string, output: OutputOption, command: Command): Promise<void> {
   const name = podArgument(pod);
   const settings = settingsOf(command, table);
   const explanation = await explained(settings, name);
   if (explanation === undefined) return warn(`the Kubernetes API has no pod ${podText(name)}`);
-  process.stdout.write(await shown(explanation, output, settings));
+  await print(explanation, output, async () => {
+    const { explanationText } = await import('../explain/render.ts');
+    const { temporalUi: url, temporalNamespace: namespace } = settings;
+    return explanationText(explanation, url === undefined ? undefined : { url, namespace }, Date.now());
+  });
 }
 
 async function explained(settings: Settings, name: PodName): Promise<Explanation | undefined> {
@@ -67,17 +65,6 @@ async function explained(settings: Settings, name: PodName): Promise<Explanation
   } finally {
     kube.close();
   }
-}
-
-async function shown(explanation: Explanation, output: ExplainOptions['output'], settings: Settings): Promise<string> {
-  if (output === 'json') return `${JSON.stringify(explanation, null, 2)}\n`;
-  if (output === 'yaml') {
-    const { dump } = await import('js-yaml');
-    return dump(explanation);
-  }
-  const { explanationText } = await import('../explain/render.ts');
-  const { temporalUi: url, temporalNamespace: namespace } = settings;
-  return explanationText(explanation, url === undefined ? undefined : { url, namespace }, Date.now());
 }
 
 /** To standard error; what is not known is not explained. */

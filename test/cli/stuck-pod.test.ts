@@ -86,6 +86,38 @@ describe('a stuck pod', () => {
     assert.match(none.stderr, /has no pod/);
   });
 
+  test('podwire networks and podwire nodes show who is where, for people and for programs', async () => {
+    const all = await podwire(t.lab, ['networks']);
+    assert.equal(all.code, 0, all.stderr);
+    assert.match(all.stdout, /^NETWORK +KIND +PORT\/ID +MEMBERS +NOT ATTACHED/);
+    assert.match(all.stdout, new RegExp(`^${t.namespace}/stshown +vxlan +8472/7800 +1 +1 +1 `, 'm'));
+    const one = await podwire(t.lab, ['networks', 'stshown', '-o', 'json']);
+    const [network, ...others] = JSON.parse(one.stdout) as { members: { pod: string; phase: string }[] }[];
+    assert.deepEqual(
+      [network?.members.map(({ pod, phase }) => [pod, phase]), others],
+      [[[`${t.namespace}/shown`, 'intent']], []],
+    );
+    assert.match(
+      (await podwire(t.lab, ['networks', 'stshown'])).stdout,
+      /^network \S+\/stshown, vxlan, port\/id 8472\/7800/,
+    );
+    const none = await podwire(t.lab, ['networks', 'nowhere']);
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+
+    const nodes = await podwire(t.lab, ['nodes', '-o', 'json']);
+    assert.equal(nodes.code, 0, nodes.stderr);
+    const rows = JSON.parse(nodes.stdout) as { node: string; workers: string[]; askedAt: string; lookedAt: string }[];
+    assert.deepEqual(
+      rows.map(({ node }) => node),
+      t.lab.nodes.map(({ name }) => name),
+    );
+    for (const { askedAt, lookedAt, workers } of rows) {
+      assert.ok(workers.length > 0);
+      for (const moment of [askedAt, lookedAt]) assert.ok(Date.now() - Date.parse(moment) < 11 * 60_000, moment);
+    }
+    assert.match((await podwire(t.lab, ['nodes'])).stdout, /^NODE +WORKER +ASKED FOR WORK +LOOKED AT/);
+  });
+
   test('podwire retry makes a stuck pod try at once', async () => {
     const workflowId = await waitState(client(), t.pod('shown'), 'Stuck');
     const attempts = await failedAttempts(client(), workflowId, activity('shown'));

@@ -16,7 +16,7 @@ const rows = [...page.matchAll(ROW)].map(([, type = '', file = '']) => ({ type, 
 
 describe('docs/concepts.md', () => {
   it('has a row for each word, with type and file', () => {
-    const [words = ''] = page.split('## Half an hour');
+    const [words = ''] = page.split('## An hour');
     const all = words.split('\n').filter((line) => line.startsWith('|') && !/^\| (word|-)/.test(line));
     assert.equal(rows.length, all.length);
     assert.ok(rows.length > 30);
@@ -30,7 +30,7 @@ describe('docs/concepts.md', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('names functions to read in half an hour: all there, and not more than 800 lines', () => {
+  it('names functions to read in an hour: all there, and not more than 800 lines', () => {
     const missing: string[] = [];
     let lines = 0;
     const stops = [...page.matchAll(STOP)];

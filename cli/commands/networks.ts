@@ -1,0 +1,93 @@
+/** `podwire networks`: what networks there are, with whom, and whether everybody reaches everybody. */
+import type { Command } from 'commander';
+import type { Client } from '@temporalio/client';
+import type { Etcd } from '../../adapters/etcd/client.ts';
+import { etcdSettings } from '../../config/etcd.ts';
+import { temporalSettings } from '../../config/temporal.ts';
+import { networksOf, type NetworkOverview } from '../../domain/explain/networks.ts';
+import { meshWorkflowId } from '../../domain/messages.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import { addSettings, settingsOf } from '../command-settings.ts';
+import { completeness, meshesOf } from '../meshes.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
+import { everyAttachment } from '../pod-attachments.ts';
+import { textTable } from '../text-table.ts';
+import { withEtcd } from '../with-etcd.ts';
+import { withTemporal } from '../with-temporal.ts';
+
+const table = { ...temporalSettings, ...etcdSettings };
+
+interface NetworkRow extends NetworkOverview {
+  /** Of a VXLAN network: whether all nodes have followed its members. */
+  readonly complete?: string;
+  readonly behind?: readonly string[];
+}
+
+/** Adds the command to the program. */
+export function register(program: Command): void {
+  const command = program
+    .command('networks')
+    .description(
+      'Networks that pods are attached to, or are being attached to or detached from. Exit code 1: there is none of that name.',
+    )
+    .argument(
+      '[name]',
+      'one network with its members: NAME, or SCOPE/NAME where the scope is a namespace or "cluster"',
+    );
+  addSettings(addOutput(command), table).action(networks);
+}
+
+async function networks(name: string | undefined, output: OutputOption, command: Command): Promise<void> {
+  const settings = settingsOf(command, table);
+  const isMeant = ({ network }: NetworkOverview): boolean =>
+    name === undefined || network === name || network.endsWith(`/${name}`);
+  const rows = await withTemporal(settings, (client) => withEtcd(settings, (etcd) => rowsOf(client, etcd, isMeant)));
+  await print(rows, output, () => (name === undefined ? listText(rows) : rows.map(detailText).join('\n')));
+  if (name === undefined || rows.length > 0) return;
+  process.stderr.write(`podwire: no pod is attached to a network ${JSON.stringify(name)}\n`);
+  process.exitCode = 1;
+}
+
+async function rowsOf(
+  client: Client,
+  etcd: Etcd,
+  isMeant: (network: NetworkOverview) => boolean,
+): Promise<NetworkRow[]> {
+  const { runIsOpen } = await import('../../adapters/temporal/sweeps.ts');
+  const all = (await everyAttachment(etcd, warn)).map(({ value }) => value);
+  const overviews = networksOf(all).filter(isMeant);
+  const names = new Set(overviews.map(({ network }) => network));
+  const records = all.filter(({ network }) => names.has(networkKey(network)));
+  const meshes = await meshesOf(etcd, { records, all }, (network) => runIsOpen(client, meshWorkflowId(network)));
+  return overviews.map((overview) => {
+    const mesh = meshes.find(({ network }) => networkKey(network) === overview.network);
+    if (mesh === undefined) return overview;
+    return { ...overview, complete: completeness(mesh), behind: [...(mesh.record?.behind ?? []), ...mesh.leaving] };
+  });
+}
+
+function listText(rows: readonly NetworkRow[]): string {
+  if (rows.length === 0) return 'no pod is attached to any network\n';
+  return textTable(
+    ['network', 'kind', 'port/id', 'members', 'not attached', 'nodes', 'complete', 'nodes behind'],
+    rows.map(({ network, kind, tunnels, members, nodes, complete, behind }) => [
+      ...[network, kind, tunnels.join(' '), String(members.length)],
+      String(members.filter(({ phase }) => phase !== 'attached').length),
+      ...[String(nodes.length), complete ?? '', behind?.join(' ') ?? ''],
+    ]),
+  );
+}
+
+function detailText({ network, kind, tunnels, members, complete, behind }: NetworkRow): string {
+  const tunnel = tunnels.length === 0 ? '' : `, port/id ${tunnels.join(' ')}`;
+  const mesh = complete === undefined ? '' : `; every node has followed its members: ${complete}`;
+  const late = behind === undefined || behind.length === 0 ? '' : ` (${behind.join(', ')})`;
+  return `network ${network}, ${kind}${tunnel}${mesh}${late}\n${textTable(
+    ['pod', 'node', 'interface', 'phase', 'tunnel end', 'mac', 'addresses'],
+    members.map(({ pod, node, interface: name, phase, vtep, mac, addresses }) => [
+      ...[pod, node, name, phase, vtep ?? '', mac ?? '', addresses.join(' ')],
+    ]),
+  )}`;
+}
+
+const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
