@@ -6,6 +6,7 @@ import type { DirectRouting } from '../domain/primary/node-mesh.ts';
 import { HOST_NAME } from '../domain/primary/pod-wiring.ts';
 import { familyOf } from '../domain/vxlan/link-mtu.ts';
 import type { SettingsTable, Values } from './cli-flags.ts';
+import { switched } from './common.ts';
 
 export interface PrimaryMeshConfig {
   readonly device: string;
@@ -18,6 +19,8 @@ export interface PrimaryMeshConfig {
   /** undefined: as contiv.yaml says. */
   readonly directRouting: DirectRouting | undefined;
   readonly macs: 'subnet' | 'contiv';
+  /** Nodes are known by their Node objects before etcd knows them. */
+  readonly nodeObjects: boolean;
   /** undefined: as contiv.yaml says. */
   readonly masquerade: boolean | undefined;
   /** `address/prefix`. */
@@ -93,6 +96,12 @@ export const primaryMeshSettings = {
     schema: z.enum(['subnet', 'contiv']).default('subnet'),
     help: "MAC of the node's VXLAN device: subnet, by its pods' addresses; contiv, by its ID as contiv has it, which needs --primary-contiv-config",
   },
+  primaryNodeObjects: {
+    flag: 'primary-node-objects',
+    env: 'PODWIRE_PRIMARY_NODE_OBJECTS',
+    schema: switched(false),
+    help: 'true: other nodes are reached by what their Node objects say until etcd knows them, for an etcd that is itself reached by this network; needs the right to list nodes, and podCIDRs instead of --primary-contiv-config',
+  },
   primaryMasquerade: {
     flag: 'primary-masquerade',
     env: 'PODWIRE_PRIMARY_MASQUERADE',
@@ -118,6 +127,7 @@ export const primaryMeshOf = (values: Values<typeof primaryMeshSettings>): Prima
   nodeAddresses: values.primaryNodeAddress,
   directRouting: values.primaryDirectRouting,
   macs: values.primaryMacs,
+  nodeObjects: values.primaryNodeObjects,
   masquerade: values.primaryMasquerade,
   keepSource: values.primaryKeepSource,
 });

@@ -6,7 +6,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import type { NodeMembers, NodeMeshDisk, NodeMeshKernel, RememberedMesh } from '../../domain/ports/node-mesh.ts';
 import { nodeFilter, type FilterSettings, type NodeFilter } from '../../domain/primary/node-filter.ts';
-import { membersToReach, sameMember, type NodeMember } from '../../domain/primary/node-member.ts';
+import { membersToReach, sameMember, type FoundMembers, type NodeMember } from '../../domain/primary/node-member.ts';
 import { meshPlan, type MeshPlan, type MeshSettings } from '../../domain/primary/node-mesh.ts';
 import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import { KeyedMutex } from '../concurrency/keyed-mutex.ts';
@@ -23,6 +23,8 @@ export interface NodeMeshDeps {
   /** Of the node's end of the tunnels. @param subnet the first of its pods' */
   readonly macOf: (subnet: Subnet) => string;
   readonly members: NodeMembers;
+  /** Nodes as the API knows them, which etcd may not know yet, since it is itself reached by this mesh; undefined: nobody is asked. Throws ApiUnavailable. */
+  readonly known?: (() => Promise<readonly NodeMember[]>) | undefined;
   readonly disk: NodeMeshDisk;
   readonly kernel: NodeMeshKernel;
   /** Makes the mesh's run tell the other nodes. Throws TemporalUnavailable. */
@@ -44,7 +46,8 @@ interface NodeMeshObserver {
   unreached(nodes: MeshPlan['unreached']): void;
   /** Settings that the kernel or a mount refused. */
   refused(settings: readonly string[]): void;
-  changed(what: { readonly nodes: number; readonly written: number; readonly removed: number }): void;
+  /** @param what `mtu`: of what the tunnels carry */
+  changed(what: { readonly nodes: number; readonly written: number; readonly removed: number; mtu: number }): void;
   /** Rules cannot be written; told once for each reason. */
   unfiltered(why: unknown): void;
 }
@@ -58,6 +61,8 @@ export class NodeMesh {
   readonly #lock = new KeyedMutex();
   readonly #pace = new SyncPace();
   #remembered: RememberedMesh = { addresses: [], members: [] };
+  /** As the API said last. */
+  #known: readonly NodeMember[] = [];
   #hasAsked = false;
   #toldUnreached = '';
   #toldUnfiltered = '';
@@ -82,11 +87,35 @@ export class NodeMesh {
     const { members, node, tell } = this.#deps;
     const own = await this.#own(signal);
     if (own === undefined) return;
-    const state = await members.publish(own);
+    await this.#askApi();
+    let cause: unknown;
+    const state = await members.publish(own).catch((error: unknown) => {
+      // Then a way to etcd is what it takes first.
+      if (this.#known.length === 0) throw error;
+      cause = error;
+      return 'unsaid' as const;
+    });
     await this.#bringInLine(own, signal);
+    if (state === 'unsaid')
+      throw new PodwireError('EtcdUnavailable', 'nodes are known by their Node objects alone', { cause });
     if (state === 'told') return;
     await tell();
     await members.told(node);
+  }
+
+  /** Its silence says nothing. */
+  async #askApi(): Promise<void> {
+    const { known } = this.#deps;
+    if (known !== undefined) this.#known = await known().catch(() => this.#known);
+  }
+
+  async #found(): Promise<FoundMembers> {
+    const found = await this.#deps.members.read().catch((error: unknown): FoundMembers => {
+      if (this.#known.length === 0) throw error;
+      return { members: [], isWhole: false, unreadable: [] };
+    });
+    const names = new Set([...found.members.map((member) => member.node), ...found.unreadable]);
+    return { ...found, members: [...found.members, ...this.#known.filter((member) => !names.has(member.node))] };
   }
 
   /** One activity for a burst of changes: reads all members and writes what differs. Rests first while members keep coming. @throws as `look` */
@@ -103,9 +132,9 @@ export class NodeMesh {
 
   /** Whoever comes later reads later. */
   #bringInLine(own: NodeMember, signal: AbortSignal): Promise<{ written: number; removed: number }> {
-    const { members, disk, node } = this.#deps;
+    const { disk, node } = this.#deps;
     return this.#alone(async () => {
-      const found = membersToReach(await members.read(), this.#remembered.members);
+      const found = membersToReach(await this.#found(), this.#remembered.members);
       const others = found.filter((member) => member.node !== node);
       const changes = await this.#apply(own, others, signal);
       const mesh = { addresses: own.addresses, members: others };
@@ -161,7 +190,7 @@ export class NodeMesh {
     await this.#filter(nodeFilter(own, members, filter, ip), signal);
     const { written, removed, refused } = await kernel.ensure(plan, signal);
     if (refused.length > 0) observer.refused(refused);
-    if (written + removed > 0) observer.changed({ nodes: members.length, written, removed });
+    if (written + removed > 0) observer.changed({ nodes: members.length, written, removed, mtu: plan.device.mtu });
     this.#tellUnreached(plan.unreached);
     return { written, removed };
   }

@@ -28,8 +28,41 @@ export async function getNodeAddresses(client: KubeClient, name: string): Promis
   if (body === undefined) throw new PodwireError('ApiUnavailable', `${what}: there is none`);
   const parsed = addressesSchema.safeParse(body);
   if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no Node object`);
-  return parsed.data.status.addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
+  return internalOf(parsed.data.status.addresses);
 }
+
+const listSchema = z.object({ items: z.array(z.unknown()) });
+const listedSchema = specSchema.extend(addressesSchema.shape).extend({ metadata: z.object({ name: z.string() }) });
+
+export interface ListedNode {
+  readonly name: string;
+  readonly spec: z.output<typeof specSchema>['spec'];
+  /** Of type InternalIP, in their order. */
+  readonly addresses: readonly string[];
+}
+
+/** A list of many Node objects is long; by then the next one is due. */
+const LIST_DEADLINE_MS = 5_000;
+
+/** All, as the API server's cache has them; what is no Node object is left out. @throws PodwireError `ApiUnavailable` */
+export async function listNodes(client: KubeClient): Promise<readonly ListedNode[]> {
+  const what = 'list nodes';
+  const query = { resourceVersion: '0' };
+  const path = apiPath('api', 'v1', 'nodes');
+  const parsed = listSchema.safeParse(
+    bodyOf(await client.call({ method: 'GET', path, query, deadlineMs: LIST_DEADLINE_MS }), what),
+  );
+  if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no list`);
+  return parsed.data.items.flatMap((item) => {
+    const node = listedSchema.safeParse(item);
+    if (!node.success) return [];
+    const { metadata, spec, status } = node.data;
+    return [{ name: metadata.name, spec, addresses: internalOf(status.addresses) }];
+  });
+}
+
+const internalOf = (addresses: readonly { readonly type: string; readonly address: string }[]): string[] =>
+  addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
 
 /** As `podSubnetsOf` takes it. @throws PodwireError `ApiUnavailable`, also where there is no such Node object (yet) */
 export async function getPodCidrs(client: KubeClient, name: string): Promise<z.output<typeof specSchema>['spec']> {

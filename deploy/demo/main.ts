@@ -1,9 +1,10 @@
-/** `npm run demo`: a real cluster, podwire installed in it from its manifests, and six acts that show what it does. */
+/** `npm run demo`: a real cluster, podwire installed in it from its manifests, and seven acts that show what it does. */
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { outliveClosedOutput } from '../../adapters/process/closed-output.ts';
 import { labDown, labUp, lineProgress, type Lab } from '../lab/lab.ts';
+import { callNodesPlugins } from '../lab/chained.ts';
 import { ROOT } from '../lab/image-inputs.ts';
 import { DEFAULT_NAME, DEFAULT_NODES, MAX_NODES } from '../lab/layout.ts';
 import { installPodwire, provideImages } from '../lab/installed.ts';
@@ -25,7 +26,7 @@ const print = (line: string): void => {
 const progress = lineProgress(print);
 
 const program = new Command('demo')
-  .description('Starts a lab, installs podwire in it, shows six acts, and removes everything again')
+  .description('Starts a lab, installs podwire in it, shows seven acts, and removes everything again')
   .option('--keep', 'leave the lab running at the end', false)
   .option('--name <name>', 'which lab', DEFAULT_NAME)
   .option('--picture <file>', 'write what the acts printed as an SVG picture, too')
@@ -104,8 +105,9 @@ async function whereToLook(lab: Lab): Promise<string[]> {
 async function show(lab: Lab): Promise<void> {
   progress.stage('2. podwire in it', 'the acts');
   await provideImages(lab, 'evaluation', progress);
-  await progress.task('kubectl apply -k deploy/overlays/evaluation', () =>
-    installPodwire(lab, { overlay: 'evaluation', settings: {} }),
+  for (const node of lab.nodes) await callNodesPlugins(node);
+  await progress.task('kubectl apply -k deploy/overlays/evaluation, with the component cni-server', () =>
+    installPodwire(lab, { overlay: 'evaluation', settings: {}, components: ['cni-server'] }),
   );
   progress.stage('3. the acts', options.keep ? 'the end' : 'removal');
   await progress.task(`namespace ${NAMESPACE}`, () => makeStage(lab, NAMESPACE));

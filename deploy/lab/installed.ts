@@ -37,6 +37,9 @@ const LAB_ADDRESSES = {
   PODWIRE_ETCD_ENDPOINTS: 'etcd.podwire-lab.svc:2379',
 };
 
+/** For an etcd that is itself a pod of podwire's network. */
+const ETCD_ON_IT = { PODWIRE_PRIMARY_NODE_OBJECTS: 'true' };
+
 const folder = (lab: Lab): string => join(lab.dir, 'installed');
 const noteFile = (lab: Lab): string => join(folder(lab), 'installation.json');
 
@@ -165,9 +168,14 @@ export function inSystem(lab: Lab, args: readonly string[], o: { timeoutMs?: num
 }
 
 /** Settings that need rights come with a component that brings both, and so does the cluster's network. */
-function componentsOf({ network }: Lab, settings: Readonly<Record<string, string>>): string[] {
+function componentsOf(
+  { network }: Lab,
+  settings: Readonly<Record<string, string>>,
+  more: readonly string[],
+): readonly string[] {
   return [
-    ...(network === 'podwire' ? ['primary'] : []),
+    ...(network === 'podwire' && !more.includes('cni-server-removal') ? ['primary'] : []),
+    ...more,
     ...(settings['PODWIRE_KALOOM'] === 'true' ? ['kaloom'] : []),
     ...(settings['PODWIRE_REFLECT'] === 'true' ? ['reflect'] : []),
     ...(settings['PODWIRE_BACKEND_BY_NAMESPACE']?.includes('exec') === true ? ['exec-rights'] : []),
@@ -177,13 +185,14 @@ function componentsOf({ network }: Lab, settings: Readonly<Record<string, string
 function writeKustomization(lab: Lab, wanted: Installation): void {
   const dir = folder(lab);
   mkdirSync(dir, { recursive: true });
-  const settings = { ...FAILPOINTS, ...(wanted.overlay === 'existing' ? LAB_ADDRESSES : {}), ...wanted.settings };
+  const own = wanted.overlay === 'existing' ? LAB_ADDRESSES : lab.network === 'podwire' ? ETCD_ON_IT : {};
+  const settings = { ...FAILPOINTS, ...own, ...wanted.settings };
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     // Kustomize takes folders by relative paths only.
     resources: [relative(dir, join(OVERLAYS, wanted.overlay))],
-    components: [...componentsOf(lab, settings), ...(wanted.components ?? [])].map((name) =>
+    components: componentsOf(lab, settings, wanted.components ?? []).map((name) =>
       relative(dir, join(COMPONENTS, name)),
     ),
     configMapGenerator: [

@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { firstAction } from '../../deploy/demo/acts/first-action.ts';
+import { threePods } from '../../deploy/demo/acts/three-pods.ts';
 import { apply, declareNetworks, field, podManifest, waitRunning } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { callHostsPlugins, callNodesPlugins } from '../../deploy/lab/chained.ts';
@@ -91,6 +93,13 @@ describe("podwire's CNI plugin, installed by a component of the manifests", () =
     await statusTruth(t.lab, [first, second]);
     await exactlyOne(t.lab, [first, second]);
     await meshComplete(t.lab, 'cluster/ship1');
+  });
+
+  test("gives a container its networks before its first action, as in the demo's last act", async () => {
+    const context = { lab: t.lab, namespace: t.namespace, did: () => undefined, saw: () => undefined };
+    await threePods.run(context);
+    assert.equal((await firstAction.run(context)).answered.received, 3);
+    await t.deletePods(['a', 'b', 'gateway', 'early'].map((name) => t.pod(name)));
   });
 
   test('has given the address back when a pod is gone', async () => {

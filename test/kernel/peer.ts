@@ -14,9 +14,9 @@ export function tellPeers({ path }: Pick<TestNetns, 'path'>): () => void {
   return () => servers.forEach((server) => server.kill('SIGKILL'));
 }
 
-/** Who the other side says is calling; waits until it is there. */
-export async function peerOf(from: Pick<TestNetns, 'exec'>, to: string): Promise<string> {
-  const target = to.includes(':') ? `TCP6:[${to}]:7000,connect-timeout=2` : `TCP4:${to}:7000,connect-timeout=2`;
+/** Who the other side says is calling; waits until it is there. @param port another one that leads there */
+export async function peerOf(from: Pick<TestNetns, 'exec'>, to: string, port = 7000): Promise<string> {
+  const target = to.includes(':') ? `TCP6:[${to}]:${port},connect-timeout=2` : `TCP4:${to}:${port},connect-timeout=2`;
   let said = '';
   await untilAsked(`an answer from ${to}`, async () => {
     said = (await from.exec(['/usr/bin/socat', '-u', target, '-'], { mayFail: true })).trim();

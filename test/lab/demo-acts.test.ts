@@ -1,4 +1,4 @@
-/** Every act of the demo, in its order; each builds on the pods of those before it. */
+/** The acts of the demo in their order, but for the last one, which needs podwire's CNI plugin (test/installed); each builds on the pods of those before it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Act, ActContext } from '../../deploy/demo/act.ts';

@@ -225,7 +225,7 @@ describe("podwire as a cluster's only network", () => {
   });
 
   test('pods that come and go in waves, and a worker that is replaced meanwhile, leave no address behind and share none', async () => {
-    const WAVES = 4;
+    const WAVES = 3;
     const names = (wave: number): string[] => Array.from({ length: 12 }, (_, i) => `wave-${wave}-${i}`);
     const twice = new Set<string>();
     for (let wave = 0; wave < WAVES; wave += 1) {

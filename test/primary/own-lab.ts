@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { after, before } from 'node:test';
 import { apply, podManifest, waitRunning, type PodOptions } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
+import { installPodwire, provideImages, uninstallPodwire } from '../../deploy/lab/installed.ts';
 import { labDown, labUp, openLab, silentProgress, type Lab, type LabNode } from '../../deploy/lab/lab.ts';
 import { labLayout } from '../../deploy/lab/layout.ts';
-import { startPodwire } from '../../deploy/lab/podwire.ts';
+import { startPodwire, stopPodwire } from '../../deploy/lab/podwire.ts';
 import { readState } from '../../deploy/lab/state.ts';
 import { makeNamespace, removeNamespace } from '../lab/harness.ts';
 import { labsBeside, TEST_LAB } from '../runner/test-lab.ts';
@@ -30,8 +31,8 @@ export interface OwnLab {
   run(pods: readonly PodOfNode[]): Promise<PodRef[]>;
 }
 
-/** Registers set-up and tear-down of a test file; podwire runs as processes. */
-export function ownLab(): OwnLab {
+/** Registers set-up and tear-down of a test file. @param how podwire runs */
+export function ownLab(how: 'processes' | 'manifests' = 'processes'): OwnLab {
   let opened: { readonly lab: Lab; readonly isOwn: boolean } | undefined;
   const namespace = `only-${randomUUID().slice(0, 6)}`;
   const lab = (): Lab => {
@@ -40,13 +41,16 @@ export function ownLab(): OwnLab {
   };
   before(async () => {
     opened = await open();
-    await startPodwire(opened.lab);
+    await startAs(how, opened.lab);
     await makeNamespace(opened.lab, namespace);
   });
   after(async () => {
     if (opened === undefined) return;
     if (opened.isOwn) await labDown({ name: opened.lab.name, progress: silentProgress });
-    else await removeNamespace(opened.lab, namespace);
+    else {
+      await startAs(how, opened.lab);
+      await removeNamespace(opened.lab, namespace);
+    }
   });
   const create = async (pods: readonly PodOfNode[]): Promise<PodRef[]> => {
     const manifests = pods.map(({ name, node, labels = {}, ...more }) => {
@@ -71,6 +75,17 @@ export function ownLab(): OwnLab {
       return made;
     },
   };
+}
+
+/** What runs otherwise is replaced; both have the same on the nodes' disks. */
+async function startAs(how: 'processes' | 'manifests', lab: Lab): Promise<void> {
+  if (how === 'processes') {
+    await uninstallPodwire(lab);
+    return startPodwire(lab);
+  }
+  await stopPodwire(lab);
+  await provideImages(lab, 'existing', silentProgress);
+  return installPodwire(lab, { overlay: 'existing', settings: {} });
 }
 
 async function open(): Promise<{ readonly lab: Lab; readonly isOwn: boolean }> {

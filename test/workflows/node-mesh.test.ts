@@ -55,7 +55,7 @@ describe('the run of the mesh between nodes', () => {
     assert.deepEqual(await behind(), []);
   });
 
-  it('tells a node of a burst of changes twice at most', async () => {
+  it('tells a node of a burst of changes three times at most', async () => {
     lab.nodes.script(NODE_MESH.name, 'syncFdb', () => ({ after: 300 }));
     const from = told().length;
     await tell();

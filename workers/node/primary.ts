@@ -20,6 +20,7 @@ import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
+import type { PrimarySandboxes } from '../../domain/ports/primary-sandboxes.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import { sandboxesOf } from '../../domain/primary/sandbox.ts';
@@ -74,12 +75,12 @@ export async function startPrimary(
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
-  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals }, log);
+  const podMtu = primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU;
+  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals, podMtu }, log);
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
-  const agents = primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix;
-  const records = createPrimarySandboxes(connections.etcd, ip, agents);
+  const records = recordsOf(config, connections);
   const told = { ...{ node, leases, ip, records }, hooks: primary.hooks };
   const duties = startDuties(told, connections, opened, log, signal);
   const collector = new LeaseCollector({
@@ -97,14 +98,16 @@ export async function startPrimary(
   });
   const looks = [
     asked,
-    keepMesh(mesh, connections, log, signal),
+    // Now that there is something to say; what fails is repeated, and told of, by the mesh's own looks.
+    asked.then(() => mesh.look(signal)).catch(() => undefined),
+    keepMesh(mesh, { node, etcd: connections.etcd }, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
   void opened.add(Promise.all(looks), (ended) => ended);
   const wired = {
     ...{ ...kernel, subnets },
     links: createNetlinkKernel({ netnsRoots, thread }),
-    mtu: primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU,
+    mtu: podMtu,
   };
   const podCni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
   const routes = contivRoutes({
@@ -116,6 +119,10 @@ export async function startPrimary(
   const addressed = subnets.ranges === undefined ? asked : Promise.resolve(true);
   return { podCni, mesh, addressed, steps, routes };
 }
+
+/** With contiv's keys where it is contiv's configuration that the node has its addresses by: nobody else has said that they are read. */
+const recordsOf = ({ primary }: NodeConfig, { etcd }: NodeConnections): PrimarySandboxes =>
+  createPrimarySandboxes(etcd, ipNumbers, primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix);
 
 const observerOf = (log: Logger): PrimaryDeps['observer'] => ({
   refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),

@@ -11,7 +11,7 @@ describe('settings of the mesh between nodes', () => {
   it('need not be given', () => {
     assert.deepEqual(meshOf(), {
       ...{ device: 'podwire0', vni: 10, dstPort: 4789, parent: undefined, nodeAddresses: undefined },
-      ...{ directRouting: undefined, macs: 'subnet', masquerade: undefined, keepSource: [] },
+      ...{ directRouting: undefined, macs: 'subnet', nodeObjects: false, masquerade: undefined, keepSource: [] },
     });
   });
 

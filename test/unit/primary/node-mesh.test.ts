@@ -1,6 +1,8 @@
 /** A node's part of the mesh: whom it asks, whom it tells, and what it does while they are away. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CniDeps } from '../../../activities/network/deps.ts';
+import { createNodeSteps } from '../../../activities/network/index.ts';
 import { endMembership } from '../../../activities/primary/end-membership.ts';
 import { NodeMesh } from '../../../activities/primary/node-mesh.ts';
 import { createNodeMembers } from '../../../adapters/etcd/node-members.ts';
@@ -33,6 +35,8 @@ async function parts() {
     onDisk: undefined as RememberedMesh | undefined,
     isEtcdAway: false,
     isTemporalAway: false,
+    /** What the API says of nodes; undefined: it is not asked. */
+    api: undefined as readonly NodeMember[] | Error | undefined,
     told: 0,
     writes: 0,
     plans: [] as MeshPlan[],
@@ -52,6 +56,13 @@ async function parts() {
   const make = (fixed?: readonly string[]): NodeMesh =>
     new NodeMesh({
       ...{ node: 'n1', ip: ipNumbers, macOf: memberMac, members },
+      known:
+        world.api === undefined
+          ? undefined
+          : async () => {
+              if (world.api instanceof Error) throw world.api;
+              return world.api ?? [];
+            },
       settings: { device: 'podwire0', vni: 10, dstPort: 4789, parent: undefined, directRouting: 'never' },
       filter: { dstPort: 4789, podLinks: 'pwp', masquerade: true, keepSource: [] },
       subnets: () => world.subnets,
@@ -205,6 +216,29 @@ describe('a node of the mesh', () => {
     assert.deepEqual(reached(), []);
   });
 
+  it('reaches an etcd that is behind the mesh by what the API says of nodes, and says how it is reached as soon as it can', async () => {
+    const { world, members, make, reached } = await parts();
+    Object.assign(world, { isEtcdAway: true, api: [member(1), member(2)] });
+    const mesh = make();
+    await assert.rejects(mesh.look(NEVER), { code: 'EtcdUnavailable' });
+    assert.deepEqual([reached(), world.filters.at(-1)], [['192.0.2.2'], ['192.0.2.1', '192.0.2.2']]);
+    Object.assign(world, { isEtcdAway: false, api: new PodwireError('ApiUnavailable', 'away') });
+    await members.publish({ ...member(2), addresses: ['192.0.2.22'] });
+    await mesh.look(NEVER);
+    assert.deepEqual([reached(), world.told], [['192.0.2.22'], 1]);
+  });
+
+  it('reaches a node that the API knows and etcd does not yet, until the API knows it no more', async () => {
+    const { world, make, reached } = await parts();
+    world.api = [member(2)];
+    const mesh = make();
+    await mesh.look(NEVER);
+    assert.deepEqual([await mesh.sync(NEVER), reached()], [{ netns: 1, written: 1, removed: 0 }, ['192.0.2.2']]);
+    world.api = [];
+    await mesh.look(NEVER);
+    assert.deepEqual(reached(), []);
+  });
+
   it('tells of nodes that it cannot reach when that changes', async () => {
     const { world, members, make } = await parts();
     const mesh = make();
@@ -215,5 +249,30 @@ describe('a node of the mesh', () => {
     await members.publish(member(2));
     await mesh.look(NEVER);
     assert.deepEqual(world.unreached, [['n2'], []]);
+  });
+});
+
+describe('the activity that brings a node in line', () => {
+  const steps = (nodeMesh: CniDeps['nodeMesh']) => {
+    const called: string[] = [];
+    const sync = async () => ({ netns: 0, written: 0, removed: 0 });
+    const fdb = { syncNetwork: async ({ name }: { name: string }) => (called.push(name), await sync()) };
+    const deps = { fdb, nodeMesh, failpoints: { hit: async () => undefined } };
+    return { called, syncFdb: createNodeSteps(deps as unknown as CniDeps).syncFdb };
+  };
+
+  it('does so with the mesh between nodes where that is the network, and with pods’ links otherwise', async () => {
+    const outcome = { netns: 1, written: 7, removed: 0 };
+    const { called, syncFdb } = steps({ sync: async () => outcome });
+    assert.deepEqual(await syncFdb(NODE_MESH, NEVER), outcome);
+    assert.deepEqual(called, []);
+    await syncFdb({ scope: 'cluster', name: NODE_MESH.name }, NEVER);
+    assert.deepEqual(called, [NODE_MESH.name]);
+  });
+
+  it('has nothing to do for the mesh where the worker runs without --primary', async () => {
+    const { called, syncFdb } = steps(undefined);
+    assert.deepEqual(await syncFdb(NODE_MESH, NEVER), { netns: 0, written: 0, removed: 0 });
+    assert.deepEqual(called, []);
   });
 });
