@@ -22,15 +22,19 @@ export interface EndSandboxInput {
   readonly forget: boolean;
 }
 
+export interface VerifySandboxResult {
+  /** False: the container runtime does not tell of it yet. */
+  readonly isListed: boolean;
+  /** For people. */
+  readonly missing: readonly string[];
+}
+
 /** Each may be repeated, and fails with EtcdUnavailable. */
 export interface SandboxActivities {
   /** Brings etcd to what the node's disk says of the sandbox. */
   recordSandbox(input: RecordSandboxInput): Promise<RecordSandboxResult>;
-  /**
-   * Looks at the pod's connection. @returns what is missing, for people
-   * Fails with SandboxNotReady: the container runtime does not tell of it yet; AddressingInvalid, SandboxGone, and as the kernel does.
-   */
-  verifySandbox(input: { readonly sandboxId: string }): Promise<{ readonly missing: readonly string[] }>;
+  /** Looks at the pod's connection, once. Fails with AddressingInvalid, SandboxGone, CriUnavailable, and as the kernel does. */
+  verifySandbox(input: { readonly sandboxId: string }): Promise<VerifySandboxResult>;
   /** Gives back what a DEL has left, and takes the sandbox out of etcd when it has no lease any more. Fails as the kernel does. */
   endSandbox(input: EndSandboxInput): Promise<void>;
 }

@@ -15,6 +15,7 @@ import type {
   RecordSandboxInput,
   RecordSandboxResult,
   SandboxActivities,
+  VerifySandboxResult,
 } from './sandbox-contract.ts';
 import { letGo, wiringOf, type WiredPodDeps } from './wired-pod.ts';
 
@@ -80,22 +81,17 @@ const merged = (known: HooksOfSandbox | undefined, now: HooksOfSandbox): HooksOf
   done: [...new Set([...(known?.done ?? []), ...now.done])],
 });
 
-async function verify(
-  deps: SandboxStepsDeps,
-  sandboxId: string,
-  signal: AbortSignal,
-): Promise<{ missing: readonly string[] }> {
+async function verify(deps: SandboxStepsDeps, sandboxId: string, signal: AbortSignal): Promise<VerifySandboxResult> {
   const { runtime, links, subnets, wiring, mtu, ip } = deps;
   const leases = heldBy(deps, sandboxId);
-  if (leases.length === 0) return { missing: [] };
+  if (leases.length === 0) return { isListed: true, missing: [] };
   const path = (await runtime.describe(sandboxId))?.netnsPath;
-  if (path === undefined)
-    throw new PodwireError('SandboxNotReady', `the container runtime tells no network namespace of ${sandboxId} yet`);
+  if (path === undefined) return { isListed: false, missing: [] };
   const netns = await links.open(path, signal);
   try {
     const found = [];
     for (const lease of leases) found.push(await wiring.check(netns, wiringOf(lease, subnets.ranges ?? [], mtu, ip)));
-    return { missing: found.flat() };
+    return { isListed: true, missing: found.flat() };
   } finally {
     await netns.close();
   }

@@ -28,7 +28,7 @@ async function begin(lab: Harness, node: string, steps: Partial<SandboxActivitie
       isHeld: true,
       left: wanted.filter((hook) => !done.includes(hook)),
     }),
-    verifySandbox: async () => ({ missing: [] }),
+    verifySandbox: async () => ({ isListed: true, missing: [] }),
     endSandbox: async () => undefined,
   };
   await lab.startNode(node, { ...usual, ...steps });

@@ -81,6 +81,19 @@ describe('the run of a sandbox', () => {
     node.missing = [];
   });
 
+  it('waits until the runtime tells of the sandbox, and gives way to its DEL meanwhile', async () => {
+    node.isListed = false;
+    await add('y');
+    await add('z');
+    await untilAsked('both are recorded', async () => (await keysOf('y')).length + (await keysOf('z')).length === 6);
+    await remove('z');
+    assert.equal((await reportOf('z')).state, 'ended');
+    node.asked.length = 0;
+    node.isListed = true;
+    assert.deepEqual(await reportOf('y'), { state: 'recorded', missing: [], givenUp: [] });
+    assert.equal(node.asked.length, 1);
+  });
+
   it('finishes a DEL that the node did not, and leaves a lease of a later ADD alone', async () => {
     const sandbox = await node.add('d');
     node.asked.length = 0;

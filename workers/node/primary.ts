@@ -20,6 +20,7 @@ import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { Failpoints } from '../../domain/ports/failpoints.ts';
+import type { PrimarySandboxes } from '../../domain/ports/primary-sandboxes.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import { sandboxesOf } from '../../domain/primary/sandbox.ts';
@@ -79,8 +80,7 @@ export async function startPrimary(
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
-  const agents = primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix;
-  const records = createPrimarySandboxes(connections.etcd, ip, agents);
+  const records = recordsOf(config, connections);
   const told = { ...{ node, leases, ip, records }, hooks: primary.hooks };
   const duties = startDuties(told, connections, opened, log, signal);
   const collector = new LeaseCollector({
@@ -119,6 +119,10 @@ export async function startPrimary(
   const addressed = subnets.ranges === undefined ? asked : Promise.resolve(true);
   return { podCni, mesh, addressed, steps, routes };
 }
+
+/** With contiv's keys where it is contiv's configuration that the node has its addresses by: nobody else has said that they are read. */
+const recordsOf = ({ primary }: NodeConfig, { etcd }: NodeConnections): PrimarySandboxes =>
+  createPrimarySandboxes(etcd, ipNumbers, primary.contivYaml === undefined ? undefined : CONTIV_TREE.prefix);
 
 const observerOf = (log: Logger): PrimaryDeps['observer'] => ({
   refused: (sandboxId, settings) => log.warn({ sandboxId, settings }, 'settings of a pod cannot be made'),

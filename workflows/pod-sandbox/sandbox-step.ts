@@ -1,5 +1,11 @@
 /** A node's steps for a sandbox's run: tried until they are done, or the node is surely gone. */
-import { condition, proxyActivities, type ActivityInterfaceFor, type ActivityOptions } from '@temporalio/workflow';
+import {
+  condition,
+  proxyActivities,
+  sleep,
+  type ActivityInterfaceFor,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type {
   EndSandboxInput,
   RecordSandboxInput,
@@ -39,12 +45,20 @@ export class SandboxStep {
     await this.#do('end', options.SANDBOX_STEP, (node, how) => node.endSandbox.executeWithOptions(how, [input]));
   }
 
-  /** One look is enough: a runtime that does not tell of a sandbox in its time has ended it, or does not answer. @throws a cancellation */
+  /**
+   * One look is enough when the runtime tells of the sandbox, some seconds after its ADD. Between the looks nothing of the node is taken: it has
+   * other pods to connect. @throws a cancellation
+   */
   async verify(sandboxId: string): Promise<void> {
     const how = { ...this.#how(options.SANDBOX_VERIFY), summary: shortSummary(`verify at ${this.#node}`) };
     try {
       const node = proxyActivities<SandboxActivities>(how);
-      this.#progress.missing((await node.verifySandbox({ sandboxId })).missing);
+      for (const seconds of options.SANDBOX_VERIFY_PAUSES) {
+        await sleep(`${seconds}s`);
+        const { isListed, missing } = await node.verifySandbox({ sandboxId });
+        if (isListed) return this.#progress.missing(missing);
+      }
+      this.#progress.gaveUp('verification: the container runtime does not tell of the sandbox');
     } catch (error) {
       const outcome = classify(error);
       if (outcome.kind === 'cancelled') throw error;

@@ -27,7 +27,7 @@
  * | reflect: resync          | 10 min, 1 attempt| hundreds of thousands of objects; killed workers are noticed in 15 s              |
  * | reflect: lingering       | 10 s             | a run that is told of something each second is not begun anew each time           |
  * | sandbox: a step          | 10, from 1 s     | nobody waits for it; a node without its worker is looked for after 2 min           |
- * | sandbox: verification    | 8, from 2 s      | a runtime tells of a sandbox some seconds after its ADD; after 2 min nobody asks   |
+ * | sandbox: verification    | 6, from 2 s      | a runtime tells of a sandbox some seconds after its ADD; after 90 s nobody asks   |
  * | hook: one call           | 30 s, 1 attempt  | of another team; the workflow repeats it, so that the others have their turn       |
  * | hook: to start           | 4 s              | a DEL waits for 5 s                                                              |
  * | hook: pause              | 1…300 s          | as often as a cause goes away by itself, and no more than 12 calls an hour        |
@@ -179,8 +179,10 @@ export const SANDBOX_STEP: ActivityOptions = {
 export const SANDBOX_VERIFY: ActivityOptions = {
   ...NODE,
   scheduleToStartTimeout: '2m',
-  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 8 },
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: 6 },
 };
+/** Before each look, in seconds. */
+export const SANDBOX_VERIFY_PAUSES: readonly number[] = [2, 4, 8, 16, 30, 30];
 /** Between the tries of a step that goes on failing, in seconds. */
 export const SANDBOX_PAUSE_SECONDS = 30;
 
