@@ -18,6 +18,7 @@ import { FIRST_LOOK, firstLook } from '../lab/first-look.ts';
 import { labTest, waitFor, waitLink } from '../lab/harness.ts';
 import { exactlyOne, meshComplete, statusTruth } from '../lab/invariants.ts';
 import { readKeys } from '../lab/records.ts';
+import { ROOT } from '../runner/groups.ts';
 import { since } from './burst.ts';
 import { installedWith } from './installed-with.ts';
 
@@ -45,8 +46,9 @@ describe("podwire's CNI plugin, installed by a component of the manifests", () =
   after(async () => {
     await t.deletePods([first, second].filter((pod) => (pod as PodRef | undefined) !== undefined));
     await installPodwire(t.lab, { overlay: 'existing', settings: {} });
-    // As docs/cni-server.md has it: an apply leaves what the component alone brought.
-    await kubectl(t.lab, ['delete', 'clusterrole,clusterrolebinding', 'podwire-node-cni', '--ignore-not-found']);
+    // As docs/cni-server.md has it: an apply leaves what the component alone brought. The lab has the same for podwire as processes of the host.
+    await kubectl(t.lab, ['delete', 'clusterrole,clusterrolebinding', 'podwire-node-cni']);
+    await kubectl(t.lab, ['apply', '-f', join(ROOT, 'deploy/components/cni-server/rbac.yaml')]);
     for (const node of t.lab.nodes) {
       await callHostsPlugins(node);
       for (const path of [CHAINED, PLUGIN]) rmSync(onNode(node.name, path), { force: true });

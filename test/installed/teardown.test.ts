@@ -16,7 +16,7 @@ const NETWORK = { name: 'lea', id: 4866, prefix: '10.76' };
 /** Made by CNI's bridge plugin, which never removes one. */
 const BRIDGE = `br-${NETWORK.name}`;
 /** Rights of components that are not in this overlay; the lab makes them for podwire as processes of the host. */
-const LAB_OWN = /\/podwire-(?:exec|[a-z]+-(?:kaloom|reflect))$/;
+const LAB_OWN = /\/podwire-(?:exec|[a-z]+-(?:cni|kaloom|primary|reflect))$/;
 
 describe('a cluster that podwire leaves', () => {
   const t = labTest('leaves');
