@@ -55,11 +55,19 @@ export interface CrashPoint {
 /** Crash points of a node worker, every act that runs them; `once`: only the first act of each. */
 export const nodePoints = (once: boolean): CrashPoint[] => [
   ...aroundSteps(NODE_STEPS, once),
-  ...innerPoints().flatMap((point) => {
-    const acts = NODE_STEPS[point.split(':')[0] as keyof NodeActivities];
-    return (once ? acts.slice(0, 1) : acts).map((act) => ({ point, act }));
-  }),
+  ...innerPoints()
+    .filter((point) => !isOfColdPlug(point))
+    .flatMap((point) => {
+      const acts = NODE_STEPS[point.split(':')[0] as keyof NodeActivities];
+      return (once ? acts.slice(0, 1) : acts).map((act) => ({ point, act }));
+    }),
 ];
+
+/** Of the container runtime's calls, which are no activities. */
+const isOfColdPlug = (point: string): boolean => point.startsWith('coldPlug:');
+
+/** Crash points of a node worker in the calls of a chained plugin. */
+export const coldPlugPoints = (): string[] => innerPoints().filter(isOfColdPlug);
 
 /** With one CNI network: `fail` is an attach whose plugin does half of its work at its first try. */
 export type CniAct = 'attach' | 'detach' | 'fail';

@@ -10,6 +10,7 @@ import type { PodRef } from '../../deploy/demo/kernel-look.ts';
 import { chainPodwire, unchainPodwire } from '../../deploy/lab/chained.ts';
 import { partPid, type LabNode } from '../../deploy/lab/lab.ts';
 import { failpointsFile, nodePart, startPodwirePart } from '../../deploy/lab/podwire.ts';
+import { coldPlugPoints } from '../faults/step-list.ts';
 import { bridgeConfig, defineNetworks, reservations } from '../lab/cni-networks.ts';
 import { FIRST_LOOK, firstLook } from '../lab/first-look.ts';
 import { ensurePodwire, labTest, waitFor } from '../lab/harness.ts';
@@ -78,6 +79,10 @@ describe('a node worker that dies in the middle of a call of the container runti
   }
 
   let pods: Looking[];
+
+  test('has a test for each of its steps', () => {
+    assert.deepEqual([...ADD_POINTS, ...DEL_POINTS].sort(), coldPlugPoints().sort());
+  });
 
   test('has given each pod its networks once before its container starts, and kept nothing of the tries before', async () => {
     await killedAt(ADD_POINTS, async () => {
