@@ -5,12 +5,14 @@
 import type { Worker } from '@temporalio/worker';
 import { loadFailpoints } from '../adapters/host/failpoints.ts';
 import { createLogger } from '../adapters/log/logger.ts';
+import { createSignals } from '../adapters/temporal/signals.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { Opened } from './opened.ts';
+import { seeToGoneMembers } from './orchestrator/gone-members.ts';
 import { assembleOrchestrator } from './orchestrator/orchestrator-assembly.ts';
 import { openOrchestratorConnections } from './orchestrator/orchestrator-connections.ts';
 import { startOrchestratorHealth } from './orchestrator/orchestrator-health.ts';
@@ -63,6 +65,8 @@ async function run(config: OrchestratorConfig): Promise<void> {
   });
   connection.keepFresh([worker, exec.worker]);
   workers.push(worker, exec.worker);
+  const signals = createSignals(connections.temporal.client);
+  void opened.add(seeToGoneMembers({ etcd: connections.etcd, cluster, signals }, log, signal), (ended) => ended);
   // Each ends by itself on a signal; a fault of one ends the process.
   const served = Promise.all([worker.run(), exec.run()]);
   await Promise.race([served, serveBuild(startUp, versioning, signal)]);

@@ -9,7 +9,7 @@ export interface EndMembershipDeps {
 }
 
 /**
- * For whoever has found by `mayReleaseNodeId` that it is: the others' ways to its pods go. Repeatable: the others are told each time, since an earlier call may
+ * The others' ways to its pods go. Repeatable: the others are told each time, since an earlier call may
  * have ended before it told them. A worker of the node that lives all the same joins again with its next look.
  * @throws PodwireError EtcdUnavailable, TemporalUnavailable
  */
