@@ -6,6 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../adapters/process/run.ts';
+import { buildPodwire } from '../../deploy/demo/build.ts';
+import { builtFile } from '../../deploy/lab/built.ts';
 import { cniPluginsDir } from '../../deploy/lab/cni-plugins.ts';
 import { allWithLimit } from '../../domain/concurrency/with-limit.ts';
 import { executable } from '../cni-server/executable.ts';
@@ -33,7 +35,9 @@ interface Way {
 /** @param cycles ADD and DEL of one pod after the other, both ways in turn */
 export async function primaryBench(cycles: number): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-bench-primary-'));
-  const node = await startPrimaryNode([SUBNET]);
+  // What is measured is what is shipped: the compiled worker.
+  await buildPodwire();
+  const node = await startPrimaryNode([SUBNET], { program: ['--enable-source-maps', builtFile('workers/node.js')] });
   const pod = await emptyNetns();
   try {
     const ways = { podwire: await ofPodwire(node), reference: await ofReference(folder) };

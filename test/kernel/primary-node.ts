@@ -62,6 +62,8 @@ interface Prepared {
   /** Files in the node's folder, by name; each has the node's name put in. */
   readonly files?: Readonly<Record<string, object>>;
   readonly netns?: TestNetns;
+  /** How Node is told which program the worker is; undefined: that of the sources. */
+  readonly program?: readonly string[];
 }
 
 /** @param subnets as an earlier worker has left them, which asked the API; undefined: nobody ever said them */
@@ -113,7 +115,8 @@ export async function startPrimaryNode(
   };
   const start = async (): Promise<void> => {
     if (worker !== undefined && worker.exitCode === null) return;
-    const argv = [`--net=${netns.path}`, process.execPath, '--import', 'tsx', 'workers/node.ts', ...flags];
+    const program = prepared.program ?? ['--import', 'tsx', 'workers/node.ts'];
+    const argv = [`--net=${netns.path}`, process.execPath, ...program, ...flags];
     let said = '';
     const started = spawn('/usr/bin/nsenter', argv, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     worker = started;
