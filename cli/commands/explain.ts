@@ -10,6 +10,7 @@ import { addSettings, settingsOf } from '../command-settings.ts';
 import type { Explanation, Sources } from '../explain/gather.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
+import { tell } from '../tell.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
@@ -40,7 +41,7 @@ async function explain(pod: string, output: OutputOption, command: Command): Pro
   const name = podArgument(pod);
   const settings = settingsOf(command, table);
   const explanation = await explained(settings, name);
-  if (explanation === undefined) return warn(`the Kubernetes API has no pod ${podText(name)}`);
+  if (explanation === undefined) return tell(`the Kubernetes API has no pod ${podText(name)}`);
   await print(explanation, output, async () => {
     const { explanationText } = await import('../explain/render.ts');
     const { temporalUi: url, temporalNamespace: namespace } = settings;
@@ -55,20 +56,14 @@ async function explained(settings: Settings, name: PodName): Promise<Explanation
   ]);
   const kube = createKubeClient({ kubeconfig: settings.kubeconfig });
   const work = (temporal: Sources['temporal']): Promise<Explanation | undefined> =>
-    withEtcd(settings, (etcd) => gather({ kube, etcd, settings: dialectOf(settings), temporal, warn }, name));
+    withEtcd(settings, (etcd) => gather({ kube, etcd, settings: dialectOf(settings), temporal, warn: tell }, name));
   try {
     return await withTemporal(settings, work);
   } catch (error) {
     if (!(error instanceof PodwireError && error.code === 'TemporalUnavailable')) throw error;
-    warn(error.message);
+    tell(error.message);
     return await work(undefined);
   } finally {
     kube.close();
   }
-}
-
-/** To standard error; what is not known is not explained. */
-function warn(message: string): void {
-  process.stderr.write(`podwire: ${message}\n`);
-  process.exitCode = 1;
 }

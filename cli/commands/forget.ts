@@ -18,6 +18,7 @@ import { addSettings, settingsOf } from '../command-settings.ts';
 import { livePod } from '../live-pod.ts';
 import { attachmentsOf } from '../pod-attachments.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
+import { warn } from '../tell.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -70,7 +71,7 @@ async function recordsToForget(
   pod: PodName,
   interfaceName: string,
 ): Promise<Stored<AttachmentRecord>[]> {
-  const ofPod = await attachmentsOf(etcd, pod, (message) => void process.stderr.write(`podwire: ${message}\n`));
+  const ofPod = await attachmentsOf(etcd, pod, warn);
   const found = ofPod.filter(({ value }) => value.interfaceName === interfaceName);
   if (found.length === 0) {
     const there = ofPod.map(({ value }) => value.interfaceName).join(', ');

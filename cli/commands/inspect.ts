@@ -1,8 +1,9 @@
 /** `podwire inspect`: networks as kube-vxlan-controller shows them, and pods, which it promised to. */
 import type { Command } from 'commander';
 import { fieldsOf } from '../inspect/render.ts';
-import { addInspectSettings, inspecting, tell } from '../inspect/session.ts';
+import { addInspectSettings, inspecting } from '../inspect/session.ts';
 import { netsText, podsText } from '../inspect/texts.ts';
+import { tell } from '../tell.ts';
 
 const FIELDS_HELP = "any of pod,net,fdb,dev,route, separated by commas, or 'all'";
 

@@ -11,6 +11,7 @@ import { addSettings, settingsOf } from '../command-settings.ts';
 import { completeness, meshesOf } from '../meshes.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { everyAttachment } from '../pod-attachments.ts';
+import { tell, warn } from '../tell.ts';
 import { textTable } from '../text-table.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -44,8 +45,7 @@ async function networks(name: string | undefined, output: OutputOption, command:
   const rows = await withTemporal(settings, (client) => withEtcd(settings, (etcd) => rowsOf(client, etcd, isMeant)));
   await print(rows, output, () => (name === undefined ? listText(rows) : rows.map(detailText).join('\n')));
   if (name === undefined || rows.length > 0) return;
-  process.stderr.write(`podwire: no pod is attached to a network ${JSON.stringify(name)}\n`);
-  process.exitCode = 1;
+  tell(`no pod is attached to a network ${JSON.stringify(name)}`);
 }
 
 async function rowsOf(
@@ -89,5 +89,3 @@ function detailText({ network, kind, tunnels, members, complete, behind }: Netwo
     ]),
   )}`;
 }
-
-const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);

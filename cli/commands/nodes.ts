@@ -11,6 +11,7 @@ import { addSettings, settingsOf } from '../command-settings.ts';
 import { meshesOf } from '../meshes.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { everyAttachment } from '../pod-attachments.ts';
+import { warn } from '../tell.ts';
 import { ageText, textTable } from '../text-table.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -88,5 +89,3 @@ function nodesText(rows: readonly NodeRow[], now: number): string {
     ]),
   );
 }
-
-const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);

@@ -12,6 +12,7 @@ import { addSettings, settingsOf } from '../command-settings.ts';
 import { eachOnce, podsInEtcd, type KnownPod } from '../known-pods.ts';
 import { livePod } from '../live-pod.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
+import { tell, warn } from '../tell.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -46,8 +47,7 @@ async function retry(pod: string | undefined, options: RetryOptions, command: Co
   await withTemporal(settings, async (client) => {
     const signalled = name === undefined ? await retryStuck(client) : await retryPod(client, settings, name);
     if (signalled > 0) return;
-    process.stderr.write(`podwire: ${nothingText(name, settings)}\n`);
-    process.exitCode = 1;
+    tell(nothingText(name, settings));
   });
 }
 
@@ -87,7 +87,7 @@ async function retryPod(client: Client, settings: Settings, name: PodName): Prom
   }
   const [first] = failures;
   if (first !== undefined && pods.length === 0) throw first;
-  for (const { message } of failures) process.stderr.write(`podwire: ${message}\n`);
+  for (const { message } of failures) warn(message);
   return pods.length;
 }
 
@@ -99,7 +99,6 @@ interface Found {
 /** A pod whose run waits for etcd or the API is to be retried all the same: what does not answer is told afterwards. */
 async function lookUp(settings: Settings, name: PodName): Promise<Found> {
   const { kubeconfig } = settings;
-  const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
   const known: KnownPod[] = [];
   const failures: PodwireError[] = [];
   const places = [

@@ -16,6 +16,7 @@ import { everyAttachment, failuresOf, isOfPod } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
 import type { PodRun } from '../pod-runs.ts';
 import { storeAlarmsText } from '../store-alarms.ts';
+import { warn } from '../tell.ts';
 import { ageText, textTable } from '../text-table.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -126,7 +127,7 @@ async function taskText(client: Client, run: PodRun): Promise<string> {
     return `\nrun ${run.workflowId}\n${note === '' ? '' : `${note}\n`}${steps}`;
   } catch (error) {
     if (!(error instanceof PodwireError)) throw error;
-    process.stderr.write(`podwire: ${error.message}\n`);
+    warn(error.message);
     return '';
   }
 }
@@ -172,8 +173,6 @@ async function apiText(settings: Values<typeof table>, pod: PodName): Promise<st
     return '';
   }
 }
-
-const warn = (message: string): void => void process.stderr.write(`podwire: ${message}\n`);
 
 async function meshesText(etcd: Etcd, client: Client, of: MeshesOf): Promise<string> {
   const { runIsOpen } = await import('../../adapters/temporal/sweeps.ts');

@@ -4,6 +4,7 @@ import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/com
 import { temporalSettings } from '../../config/temporal.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { tell } from '../tell.ts';
 import { withTemporal } from '../with-temporal.ts';
 import { inspectPods, podsWithNetworks, type Asked, type PodWithNetworks, type Said } from './members.ts';
 
@@ -41,10 +42,4 @@ export async function inspecting(command: Command, work: (inspection: Inspection
   } finally {
     client.close();
   }
-}
-
-/** To standard error: standard output is the original's. */
-export function tell(problem: string): void {
-  process.stderr.write(`podwire: ${problem}\n`);
-  process.exitCode = 1;
 }
