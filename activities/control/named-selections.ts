@@ -60,8 +60,23 @@ export function namedSelections(
   });
 }
 
+/** The same, each with the refusal that holds for it: another selection has its interface, or these inputs were refused before. */
+export function judgedSelections(
+  hash: (text: string) => string,
+  desiredState: DesiredState,
+  attachments: readonly AttachmentRecord[],
+  refusals: readonly RefusalRecord[],
+): readonly (NamedSelection & { readonly refused?: StepFailure })[] {
+  const named = namedSelections(hash, desiredState, attachments, refusals);
+  const standing = standingRefusals(hash, refusals, desiredState, named, attachments);
+  return named.map((desired) => {
+    const found = desired.conflict ?? standing.find((refusal) => isAbout(refusal, desired));
+    return found === undefined ? desired : { ...desired, refused: { code: found.code, message: found.message } };
+  });
+}
+
 /** Whether a refusal is about this desired network. The interface alone does not tell: two selections may want one interface. */
-export const isAbout = (
+const isAbout = (
   { interfaceName, network }: Pick<RefusalRecord, 'interfaceName' | 'network'>,
   desired: Pick<NamedSelection, 'interfaceName' | 'selection'>,
 ): boolean => interfaceName === desired.interfaceName && networkKey(network) === networkKey(desired.selection.network);

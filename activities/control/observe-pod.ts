@@ -13,7 +13,7 @@ import { ofRecord } from './fingerprints.ts';
 import type { ControlSteps } from './control-contract.ts';
 import { inSandbox, withSandbox } from './published-sandbox.ts';
 import type { RecentlyObserved } from './recently-observed.ts';
-import { isAbout, isKeptForeign, standingRefusals, namedSelections } from './named-selections.ts';
+import { isKeptForeign, judgedSelections } from './named-selections.ts';
 
 export interface ObserveDeps extends DesiredStateDeps {
   readonly records: RecordStore;
@@ -183,11 +183,8 @@ function desiredOfPod(
   refusals: readonly RefusalRecord[],
 ): DesiredAttachment[] {
   const records = attachments.map(({ value }) => value);
-  const allDesired = namedSelections(deps.hash, desiredState, records, refusals);
-  const standing = standingRefusals(deps.hash, refusals, desiredState, allDesired, records);
-  return allDesired.map((desired) => {
-    const { selection, index, interfaceName, linkHash, tunnelHash, conflict, mayBeRenamed } = desired;
-    const refused = conflict ?? standing.find((refusal) => isAbout(refusal, desired));
+  return judgedSelections(deps.hash, desiredState, records, refusals).map((desired) => {
+    const { selection, index, interfaceName, linkHash, tunnelHash, refused, mayBeRenamed } = desired;
     return {
       kind: selection.kind,
       selection: index,
@@ -195,7 +192,7 @@ function desiredOfPod(
       network: selection.network,
       linkHash,
       tunnelHash,
-      ...(refused === undefined ? {} : { refused: { code: refused.code, message: refused.message } }),
+      ...(refused === undefined ? {} : { refused }),
       ...(mayBeRenamed ? { mayBeRenamed } : {}),
     };
   });

@@ -1,7 +1,7 @@
 /** Everything that is known of one pod's networks: from the API, podwire's etcd, Temporal and the pod's kernel. */
 import type { Client } from '@temporalio/client';
 import { readDesiredState, type DesiredState } from '../../activities/control/desired-state.ts';
-import { isAbout, namedSelections, standingRefusals } from '../../activities/control/named-selections.ts';
+import { judgedSelections } from '../../activities/control/named-selections.ts';
 import { inSandbox, withSandbox } from '../../activities/control/published-sandbox.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
@@ -85,16 +85,10 @@ export async function gather(sources: Sources, name: PodName): Promise<Explanati
   };
 }
 
-function desiredOf(state: DesiredState, { attachments, refusals, tornDown }: PodRecords): Desired[] {
+function desiredOf(state: DesiredState, { attachments, refusals, tornDown }: PodRecords): readonly Desired[] {
   if (tornDown) return [];
   const records = attachments.map(({ value }) => value);
-  const named = namedSelections(inputsHash, state, records, refusals);
-  const standing = standingRefusals(inputsHash, refusals, state, named, records);
-  return named.map((each) => {
-    const refused = each.conflict ?? standing.find((refusal) => isAbout(refusal, each));
-    const { selection, interfaceName } = each;
-    return { selection, interfaceName, ...(refused === undefined ? {} : { refused }) };
-  });
+  return judgedSelections(inputsHash, state, records, refusals);
 }
 
 const namesOf = (desired: readonly Desired[], { attachments }: PodRecords): string[] => [
