@@ -15,7 +15,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import { EXEC_QUEUE } from '../domain/target.ts';
 import type { Cluster } from '../domain/ports/cluster.ts';
 import type { Failpoints } from '../domain/ports/failpoints.ts';
-import { everyInterval } from './node/node-loops.ts';
+import { everyInterval } from './loops.ts';
 
 /** One pod holds at most a few of them, whatever happens to it. */
 const SLOTS = 64;

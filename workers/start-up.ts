@@ -5,7 +5,7 @@ import type { TemporalClient, TemporalOptions } from '../adapters/temporal/conne
 import { ensureSearchAttributes } from '../adapters/temporal/search-attributes.ts';
 import type { CredentialStore } from '../adapters/tls/rotation.ts';
 import { connectWorker, type WorkerConnection } from './native-connection.ts';
-import { untilDone } from './node/node-loops.ts';
+import { untilDone } from './loops.ts';
 
 const ATTRIBUTES = 'search attributes';
 /** Beginning of the reason that the checks at start give for them. */

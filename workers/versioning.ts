@@ -4,7 +4,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import type { Roster, WorkflowBuilds } from '../domain/ports/workflow-builds.ts';
 import { UNVERSIONED } from '../domain/workflow-builds.ts';
 import { BuildKeeper } from './build-keeper.ts';
-import { everyInterval } from './node/node-loops.ts';
+import { everyInterval } from './loops.ts';
 
 const LOOK_MS = 2_000;
 

@@ -23,12 +23,7 @@ const addressesSchema = z.object({
 
 /** Its addresses of type InternalIP, in their order. @throws PodwireError `ApiUnavailable`, also where there is no such Node object (yet) */
 export async function getNodeAddresses(client: KubeClient, name: string): Promise<readonly string[]> {
-  const what = `read node ${name}`;
-  const body = bodyOf(await client.call({ method: 'GET', path: apiPath('api', 'v1', 'nodes', name) }), what);
-  if (body === undefined) throw new PodwireError('ApiUnavailable', `${what}: there is none`);
-  const parsed = addressesSchema.safeParse(body);
-  if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no Node object`);
-  return internalOf(parsed.data.status.addresses);
+  return internalOf((await readNode(client, name, addressesSchema)).status.addresses);
 }
 
 const listSchema = z.object({ items: z.array(z.unknown()) });
@@ -66,10 +61,15 @@ const internalOf = (addresses: readonly { readonly type: string; readonly addres
 
 /** As `podSubnetsOf` takes it. @throws PodwireError `ApiUnavailable`, also where there is no such Node object (yet) */
 export async function getPodCidrs(client: KubeClient, name: string): Promise<z.output<typeof specSchema>['spec']> {
+  return (await readNode(client, name, specSchema)).spec;
+}
+
+/** @throws PodwireError `ApiUnavailable`: it does not answer, has no such Node object, or answers with something else */
+async function readNode<T>(client: KubeClient, name: string, schema: z.ZodType<T>): Promise<T> {
   const what = `read node ${name}`;
   const body = bodyOf(await client.call({ method: 'GET', path: apiPath('api', 'v1', 'nodes', name) }), what);
   if (body === undefined) throw new PodwireError('ApiUnavailable', `${what}: there is none`);
-  const parsed = specSchema.safeParse(body);
+  const parsed = schema.safeParse(body);
   if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no Node object`);
-  return parsed.data.spec;
+  return parsed.data;
 }

@@ -6,7 +6,7 @@ import { chainConfiguration, configurePrimary } from '../../adapters/cni-server/
 import type { Logger } from '../../adapters/log/logger.ts';
 import { PRIMARY_FILE } from '../../domain/cni-server/primary-list.ts';
 import { Pace } from '../pace.ts';
-import { whileFoldersRest } from './node-loops.ts';
+import { whileFoldersRest } from '../loops.ts';
 
 const CONFIGURATION_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 

@@ -20,7 +20,7 @@ import type { DriftSteps } from './drift-watch.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
 import type { NodeConnections } from './node-connections.ts';
-import { everyInterval, whileFoldersRest } from './node-loops.ts';
+import { everyInterval, whileFoldersRest } from '../loops.ts';
 import { resyncNetworks } from './node-resync.ts';
 import { RecordsOfNode } from './records-of-node.ts';
 import { OwnSweeps } from './own-sweeps.ts';

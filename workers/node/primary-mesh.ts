@@ -21,7 +21,7 @@ import { subnetText, type Subnet } from '../../domain/primary/subnet.ts';
 import { familyOf } from '../../domain/vxlan/link-mtu.ts';
 import { Pace } from '../pace.ts';
 import type { NodeConnections } from './node-connections.ts';
-import { everyInterval } from './node-loops.ts';
+import { everyInterval } from '../loops.ts';
 import type { ContivSays } from './primary-subnets.ts';
 
 /** While etcd is not heard, and behind each change of a member: by then the mesh's run has told this node, if Temporal is there. */

@@ -26,7 +26,7 @@ import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 import { sandboxesOf } from '../../domain/primary/sandbox.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeConnections } from './node-connections.ts';
-import { everyInterval, untilDone } from './node-loops.ts';
+import { everyInterval, untilDone } from '../loops.ts';
 import { createPrimaryMesh, keepMesh } from './primary-mesh.ts';
 import { CONTIV_TREE, subnetSource } from './primary-subnets.ts';
 import { startDuties } from './sandbox-duties.ts';

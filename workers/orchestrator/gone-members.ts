@@ -7,7 +7,7 @@ import { createPrimarySandboxes } from '../../adapters/etcd/primary-sandboxes.ts
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import type { Cluster, Signals } from '../../domain/ports/cluster.ts';
-import { everyInterval } from '../node/node-loops.ts';
+import { everyInterval } from '../loops.ts';
 
 /** Two looks are as far apart as a node that is replaced may take. */
 const INTERVAL_MS = 5 * 60_000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { everyInterval } from '../../../workers/node/node-loops.ts';
+import { everyInterval } from '../../../workers/loops.ts';
 import { RecordsOfNode } from '../../../workers/node/records-of-node.ts';
 import type { Logger } from '../../../adapters/log/logger.ts';
 import { Pace } from '../../../workers/pace.ts';

@@ -1,9 +1,9 @@
-/** Work that a node worker repeats for as long as it lives. */
+/** Work that a process repeats for as long as it lives. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from '../../adapters/log/logger.ts';
-import { FolderChanges } from '../../adapters/host/folder-changes.ts';
-import { Pace } from '../pace.ts';
-import { backOffDelay, type BackOff } from '../../domain/concurrency/back-off.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import { FolderChanges } from '../adapters/host/folder-changes.ts';
+import { Pace } from './pace.ts';
+import { backOffDelay, type BackOff } from '../domain/concurrency/back-off.ts';
 
 const BACK_OFF: BackOff = { minMs: 500, maxMs: 10_000 };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../adapters/log/logger.ts';
-import { whileFoldersRest } from '../../../workers/node/node-loops.ts';
+import { whileFoldersRest } from '../../../workers/loops.ts';
 import { Pace } from '../../../workers/pace.ts';
 import { until } from '../../workflows/limits.ts';
 
