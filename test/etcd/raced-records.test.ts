@@ -1,20 +1,14 @@
 /** Two writers of one attachment record, on a real etcd: the one that comes second neither loses what works nor takes it for gone. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { ControlSteps, IntentInput } from '../../activities/control/control-contract.ts';
-import { createNodeStore } from '../../adapters/etcd/node-store.ts';
+import type { ControlSteps, RecordInput } from '../../activities/control/control-contract.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
-import type { PodIdentity } from '../../domain/pod/pod-view.ts';
-import type { AttachmentRecord, Stored } from '../../domain/records.ts';
-import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
+import type { AttachmentRecord, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { FakeCluster } from '../workflows/fake-cluster.ts';
-import { sandboxOf } from '../workflows/scripted-nodes.ts';
-import { controlOver, intentOver, NO_SIGNALS } from './control-over.ts';
+import { controlOver, inputOf, NO_SIGNALS } from './control-over.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
-import { RESULT } from './some-records.ts';
-
-const NODE = 'n1';
+import { intent, RESULT } from './some-records.ts';
 
 describe('an activity whose record somebody else writes as well', () => {
   const real = etcdForTests();
@@ -26,41 +20,32 @@ describe('an activity whose record somebody else writes as well', () => {
     control = controlOver(records, cluster, NO_SIGNALS);
   });
 
-  const asks = ({ uid, namespace, name }: PodIdentity, address: string): void => {
-    cluster.pods.set(`${namespace}/${name}`, {
-      ...{ uid, namespace, name, nodeName: NODE, hostNetwork: false, phaseClass: 'counts', deleting: false },
-      ...{ podIPs: ['10.0.0.9'], labels: { [DEFAULT_DIALECT_SETTINGS.selector]: 'true' }, publishedStatus: undefined },
-      annotations: { [DEFAULT_DIALECT_SETTINGS.annotation]: `red id=${vni} ip=${address}` },
-    });
-  };
   let vni = 700;
-  const podWith = async (): Promise<PodIdentity> => {
-    const uid = `raced-${(vni += 1)}`;
-    const pod = { uid, namespace: uid, name: 'web' };
-    asks(pod, '10.1.0.1/24');
-    await createNodeStore(real.etcd).putSandbox(NODE, sandboxOf({ ...pod, podUid: uid }, `${uid}-sandbox`));
-    return pod;
+  /** Of a pod of its own. */
+  const asked = (): VxlanAttachmentRecord => intent(`raced-${(vni += 1)}`, vni);
+  const written = async (record: VxlanAttachmentRecord, over?: Stored<AttachmentRecord>): Promise<RecordInput> => {
+    const outcome = await records.recordIntent(record, over);
+    assert.ok(outcome.kind === 'recorded', outcome.kind);
+    return { ...inputOf(record), modRevision: outcome.stored.modRevision };
   };
-  const intentOf = async (pod: PodIdentity): Promise<IntentInput> => intentOver(pod, await control.observePod(pod));
-  const attach = async (pod: PodIdentity): Promise<IntentInput & { modRevision: string }> => {
-    const input = await intentOf(pod);
-    const intent = await control.recordIntent(input);
-    assert.ok(intent.kind === 'recorded');
-    const { modRevision } = intent;
-    assert.ok(await control.recordResult({ ...input, modRevision, result: RESULT }));
-    return { ...input, modRevision };
+  const attach = async (record: VxlanAttachmentRecord): Promise<RecordInput> => {
+    const input = await written(record);
+    assert.ok(await control.recordResult({ ...input, result: RESULT }));
+    return input;
   };
+  const recorded = async ({ podUid }: AttachmentRecord): Promise<readonly Stored<AttachmentRecord>[]> =>
+    (await records.pod(podUid, '')).attachments;
 
   it('does not forget a later removal, whose link may still be there', async () => {
-    const pod = await podWith();
-    const first = await control.beginRemoval(await attach(pod));
+    const record = asked();
+    const first = await control.beginRemoval(await attach(record));
     assert.ok(first !== undefined);
-    const late = { ...(await intentOf(pod)), modRevision: first.modRevision, tellsMesh: true };
+    const late = { ...inputOf(record), modRevision: first.modRevision, tellsMesh: true };
     await control.forgetAttachment(late);
-    const second = await control.beginRemoval(await attach(pod));
+    const second = await control.beginRemoval(await attach(record));
     assert.ok(second !== undefined);
     assert.equal(await control.forgetAttachment(late), false);
-    assert.equal((await records.pod(pod.uid, '')).attachments.length, 1);
+    assert.equal((await recorded(record)).length, 1);
     assert.ok(await control.forgetAttachment({ ...late, modRevision: second.modRevision }));
   });
 
@@ -80,19 +65,21 @@ describe('an activity whose record somebody else writes as well', () => {
   };
 
   it('begins a removal although somebody else has written the record in between', async () => {
-    const token = await raced().beginRemoval(await attach(await podWith()));
+    const token = await raced().beginRemoval(await attach(asked()));
     assert.equal(token?.generation, 2);
   });
 
   it('takes an edit back although somebody else has written the record in between', async () => {
-    const pod = await podWith();
-    await attach(pod);
-    asks(pod, '10.1.0.7/24');
-    const input = await intentOf(pod);
-    assert.equal((await control.recordIntent(input)).kind, 'recorded');
+    const record = asked();
+    await attach(record);
+    const [attached] = await recorded(record);
+    assert.ok(attached?.value.kind === 'vxlan');
+    const { link, vtep } = attached.value;
+    const edited = { ...attached.value, phase: 'intent', generation: 2, lastGood: { link, vtep } } as const;
+    const input = await written({ ...edited, link: { ...link, addresses: ['10.1.0.7/24'] } }, attached);
     const token = await raced().takeBackIntent({ ...input, modRevision: '' });
     assert.ok(token !== undefined, 'what worked would be removed');
-    const record = (await records.pod(pod.uid, '')).attachments[0]?.value;
-    assert.deepEqual(record?.kind === 'vxlan' && record.link.addresses, ['10.1.0.1/24']);
+    const back = (await recorded(record))[0]?.value;
+    assert.deepEqual(back?.kind === 'vxlan' && back.link.addresses, link.addresses);
   });
 });
