@@ -2,7 +2,7 @@
  * `npm test` and `npm run test:full`: all groups one after the other, then a table. Exit code 0 only if every group passed and
  * the machine is as it was before.
  *
- * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--everything` (all of test/full), `--seed N` (which third of it), `--only GROUP,…`, `--file TEXT` (paths that contain
+ * Options: `--full` (also test/full), `--only-full` (nothing but test/full), `--everything` (all of what a seed chooses from), `--seed N` (which third), `--only GROUP,…`, `--file TEXT` (paths that contain
  * it), `--lab NAME` (a lab that is up; it is not taken down).
  */
 import { Command } from 'commander';
@@ -26,10 +26,10 @@ interface Options {
 const options = new Command('test')
   .option('--full', 'also the tests in test/full', false)
   .option('--only-full', 'only the tests in test/full', false)
-  .option('--everything', 'all of test/full, not what a seed chooses (with --full or --only-full)', false)
+  .option('--everything', 'all of it, not what a seed chooses (with --full or --only-full)', false)
   .option(
     '--seed <n>',
-    'which third of the crash points and of the long tests in test/full',
+    'which third of the crash points, of the long tests and of what runs on a second Node',
     Number,
     Math.floor(Math.random() * 3),
   )
@@ -99,7 +99,7 @@ function isRequest({ name, onNodeOfImages }: Group): boolean {
 async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
   const started = performance.now();
   const env: Record<string, string> = { PODWIRE_TEST_MODE: group.podwire ?? 'manifests' };
-  const seed = group.name === 'full' && !options.everything ? options.seed : undefined;
+  const seed = options.everything ? undefined : options.seed;
   if (seed !== undefined) env['PODWIRE_CRASH_SEED'] = String(seed);
   if (group.needsLab) {
     try {

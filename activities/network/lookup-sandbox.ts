@@ -1,4 +1,5 @@
 /** Finds a pod's Ready sandbox through the container runtime, and publishes it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PodwireError } from '../../domain/failures.ts';
 import { newestReady, type SandboxDetails } from '../../domain/ports/sandbox-runtime.ts';
 import { RECORD_VERSION, type SandboxRecord } from '../../domain/records.ts';
@@ -18,21 +19,36 @@ export async function lookupSandbox(
 ): Promise<LookupSandboxResult> {
   const deadline = performance.now() + WAIT_MS;
   for (;;) {
-    const found = await readySandbox(deps, input, signal);
-    if (found !== undefined) {
-      await deps.store.putSandbox(deps.node, found.record);
-      const { sandboxId, bootId, netns } = found.record;
-      return { sandboxId, bootId, netns, podIPs: found.podIPs };
+    const look = new AbortController();
+    // Before the look, so that what is announced meanwhile is not missed.
+    const announced = deps.runtime.untilAnnounced?.(uidInRuntime(input), look.signal);
+    try {
+      const found = await readySandbox(deps, input, signal);
+      if (found !== undefined) return await published(deps, found);
+      if (performance.now() > deadline) throw notReady(deps.node, input);
+      await pause(POLL_MS, signal, announced);
+    } finally {
+      look.abort();
     }
-    if (performance.now() > deadline) {
-      throw new PodwireError(
-        'SandboxNotReady',
-        `pod ${input.namespace}/${input.name} has no Ready sandbox on node ${deps.node} after ${WAIT_MS / 1000} s; see the pod's events`,
-      );
-    }
-    await pause(POLL_MS, signal);
   }
 }
+
+interface Found {
+  readonly record: SandboxRecord;
+  readonly podIPs: readonly string[];
+}
+
+async function published({ store, node }: NodeDeps, { record, podIPs }: Found): Promise<LookupSandboxResult> {
+  await store.putSandbox(node, record);
+  const { sandboxId, bootId, netns } = record;
+  return { sandboxId, bootId, netns, podIPs };
+}
+
+const notReady = (node: string, { namespace, name }: LookupSandboxInput): PodwireError =>
+  new PodwireError(
+    'SandboxNotReady',
+    `pod ${namespace}/${name} has no Ready sandbox on node ${node} after ${WAIT_MS / 1000} s; see the pod's events`,
+  );
 
 /**
  * The pod's newest Ready sandbox with its netns; undefined while there is none or it is still being made.
@@ -42,7 +58,7 @@ async function readySandbox(
   deps: Pick<NodeDeps, 'runtime' | 'kernel' | 'bootId'>,
   pod: SoughtPod,
   signal: AbortSignal,
-): Promise<{ record: SandboxRecord; podIPs: readonly string[] } | undefined> {
+): Promise<Found | undefined> {
   const newest = newestReady(await deps.runtime.listReady(uidInRuntime(pod)));
   const sandbox = newest === undefined ? undefined : await deps.runtime.describe(newest.id);
   if (sandbox === undefined || !sandbox.ready || sandbox.podUid !== uidInRuntime(pod)) return undefined;
@@ -79,17 +95,11 @@ export async function sandboxRecord(
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(new PodwireError('SandboxNotReady', 'the wait for the sandbox was interrupted'));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
+/** Ends early when the sandbox is announced. @throws PodwireError SandboxNotReady when it is interrupted */
+async function pause(ms: number, signal: AbortSignal, announced: Promise<void> | undefined): Promise<void> {
+  const over = new AbortController();
+  const slept = sleep(ms, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => undefined);
+  await Promise.race([slept, ...(announced === undefined ? [] : [announced])]);
+  over.abort();
+  if (signal.aborted) throw new PodwireError('SandboxNotReady', 'the wait for the sandbox was interrupted');
 }

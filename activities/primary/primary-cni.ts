@@ -53,6 +53,7 @@ export function createPrimary(deps: PrimaryDeps): PodCni {
         if (netns === undefined) throw new CniAnswerError(CNI_CODES.invalidEnvironment, 'CNI_NETNS is missing');
         const wiring = await answering(() => connect(deps, call, netns, signal));
         deps.duties.added(call.containerId);
+        await deps.failpoints.hit('primary:added');
         const prevResult = primaryResult(wiring, netns);
         return await deps.others.add({ ...call, config: { ...call.config, prevResult } }, signal, leavePlace);
       } finally {
@@ -84,9 +85,11 @@ async function connect(deps: PrimaryDeps, call: PodCniCall, path: string, signal
   const netns = await deps.links.open(path, signal);
   try {
     const lease = await deps.leases.allocate({ ...holder, pod: { namespace, name } }, ranges);
+    await deps.failpoints.hit('primary:leased');
     const wiring = wiringOf(lease, ranges, deps.mtu, deps.ip);
     const refused = await deps.wiring.wire(netns, wiring);
     if (refused.length > 0) deps.observer.refused(call.containerId, refused);
+    await deps.failpoints.hit('primary:wired');
     return wiring;
   } finally {
     await netns.close();
@@ -107,8 +110,10 @@ async function del(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal, lea
   const isHere = deps.leases.leases().some((lease) => lease.sandboxId === containerId && isHeld(lease));
   const hooks = isHere ? deps.duties.beforeRemoval(containerId, signal) : undefined;
   await Promise.all([Promise.race([others, ended]), hooks]);
+  await deps.failpoints.hit('primary:ending');
   try {
     await answering(() => letGo(deps, holderOf(call), signal));
+    await deps.failpoints.hit('primary:released');
   } finally {
     // Also where it could not be done: then it is gone on with.
     if (isHere) deps.duties.ended(containerId);

@@ -1,6 +1,5 @@
 /** What a node does for the run of a sandbox. Its disk says what is true; etcd is brought to that (ADR 53). */
 import { PodwireError } from '../../domain/failures.ts';
-import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { LinkKernel } from '../../domain/ports/link-kernel.ts';
 import type { PrimarySandboxes } from '../../domain/ports/primary-sandboxes.ts';
 import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
@@ -27,7 +26,6 @@ export interface SandboxStepsDeps extends WiredPodDeps {
   readonly subnets: Pick<PodSubnets, 'ranges'>;
   /** Of pods' interfaces, in bytes. */
   readonly mtu: number;
-  readonly failpoints: Failpoints;
 }
 
 export type SandboxSteps = {

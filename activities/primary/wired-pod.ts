@@ -1,5 +1,6 @@
 /** A lease and the wiring that follows from it. */
 import { PodwireError } from '../../domain/failures.ts';
+import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import type { LeaseStore } from '../../domain/ports/lease-store.ts';
 import type { PodWiringKernel } from '../../domain/ports/pod-wiring-kernel.ts';
@@ -13,6 +14,7 @@ export interface WiredPodDeps {
   readonly leases: LeaseStore;
   readonly wiring: PodWiringKernel;
   readonly ip: IpNumbers;
+  readonly failpoints: Failpoints;
 }
 
 /** @throws PodwireError AddressingInvalid: the lease is of a time when the node had other subnets */
@@ -32,7 +34,7 @@ export function wiringOf(lease: Lease, ranges: readonly LeaseRange[], mtu: numbe
  * @throws PodwireError as `unwire` does, the disk's error: then the lease stays
  */
 export async function letGo(
-  { leases, wiring, ip }: WiredPodDeps,
+  { leases, wiring, ip, failpoints }: WiredPodDeps,
   holder: LeaseHolder,
   signal: AbortSignal,
 ): Promise<void> {
@@ -42,5 +44,6 @@ export async function letGo(
   // Which gateway the pod had does not matter for what is removed.
   const addresses = known.addresses.map((address) => ({ address, gateway: address }));
   await wiring.unwire(podWiring(holder, addresses, 0, ip), signal);
+  await failpoints.hit('primary:unwired');
   await leases.release(holder);
 }

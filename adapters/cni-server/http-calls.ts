@@ -8,12 +8,17 @@ import { MAX_REQUEST_BYTES, readRequest } from './request-schemas.ts';
 const HEADERS_MS = 5_000;
 /** From the first to the last byte of a request. */
 const REQUEST_MS = 10_000;
+/** How often the two are looked after. Only root can open the socket, and an idle node does not wake for it. */
+const CHECK_MS = 600_000;
 /** More than wait for their turn and are at work, so that those are told why. */
 const MAX_CONNECTIONS = 1_024;
 
 /** Not listening yet. */
 export function createCallServer(operations: CniOperations): Server {
-  const server = createServer((request, response) => void answer(request, response, operations));
+  const server = createServer(
+    { connectionsCheckingInterval: CHECK_MS },
+    (request, response) => void answer(request, response, operations),
+  );
   server.headersTimeout = HEADERS_MS;
   server.requestTimeout = REQUEST_MS;
   server.maxConnections = MAX_CONNECTIONS;

@@ -29,5 +29,7 @@ export function withAnnounced(runtime: SandboxRuntime, announced: AnnouncedSandb
       // Of a sandbox that it takes down the runtime may not tell the netns any more, which is there until this is done.
       return known.ending ? { ...found, ready: false, netnsPath: found.netnsPath ?? known.netnsPath } : found;
     },
+    untilAnnounced: (podUid, signal) =>
+      announced.untilPut((each) => !each.ending && uidInRuntime(each) === podUid, signal),
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { AnnouncedSandbox } from '../../domain/cni-server/announced-sandbox.ts';
 import type { AnnouncedSandboxes } from '../../domain/ports/announced-sandboxes.ts';
+import { AnnouncedPuts } from './announced-puts.ts';
 import { writeUnsynced } from './whole-files.ts';
 
 const SUFFIX = '.json';
@@ -34,6 +35,7 @@ const schema: z.ZodType<AnnouncedSandbox> = z.strictObject({
 export function openAnnouncedFiles(dir: string, bootId: string, now: number): AnnouncedSandboxes {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const known = new Map<string, AnnouncedSandbox>();
+  const puts = new AnnouncedPuts();
   for (const name of readdirSync(dir)) {
     const found = name.endsWith(SUFFIX) ? read(join(dir, name)) : undefined;
     if (found?.bootId === bootId) known.set(found.sandboxId, { endedAt: now, ...found });
@@ -47,10 +49,12 @@ export function openAnnouncedFiles(dir: string, bootId: string, now: number): An
     async put(announced) {
       known.set(announced.sandboxId, announced);
       await writeUnsynced(fileOf(announced.sandboxId), JSON.stringify(announced));
+      puts.tell(announced);
     },
     async remove(sandboxId) {
       if (known.delete(sandboxId)) await rm(fileOf(sandboxId), { force: true });
     },
+    untilPut: (isSought, signal) => puts.until(isSought, signal),
   };
 }
 

@@ -7,4 +7,6 @@ export interface AnnouncedSandboxes {
   /** Returns when it would outlive the worker. @throws the system's error when the disk refuses */
   put(announced: AnnouncedSandbox): Promise<void>;
   remove(sandboxId: string): Promise<void>;
+  /** Resolves when a sandbox is announced that `isSought` says yes to, or the signal aborts. */
+  untilPut(isSought: (announced: AnnouncedSandbox) => boolean, signal: AbortSignal): Promise<void>;
 }

@@ -31,6 +31,8 @@ export interface SandboxRuntime {
   listReady(podUid?: string): Promise<readonly ListedSandbox[]>;
   /** undefined when the runtime does not know that sandbox (any more). */
   describe(sandboxId: string): Promise<SandboxDetails | undefined>;
+  /** Resolves when a sandbox of the pod is announced (ADR 52), or the signal aborts. Absent where none ever is. */
+  readonly untilAnnounced?: (podUid: string, signal: AbortSignal) => Promise<void>;
 }
 
 /** Containers of a pod, as far as a gate needs them. */

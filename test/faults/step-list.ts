@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ControlSteps } from '../../activities/control/control-contract.ts';
 import type { NodeActivities } from '../../activities/network/network-contract.ts';
+import type { SandboxActivities } from '../../activities/primary/sandbox-contract.ts';
 
 /**
  * What has to be done so that a step runs. `refuse`: an attach that the kernel refuses, undone; `retry`: the same, allowed now, after
@@ -56,7 +57,7 @@ export interface CrashPoint {
 export const nodePoints = (once: boolean): CrashPoint[] => [
   ...aroundSteps(NODE_STEPS, once),
   ...innerPoints()
-    .filter((point) => !isOfColdPlug(point))
+    .filter((point) => !isOfCalls(point))
     .flatMap((point) => {
       const acts = NODE_STEPS[point.split(':')[0] as keyof NodeActivities];
       return (once ? acts.slice(0, 1) : acts).map((act) => ({ point, act }));
@@ -64,10 +65,22 @@ export const nodePoints = (once: boolean): CrashPoint[] => [
 ];
 
 /** Of the container runtime's calls, which are no activities. */
-const isOfColdPlug = (point: string): boolean => point.startsWith('coldPlug:');
+const isOfCalls = (point: string): boolean => /^(coldPlug|primary):/.test(point);
 
 /** Crash points of a node worker in the calls of a chained plugin. */
-export const coldPlugPoints = (): string[] => innerPoints().filter(isOfColdPlug);
+export const coldPlugPoints = (): string[] => innerPoints().filter((point) => point.startsWith('coldPlug:'));
+
+const SANDBOX_STEPS: Record<keyof SandboxActivities, readonly Act[]> = {
+  recordSandbox: ['attach'],
+  verifySandbox: ['attach'],
+  endSandbox: ['detach'],
+};
+
+/** Crash points of a node worker whose pods' network is podwire: of the calls, and of the runs of sandboxes. */
+export const primaryPoints = (): string[] => [
+  ...innerPoints('primary'),
+  ...aroundSteps(SANDBOX_STEPS, true).map(({ point }) => point),
+];
 
 /** With one CNI network: `fail` is an attach whose plugin does half of its work at its first try. */
 export type CniAct = 'attach' | 'detach' | 'fail';
@@ -106,8 +119,8 @@ function aroundSteps(steps: Readonly<Record<string, readonly Act[]>>, once: bool
 }
 
 /** Named in the source as `failpoints.hit('<activity>:<where>')`. */
-function innerPoints(): string[] {
-  const folder = fileURLToPath(new URL('../../activities/network/', import.meta.url));
+function innerPoints(part = 'network'): string[] {
+  const folder = fileURLToPath(new URL(`../../activities/${part}/`, import.meta.url));
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(folder + file, 'utf8'));

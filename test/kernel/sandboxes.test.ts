@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import { lookupSandbox } from '../../activities/network/lookup-sandbox.ts';
+import { withAnnounced } from '../../adapters/cri/announced-runtime.ts';
 import { noting, SandboxWatch } from '../../workers/node/sandbox-watch.ts';
+import { announcedSandbox, memoryOfAnnounced } from '../unit/cni-server/some-announced.ts';
 import { createNode, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 let node: NodeUnderTest;
@@ -44,6 +47,28 @@ test('a lookup waits for a sandbox that is starting', async () => {
   const looking = lookup(pod);
   setTimeout(() => node.runtime.sandboxes.set(pod.sandboxId, sandbox), 300);
   assert.equal((await looking).sandboxId, pod.sandboxId);
+});
+
+test('a lookup does not wait for its next look when the sandbox is announced', async () => {
+  const announced = memoryOfAnnounced();
+  const deps = { ...node.deps, runtime: withAnnounced(node.runtime, announced) };
+  const took: number[] = [];
+  for (let tries = 0; tries < 5; tries += 1) {
+    const pod = await node.pod();
+    const sandbox = node.runtime.sandboxes.get(pod.sandboxId) ?? assert.fail();
+    node.runtime.sandboxes.delete(pod.sandboxId);
+    const looking = lookupSandbox(deps, { podUid: pod.uid, namespace: 'default', name: 'a' }, NEVER);
+    await sleep(5);
+    const startedAt = performance.now();
+    const netnsPath = sandbox.netnsPath ?? assert.fail();
+    await announced.put(
+      announcedSandbox(pod.sandboxId, { podUid: pod.uid, namespace: 'default', name: 'a', netnsPath }),
+    );
+    assert.equal((await looking).sandboxId, pod.sandboxId);
+    took.push(performance.now() - startedAt);
+  }
+  // A look each 200 ms would find it after 195.
+  assert.ok(Math.min(...took) < 100, took.join());
 });
 
 test('a lookup that is cancelled ends at once', async () => {

@@ -15,8 +15,13 @@ import { wiredSandboxes } from './node-truth.ts';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
+interface RebootOptions {
+  /** What is done to its disk, or said of it, while it is off. */
+  readonly meanwhile?: () => Promise<void>;
+}
+
 /** Returns when kubelet and node worker were started again. The new boot id stays for as long as the lab. */
-export async function reboot(lab: Lab, node: LabNode): Promise<void> {
+export async function reboot(lab: Lab, node: LabNode, { meanwhile }: RebootOptions = {}): Promise<void> {
   const kubelet = partSpec(lab, `kubelet-${node.name}`);
   if (kubelet === undefined) throw new Error(`${node.name} has no kubelet`);
   const inMounts = (...words: string[]): Promise<string> =>
@@ -31,6 +36,7 @@ export async function reboot(lab: Lab, node: LabNode): Promise<void> {
   await waitFor('no pod to be wired', async () => ((await wiredSandboxes(node)).length === 0 ? true : undefined), {
     limitMs: 20_000,
   });
+  await meanwhile?.();
   const bootFile = join(node.stateDir, 'boot-id');
   writeFileSync(bootFile, `${randomUUID()}\n`);
   await inMounts('mount', '--bind', bootFile, BOOT_ID);

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NODE_VERSION } from '../../deploy/lab/node-binary.ts';
+import { chosenBySeed, everyThird, installedBySeed, type Chosen } from './by-seed.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -20,6 +21,8 @@ export interface Group {
   readonly fullOnly?: boolean;
   /** By the Node of the images, not by this machine's. */
   readonly onNodeOfImages?: boolean;
+  /** Which of its files a seed takes; all of them without one. */
+  readonly bySeed?: (files: readonly string[], seed: number) => Chosen;
 }
 
 const minutes = (count: number): number => count * 60_000;
@@ -48,16 +51,24 @@ const WITH_LAB: readonly Group[] = [
   {
     ...{ name: 'full', folder: 'full', concurrency: 1, needsLab: true, podwire: 'host', limitMs: minutes(75) },
     fullOnly: true,
+    bySeed: chosenBySeed,
   },
   // The long ones about podwire as pods.
-  { name: 'installed', folder: 'installed', concurrency: 1, needsLab: true, limitMs: minutes(30), fullOnly: true },
+  {
+    ...{ name: 'installed', folder: 'installed', concurrency: 1, needsLab: true, limitMs: minutes(30) },
+    fullOnly: true,
+    bySeed: installedBySeed,
+  },
 ];
 
 export const majorOf = (version: string): string => version.split('.')[0] ?? '';
 
 /** What podwire runs on as pods may do otherwise than what it runs on here. */
 const AGAIN: readonly Group[] = WITHOUT_LAB.filter(({ name }) => ['unit', 'replay', 'workflows'].includes(name)).map(
-  (group) => ({ ...group, name: `${group.name}-node${majorOf(NODE_VERSION)}`, fullOnly: true, onNodeOfImages: true }),
+  (group) => ({
+    ...{ ...group, name: `${group.name}-node${majorOf(NODE_VERSION)}`, fullOnly: true, onNodeOfImages: true },
+    bySeed: everyThird,
+  }),
 );
 
 export const GROUPS: readonly Group[] = [...WITHOUT_LAB, ...AGAIN, ...WITH_LAB];

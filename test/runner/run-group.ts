@@ -1,7 +1,6 @@
 /** Runs one group and counts. */
 import { join, relative } from 'node:path';
 import { ensureNode, NODE_VERSION } from '../../deploy/lab/node-binary.ts';
-import { chosenBySeed } from './by-seed.ts';
 import { ROOT, testFiles, type Group } from './groups.ts';
 import { runNode } from './program.ts';
 
@@ -78,7 +77,7 @@ async function runChecks(group: Group, context: GroupContext): Promise<Outcome> 
 
 async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
   const all = testFiles(group);
-  const files = filesOf(all, context);
+  const files = filesOf(group, all, context);
   if (files.length === 0) {
     const fine = group.fullOnly === true || all.length > 0;
     return { ok: fine, tests: 0, failed: 0, why: fine ? 'no test files' : `no test files in test/${group.folder}` };
@@ -104,13 +103,15 @@ async function runTests(group: Group, context: GroupContext): Promise<Outcome> {
 }
 
 /** A filter by path names what is wanted: then no seed chooses. */
-function filesOf(all: readonly string[], { fileFilter, seed, print }: GroupContext): readonly string[] {
+function filesOf(
+  { bySeed }: Group,
+  all: readonly string[],
+  { fileFilter, seed, print }: GroupContext,
+): readonly string[] {
   if (fileFilter !== undefined) return all.filter((file) => file.includes(fileFilter));
-  if (seed === undefined) return all;
-  const { chosen, left } = chosenBySeed(all, seed);
-  print(
-    `a third of the crash points and of the long tests, by --seed ${seed}; left to other seeds: ${left.join(', ')}`,
-  );
+  if (seed === undefined || bySeed === undefined) return all;
+  const { chosen, left } = bySeed(all, seed);
+  print(`not all of it, by --seed ${seed}; left to other seeds: ${left.join(', ')}`);
   return chosen;
 }
 

@@ -23,6 +23,7 @@ export function announcedSandboxes({ cniSocket, stateDir }: NodeConfig): Announc
 
 /** The same one, behind another plugin of the chain and behind podwire itself. */
 export interface ColdPlugs {
+  readonly announced: AnnouncedSandboxes;
   readonly behindOthers: ColdPlug;
   readonly behindPrimary: ColdPlug;
 }
@@ -55,6 +56,7 @@ export function assembleColdPlug(
     },
   };
   return {
+    announced,
     behindOthers: createColdPlug({ ...behind, withoutApi: 'waits' }),
     // The API may itself be reached by the network that podwire makes.
     behindPrimary: createColdPlug({ ...behind, withoutApi: 'starts' }),

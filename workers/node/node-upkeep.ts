@@ -16,6 +16,7 @@ import {
 import { configFolders } from '../../adapters/cni/config-files.ts';
 import { leftoverFolders } from '../../adapters/cni/leftovers.ts';
 import type { NodeConfig } from '../../config/node.ts';
+import type { ColdPlugs } from './cold-plug.ts';
 import type { DriftSteps } from './drift-watch.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import { NodeConfigsPublisher } from './node-configs.ts';
@@ -34,9 +35,9 @@ const RESTING_LOOKS = 10;
 /** What is published is read again: the net below what was deleted by hand, or told to a run that had no ear. */
 const RELOAD_INTERVAL_MS = 300_000;
 /** A sandbox is Ready some seconds after its netns has appeared; the slowest find themselves by the second figure. */
-const SANDBOX_PACE = { oftenMs: 2_000, seldomMs: 60_000, alertMs: 60_000 };
-/** Most looks find that nothing is announced, and ask nobody. */
-const ANNOUNCED_INTERVAL_MS = 5_000;
+const SANDBOX_PACE = { oftenMs: 2_000, seldomMs: 120_000, alertMs: 60_000 };
+/** While a sandbox is announced, which is for seconds as a rule. */
+const ANNOUNCED_PACE = { oftenMs: 5_000, seldomMs: 600_000, alertMs: 5_000 };
 const CONFIGS_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
 /** A key of a few is read; a thousand nodes that hear nothing are two hundred reads a second. */
 const STORE_PACE = { oftenMs: 5_000, seldomMs: 120_000, alertMs: 15_000 };
@@ -86,9 +87,7 @@ export function startUpkeep(
     everyInterval('resync', paces.resync, log, signal, async () => {
       records.rest(paces.resync, await resyncNetworks(deps, log, signal));
     }),
-    everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, async () =>
-      coldPlug?.behindOthers.lookAfter(signal),
-    ),
+    ...(coldPlug === undefined ? [] : lookAfterAnnounced(coldPlug, log, signal)),
     everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   return {
@@ -108,6 +107,22 @@ export function startUpkeep(
       await Promise.all(loops);
     },
   };
+}
+
+/** Nobody looks while nothing is announced. */
+function lookAfterAnnounced({ announced, behindOthers }: ColdPlugs, log: Logger, signal: AbortSignal): Promise<void>[] {
+  const pace = new Pace(ANNOUNCED_PACE);
+  const listen = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await announced.untilPut(() => true, signal);
+      pace.changed();
+    }
+  };
+  const look = async (): Promise<void> => {
+    await behindOthers.lookAfter(signal);
+    pace.heard(announced.list().length === 0);
+  };
+  return [listen(), everyInterval('announced', pace, log, signal, look)];
 }
 
 const createPaces = ({ sweepMs }: NodeConfig) => ({

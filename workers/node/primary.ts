@@ -79,7 +79,7 @@ export async function startPrimary(
   const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals, podMtu }, log);
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
-  const kernel = { leases, wiring: createPodWiringKernel(thread), ip };
+  const kernel = { leases, wiring: createPodWiringKernel(thread), ip, failpoints };
   const records = recordsOf(config, connections);
   const told = { ...{ node, leases, ip, records }, hooks: primary.hooks };
   const duties = startDuties(told, connections, opened, log, signal);
@@ -115,7 +115,7 @@ export async function startPrimary(
     podSubnets: () => subnets.ranges?.map(({ text }) => text),
     contiv: contiv?.answers,
   });
-  const steps = createSandboxSteps({ ...wired, ...{ node, records, runtime, failpoints } });
+  const steps = createSandboxSteps({ ...wired, ...{ node, records, runtime } });
   const addressed = subnets.ranges === undefined ? asked : Promise.resolve(true);
   return { podCni, mesh, addressed, steps, routes };
 }

@@ -1,4 +1,5 @@
 /** Announced sandboxes for tests. */
+import { AnnouncedPuts } from '../../../adapters/host/announced-puts.ts';
 import type { AnnouncedSandbox } from '../../../domain/cni-server/announced-sandbox.ts';
 import type { AnnouncedSandboxes } from '../../../domain/ports/announced-sandboxes.ts';
 
@@ -10,10 +11,15 @@ export const announcedSandbox = (sandboxId: string, change: Partial<AnnouncedSan
 
 export function memoryOfAnnounced(): AnnouncedSandboxes {
   const known = new Map<string, AnnouncedSandbox>();
+  const puts = new AnnouncedPuts();
   return {
     get: (sandboxId) => known.get(sandboxId),
     list: () => [...known.values()],
-    put: async (announced) => void known.set(announced.sandboxId, announced),
+    put: async (announced) => {
+      known.set(announced.sandboxId, announced);
+      puts.tell(announced);
+    },
     remove: async (sandboxId) => void known.delete(sandboxId),
+    untilPut: (isSought, signal) => puts.until(isSought, signal),
   };
 }

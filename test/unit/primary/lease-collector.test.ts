@@ -42,7 +42,7 @@ function parts(...leases: Lease[]) {
         return asked.push(`unwire ${hostName}`) > 0;
       },
     },
-    ip: ipNumbers,
+    ...{ ip: ipNumbers, failpoints: { hit: async () => undefined } },
     listed: async () => {
       asked.push('list');
       if (world.runtime === 'away') throw new PodwireError('CriUnavailable', 'the runtime is away');

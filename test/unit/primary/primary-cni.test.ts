@@ -37,7 +37,7 @@ async function parts(t: TestContext, others: Partial<PodCni> = {}) {
     unwire: (): void => undefined,
   };
   const primary = createPrimary({
-    ...{ leases, ip: ipNumbers, mtu: 1450 },
+    ...{ leases, ip: ipNumbers, mtu: 1450, failpoints: { hit: async () => undefined } },
     subnets: {
       get ranges() {
         return world.ranges;
