@@ -204,7 +204,7 @@ export const nodeSettings = {
     flag: 'primary-mtu',
     env: 'PODWIRE_PRIMARY_MTU',
     schema: z.coerce.number().int().min(1280).max(65_535).optional(),
-    help: "MTU of pods' interfaces, what a tunnel leaves of the link between nodes: 50 less, 70 where nodes have IPv6 addresses; none: that of --primary-contiv-config, or 1450",
+    help: "MTU of pods' interfaces; none: that of --primary-contiv-config, or what the tunnels leave of the link between nodes (50 less, 70 where nodes have IPv6 addresses) when the pod starts",
   },
   primaryContivConfig: {
     flag: 'primary-contiv-config',

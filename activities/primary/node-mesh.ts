@@ -64,11 +64,17 @@ export class NodeMesh {
   /** As the API said last. */
   #known: readonly NodeMember[] = [];
   #hasAsked = false;
+  #tunnelMtu: number | undefined;
   #toldUnreached = '';
   #toldUnfiltered = '';
 
   constructor(deps: NodeMeshDeps) {
     this.#deps = deps;
+  }
+
+  /** What a packet of a pod may have on its way to other nodes, in bytes, as the parent link was at the last look; undefined: there was none yet. */
+  get tunnelMtu(): number | undefined {
+    return this.#tunnelMtu;
   }
 
   /** What the disk knows is in the kernel again afterwards; needs nobody else. @throws the disk's error; PodwireError RecordInvalid, as `apply` */
@@ -186,6 +192,7 @@ export class NodeMesh {
   async #apply(own: NodeMember, members: readonly NodeMember[], signal: AbortSignal) {
     const { kernel, settings, filter, ip, observer } = this.#deps;
     const plan = meshPlan({ own, members, links: await kernel.links(signal) }, settings, ip);
+    this.#tunnelMtu = plan.device.mtu;
     // First the rules: nobody is let in before they hold.
     await this.#filter(nodeFilter(own, members, filter, ip), signal);
     const { written, removed, refused } = await kernel.ensure(plan, signal);

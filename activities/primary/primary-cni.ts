@@ -22,8 +22,8 @@ import { letGo, wiringOf, type WiredPodDeps } from './wired-pod.ts';
 export interface PrimaryDeps extends WiredPodDeps {
   readonly subnets: Pick<PodSubnets, 'ranges' | 'why'>;
   readonly links: Pick<LinkKernel, 'open'>;
-  /** Of pods' interfaces, in bytes. */
-  readonly mtu: number;
+  /** Of interfaces of pods to come, in bytes. */
+  readonly mtu: () => number;
   /** Networks besides the primary one: what podwire does as the last plugin of a chain. */
   readonly others: PodCni;
   /** What is not the node's alone to do. */
@@ -86,7 +86,7 @@ async function connect(deps: PrimaryDeps, call: PodCniCall, path: string, signal
   try {
     const lease = await deps.leases.allocate({ ...holder, pod: { namespace, name } }, ranges);
     await deps.failpoints.hit('primary:leased');
-    const wiring = wiringOf(lease, ranges, deps.mtu, deps.ip);
+    const wiring = wiringOf(lease, ranges, deps.mtu(), deps.ip);
     const refused = await deps.wiring.wire(netns, wiring);
     if (refused.length > 0) deps.observer.refused(call.containerId, refused);
     await deps.failpoints.hit('primary:wired');
@@ -127,7 +127,7 @@ async function check(deps: PrimaryDeps, call: PodCniCall, signal: AbortSignal): 
     throw new CniAnswerError(CNI_CODES.failed, `container ${call.containerId} has no address of this node`);
   const path = call.netns;
   const missing = await answering(async () => {
-    const wiring = wiringOf(lease, rangesOf(deps, CNI_CODES.tryAgainLater), deps.mtu, deps.ip);
+    const wiring = wiringOf(lease, rangesOf(deps, CNI_CODES.tryAgainLater), deps.mtu(), deps.ip);
     const netns = await deps.links.open(path, signal);
     try {
       return await deps.wiring.check(netns, wiring);

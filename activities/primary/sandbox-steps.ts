@@ -24,8 +24,8 @@ export interface SandboxStepsDeps extends WiredPodDeps {
   readonly runtime: Pick<SandboxRuntime, 'describe'>;
   readonly links: Pick<LinkKernel, 'open'>;
   readonly subnets: Pick<PodSubnets, 'ranges'>;
-  /** Of pods' interfaces, in bytes. */
-  readonly mtu: number;
+  /** Of interfaces of pods to come, in bytes. */
+  readonly mtu: () => number;
 }
 
 export type SandboxSteps = {
@@ -88,7 +88,7 @@ async function verify(deps: SandboxStepsDeps, sandboxId: string, signal: AbortSi
   const netns = await links.open(path, signal);
   try {
     const found = [];
-    for (const lease of leases) found.push(await wiring.check(netns, wiringOf(lease, subnets.ranges ?? [], mtu, ip)));
+    for (const lease of leases) found.push(await wiring.check(netns, wiringOf(lease, subnets.ranges ?? [], mtu(), ip)));
     return { isListed: true, missing: found.flat() };
   } finally {
     await netns.close();

@@ -16,6 +16,7 @@ import { deletePods, waitFor } from '../lab/harness.ts';
 import { allAgree, heldLeases } from '../primary/node-truth.ts';
 import { ownLab } from '../primary/own-lab.ts';
 import { answering, answerOf, netnsOf } from '../primary/reach.ts';
+import { chosenPoints } from './chosen-points.ts';
 
 const COMES = ['primary:leased', 'primary:wired', 'primary:added'];
 const COMES_BEHIND = ['recordSandbox:before', 'recordSandbox:after', 'verifySandbox:before', 'verifySandbox:after'];
@@ -71,7 +72,7 @@ describe("a node worker that dies at a step of its pods' network", () => {
   });
 
   test('has given each pod its address, which the other node reaches, and kept nothing of the tries before', async () => {
-    for (const point of [...COMES, ...COMES_BEHIND]) {
+    for (const point of chosenPoints([...COMES, ...COMES_BEHIND])) {
       const name = nameOf(point);
       await killedAt(point, () => t.create([{ name, node: t.node(0), command: answering(name) }]));
       await waitRunning(t.lab, [t.pod(name)], RECOVERS.limitMs);
@@ -82,10 +83,10 @@ describe("a node worker that dies at a step of its pods' network", () => {
   });
 
   test('has given everything back when its pods have ended', async () => {
-    const points = [...GOES, ...GOES_BEHIND];
-    for (const [index, point] of points.entries()) {
-      const name = nameOf([...COMES, ...COMES_BEHIND][index] ?? assert.fail(point));
-      await killedAt(point, () => deletePods(t.lab, [t.pod(name)]));
+    const points = chosenPoints([...GOES, ...GOES_BEHIND]);
+    await t.run(points.map((point) => ({ name: nameOf(point), node: t.node(0) })));
+    for (const point of points) {
+      await killedAt(point, () => deletePods(t.lab, [t.pod(nameOf(point))]));
       await isSound(point);
     }
   });

@@ -1,6 +1,7 @@
 /** What becomes of nodes whose pods' network is podwire: one is drained, and one is replaced by another machine of its name with other pod subnets. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { apply, field } from '../../deploy/demo/cluster.ts';
 import type { PodRef } from '../../deploy/demo/kernel-look.ts';
@@ -68,7 +69,9 @@ describe('a node whose pods have their network of podwire', () => {
           '--grace-period=0',
           '--ignore-not-found',
         ]);
-        rmSync(pathOnHost(t.lab, node.name, '/var/lib/podwire'), { recursive: true, force: true });
+        // Its folder itself is where the disk of a lab's node is mounted.
+        const disk = pathOnHost(t.lab, node.name, '/var/lib/podwire');
+        for (const name of readdirSync(disk)) rmSync(join(disk, name), { recursive: true });
         await apply(t.lab, [
           {
             ...{ apiVersion: 'v1', kind: 'Node', metadata: { name: node.name } },

@@ -8,7 +8,7 @@
 import { basename } from 'node:path';
 
 /** In every run. */
-const ALWAYS = ['cni-crash-points', 'crash-points', 'outages'];
+const ALWAYS = ['cni-crash-points', 'crash-points', 'outages', 'primary-crash-points'];
 
 /** Each third takes about eight minutes. */
 const THIRDS = [
@@ -30,7 +30,6 @@ const THIRDS = [
     'cni-plugin-disappears',
     'cni-reboot',
     'reflect-outages',
-    'primary-crash-points',
     'slow-burst',
   ],
   [

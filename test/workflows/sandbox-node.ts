@@ -47,7 +47,7 @@ export async function startSandboxNode(node: string, etcd: Etcd): Promise<Sandbo
   const faults = new Map<string, number>();
   const world = { missing: [] as readonly string[], isListed: true };
   const steps = createSandboxSteps({
-    ...{ node, leases, records, ip: ipNumbers, mtu: 1450, subnets: { ranges: RANGES } },
+    ...{ node, leases, records, ip: ipNumbers, mtu: () => 1450, subnets: { ranges: RANGES } },
     wiring: {
       wire: async () => [],
       check: async (_, { hostName }) => {

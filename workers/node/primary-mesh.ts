@@ -32,15 +32,15 @@ interface PrimaryMeshParts {
   /** undefined: without contiv.yaml. */
   readonly contiv: ContivSays | undefined;
   readonly signals: Pick<Signals, 'membersChanged'>;
-  /** Of pods' interfaces, in bytes. */
-  readonly podMtu: number;
+  /** Of pods' interfaces as somebody has set it, in bytes; undefined: as the tunnels. */
+  readonly fixedMtu: number | undefined;
 }
 
 /** @throws PodwireError AddressingInvalid: settings that need contiv.yaml, without it, or that do not go with it */
 export function createPrimaryMesh(
   { node, primary: { dir, mesh } }: NodeConfig,
   { etcd, kube, netlink }: NodeConnections,
-  { subnets, contiv, signals, podMtu }: PrimaryMeshParts,
+  { subnets, contiv, signals, fixedMtu }: PrimaryMeshParts,
   log: Logger,
 ): NodeMesh {
   const { device, vni, dstPort, parent, directRouting, masquerade, keepSource } = mesh;
@@ -68,10 +68,10 @@ export function createPrimaryMesh(
       refused: (settings) => log.warn({ settings }, 'settings of the tunnel device cannot be made'),
       changed: (what) => {
         log.info(what, 'the way to the pods of other nodes has changed');
-        if (what.mtu < podMtu)
+        if (fixedMtu !== undefined && what.mtu < fixedMtu)
           log.warn(
-            { podMtu, ...what },
-            "pods' interfaces carry more than the tunnels: --primary-mtu is to be that of the tunnels",
+            { podMtu: fixedMtu, ...what },
+            "pods' interfaces carry more than the tunnels: --primary-mtu is to be that of the tunnels at most",
           );
       },
       unfiltered: (err) =>

@@ -34,7 +34,7 @@ import { startDuties } from './sandbox-duties.ts';
 /** How long the address of a pod belongs to nobody after it: caches and packets under way. */
 const REST_MS = 60_000;
 const COLLECT_INTERVAL_MS = 30_000;
-/** What a tunnel of IPv4 leaves of 1500. */
+/** What a tunnel of IPv4 leaves of 1500: while it is not known what the tunnels have. */
 const DEFAULT_MTU = 1_450;
 
 interface PrimaryParts {
@@ -75,8 +75,8 @@ export async function startPrimary(
   const subnets = new PodSubnets({ ...{ node, leases, source, ip }, disk: createPodSubnetsFile(primary.dir) });
   await subnets.load();
   prepare(subnets, log);
-  const podMtu = primary.mtu ?? contiv?.mtu ?? DEFAULT_MTU;
-  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals, podMtu }, log);
+  const fixedMtu = primary.mtu ?? contiv?.mtu;
+  const mesh = createPrimaryMesh(config, connections, { subnets, contiv, signals, fixedMtu }, log);
   // Pods start and end without the other nodes.
   await mesh.load(signal).catch((err: unknown) => log.warn({ err }, 'the other nodes are not reached as yet'));
   const kernel = { leases, wiring: createPodWiringKernel(thread), ip, failpoints };
@@ -96,10 +96,10 @@ export async function startPrimary(
     prepare(subnets, log);
     log.info({ subnets: subnets.ranges?.map(({ text }) => text) }, "the pods' addresses of this node");
   });
+  // Now that there is something to say; what fails is repeated, and told of, by the mesh's own looks.
+  const looked = asked.then(() => mesh.look(signal)).catch(() => undefined);
   const looks = [
-    asked,
-    // Now that there is something to say; what fails is repeated, and told of, by the mesh's own looks.
-    asked.then(() => mesh.look(signal)).catch(() => undefined),
+    looked,
     keepMesh(mesh, { node, etcd: connections.etcd }, log, signal),
     everyInterval('leases', COLLECT_INTERVAL_MS, log, signal, () => collector.look(signal)),
   ];
@@ -107,7 +107,7 @@ export async function startPrimary(
   const wired = {
     ...{ ...kernel, subnets },
     links: createNetlinkKernel({ netnsRoots, thread }),
-    mtu: podMtu,
+    mtu: () => fixedMtu ?? mesh.tunnelMtu ?? DEFAULT_MTU,
   };
   const podCni = createPrimary({ ...{ ...wired, others, duties }, observer: observerOf(log) });
   const routes = contivRoutes({
@@ -116,7 +116,8 @@ export async function startPrimary(
     contiv: contiv?.answers,
   });
   const steps = createSandboxSteps({ ...wired, ...{ node, records, runtime } });
-  const addressed = subnets.ranges === undefined ? asked : Promise.resolve(true);
+  // The first look also tells what pods' packets may have.
+  const addressed = subnets.ranges === undefined ? looked.then(() => asked) : Promise.resolve(true);
   return { podCni, mesh, addressed, steps, routes };
 }
 

@@ -38,6 +38,7 @@ async function parts() {
     /** What the API says of nodes; undefined: it is not asked. */
     api: undefined as readonly NodeMember[] | Error | undefined,
     told: 0,
+    mtu: 1500,
     writes: 0,
     plans: [] as MeshPlan[],
     filters: [] as (readonly string[])[],
@@ -83,7 +84,11 @@ async function parts() {
       },
       kernel: {
         links: async () => [
-          { name: 'eth0', mtu: 1500, addresses: world.onLink.map((cidr) => ({ cidr, family: 4, linkLocal: false })) },
+          {
+            name: 'eth0',
+            mtu: world.mtu,
+            addresses: world.onLink.map((cidr) => ({ cidr, family: 4, linkLocal: false })),
+          },
         ],
         ensure: async (plan) => {
           world.plans.push(plan);
@@ -173,6 +178,20 @@ describe('a node of the mesh', () => {
     assert.match((await etcd.get(nodeMemberKey('n1')))?.value ?? '', /192\.0\.2\.77/);
     assert.equal(world.plans.at(-1)?.device.local, '192.0.2.77');
     assert.deepEqual(world.onDisk?.addresses, ['192.0.2.77']);
+  });
+
+  it('knows what its tunnels have of the link that they leave by, from its disk as well, and follows it', async () => {
+    const { world, make } = await parts();
+    const mesh = make();
+    assert.equal(mesh.tunnelMtu, undefined);
+    await mesh.look(NEVER);
+    assert.equal(mesh.tunnelMtu, 1450);
+    world.mtu = 9000;
+    await mesh.look(NEVER);
+    assert.equal(mesh.tunnelMtu, 8950);
+    const next = make();
+    await next.load(NEVER);
+    assert.equal(next.tunnelMtu, 8950);
   });
 
   it('goes by the address that the administrator says, and asks nobody', async () => {

@@ -35,9 +35,10 @@ async function parts(t: TestContext, others: Partial<PodCni> = {}) {
     open: (): void => undefined,
     wire: (): void => undefined,
     unwire: (): void => undefined,
+    mtu: 1450,
   };
   const primary = createPrimary({
-    ...{ leases, ip: ipNumbers, mtu: 1450, failpoints: { hit: async () => undefined } },
+    ...{ leases, ip: ipNumbers, mtu: () => world.mtu, failpoints: { hit: async () => undefined } },
     subnets: {
       get ranges() {
         return world.ranges;
@@ -106,6 +107,17 @@ describe('an ADD of the primary network', () => {
     const { primary } = await parts(t);
     for (const name of ['a', 'b', 'c', 'd']) await primary.add(call(name), NEVER, leavePlace);
     await answers(primary.add(call('e'), NEVER, leavePlace), 11, /^AddressesExhausted: no address of 10\.1\.1\.0\/29/);
+  });
+
+  it('gives each pod the MTU that the tunnels have when it comes', async (t) => {
+    const { primary, world } = await parts(t);
+    const mtuOf = async (name: string): Promise<unknown> => {
+      const { interfaces } = (await primary.add(call(name), NEVER, leavePlace)) as { interfaces: { mtu?: number }[] };
+      return interfaces.map(({ mtu }) => mtu);
+    };
+    assert.deepEqual(await mtuOf('a'), [1450, 1450]);
+    world.mtu = 8950;
+    assert.deepEqual(await mtuOf('b'), [8950, 8950]);
   });
 
   it('takes no address for a namespace that is not there', async (t) => {
