@@ -8,6 +8,9 @@ export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
 export const CONTROL_QUEUE = 'podwire-control';
 
+/** Long polls of a node's queue that are under way. */
+export const NODE_POLLERS = 2;
+
 /** @param target a node's name, or the exec backend's stand-in for it */
 export const nodeQueue = (target: string): string => (isExecTarget(target) ? EXEC_QUEUE : `podwire-node-${target}`);
 export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}/${pod.name}/${pod.uid}`;

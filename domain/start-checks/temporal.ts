@@ -1,4 +1,5 @@
 /** What is looked for at the Temporal frontend, from the facts that it told. */
+import { NODE_POLLERS } from '../messages.ts';
 import { compareSearchAttributes, createAttributesCommand } from '../search-attributes.ts';
 import { passed, type About, type Check } from './check.ts';
 import { compareVersions } from './versions.ts';
@@ -29,8 +30,6 @@ export interface TemporalFacts {
 const NEEDED = '1.24.0';
 /** The first with CVE-2026-5199 mended. */
 const RECOMMENDED = '1.29.5';
-/** Pollers of a node worker for its queue. */
-const NODE_POLLERS = 2;
 
 export function temporalChecks(target: TemporalTarget, facts: TemporalFacts): Check[] {
   const address: About = { setting: 'TEMPORAL_ADDRESS', value: target.address };

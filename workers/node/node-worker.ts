@@ -7,7 +7,7 @@ import { sweepActivities, type SweepSteps } from '../../activities/network/sweep
 import { sandboxActivities, type SandboxSteps } from '../../activities/primary/sandbox-steps.ts';
 import { withHeartbeat } from '../../activities/network/with-heartbeat.ts';
 import type { NodeConfig } from '../../config/node.ts';
-import { nodeQueue } from '../../domain/messages.ts';
+import { NODE_POLLERS, nodeQueue } from '../../domain/messages.ts';
 import type { WorkerConnection } from '../native-connection.ts';
 import { GRACE_MS } from './node-connections.ts';
 import type { NodeMetrics } from './node-metrics.ts';
@@ -40,7 +40,7 @@ export function createNodeWorker(
       ...(sandbox === undefined ? {} : sandboxActivities(sandbox)),
       lookIntoPods: withHeartbeat(createInspectBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
     },
-    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: NODE_POLLERS },
     maxConcurrentActivityTaskExecutions: SLOTS,
     // Heartbeats are how a cancellation gets here; the default throttles them to most of the time-out.
     maxHeartbeatThrottleInterval: '500ms',
