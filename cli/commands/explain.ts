@@ -32,8 +32,7 @@ export function register(program: Command): void {
     .description(
       'What a pod asks for, what is recorded and what its kernel has, side by side; what is in the way and when it is tried next. Exit code 1: there is no such pod, or not everybody answered.',
     )
-    .argument('<namespace/pod>', 'the pod; needs the Kubernetes API (--kubeconfig, KUBECONFIG, ~/.kube/config)')
-    .addHelpText('after', '\nExample:\n  podwire explain shop/web-0\n  podwire explain shop/web-0 -o json');
+    .argument('<namespace/pod>', 'the pod; needs the Kubernetes API (--kubeconfig, KUBECONFIG, ~/.kube/config)');
   addSettings(addOutput(command), table).action(explain);
 }
 
