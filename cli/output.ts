@@ -25,7 +25,8 @@ export async function print(
   process.stdout.write(await inFormat(answer, output, text));
 }
 
-async function inFormat(
+/** The answer as it is written. */
+export async function inFormat(
   answer: object,
   output: Format,
   text: (wide: boolean) => string | Promise<string>,

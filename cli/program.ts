@@ -25,6 +25,7 @@ import { register as registerVersion } from './commands/version.ts';
 import { EXAMPLES } from './examples.ts';
 import { exitCodesText } from './exit-codes.ts';
 import { noKubeconfigText } from './default-kubeconfig.ts';
+import { nextStepText } from './next-step.ts';
 import { UsageError } from './usage-error.ts';
 
 /** In the order of `--help`. */
@@ -93,6 +94,7 @@ export const pathOf = (command: Command): string =>
 
 function textOf(error: Error): string {
   if (error instanceof NoKubeConfigError) return noKubeconfigText();
-  const expected = [UsageError, PodwireError, KubeConfigError].some((kind) => error instanceof kind);
+  if (error instanceof PodwireError) return `${error.message}${nextStepText(error.code)}`;
+  const expected = [UsageError, KubeConfigError].some((kind) => error instanceof kind);
   return String(expected ? error.message : error.stack);
 }

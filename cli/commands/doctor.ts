@@ -1,9 +1,8 @@
 /** `podwire doctor`: what is missing, of all parts and on all nodes, with the commands that cure it. */
 import type { Command } from 'commander';
-import type { SettingsTable } from '../../config/cli-flags.ts';
-import { kubernetesSettings } from '../../config/common.ts';
 import type { Check } from '../../domain/start-checks/check.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { textTable } from '../text-table.ts';
 
@@ -18,7 +17,6 @@ interface Row {
   readonly check: Check;
 }
 
-const doctorSettings = { ...kubernetesSettings } as const satisfies SettingsTable;
 const ORDER = { error: 0, waiting: 1, warning: 2, ok: 3 } as const;
 
 /** Adds the command to the program. */
@@ -30,15 +28,14 @@ export function register(program: Command): void {
     )
     .option('-n, --namespace <name>', 'namespace that podwire runs in', 'podwire-system')
     .option('--all', 'also what is as it should be');
-  addSettings(addOutput(command), doctorSettings).action((options: DoctorOptions) => doctor(options, command));
+  addSettings(addOutput(command), apiSettings).action((options: DoctorOptions) => doctor(options, command));
 }
 
 async function doctor(options: DoctorOptions, command: Command): Promise<void> {
-  const { kubeconfig } = settingsOf(command, doctorSettings);
-  const { createKubeClient } = await import('../../adapters/kubernetes/client.ts');
+  const settings = settingsOf(command, apiSettings);
   const { nodeNames, partReports } = await import('../../adapters/kubernetes/installation.ts');
   const { installationChecks } = await import('../../domain/start-checks/installation.ts');
-  const kube = createKubeClient({ kubeconfig });
+  const kube = await openApi(settings);
   try {
     const { namespace } = options;
     const [nodes, parts] = await Promise.all([nodeNames(kube), partReports(kube, namespace)]);

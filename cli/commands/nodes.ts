@@ -10,10 +10,10 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { meshesOf } from '../meshes.ts';
+import { nodesText, type NodeRow } from '../render/nodes.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { everyAttachment } from '../pod-attachments.ts';
 import { warn } from '../tell.ts';
-import { ageText, textTable } from '../text-table.ts';
 import { addWatch, watching, type WatchOption } from '../watching.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
@@ -21,19 +21,6 @@ import { withTemporal } from '../with-temporal.ts';
 const table = { ...temporalSettings, ...etcdSettings };
 /** Questions to Temporal under way at once. */
 const AT_ONCE = 16;
-
-interface NodeRow {
-  readonly node: string;
-  readonly queue: string;
-  /** Identities of the workers that take the node's steps. */
-  readonly workers: readonly string[];
-  /** ISO 8601, as the two below; absent: never. */
-  readonly askedAt?: string;
-  readonly lookedAt?: string;
-  readonly attachments: number;
-  /** Networks whose members the node has not followed. */
-  readonly behind: readonly string[];
-}
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
@@ -81,17 +68,4 @@ async function rowsOf(client: Client, etcd: Etcd): Promise<NodeRow[]> {
         .map(({ network }) => networkKey(network)),
     };
   });
-}
-
-function nodesText(rows: readonly NodeRow[], now: number, wide: boolean): string {
-  if (rows.length === 0) return 'no node has ever had a worker\n';
-  const ago = (moment: string | undefined): string =>
-    moment === undefined ? 'never' : `${ageText(new Date(moment), now)} ago`;
-  return textTable(
-    ['node', 'worker', 'asked for work', 'looked at', 'attachments', 'behind with', ...(wide ? ['queue'] : [])],
-    rows.map(({ node, queue, workers, askedAt, lookedAt, attachments, behind }) => [
-      ...[node, workers.length === 0 ? 'NONE' : workers.join(' '), ago(askedAt), ago(lookedAt)],
-      ...[String(attachments), behind.join(' '), ...(wide ? [queue] : [])],
-    ]),
-  );
 }

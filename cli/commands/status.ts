@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import type { NodeLook } from '../../adapters/etcd/node-looks.ts';
 import { KubeConfigError, NoKubeConfigError } from '../../adapters/kubernetes/kube-config-error.ts';
-import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { dialectOf, dialectSettings } from '../../config/common.ts';
 import { etcdOf, etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -13,7 +13,9 @@ import { networkKey } from '../../domain/network-selection.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
 import { meshesOf, meshText, type MeshesOf } from '../meshes.ts';
+import { runTable } from '../render/runs.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { attachmentsOf, everyAttachment, failuresOf, isOfPod } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
@@ -25,7 +27,7 @@ import { addWatch, watching, type WatchOption } from '../watching.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
-const table = { ...temporalSettings, ...etcdSettings, ...kubernetesSettings, ...dialectSettings };
+const table = { ...temporalSettings, ...etcdSettings, ...apiSettings, ...dialectSettings };
 
 const STATES = [
   'Converging',
@@ -82,7 +84,7 @@ async function once(settings: Settings, target: string | undefined, options: Sta
     const runs = found.sort((a, b) => a.since.getTime() - b.since.getTime());
     if (options.output !== 'text')
       return print(await answerOf(client, settings, { target, namespace, name, runs }), options, () => '');
-    process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs));
+    process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs, Date.now()));
     if (target === undefined) process.stdout.write(await withEtcd(settings, nodesText).catch(unreadable));
     if (namespace === undefined || name === undefined) return;
     for (const run of runs) process.stdout.write(await taskText(client, run));
@@ -150,20 +152,6 @@ function noneText(target: string | undefined, state: ProvisioningState | undefin
   return `no open runs${where}${state === undefined ? '' : ` in state ${state}`}`;
 }
 
-function runTable(runs: readonly PodRun[]): string {
-  const now = Date.now();
-  return textTable(
-    ['pod', 'node', 'state', 'since', 'networks'],
-    runs.map((run) => [
-      podText(run.pod),
-      run.node,
-      run.state,
-      ageText(run.since, now),
-      [...run.networks].sort().join(' '),
-    ]),
-  );
-}
-
 /** The run's own view; one that does not answer is no reason to hide the records. */
 async function taskText(client: Client, run: PodRun): Promise<string> {
   const { queryView } = await import('../pod-runs.ts');
@@ -202,12 +190,9 @@ async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<str
 
 /** Empty also where no API is configured, or it does not answer: the rest has been said. */
 async function apiText(settings: Settings, pod: PodName): Promise<string> {
-  const [{ createKubeClient }, { originText }] = await Promise.all([
-    import('../../adapters/kubernetes/client.ts'),
-    import('../pod-origin.ts'),
-  ]);
+  const { originText } = await import('../pod-origin.ts');
   try {
-    const client = createKubeClient({ kubeconfig: settings.kubeconfig });
+    const client = await openApi(settings);
     try {
       return await originText(client, dialectOf(settings), pod, warn);
     } finally {
