@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** `podwire`: the command line. */
+/** `podwire`, or `kubectl podwire`: the command line. */
+import { basename } from 'node:path';
 import { outliveClosedOutput } from '../adapters/process/closed-output.ts';
 import { runCommandLine } from './program.ts';
 
 outliveClosedOutput();
-await runCommandLine(process.argv.slice(2));
+await runCommandLine(process.argv.slice(2), basename(process.argv[1] ?? ''));

@@ -1,33 +1,37 @@
 /** The same answer for people and for programs. */
 import { Option, type Command } from 'commander';
 
-const FORMATS = ['text', 'json', 'yaml'] as const;
+const FORMATS = ['text', 'wide', 'json', 'yaml'] as const;
+type Format = (typeof FORMATS)[number];
 
 export interface OutputOption {
-  readonly output: (typeof FORMATS)[number];
+  readonly output: Format;
 }
 
-/** Adds the flag to a command whose options are an `OutputOption`. */
-export const addOutput = (command: Command): Command =>
+/** Adds the flag to a command whose options are an `OutputOption`. @param o.wide whether there is more for people than fits a terminal */
+export const addOutput = (command: Command, { wide = false } = {}): Command =>
   command.addOption(
-    new Option('-o, --output <format>', 'for people, or for programs').choices(FORMATS).default('text'),
+    new Option('-o, --output <format>', 'for people, or for programs')
+      .choices(FORMATS.filter((format) => wide || format !== 'wide'))
+      .default('text'),
   );
 
-/** Writes the answer to standard output. @param text for people, made only for them */
+/** Writes the answer to standard output. @param text for people, made only for them; `wide`: with all columns */
 export async function print(
   answer: object,
   { output }: OutputOption,
-  text: () => string | Promise<string>,
+  text: (wide: boolean) => string | Promise<string>,
 ): Promise<void> {
   process.stdout.write(await inFormat(answer, output, text));
 }
 
-async function inFormat(
+/** The answer as it is written. */
+export async function inFormat(
   answer: object,
-  output: OutputOption['output'],
-  text: () => string | Promise<string>,
+  output: Format,
+  text: (wide: boolean) => string | Promise<string>,
 ): Promise<string> {
-  if (output === 'text') return text();
+  if (output === 'text' || output === 'wide') return text(output === 'wide');
   if (output === 'json') return `${JSON.stringify(answer, null, 2)}\n`;
   const { dump } = await import('js-yaml');
   return dump(answer);

@@ -21,6 +21,7 @@ export const convergedKey = (podUid: string): string => `${ROOT}/pods/${podUid}`
 export const sandboxesPrefix = (node: string): string => `${ROOT}/sandboxes/${node}/`;
 export const sandboxKey = (node: string, podUid: string): string => `${ROOT}/sandboxes/${node}/${podUid}`;
 
+export const networksPrefix = (): string => `${ROOT}/networks/`;
 export const membersPrefix = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/members/`;
 export const memberKey = (network: NetworkRef, podUid: string, interfaceName: string): string =>
   `${membersPrefix(network)}${podUid}/${interfaceName}`;
@@ -41,7 +42,9 @@ export const addressKey = (network: NetworkRef, address: string): string =>
 /** Who was first to have what only one pod of a CNI network can have. @param place as identities.ts has it */
 export const identityKey = (place: string): string => `${ROOT}/cni-identities/${place}`;
 
-export const meshStateKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/mesh`;
+/** @param network as `networkKey` makes it */
+export const meshStateKeyIn = (network: string): string => `${networksPrefix()}${network}/mesh`;
+export const meshStateKey = (network: NetworkRef): string => meshStateKeyIn(networkKey(network));
 
 export const tunnelsPrefix = (): string => `${ROOT}/vnis/`;
 export const tunnelKey = (tunnel: string): string => `${ROOT}/vnis/${tunnel}`;

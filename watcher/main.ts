@@ -3,12 +3,14 @@
  * Exit codes: 0 after SIGTERM or SIGINT, 1 after a fault of its own, 2 when the configuration is refused.
  */
 import { createEtcd } from '../adapters/etcd/client.ts';
+import { timedEtcd } from '../adapters/etcd/timed.ts';
 import { createLogger } from '../adapters/log/logger.ts';
 import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
 import { exitOnFaults } from '../workers/exit-on-faults.ts';
+import { createPartMetrics } from '../workers/metrics/part-metrics.ts';
 import { etcdConvergedReader } from './etcd-converged-reader.ts';
 import { etcdStoreAccess } from './etcd-store-access.ts';
 import { startWatcher } from './watcher.ts';
@@ -28,8 +30,10 @@ async function run(config: WatcherConfig): Promise<void> {
   const log = createLogger('watcher', config.logLevel);
   exitOnFaults(log);
   const credentials = new RotatingCredentials(log);
-  const etcd = createEtcd(config.etcd, credentials);
-  const watcher = await startWatcher(config, etcdConvergedReader(etcd, log), etcdStoreAccess(etcd), log, credentials);
+  const part = createPartMetrics('watcher');
+  const etcd = timedEtcd(createEtcd(config.etcd, credentials), part.calls.etcd);
+  const known = { converged: etcdConvergedReader(etcd, log), store: etcdStoreAccess(etcd), part };
+  const watcher = await startWatcher(config, known, log, credentials);
   log.info({ address: watcher.address }, 'watching');
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');

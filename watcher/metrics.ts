@@ -1,8 +1,7 @@
 /** The watcher's Prometheus metrics. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 export interface WatcherMetrics {
-  readonly registry: Registry;
   readonly events: Counter<'kind' | 'type'>;
   readonly relists: Counter<'kind' | 'reason'>;
   readonly cacheMisses: Counter<'kind'>;
@@ -18,16 +17,13 @@ export interface Gauges {
   /** Cached objects by kind. */
   readonly cached: () => Readonly<Record<string, number>>;
   readonly pending: () => number;
+  /** Milliseconds since the first observation of what has waited longest for Temporal's acknowledgement. */
+  readonly longestWaitMs: () => number;
   /** The comparison with etcd is due and fails. */
   readonly checkFailing: () => boolean;
 }
 
-/** The library's 10 ms wake an idle process a hundred times a second; a lag that matters to anybody is longer than this. */
-const LAG_PRECISION_MS = 100;
-
-export function createMetrics(gauges: Gauges): WatcherMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_PRECISION_MS });
+export function createMetrics(registry: Registry, gauges: Gauges): WatcherMetrics {
   const registers = [registry];
   new Gauge({
     name: 'podwire_watch_cache_objects',
@@ -47,6 +43,14 @@ export function createMetrics(gauges: Gauges): WatcherMetrics {
     },
   });
   new Gauge({
+    name: 'podwire_signal_longest_wait_seconds',
+    help: 'For how long the oldest change that Temporal has not acknowledged has waited; 0: none waits',
+    registers,
+    collect() {
+      this.set(gauges.longestWaitMs() / 1_000);
+    },
+  });
+  new Gauge({
     name: 'podwire_relist_check_failing',
     help: '1 while the comparison with etcd after a list is due and fails',
     registers,
@@ -57,7 +61,6 @@ export function createMetrics(gauges: Gauges): WatcherMetrics {
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Counter<L>({ name, help, labelNames, registers });
   return {
-    registry,
     events: counter('podwire_watch_events_total', 'Changes seen, by lists or by the watch', 'kind', 'type'),
     relists: counter('podwire_watch_relists_total', 'Complete lists and why', 'kind', 'reason'),
     cacheMisses: counter('podwire_watch_cache_miss_total', 'Objects a relist found that the watch had missed', 'kind'),

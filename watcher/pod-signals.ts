@@ -38,7 +38,8 @@ interface Slot {
   /** The pod wants networks, or was signalled: from now on every change matters. */
   relevant: boolean;
   wanted: Wanted | undefined;
-  running: boolean;
+  /** What is under way to Temporal. */
+  sending: Wanted | undefined;
   failures: number;
   /** When the last signal was sent, by the monotonic clock. */
   sentAt: number;
@@ -68,8 +69,16 @@ export class PodSignals {
   /** Signals that wait or are under way. */
   get pending(): number {
     let count = 0;
-    for (const slot of this.#slots.values()) if (slot.wanted !== undefined || slot.running) count += 1;
+    for (const slot of this.#slots.values()) if (slot.wanted !== undefined || slot.sending !== undefined) count += 1;
     return count;
+  }
+
+  /** Milliseconds since the first observation of the oldest change that was not acknowledged; 0: there is none. */
+  get longestWaitMs(): number {
+    let oldest = Infinity;
+    for (const { wanted, sending } of this.#slots.values())
+      oldest = Math.min(oldest, wanted?.since ?? Infinity, sending?.since ?? Infinity);
+    return Math.max(0, performance.now() - oldest);
   }
 
   /** Whether anything was ever observed of this pod. */
@@ -79,7 +88,7 @@ export class PodSignals {
 
   isBusy(uid: string): boolean {
     const slot = this.#slots.get(uid);
-    return slot !== undefined && (slot.wanted !== undefined || slot.running);
+    return slot !== undefined && (slot.wanted !== undefined || slot.sending !== undefined);
   }
 
   /**
@@ -149,7 +158,7 @@ export class PodSignals {
         latest: undefined,
         relevant: false,
         wanted: undefined,
-        running: false,
+        sending: undefined,
         failures: 0,
         sentAt: -Infinity,
         timer: undefined,
@@ -169,7 +178,7 @@ export class PodSignals {
       unlessInputs: waiting !== undefined && waiting.unlessInputs === undefined ? undefined : unlessInputs,
       since: waiting?.since ?? performance.now(),
     };
-    if (!slot.running && slot.timer === undefined) this.#enqueue(slot);
+    if (slot.sending === undefined && slot.timer === undefined) this.#enqueue(slot);
   }
 
   #enqueue(slot: Slot): void {
@@ -207,7 +216,7 @@ export class PodSignals {
   }
 
   async #send(slot: Slot, wanted: Wanted): Promise<void> {
-    slot.running = true;
+    slot.sending = wanted;
     slot.sentAt = performance.now();
     slot.wanted = undefined;
     const pod = { ...slot.pod, networksBefore: slot.toldNetworks };
@@ -226,7 +235,7 @@ export class PodSignals {
       this.#options.onFailed(wanted.signal, error, delay, slot.pod);
       this.#enqueueIn(slot, delay);
     }
-    slot.running = false;
+    slot.sending = undefined;
     if (slot.wanted === undefined) {
       if (wanted.signal === POD_DELETED) this.#slots.delete(slot.pod.uid);
     } else if (slot.timer === undefined) this.#enqueue(slot);

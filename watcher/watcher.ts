@@ -1,10 +1,12 @@
 /** The watcher, put together: caches, signals, comparison with etcd, health endpoints. */
 import { randomUUID } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import { startHealthServer, type HealthServer } from '../adapters/http/health-server.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient, type KubeClient } from '../adapters/kubernetes/client.ts';
 import { configMapView, type ConfigMapView } from '../adapters/kubernetes/config-map.ts';
 import { ListWatch, type ListWatchObserver } from '../adapters/kubernetes/list-watch.ts';
+import { timedKube } from '../adapters/kubernetes/timed.ts';
 import { getPod } from '../adapters/kubernetes/pods.ts';
 import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../adapters/log/logger.ts';
@@ -21,6 +23,7 @@ import { Definitions } from './definitions.ts';
 import type { ConvergedReader } from './converged-reader.ts';
 import { definitionKinds, watcherRights } from '../domain/start-checks/rights.ts';
 import { etcdSource, kubernetesSource, temporalSource } from '../workers/check-sources.ts';
+import type { PartMetrics } from '../workers/metrics/part-metrics.ts';
 import { StartChecks } from '../workers/start-checks.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
 import { PodChanges } from './pod-changes.ts';
@@ -40,19 +43,25 @@ export interface Watcher {
   stop(): Promise<void>;
 }
 
+/** What a watcher is given of podwire's etcd, and of the process that it is. */
+export interface WatcherKnows {
+  readonly converged: ConvergedReader;
+  readonly store: StoreAccess;
+  readonly part: PartMetrics;
+}
+
 /** Starts everything and returns at once; what cannot be reached is tried for ever. Rejects when the bind address or the kubeconfig is refused. */
 export async function startWatcher(
   config: WatcherConfig,
-  converged: ConvergedReader,
-  store: StoreAccess,
+  known: WatcherKnows,
   log: Logger,
   credentials: RotatingCredentials,
 ): Promise<Watcher> {
-  const parts = new WatcherParts(config, converged, store, log, credentials);
+  const parts = new WatcherParts(config, known, log, credentials);
   const notReady = (): readonly string[] => parts.notReady();
   const health: HealthServer = await startHealthServer({
     bindAddress: config.bindAddress,
-    metrics: parts.metrics.registry,
+    metrics: known.part.registry,
     notReady,
     checks: () => parts.checks.checks(),
     refresh: () => parts.checks.refresh(),
@@ -63,9 +72,9 @@ export async function startWatcher(
 
 /** All that a watcher consists of; each part knows the others only through what it is given here. */
 class WatcherParts {
-  readonly metrics: WatcherMetrics;
   readonly checks: StartChecks;
   readonly #config: WatcherConfig;
+  readonly #metrics: WatcherMetrics;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #kube: KubeClient;
@@ -87,22 +96,21 @@ class WatcherParts {
 
   constructor(
     config: WatcherConfig,
-    converged: ConvergedReader,
-    store: StoreAccess,
+    { converged, store, part: { registry, calls } }: WatcherKnows,
     log: Logger,
     credentials: RotatingCredentials,
   ) {
     this.#config = config;
     this.#log = log;
-    this.#kube = createKubeClient({ kubeconfig: config.kubeconfig });
+    this.#kube = timedKube(createKubeClient({ kubeconfig: config.kubeconfig }), calls.kubernetes);
     this.#temporal = connectClient(config.temporal, credentials);
     this.#reach = new TemporalReach(async () => {
       await this.#temporal.probe();
       await requireSearchAttributes(this.#temporal);
     }, log);
     this.#inputs = new PodInputsReader(config.dialect, ipCodec, (ref) => this.#definitions.lookup(ref));
-    this.metrics = this.#newMetrics();
-    exposeExpiry(this.metrics.registry, credentials);
+    this.#metrics = this.#newMetrics(registry);
+    exposeExpiry(registry, credentials);
     this.#signals = this.#newSignals();
     this.#reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd, credentials);
     this.#reflection = this.#newReflection();
@@ -167,16 +175,17 @@ class WatcherParts {
     return { relistMs: this.#config.relistMs, stallMs: this.#config.stallMs };
   }
 
-  readonly #observer = (kind: string): ListWatchObserver => observer(kind, this.metrics, this.#log);
+  readonly #observer = (kind: string): ListWatchObserver => observer(kind, this.#metrics, this.#log);
 
-  #newMetrics(): WatcherMetrics {
-    return createMetrics({
+  #newMetrics(registry: Registry): WatcherMetrics {
+    return createMetrics(registry, {
       cached: () => ({
         pod: this.#pods.state().size,
         configmap: this.#configMaps.state().size,
         ...this.#reflection?.cached(),
       }),
       pending: () => this.#signals.pending,
+      longestWaitMs: () => this.#signals.longestWaitMs,
       checkFailing: () => this.#check.problem !== undefined,
     });
   }
@@ -190,15 +199,15 @@ class WatcherParts {
       },
       onSent: (signal, lagMs, pod) => {
         this.#reach.reached();
-        this.metrics.starts.inc({ signal });
-        this.metrics.lag.observe(lagMs / 1_000);
+        this.#metrics.starts.inc({ signal });
+        this.#metrics.lag.observe(lagMs / 1_000);
         log.debug(
           { podUid: pod.uid, pod: `${pod.namespace}/${pod.name}`, signal, lagMs: Math.round(lagMs) },
           'signalled',
         );
       },
       onFailed: (signal, error, retryInMs, pod) => {
-        this.metrics.signalErrors.inc();
+        this.#metrics.signalErrors.inc();
         log.warn({ podUid: pod.uid, signal, retryInMs: Math.round(retryInMs), err: error }, 'signal failed');
       },
     });
@@ -214,7 +223,7 @@ class WatcherParts {
       sendResync: (source, reason) => signalResync(this.#temporal.client, source, reason),
       onSent: (source, lagMs) => {
         this.#reach.reached();
-        this.metrics.reflectLag.observe({ kind: source }, lagMs / 1_000);
+        this.#metrics.reflectLag.observe({ kind: source }, lagMs / 1_000);
       },
       observer: this.#observer,
     });

@@ -4,7 +4,7 @@ import { createAgentNetnsResolver } from '../activities/exec/agent-netns.ts';
 import { AgentEntries } from '../activities/exec/agent-entries.ts';
 import { createExecSteps } from '../activities/exec/index.ts';
 import { createInspectBatch } from '../activities/network/inspect/inspect-pods.ts';
-import { createNodeActivities } from '../activities/network/index.ts';
+import { createNodeActivities, type NodeSteps } from '../activities/network/index.ts';
 import { withHeartbeat } from '../activities/network/with-heartbeat.ts';
 import type { Etcd } from '../adapters/etcd/client.ts';
 import { createNodeStore, listExecAttachments } from '../adapters/etcd/node-store.ts';
@@ -34,6 +34,7 @@ export interface ExecBackendOptions {
   readonly connection: NativeConnection;
   readonly temporalNamespace: string;
   readonly log: Logger;
+  readonly metrics: { readonly timedExec: (steps: NodeSteps) => NodeSteps };
 }
 
 export interface ExecBackend {
@@ -53,7 +54,9 @@ export async function createExecBackend(options: ExecBackendOptions): Promise<Ex
     onBehind: ({ podUid, interfaceName }, err) =>
       log.warn({ podUid, ifName: interfaceName, err }, 'forwarding entries are behind; tried again until they are not'),
   });
-  const steps = createExecSteps({ cluster, store, kernel, entries, failpoints, temporaryName });
+  const steps = options.metrics.timedExec(
+    createExecSteps({ cluster, store, kernel, entries, failpoints, temporaryName }),
+  );
   const worker = await Worker.create({
     connection: options.connection,
     namespace: options.temporalNamespace,

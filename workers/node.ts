@@ -10,6 +10,8 @@ import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
+import { createPartMetrics } from './metrics/part-metrics.ts';
+import { withSdk } from './metrics/sdk-metrics.ts';
 import { assembleNode } from './node/node-assembly.ts';
 import { serveCni } from './node/cni-server.ts';
 import { claimNode, NodeTaken } from './node/node-claim.ts';
@@ -34,16 +36,25 @@ async function serve(config: NodeConfig): Promise<void> {
   const claim = await claimNode(config.node, log, signal);
   if (claim === undefined) return;
   opened.add(claim, (each) => each.close());
-  installRuntime(log, { coreLog: 'output', workerHeartbeats: false });
-  const connections = openNodeConnections(config, log, signal, opened);
-  const assembly = await assembleNode(config, connections, log);
+  const sdk = await installRuntime(log, { coreLog: 'output', workerHeartbeats: false });
+  const { registry, calls } = createPartMetrics('node');
+  const connections = openNodeConnections(config, calls, log, signal, opened);
+  const assembly = await assembleNode(config, connections, registry, log);
   const { deps, metrics } = assembly;
 
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
   // Before anything is waited for: a worker that waits is alive, and says what it waits for.
   const routes: Route[] = [];
-  const saidOf = { metrics: metrics.registry, linkKernel: assembly.kernel, startUp, workers, routes, log, signal };
+  const saidOf = {
+    metrics: withSdk(registry, sdk),
+    linkKernel: assembly.kernel,
+    startUp,
+    workers,
+    routes,
+    log,
+    signal,
+  };
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
   // Pods start and end whether Temporal answers or not.

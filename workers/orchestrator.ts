@@ -13,9 +13,12 @@ import { CONTROL_QUEUE } from '../domain/messages.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { Opened } from './opened.ts';
 import { seeToGoneMembers } from './orchestrator/gone-members.ts';
+import { createPartMetrics } from './metrics/part-metrics.ts';
+import { withSdk } from './metrics/sdk-metrics.ts';
 import { assembleOrchestrator } from './orchestrator/orchestrator-assembly.ts';
 import { openOrchestratorConnections } from './orchestrator/orchestrator-connections.ts';
 import { startOrchestratorHealth } from './orchestrator/orchestrator-health.ts';
+import { createOrchestratorMetrics, exposeConnected } from './orchestrator/orchestrator-metrics.ts';
 import { beginVersioning, serveBuild } from './orchestrator/orchestrator-versioning.ts';
 import { createOrchestratorWorker } from './orchestrator/orchestrator-worker.ts';
 import { installRuntime } from './runtime.ts';
@@ -28,16 +31,19 @@ import { workflowSlots } from './workflow-slots.ts';
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
   const { signal } = toldToEnd();
-  installRuntime(log);
+  const sdk = await installRuntime(log);
   const opened = new Opened();
-  const connections = openOrchestratorConnections(config, log, opened);
+  const { registry, calls } = createPartMetrics('orchestrator');
+  const connections = openOrchestratorConnections(config, calls, log, opened);
+  exposeConnected(registry, connections);
+  const metrics = createOrchestratorMetrics(registry);
   const failpoints = await loadFailpoints(config.failpointsFile);
-  const { cluster, activities } = assembleOrchestrator(config, connections, failpoints, log, opened);
+  const { cluster, activities } = assembleOrchestrator(config, connections, { failpoints, metrics }, log, opened);
 
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
   // Before anything is waited for: a process that waits is alive, and says what it waits for.
-  const saidOf = { cluster, startUp, workers, log, signal };
+  const saidOf = { metrics: withSdk(registry, sdk), cluster, startUp, workers, log, signal };
   const health = opened.add(await startOrchestratorHealth(config, connections, saidOf), (each) => each.stop());
   const connection = await startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: true,
@@ -58,7 +64,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   });
   thread.workerIsThere();
   const exec = await createExecBackend({
-    ...{ cluster, etcd: connections.etcd, connection: connection.native, log, failpoints },
+    ...{ cluster, etcd: connections.etcd, connection: connection.native, log, failpoints, metrics },
     kubeconfig: config.kubeconfig,
     commandMs: config.execCommandMs,
     temporalNamespace: namespace,

@@ -1,10 +1,13 @@
-/** Temporal's runtime of a process: its log lines go into ours, and nothing about payloads is written. */
+/** Temporal's runtime of a process: its log lines and its figures go into ours, and nothing about payloads is written. */
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
+import { freeLoopbackAddress, sdkMetricsAt, type SdkMetrics } from './metrics/sdk-metrics.ts';
 
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 /** An activity-only worker says so at each start; that is how node workers are meant to be. */
 const EXPECTED = 'No workflows registered';
+/** Another process may take the port between the moment when it was free and its use. */
+const ADDRESSES_TRIED = 5;
 
 interface RuntimeUse {
   /**
@@ -21,8 +24,25 @@ interface RuntimeUse {
 
 /**
  * Must run before anything else touches the SDK's runtime.
+ * @returns the figures that the SDK keeps
  */
-export function installRuntime(log: Logger, o: RuntimeUse = { coreLog: 'logger', workerHeartbeats: true }): void {
+export async function installRuntime(
+  log: Logger,
+  o: RuntimeUse = { coreLog: 'logger', workerHeartbeats: true },
+): Promise<SdkMetrics> {
+  for (let attempt = 1; ; attempt += 1) {
+    const address = await freeLoopbackAddress();
+    try {
+      install(log, o, address);
+      return sdkMetricsAt(address);
+    } catch (error) {
+      if (attempt === ADDRESSES_TRIED) throw error;
+    }
+  }
+}
+
+/** @param address where the SDK's core serves its figures */
+function install(log: Logger, o: RuntimeUse, address: string): void {
   Runtime.install({
     ...(o.workerHeartbeats ? {} : { workerHeartbeatInterval: 0 }),
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
@@ -31,6 +51,11 @@ export function installRuntime(log: Logger, o: RuntimeUse = { coreLog: 'logger',
       log[LEVELS[level]]({ err: error, workflowId, runId, activityId, activityType, attempt }, message);
     }),
     telemetryOptions: {
+      metrics: {
+        attachServiceName: false,
+        // Names by Prometheus' conventions.
+        prometheus: { bindAddress: address, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+      },
       logging: {
         filter: { core: 'WARN', other: 'ERROR' },
         ...(o.coreLog === 'logger' ? { forward: {} } : { console: { format: 'json' } }),

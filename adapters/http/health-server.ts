@@ -8,7 +8,7 @@ import { startWebServer, type Answer, type WebServer } from './web-server.ts';
 export interface HealthServerOptions {
   /** `host:port`, `[v6]:port` or `:port` (every address); port 0 lets the system choose. */
   readonly bindAddress: string;
-  readonly metrics: Registry;
+  readonly metrics: Pick<Registry, 'contentType' | 'metrics'>;
   /** Why the process is not ready; empty means ready. Called per request, so it has to be cheap. */
   readonly notReady: () => readonly string[];
   /** What was looked for at the start, and how it is; for `podwire doctor`. */

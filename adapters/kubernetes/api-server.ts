@@ -23,8 +23,8 @@ export class ApiServer {
   readonly #agent: HttpAgent;
 
   /** Makes no connection. @throws KubeConfigError that names the file when it is missing or broken */
-  constructor(kubeconfig: string | undefined) {
-    this.#loaded = loadConfig(kubeconfig);
+  constructor(kubeconfig: string | undefined, context?: string) {
+    this.#loaded = loadConfig(kubeconfig, context);
     const cluster = this.#loaded.config.getCurrentCluster();
     if (cluster === null) {
       throw new KubeConfigError(

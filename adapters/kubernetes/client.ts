@@ -12,6 +12,8 @@ import { ApiServer, isStaleSocket, type ApiRequest } from './api-server.ts';
 export interface KubeClientOptions {
   /** Path of a kubeconfig file; undefined = the service account of the pod this runs in. */
   readonly kubeconfig?: string | undefined;
+  /** Of the kubeconfig; undefined: its current one. */
+  readonly context?: string | undefined;
   /** Limit of one call from the request to the last byte of the answer, unless the call says otherwise. */
   readonly deadlineMs?: number;
 }
@@ -61,7 +63,7 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Reads the credentials; throws an Error that names the file when it is missing or broken. Makes no connection. */
 export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
-  const server = new ApiServer(options.kubeconfig);
+  const server = new ApiServer(options.kubeconfig, options.context);
   const limitOf = ({ deadlineMs }: KubeRequest): number =>
     Math.round(
       deadlineMs === undefined ? callLimitMs(options.deadlineMs ?? DEFAULT_DEADLINE_MS) : atMostMs(deadlineMs),

@@ -15,14 +15,17 @@ export interface LoadedConfig {
 
 /**
  * @param path of a kubeconfig file, or several as in KUBECONFIG; undefined: the service account of the pod this runs in
- * @throws KubeConfigError that names the file when it is missing or broken
+ * @param context of the kubeconfig, instead of its current one
+ * @throws KubeConfigError that names the file when it is missing or broken, or lacks the context
  */
-export function loadConfig(path: string | undefined): LoadedConfig {
+export function loadConfig(path: string | undefined, context?: string): LoadedConfig {
+  if (path === undefined && context !== undefined) throw new NoKubeConfigError();
   if (path === undefined) return { config: ofThisPod() };
   const files = filesOf(path);
   try {
-    return ofFiles(files);
+    return ofFiles(files, context);
   } catch (cause) {
+    if (cause instanceof KubeConfigError) throw cause;
     const why = messageOf(cause);
     throw new KubeConfigError(`Cannot read kubeconfig ${path}: ${why}. Set --kubeconfig to a readable file.`, {
       cause,
@@ -68,7 +71,7 @@ interface UserSource {
   readonly tokenFile: string | undefined;
 }
 
-function ofFiles(files: readonly string[]): LoadedConfig {
+function ofFiles(files: readonly string[], context: string | undefined): LoadedConfig {
   const config = new KubeConfig();
   const sources = new Map<string, UserSource>();
   for (const file of files) {
@@ -80,6 +83,7 @@ function ofFiles(files: readonly string[]): LoadedConfig {
         sources.set(name, { dir: resolve(dirname(file)), tokenFile: user?.tokenFile ?? undefined });
     }
   }
+  if (context !== undefined) choose(config, context);
   const user = config.getCurrentUser();
   const source = user === null ? undefined : sources.get(user.name);
   return user === null || source === undefined ? { config } : withCredential(config, user, source);
@@ -104,6 +108,13 @@ function withCredential(config: KubeConfig, user: User, { dir, tokenFile }: User
     applyAuthentication: (_: User, request: RequestOptions) => credential.applyTo(request),
   });
   return { config, credential };
+}
+
+function choose(config: KubeConfig, context: string): void {
+  const names = config.contexts.map(({ name }) => name);
+  if (!names.includes(context))
+    throw new KubeConfigError(`The kubeconfig has no context ${JSON.stringify(context)}; it has: ${names.join(', ')}`);
+  config.setCurrentContext(context);
 }
 
 /** The first of equal names counts, and the first current context. */

@@ -17,7 +17,7 @@ export interface KsrRest {
   readonly stats: Registry;
   readonly health: Registry;
   /** The process's own figures. */
-  readonly metrics: Registry;
+  readonly metrics: Pick<Registry, 'contentType' | 'metrics'>;
   /** What was looked for at the start. */
   readonly checks: () => readonly Check[];
   /** Why the start is not over yet. */
@@ -55,7 +55,7 @@ const reasonsOf = ({ parts, startReasons }: KsrRest): string[] => [
   ...startReasons(),
 ];
 
-async function prometheus(registry: Registry): Promise<Answer> {
+async function prometheus(registry: KsrRest['metrics']): Promise<Answer> {
   return { status: 200, type: registry.contentType, body: await registry.metrics() };
 }
 

@@ -1,14 +1,13 @@
 /** `podwire doctor`: what is missing, of all parts and on all nodes, with the commands that cure it. */
-import { Option, type Command } from 'commander';
-import type { SettingsTable } from '../../config/cli-flags.ts';
-import { kubernetesSettings } from '../../config/common.ts';
+import type { Command } from 'commander';
 import type { Check } from '../../domain/start-checks/check.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 import { textTable } from '../text-table.ts';
 
-interface DoctorOptions {
+interface DoctorOptions extends OutputOption {
   readonly namespace: string;
-  readonly output: 'table' | 'json';
   readonly all?: boolean;
 }
 
@@ -18,7 +17,6 @@ interface Row {
   readonly check: Check;
 }
 
-const doctorSettings = { ...kubernetesSettings } as const satisfies SettingsTable;
 const ORDER = { error: 0, waiting: 1, warning: 2, ok: 3 } as const;
 
 /** Adds the command to the program. */
@@ -29,17 +27,15 @@ export function register(program: Command): void {
       'Says what is missing, for every part and node. Exit code 0: nothing keeps podwire from working; 1: something does.',
     )
     .option('-n, --namespace <name>', 'namespace that podwire runs in', 'podwire-system')
-    .option('--all', 'also what is as it should be')
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['table', 'json']).default('table'));
-  addSettings(command, doctorSettings).action((options: DoctorOptions) => doctor(options, command));
+    .option('--all', 'also what is as it should be');
+  addSettings(addOutput(command), apiSettings).action((options: DoctorOptions) => doctor(options, command));
 }
 
 async function doctor(options: DoctorOptions, command: Command): Promise<void> {
-  const { kubeconfig } = settingsOf(command, doctorSettings);
-  const { createKubeClient } = await import('../../adapters/kubernetes/client.ts');
+  const settings = settingsOf(command, apiSettings);
   const { nodeNames, partReports } = await import('../../adapters/kubernetes/installation.ts');
   const { installationChecks } = await import('../../domain/start-checks/installation.ts');
-  const kube = createKubeClient({ kubeconfig });
+  const kube = await openApi(settings);
   try {
     const { namespace } = options;
     const [nodes, parts] = await Promise.all([nodeNames(kube), partReports(kube, namespace)]);
@@ -49,11 +45,7 @@ async function doctor(options: DoctorOptions, command: Command): Promise<void> {
       ...parts.flatMap(({ part, pod, node, checks }) => checks.map((check) => ({ part: pod || part, node, check }))),
     ].sort((a, b) => ORDER[a.check.state] - ORDER[b.check.state]);
     const ok = rows.every(({ check }) => check.state !== 'error' && check.state !== 'waiting');
-    process.stdout.write(
-      options.output === 'json'
-        ? `${JSON.stringify({ ok, cluster, parts }, null, 2)}\n`
-        : tableOf(rows, options.all === true),
-    );
+    await print({ ok, cluster, parts }, options, () => tableOf(rows, options.all === true));
     if (!ok) process.exitCode = 1;
   } finally {
     kube.close();

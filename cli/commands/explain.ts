@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Values } from '../../config/cli-flags.ts';
-import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { dialectOf, dialectSettings } from '../../config/common.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import type { Explanation, Sources } from '../explain/gather.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
 import { tell } from '../tell.ts';
@@ -15,7 +16,7 @@ import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
 const table = {
-  ...{ ...temporalSettings, ...etcdSettings, ...kubernetesSettings, ...dialectSettings },
+  ...{ ...temporalSettings, ...etcdSettings, ...apiSettings, ...dialectSettings },
   temporalUi: {
     flag: 'temporal-ui',
     env: 'PODWIRE_TEMPORAL_UI',
@@ -32,8 +33,7 @@ export function register(program: Command): void {
     .description(
       'What a pod asks for, what is recorded and what its kernel has, side by side; what is in the way and when it is tried next. Exit code 1: there is no such pod, or not everybody answered.',
     )
-    .argument('<namespace/pod>', 'the pod; needs the Kubernetes API (--kubeconfig, KUBECONFIG, ~/.kube/config)')
-    .addHelpText('after', '\nExample:\n  podwire explain shop/web-0\n  podwire explain shop/web-0 -o json');
+    .argument('<namespace/pod>', 'the pod; needs the Kubernetes API (--kubeconfig, KUBECONFIG, ~/.kube/config)');
   addSettings(addOutput(command), table).action(explain);
 }
 
@@ -50,11 +50,8 @@ async function explain(pod: string, output: OutputOption, command: Command): Pro
 }
 
 async function explained(settings: Settings, name: PodName): Promise<Explanation | undefined> {
-  const [{ createKubeClient }, { gather }] = await Promise.all([
-    import('../../adapters/kubernetes/client.ts'),
-    import('../explain/gather.ts'),
-  ]);
-  const kube = createKubeClient({ kubeconfig: settings.kubeconfig });
+  const { gather } = await import('../explain/gather.ts');
+  const kube = await openApi(settings);
   const work = (temporal: Sources['temporal']): Promise<Explanation | undefined> =>
     withEtcd(settings, (etcd) => gather({ kube, etcd, settings: dialectOf(settings), temporal, warn: tell }, name));
   try {

@@ -5,7 +5,6 @@
 import type { Command } from 'commander';
 import { tunnelsOf, wakeAfterLeaving } from '../../activities/control/wake-waiting.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { kubernetesSettings } from '../../config/common.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import type { Values } from '../../config/cli-flags.ts';
@@ -15,6 +14,7 @@ import type { Signals } from '../../domain/ports/cluster.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { tunnelOf, type AttachmentRecord, type Stored, type VxlanAttachmentRecord } from '../../domain/records.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings } from '../kube-api.ts';
 import { livePod } from '../live-pod.ts';
 import { attachmentsOf } from '../pod-attachments.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
@@ -23,7 +23,7 @@ import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
-const table = { ...temporalSettings, ...etcdSettings, ...kubernetesSettings };
+const table = { ...temporalSettings, ...etcdSettings, ...apiSettings };
 
 interface ForgetOptions {
   readonly force?: boolean;
@@ -86,7 +86,7 @@ async function recordsToForget(
         'delete the pod; if the pod is gone already, give --kubeconfig (PODWIRE_KUBECONFIG) so that this can be checked',
     );
   }
-  const live = (await livePod(settings.kubeconfig, pod))?.uid;
+  const live = (await livePod(settings, pod))?.uid;
   const gone = found.filter(({ value }) => value.podUid !== live);
   if (gone.length > 0) return gone;
   throw new UsageError(

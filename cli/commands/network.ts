@@ -1,10 +1,10 @@
 /** `podwire network add|del POD NET`: edits the pod's annotation, as Kaloom's helper scripts did, and nothing else. */
 import { Option, type Command } from 'commander';
-import { kubernetesSettings } from '../../config/common.ts';
 import { withNetwork, withoutNetwork, type ListDialect, type NamedNetwork } from '../../domain/pod/annotation-edit.ts';
 import { isCniInterfaceName } from '../../domain/cni/interface-name.ts';
 import { DEFAULT_DIALECT_SETTINGS, KALOOM_ANNOTATION, NPWG_NETWORKS_ANNOTATION } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -33,7 +33,7 @@ export function register(program: Command): void {
       .argument('<network>', 'name of the network, or NAMESPACE/NAME')
       .option('--interface <name>', 'interface in the pod (NPWG only)')
       .addOption(dialect());
-    addSettings(command, kubernetesSettings).action((pod: string, network: string, options: NetworkOptions) =>
+    addSettings(command, apiSettings).action((pod: string, network: string, options: NetworkOptions) =>
       edit(verb, podArgument(pod), network, options, command),
     );
   }
@@ -48,14 +48,13 @@ async function edit(
 ): Promise<void> {
   const { dialect } = options;
   const network = networkArgument(networkText, options);
-  const [{ createKubeClient }, { podKeys }, { getPod, patchAnnotations }] = await Promise.all([
-    import('../../adapters/kubernetes/client.ts'),
+  const [{ podKeys }, { getPod, patchAnnotations }] = await Promise.all([
     import('../../adapters/kubernetes/pod-view.ts'),
     import('../../adapters/kubernetes/pods.ts'),
   ]);
   const key = dialect === 'npwg' ? NPWG_NETWORKS_ANNOTATION : KALOOM_ANNOTATION;
   const keys = podKeys({ ...DEFAULT_DIALECT_SETTINGS, kaloom: { ...DEFAULT_DIALECT_SETTINGS.kaloom, enabled: true } });
-  const kube = createKubeClient({ kubeconfig: settingsOf(command, kubernetesSettings).kubeconfig });
+  const kube = await openApi(settingsOf(command, apiSettings));
   try {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
       const found = await getPod(kube, keys, pod.namespace, pod.name);

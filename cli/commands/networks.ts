@@ -7,22 +7,18 @@ import { temporalSettings } from '../../config/temporal.ts';
 import { networksOf, type NetworkOverview } from '../../domain/explain/networks.ts';
 import { meshWorkflowId } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
+import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { completeness, meshesOf } from '../meshes.ts';
+import { detailText, listText, type NetworkRow } from '../render/networks.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { everyAttachment } from '../pod-attachments.ts';
 import { tell, warn } from '../tell.ts';
-import { textTable } from '../text-table.ts';
+import { addWatch, watching, type WatchOption } from '../watching.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
 const table = { ...temporalSettings, ...etcdSettings };
-
-interface NetworkRow extends NetworkOverview {
-  /** Of a VXLAN network: whether all nodes have followed its members. */
-  readonly complete?: string;
-  readonly behind?: readonly string[];
-}
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
@@ -35,15 +31,23 @@ export function register(program: Command): void {
       '[name]',
       'one network with its members: NAME, or SCOPE/NAME where the scope is a namespace or "cluster"',
     );
-  addSettings(addOutput(command), table).action(networks);
+  addSettings(addWatch(addOutput(command, { wide: true })), table).action(networks);
 }
 
-async function networks(name: string | undefined, output: OutputOption, command: Command): Promise<void> {
+async function networks(
+  name: string | undefined,
+  options: OutputOption & WatchOption,
+  command: Command,
+): Promise<void> {
   const settings = settingsOf(command, table);
+  await watching(options, () => once(settings, name, options));
+}
+
+async function once(settings: Values<typeof table>, name: string | undefined, output: OutputOption): Promise<void> {
   const isMeant = ({ network }: NetworkOverview): boolean =>
     name === undefined || network === name || network.endsWith(`/${name}`);
   const rows = await withTemporal(settings, (client) => withEtcd(settings, (etcd) => rowsOf(client, etcd, isMeant)));
-  await print(rows, output, () => (name === undefined ? listText(rows) : rows.map(detailText).join('\n')));
+  await print(rows, output, (wide) => (name === undefined ? listText(rows, wide) : rows.map(detailText).join('\n')));
   if (name === undefined || rows.length > 0) return;
   tell(`no pod is attached to a network ${JSON.stringify(name)}`);
 }
@@ -64,28 +68,4 @@ async function rowsOf(
     if (mesh === undefined) return overview;
     return { ...overview, complete: completeness(mesh), behind: [...(mesh.record?.behind ?? []), ...mesh.leaving] };
   });
-}
-
-function listText(rows: readonly NetworkRow[]): string {
-  if (rows.length === 0) return 'no pod is attached to any network\n';
-  return textTable(
-    ['network', 'kind', 'port/id', 'members', 'not attached', 'nodes', 'complete', 'nodes behind'],
-    rows.map(({ network, kind, tunnels, members, nodes, complete, behind }) => [
-      ...[network, kind, tunnels.join(' '), String(members.length)],
-      String(members.filter(({ phase }) => phase !== 'attached').length),
-      ...[String(nodes.length), complete ?? '', behind?.join(' ') ?? ''],
-    ]),
-  );
-}
-
-function detailText({ network, kind, tunnels, members, complete, behind }: NetworkRow): string {
-  const tunnel = tunnels.length === 0 ? '' : `, port/id ${tunnels.join(' ')}`;
-  const mesh = complete === undefined ? '' : `; every node has followed its members: ${complete}`;
-  const late = behind === undefined || behind.length === 0 ? '' : ` (${behind.join(', ')})`;
-  return `network ${network}, ${kind}${tunnel}${mesh}${late}\n${textTable(
-    ['pod', 'node', 'interface', 'phase', 'tunnel end', 'mac', 'addresses'],
-    members.map(({ pod, node, interface: name, phase, vtep, mac, addresses }) => [
-      ...[pod, node, name, phase, vtep ?? '', mac ?? '', addresses.join(' ')],
-    ]),
-  )}`;
 }

@@ -7,31 +7,20 @@ import { temporalSettings } from '../../config/temporal.ts';
 import { allWithLimit } from '../../domain/concurrency/with-limit.ts';
 import { meshWorkflowId, nodeQueue } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
+import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { meshesOf } from '../meshes.ts';
+import { nodesText, type NodeRow } from '../render/nodes.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { everyAttachment } from '../pod-attachments.ts';
 import { warn } from '../tell.ts';
-import { ageText, textTable } from '../text-table.ts';
+import { addWatch, watching, type WatchOption } from '../watching.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
 const table = { ...temporalSettings, ...etcdSettings };
 /** Questions to Temporal under way at once. */
 const AT_ONCE = 16;
-
-interface NodeRow {
-  readonly node: string;
-  readonly queue: string;
-  /** Identities of the workers that take the node's steps. */
-  readonly workers: readonly string[];
-  /** ISO 8601, as the two below; absent: never. */
-  readonly askedAt?: string;
-  readonly lookedAt?: string;
-  readonly attachments: number;
-  /** Networks whose members the node has not followed. */
-  readonly behind: readonly string[];
-}
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
@@ -40,14 +29,18 @@ export function register(program: Command): void {
     .description(
       'Every node that has, or had, a worker of podwire: when the worker asked Temporal for work, when it looked at its node, what it is behind with. Exit code 1: a node has no worker.',
     );
-  addSettings(addOutput(command), table).action(nodes);
+  addSettings(addWatch(addOutput(command, { wide: true })), table).action(nodes);
 }
 
-async function nodes(output: OutputOption, command: Command): Promise<void> {
+async function nodes(options: OutputOption & WatchOption, command: Command): Promise<void> {
   const settings = settingsOf(command, table);
+  await watching(options, () => once(settings, options));
+}
+
+async function once(settings: Values<typeof table>, output: OutputOption): Promise<void> {
   const rows = await withTemporal(settings, (client) => withEtcd(settings, (etcd) => rowsOf(client, etcd)));
-  await print(rows, output, () => nodesText(rows, Date.now()));
-  if (rows.some(({ workers }) => workers.length === 0)) process.exitCode = 1;
+  await print(rows, output, (wide) => nodesText(rows, Date.now(), wide));
+  process.exitCode = rows.some(({ workers }) => workers.length === 0) ? 1 : 0;
 }
 
 async function rowsOf(client: Client, etcd: Etcd): Promise<NodeRow[]> {
@@ -75,17 +68,4 @@ async function rowsOf(client: Client, etcd: Etcd): Promise<NodeRow[]> {
         .map(({ network }) => networkKey(network)),
     };
   });
-}
-
-function nodesText(rows: readonly NodeRow[], now: number): string {
-  if (rows.length === 0) return 'no node has ever had a worker\n';
-  const ago = (moment: string | undefined): string =>
-    moment === undefined ? 'never' : `${ageText(new Date(moment), now)} ago`;
-  return textTable(
-    ['node', 'worker', 'asked for work', 'looked at', 'attachments', 'behind with'],
-    rows.map(({ node, workers, askedAt, lookedAt, attachments, behind }) => [
-      ...[node, workers.length === 0 ? 'NONE' : workers.join(' '), ago(askedAt), ago(lookedAt)],
-      ...[String(attachments), behind.join(' ')],
-    ]),
-  );
 }

@@ -2,7 +2,6 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { Values } from '../../config/cli-flags.ts';
-import { kubernetesSettings } from '../../config/common.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -10,6 +9,7 @@ import { podWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
 import type { PodIdentity } from '../../domain/pod/pod-view.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { eachOnce, podsInEtcd, type KnownPod } from '../known-pods.ts';
+import { apiSettings } from '../kube-api.ts';
 import { livePod } from '../live-pod.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
 import { tell, warn } from '../tell.ts';
@@ -17,7 +17,7 @@ import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
-const table = { ...temporalSettings, ...etcdSettings, ...kubernetesSettings };
+const table = { ...temporalSettings, ...etcdSettings, ...apiSettings };
 type Settings = Values<typeof table>;
 
 interface RetryOptions {
@@ -104,7 +104,7 @@ async function lookUp(settings: Settings, name: PodName): Promise<Found> {
   const places = [
     () => withEtcd(settings, (etcd) => podsInEtcd(etcd, name, warn)),
     async () => {
-      const pod = kubeconfig === undefined ? undefined : await livePod(kubeconfig, name);
+      const pod = kubeconfig === undefined ? undefined : await livePod(settings, name);
       return pod === undefined ? [] : [{ ...name, uid: pod.uid, nodeName: pod.nodeName }];
     },
   ];

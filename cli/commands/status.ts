@@ -2,26 +2,32 @@
 import { Option, type Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
+import type { NodeLook } from '../../adapters/etcd/node-looks.ts';
 import { KubeConfigError, NoKubeConfigError } from '../../adapters/kubernetes/kube-config-error.ts';
-import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { dialectOf, dialectSettings } from '../../config/common.ts';
 import { etcdOf, etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { meshWorkflowId, type ProvisioningState } from '../../domain/messages.ts';
 import { networkKey } from '../../domain/network-selection.ts';
+import type { AttachmentRecord } from '../../domain/records.ts';
 import type { Values } from '../../config/cli-flags.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
 import { meshesOf, meshText, type MeshesOf } from '../meshes.ts';
-import { everyAttachment, failuresOf, isOfPod } from '../pod-attachments.ts';
+import { runTable } from '../render/runs.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
+import { attachmentsOf, everyAttachment, failuresOf, isOfPod } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
-import type { PodRun } from '../pod-runs.ts';
+import type { PodRun, RunView } from '../pod-runs.ts';
 import { storeAlarmsText } from '../store-alarms.ts';
 import { warn } from '../tell.ts';
 import { ageText, textTable } from '../text-table.ts';
+import { addWatch, watching, type WatchOption } from '../watching.ts';
 import { withEtcd } from '../with-etcd.ts';
 import { withTemporal } from '../with-temporal.ts';
 
-const table = { ...temporalSettings, ...etcdSettings, ...kubernetesSettings, ...dialectSettings };
+const table = { ...temporalSettings, ...etcdSettings, ...apiSettings, ...dialectSettings };
 
 const STATES = [
   'Converging',
@@ -34,8 +40,18 @@ const STATES = [
   'Detaching',
 ] as const satisfies readonly ProvisioningState[];
 
-interface StatusOptions {
+interface StatusOptions extends OutputOption, WatchOption {
   readonly state?: ProvisioningState;
+}
+
+/** For programs. */
+interface StatusAnswer {
+  /** The oldest first. */
+  readonly runs: readonly (PodRun & { readonly view?: RunView })[];
+  /** Without a target: when each node was looked at last. */
+  readonly nodes?: readonly NodeLook[];
+  /** Of one pod: its attachments, as etcd has them. */
+  readonly records?: readonly AttachmentRecord[];
 }
 
 /** Adds the command to the program. */
@@ -45,11 +61,17 @@ export function register(program: Command): void {
     .description('Shows open runs: pods that are being worked on, wait or are stuck. A pod that converged has none.')
     .argument('[namespace[/pod]]', 'only this namespace; or one pod, with its steps and its records in etcd')
     .addOption(new Option('--state <state>', 'only runs in this state').choices(STATES));
-  addSettings(command, table).action(status);
+  addSettings(addWatch(addOutput(command)), table).action(status);
 }
 
 async function status(target: string | undefined, options: StatusOptions, command: Command): Promise<void> {
   const settings = settingsOf(command, table);
+  await watching(options, () => once(settings, target, options));
+}
+
+type Settings = Values<typeof table>;
+
+async function once(settings: Settings, target: string | undefined, options: StatusOptions): Promise<void> {
   const { namespace, name } = target === undefined ? {} : namespaceOrPod(target);
   const [state, alarms] = await Promise.all([
     withEtcd(settings, storeText).catch(unreadable),
@@ -58,14 +80,42 @@ async function status(target: string | undefined, options: StatusOptions, comman
   process.stderr.write(`${alarms}${state}`);
   await withTemporal(settings, async (client) => {
     const { findOpenRuns } = await import('../pod-runs.ts');
-    const runs = await findOpenRuns(client, { namespace, name, state: options.state });
-    process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs));
+    const found = await findOpenRuns(client, { namespace, name, state: options.state });
+    const runs = found.sort((a, b) => a.since.getTime() - b.since.getTime());
+    if (options.output !== 'text')
+      return print(await answerOf(client, settings, { target, namespace, name, runs }), options, () => '');
+    process.stdout.write(runs.length === 0 ? `${noneText(target, options.state)}\n` : runTable(runs, Date.now()));
     if (target === undefined) process.stdout.write(await withEtcd(settings, nodesText).catch(unreadable));
     if (namespace === undefined || name === undefined) return;
     for (const run of runs) process.stdout.write(await taskText(client, run));
     process.stdout.write(await withEtcd(settings, (etcd) => recordText(etcd, client, { namespace, name })));
     process.stdout.write(await apiText(settings, { namespace, name }));
   });
+}
+
+interface Asked {
+  readonly target: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly runs: readonly PodRun[];
+}
+
+async function answerOf(
+  client: Client,
+  settings: Settings,
+  { target, namespace, name, runs }: Asked,
+): Promise<StatusAnswer> {
+  if (namespace === undefined || name === undefined) {
+    if (target !== undefined) return { runs };
+    const { readNodeLooks } = await import('../../adapters/etcd/node-looks.ts');
+    return { runs, nodes: await withEtcd(settings, readNodeLooks) };
+  }
+  const { queryView } = await import('../pod-runs.ts');
+  const stored = await withEtcd(settings, (etcd) => attachmentsOf(etcd, { namespace, name }, warn));
+  return {
+    runs: await Promise.all(runs.map(async (run) => ({ ...run, view: await queryView(client, run) }))),
+    records: stored.map(({ value }) => value),
+  };
 }
 
 /** What is out of the ordinary for all pods; empty: nothing is. */
@@ -100,21 +150,6 @@ function unreadable(error: unknown): string {
 function noneText(target: string | undefined, state: ProvisioningState | undefined): string {
   const where = target === undefined ? '' : ` of ${target}`;
   return `no open runs${where}${state === undefined ? '' : ` in state ${state}`}`;
-}
-
-function runTable(runs: readonly PodRun[]): string {
-  const now = Date.now();
-  const oldestFirst = [...runs].sort((a, b) => a.since.getTime() - b.since.getTime());
-  return textTable(
-    ['pod', 'node', 'state', 'since', 'networks'],
-    oldestFirst.map((run) => [
-      podText(run.pod),
-      run.node,
-      run.state,
-      ageText(run.since, now),
-      [...run.networks].sort().join(' '),
-    ]),
-  );
 }
 
 /** The run's own view; one that does not answer is no reason to hide the records. */
@@ -154,13 +189,10 @@ async function recordText(etcd: Etcd, client: Client, pod: PodName): Promise<str
 }
 
 /** Empty also where no API is configured, or it does not answer: the rest has been said. */
-async function apiText(settings: Values<typeof table>, pod: PodName): Promise<string> {
-  const [{ createKubeClient }, { originText }] = await Promise.all([
-    import('../../adapters/kubernetes/client.ts'),
-    import('../pod-origin.ts'),
-  ]);
+async function apiText(settings: Settings, pod: PodName): Promise<string> {
+  const { originText } = await import('../pod-origin.ts');
   try {
-    const client = createKubeClient({ kubeconfig: settings.kubeconfig });
+    const client = await openApi(settings);
     try {
       return await originText(client, dialectOf(settings), pod, warn);
     } finally {

@@ -1,21 +1,17 @@
 /** `podwire version`: which build this is. */
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { buildInfo } from '../../workers/build-info.ts';
-
-interface VersionOptions {
-  readonly output: 'text' | 'json';
-}
+import { addOutput, print, type OutputOption } from '../output.ts';
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('version')
-    .description('Says which version this is, and of which commit and day where its builder said so.')
-    .addOption(new Option('-o, --output <form>', 'form of the answer').choices(['text', 'json']).default('text'))
-    .action(({ output }: VersionOptions) => {
-      const build = buildInfo(process.env);
-      process.stdout.write(`${output === 'json' ? JSON.stringify(build) : textOf(build)}\n`);
-    });
+    .description('Says which version this is, and of which commit and day where its builder said so.');
+  addOutput(command).action((output: OutputOption) => {
+    const build = buildInfo(process.env);
+    return print(build, output, () => `${textOf(build)}\n`);
+  });
 }
 
 function textOf({ version, commit, date }: ReturnType<typeof buildInfo>): string {

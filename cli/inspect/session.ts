@@ -1,14 +1,15 @@
 /** Connections of one inspecting command, and its exit code: 1 when somebody did not answer. */
 import type { Command } from 'commander';
-import { dialectOf, dialectSettings, kubernetesSettings } from '../../config/common.ts';
+import { dialectOf, dialectSettings } from '../../config/common.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings, openApi } from '../kube-api.ts';
 import { tell } from '../tell.ts';
 import { withTemporal } from '../with-temporal.ts';
 import { inspectPods, podsWithNetworks, type Asked, type PodWithNetworks, type Said } from './members.ts';
 
-const table = { ...kubernetesSettings, ...temporalSettings, ...dialectSettings };
+const table = { ...apiSettings, ...temporalSettings, ...dialectSettings };
 
 /** Adds the flags that `inspecting` reads. */
 export const addInspectSettings = (command: Command): Command => addSettings(command, table);
@@ -23,8 +24,7 @@ export interface Inspection {
 export async function inspecting(command: Command, work: (inspection: Inspection) => Promise<void>): Promise<void> {
   const values = settingsOf(command, table);
   const settings = dialectOf(values);
-  const { createKubeClient } = await import('../../adapters/kubernetes/client.ts');
-  const client = createKubeClient({ kubeconfig: values.kubeconfig });
+  const client = await openApi(values);
   const stopping = new AbortController();
   try {
     const pods = await podsWithNetworks(client, settings, stopping.signal);

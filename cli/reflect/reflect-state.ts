@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Client } from '@temporalio/client';
-import { kubernetesSettings } from '../../config/common.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { temporalSettings } from '../../config/temporal.ts';
 import { reflectSettings } from '../../config/reflect/reflect.ts';
@@ -18,6 +17,7 @@ import {
 } from '../../domain/reflect/messages.ts';
 import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { apiSettings } from '../kube-api.ts';
 import { ageText, textTable } from '../text-table.ts';
 import { UsageError } from '../usage-error.ts';
 import { withBothSides, withReflectStore } from './with-reflect.ts';
@@ -25,7 +25,7 @@ import { withTemporal } from '../with-temporal.ts';
 
 const store = { ...etcdSettings, ...reflectSettings };
 const whole = { ...temporalSettings, ...store };
-const sides = { ...kubernetesSettings, ...store };
+const sides = { ...apiSettings, ...store };
 
 const EXIT_DIFFERENT = 3;
 /** A change needs a moment to get to etcd. */

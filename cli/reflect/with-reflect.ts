@@ -1,5 +1,4 @@
 /** Both sides of the reflection, read only, for the length of one command. */
-import type { kubernetesSettings } from '../../config/common.ts';
 import type { etcdSettings } from '../../config/etcd.ts';
 import { etcdOf } from '../../config/etcd.ts';
 import { reflectOf, type reflectSettings } from '../../config/reflect/reflect.ts';
@@ -7,6 +6,7 @@ import type { Values } from '../../config/cli-flags.ts';
 import type { ReflectStore } from '../../domain/ports/reflect-store.ts';
 import type { ReflectSettings } from '../../domain/reflect/settings.ts';
 import type { DifferencesDeps } from '../../domain/reflect/differences.ts';
+import { openApi, type ApiSettings } from '../kube-api.ts';
 
 type Settings = Values<typeof etcdSettings & typeof reflectSettings>;
 
@@ -28,13 +28,12 @@ export async function withReflectStore<T>(
 }
 
 export async function withBothSides<T>(
-  settings: Settings & Values<typeof kubernetesSettings>,
+  settings: Settings & ApiSettings,
   work: (sides: DifferencesDeps) => Promise<T>,
 ): Promise<T> {
-  const { createKubeClient } = await import('../../adapters/kubernetes/client.ts');
   const { createReflectCluster } = await import('../../adapters/reflect/reflect-cluster.ts');
   const { createReflectCodec } = await import('../../adapters/reflect/codec.ts');
-  const kube = createKubeClient({ kubeconfig: settings.kubeconfig });
+  const kube = await openApi(settings);
   try {
     return await withReflectStore(settings, (store, reflect) =>
       work({

@@ -115,7 +115,20 @@ describe('a stuck pod', () => {
       assert.ok(workers.length > 0);
       for (const moment of [askedAt, lookedAt]) assert.ok(Date.now() - Date.parse(moment) < 11 * 60_000, moment);
     }
-    assert.match((await podwire(t.lab, ['nodes'])).stdout, /^NODE +WORKER +ASKED FOR WORK +LOOKED AT/);
+    const wide = await podwire(t.lab, ['nodes', '-o', 'wide']);
+    assert.match(wide.stdout, /^NODE +WORKER +ASKED FOR WORK +LOOKED AT .* QUEUE\n/);
+  });
+
+  test('podwire status answers programs as well: runs with what they do, nodes, records of one pod', async () => {
+    const all = await podwire(t.lab, ['status', '-o', 'json', '--state', 'Stuck']);
+    assert.equal(all.code, 0, all.stderr);
+    const { runs, nodes } = JSON.parse(all.stdout) as { runs: { pod: PodRef; state: string }[]; nodes: object[] };
+    assert.ok(runs.some(({ pod }) => pod.namespace === t.namespace && pod.name === 'shown'));
+    assert.ok(runs.every(({ state }) => state === 'Stuck'));
+    assert.equal(nodes.length, t.lab.nodes.length);
+    const one = await podwire(t.lab, ['status', `${t.namespace}/shown`, '-o', 'yaml']);
+    assert.match(one.stdout, /^ +step: ensure-link$/m);
+    assert.match(one.stdout, /^records:\n {2}- v: 1$/m);
   });
 
   test('podwire retry makes a stuck pod try at once', async () => {

@@ -16,6 +16,7 @@ import { podWorkflowId } from '../../domain/messages.ts';
 import { MemoryEtcd } from '../workflows/memory-etcd.ts';
 import { makeWhole } from '../etcd/whole-store.ts';
 import { etcdStoreAccess } from '../../watcher/etcd-store-access.ts';
+import { createPartMetrics } from '../../workers/metrics/part-metrics.ts';
 import { startWatcher, type Watcher } from '../../watcher/watcher.ts';
 import { until } from './until.ts';
 
@@ -63,8 +64,15 @@ async function start(): Promise<Watcher> {
   const none = async () => new Map<string, never>();
   const watcher = await startWatcher(
     config,
-    { listConverged: none, listPodsWithRecords: none, listOutdatedRefusals: async () => new Set<string>() },
-    etcdStoreAccess(memory),
+    {
+      converged: {
+        listConverged: none,
+        listPodsWithRecords: none,
+        listOutdatedRefusals: async () => new Set<string>(),
+      },
+      store: etcdStoreAccess(memory),
+      part: createPartMetrics('watcher'),
+    },
     createLogger('watcher', 'silent'),
     credentials,
   );

@@ -1,5 +1,6 @@
 /** A node worker's adapters, put together: what its activities and its loops work with. */
 import { join } from 'node:path';
+import type { Registry } from 'prom-client';
 import { allowedPlugins } from '../../activities/network/cni/allowed-plugins.ts';
 import type { CniDeps, NodeDeps } from '../../activities/network/deps.ts';
 import { FdbSync } from '../../activities/network/forwarding/fdb-sync.ts';
@@ -53,6 +54,7 @@ export interface NodeAssembly {
 export async function assembleNode(
   config: NodeConfig,
   connections: NodeConnections,
+  registry: Registry,
   log: Logger,
 ): Promise<NodeAssembly> {
   const { launcher, netlink, credentials, etcd, cri, temporal } = connections;
@@ -81,7 +83,7 @@ export async function assembleNode(
   };
   const signals = createSignals(temporal.client);
   const watch: SandboxWatch = new SandboxWatch(deps, log, (pod) => signals.podChanged(pod, 'sandbox re-created'));
-  const metrics = createNodeMetrics({
+  const metrics = createNodeMetrics(registry, {
     sandboxes: () => watch.size,
     links: () => deps.fdb.counts(),
     followed: () => drift?.followed.size ?? 0,
@@ -92,7 +94,7 @@ export async function assembleNode(
     notices === undefined
       ? undefined
       : new DriftWatch({ node, netnsRoots, notices, log, bootId: deps.bootId, fdb: deps.fdb, observer: metrics.drift });
-  exposeExpiry(metrics.registry, credentials);
+  exposeExpiry(registry, credentials);
   const coldPlug = assembleColdPlug(config, connections, { deps, announced }, log);
   return { deps, signals, watch, drift, metrics, coldPlug, kernel: access };
 }

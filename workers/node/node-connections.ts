@@ -4,7 +4,9 @@ import { createCriClient, type CriConnection } from '../../adapters/cri/client.t
 import { observeRuntime, type ObservedRuntime } from '../../adapters/cri/runtime-health.ts';
 import { createSandboxRuntime } from '../../adapters/cri/sandbox-runtime.ts';
 import { createEtcd, type WatchedEtcd } from '../../adapters/etcd/client.ts';
+import { timedEtcd } from '../../adapters/etcd/timed.ts';
 import { createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
+import { timedKube } from '../../adapters/kubernetes/timed.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
 import { createNetlinkThread, type NetlinkThread } from '../../adapters/netlink/thread.ts';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
@@ -12,6 +14,7 @@ import { ProcessRegistry } from '../../adapters/process/registry.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import type { NodeConfig } from '../../config/node.ts';
+import type { CallMetrics } from '../metrics/call-metrics.ts';
 import type { Opened } from '../opened.ts';
 
 /** What a worker that is to end may still take to finish what it does. */
@@ -39,6 +42,7 @@ export interface NodeConnections {
 /** @param signal tells the worker to end: after the grace nothing waits for the runtime any more. @throws CredentialError, KubeConfigError */
 export function openNodeConnections(
   config: NodeConfig,
+  calls: CallMetrics,
   log: Logger,
   signal: AbortSignal,
   opened: Opened,
@@ -46,17 +50,18 @@ export function openNodeConnections(
   const launcher = opened.add(startLauncher(config, log), (each) => each.close());
   const netlink = opened.add(createNetlinkThread(), (each) => each.close());
   const credentials = opened.add(new RotatingCredentials(log), (each) => each.stop());
-  const etcd = opened.add(createEtcd(config.etcd, credentials), (each) => each.close());
+  const etcd = opened.add(timedEtcd(createEtcd(config.etcd, credentials), calls.etcd), (each) => each.close());
   const cri = opened.add(createCriClient(config.criSocket), (each) => each.close());
   signal.addEventListener('abort', () => setTimeout(() => cri.close(), GRACE_MS).unref());
   const runtime = observeRuntime(createSandboxRuntime(cri, config.asks));
   const temporal = opened.add(connectClient(config.temporal, credentials, { idleMs: IDLE_MS }), (each) => each.close());
-  const kube = config.cniSocket === undefined ? undefined : opened.add(connectApi(config), (each) => each.close());
+  const kube =
+    config.cniSocket === undefined ? undefined : opened.add(connectApi(config, calls), (each) => each.close());
   return { launcher, netlink, credentials, etcd, cri, runtime, temporal, kube };
 }
 
-const connectApi = ({ kubeconfig }: NodeConfig): KubeClient =>
-  createKubeClient({ kubeconfig, deadlineMs: API_DEADLINE_MS });
+const connectApi = ({ kubeconfig }: NodeConfig, calls: CallMetrics): KubeClient =>
+  timedKube(createKubeClient({ kubeconfig, deadlineMs: API_DEADLINE_MS }), calls.kubernetes);
 
 /** Children of a worker that died are ended before new ones are started. */
 function startLauncher({ stateDir }: NodeConfig, log: Logger): Launcher {

@@ -1,6 +1,5 @@
 /** What a node worker says of itself on its health port: whether it is ready, and what it waits for. */
 import type { Worker } from '@temporalio/worker';
-import type { Registry } from 'prom-client';
 import { startHealthServer, type HealthServer } from '../../adapters/http/health-server.ts';
 import type { Route } from '../../adapters/http/routes.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -8,11 +7,12 @@ import type { NodeConfig } from '../../config/node.ts';
 import { etcdSource, nodeHostSource, temporalSource } from '../check-sources.ts';
 import type { NodeAssembly } from './node-assembly.ts';
 import type { NodeConnections } from './node-connections.ts';
+import type { MetricsSource } from '../metrics/sdk-metrics.ts';
 import { PAUSES_OF_MANY, StartChecks } from '../start-checks.ts';
 import { workerReasons, type StartUp } from '../start-up.ts';
 
 export interface NodeHealthParts {
-  readonly metrics: Registry;
+  readonly metrics: MetricsSource;
   readonly linkKernel: NodeAssembly['kernel'];
   readonly startUp: StartUp;
   /** Those that were made so far. */

@@ -1,16 +1,15 @@
 /** Figures of a node worker for Prometheus. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DeviceCounts } from '../../activities/network/forwarding/fdb-devices.ts';
 import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
 import type { NodeSteps } from '../../activities/network/index.ts';
 import type { SweepObserver } from '../../activities/network/sweep/sweep-memory.ts';
 import { cniServerMetrics, type CniServerMetrics } from './cni-server-metrics.ts';
 import type { DriftObserver } from './drift-watch.ts';
-import { PodwireError } from '../../domain/failures.ts';
 import type { FindingKind } from '../../domain/sweep/finding.ts';
+import { nodeStepMetrics } from '../metrics/step-metrics.ts';
 
 export interface NodeMetrics {
-  readonly registry: Registry;
   /** The same steps, timed. */
   timed(steps: NodeSteps): NodeSteps;
   readonly sweep: SweepObserver;
@@ -28,15 +27,11 @@ export interface NodeGauges {
   readonly filtering: SenderFiltering;
 }
 
-export function createNodeMetrics({ sandboxes, links, followed, filtering }: NodeGauges): NodeMetrics {
-  const registry = new Registry();
-  const seconds = new Histogram({
-    name: 'podwire_node_step_seconds',
-    help: 'Duration of the work of one activity; outcome is ok or the failure code',
-    labelNames: ['step', 'outcome'],
-    buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 15],
-    registers: [registry],
-  });
+export function createNodeMetrics(
+  registry: Registry,
+  { sandboxes, links, followed, filtering }: NodeGauges,
+): NodeMetrics {
+  const steps = nodeStepMetrics(registry, 'podwire_node');
   new Gauge({
     name: 'podwire_node_sandboxes',
     help: 'Pods of the node with a Ready sandbox',
@@ -57,35 +52,23 @@ export function createNodeMetrics({ sandboxes, links, followed, filtering }: Nod
     },
   });
   new Gauge({
+    name: 'podwire_node_forwarding_entries',
+    help: 'Forwarding entries that are kept in the VXLAN links that have all of theirs',
+    registers: [registry],
+    collect() {
+      this.set(links().entries);
+    },
+  });
+  new Gauge({
     name: 'podwire_node_members_only',
     help: 'Whether VXLAN links take packets from members only: 1 for on, off (by the setting), or unavailable (no nftables)',
     labelNames: ['state'],
     registers: [registry],
   }).set({ state: filtering }, 1);
   return {
-    registry,
     ...{ sweep: sweepMetrics(registry), drift: driftMetrics(registry, followed) },
     cniServer: cniServerMetrics(registry),
-    timed: (steps) => {
-      const entries = Object.entries(steps).map(([step, work]) => [
-        step,
-        async (input: never, signal: AbortSignal): Promise<unknown> => {
-          const end = seconds.startTimer({ step });
-          try {
-            const result: unknown = await (work as (input: never, signal: AbortSignal) => Promise<unknown>)(
-              input,
-              signal,
-            );
-            end({ outcome: 'ok' });
-            return result;
-          } catch (error) {
-            end({ outcome: error instanceof PodwireError ? error.code : 'Unexpected' });
-            throw error;
-          }
-        },
-      ]);
-      return Object.fromEntries(entries) as NodeSteps;
-    },
+    timed: (each) => steps.timed(each),
   };
 }
 
@@ -112,6 +95,8 @@ function sweepMetrics(registry: Registry): SweepObserver {
     labelNames: ['kind'],
     registers: [registry],
   });
+  // An increase is only seen of what was there before.
+  acted.inc({ kind: 'drift' }, 0);
   const last = new Gauge({
     name: 'podwire_node_sweep_last_timestamp_seconds',
     help: 'When the node was looked at last, seconds since the epoch',
@@ -151,6 +136,7 @@ function driftMetrics(registry: Registry, followed: () => number): DriftObserver
     labelNames: ['kind'],
     registers: [registry],
   });
+  for (const kind of ['link', 'forwarding']) drift.inc({ kind }, 0);
   return {
     noticed: () => notices.inc(),
     looked: () => looks.inc(),

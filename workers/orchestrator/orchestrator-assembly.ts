@@ -20,6 +20,7 @@ import type { Failpoints } from '../../domain/ports/failpoints.ts';
 import { loggedActivities } from '../logged-activities.ts';
 import type { Opened } from '../opened.ts';
 import type { OrchestratorConnections } from './orchestrator-connections.ts';
+import type { OrchestratorMetrics } from './orchestrator-metrics.ts';
 import { createReflectionWorker } from '../reflect/reflect-activities.ts';
 
 export interface OrchestratorAssembly {
@@ -28,10 +29,15 @@ export interface OrchestratorAssembly {
   readonly activities: object;
 }
 
+interface AssembledWith {
+  readonly failpoints: Failpoints;
+  readonly metrics: OrchestratorMetrics;
+}
+
 export function assembleOrchestrator(
   config: OrchestratorConfig,
   { credentials, etcd, kube, temporal }: OrchestratorConnections,
-  failpoints: Failpoints,
+  { failpoints, metrics }: AssembledWith,
   log: Logger,
   opened: Opened,
 ): OrchestratorAssembly {
@@ -40,7 +46,8 @@ export function assembleOrchestrator(
   const signals = createSignals(temporal.client);
   const { nodeGoneSeconds } = config;
   const podParts = { cluster, records, ip: ipCodec, settings: config.dialect, hash: inputsHash, md5 };
-  const steps = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);
+  const control = withFailpoints(createControlActivities({ ...podParts, signals, nodeGoneSeconds }), failpoints);
+  const steps = metrics.counted(control);
   const runs = { isOpen: (pod: PodIdentity) => podRunIsOpen(temporal.client, pod) };
   const observeOnly = createObserveOnly(podParts);
   const sweep = createSweepControlActivities({
@@ -54,5 +61,5 @@ export function assembleOrchestrator(
     ...combineSteps(steps),
     ...withFailpoints({ ...sweep, ...reflection.activities }, failpoints),
   };
-  return { cluster, activities: loggedActivities(activities, log) };
+  return { cluster, activities: loggedActivities(metrics.timed(activities), log) };
 }

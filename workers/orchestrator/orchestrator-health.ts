@@ -1,21 +1,21 @@
 /** What an orchestrator says of itself on its health port: whether it is ready, and what it waits for. */
 import type { Worker } from '@temporalio/worker';
-import { Registry } from 'prom-client';
 import { startHealthServer, type HealthServer } from '../../adapters/http/health-server.ts';
 import { ownPod } from '../../adapters/kubernetes/own-pod.ts';
 import { podKeys } from '../../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
-import { exposeExpiry } from '../../adapters/tls/expiry-metric.ts';
 import type { OrchestratorConfig } from '../../config/orchestrator.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import { definitionKinds, orchestratorRights } from '../../domain/start-checks/rights.ts';
 import { etcdSource, kubernetesSource, temporalSource } from '../check-sources.ts';
 import { LastingEvents } from '../lasting-events.ts';
+import type { MetricsSource } from '../metrics/sdk-metrics.ts';
 import type { OrchestratorConnections } from './orchestrator-connections.ts';
 import { StartChecks } from '../start-checks.ts';
 import { workerReasons, type StartUp } from '../start-up.ts';
 
 export interface OrchestratorHealthParts {
+  readonly metrics: MetricsSource;
   readonly cluster: Cluster;
   readonly startUp: StartUp;
   /** Those that were made so far. */
@@ -27,11 +27,9 @@ export interface OrchestratorHealthParts {
 /** Listens, then begins with the checks at start. Rejects when the address is refused or taken. */
 export async function startOrchestratorHealth(
   config: OrchestratorConfig,
-  { credentials, kube, temporal }: OrchestratorConnections,
-  { cluster, startUp, workers, log, signal }: OrchestratorHealthParts,
+  { kube, temporal }: OrchestratorConnections,
+  { metrics, cluster, startUp, workers, log, signal }: OrchestratorHealthParts,
 ): Promise<HealthServer> {
-  const metrics = new Registry();
-  exposeExpiry(metrics, credentials);
   const lasting = new LastingEvents(async (event) => {
     const self = await ownPod(kube, podKeys(config.dialect));
     if (self !== undefined) await cluster.createEvent(self, event);

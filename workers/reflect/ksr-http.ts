@@ -1,16 +1,14 @@
 /** KSR's REST API, served for one reflector. */
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ksrRoutes } from '../../adapters/reflect/ksr-rest.ts';
 import { route } from '../../adapters/http/routes.ts';
 import { startWebServer, type WebServer } from '../../adapters/http/web-server.ts';
 import type { LoggerRegistry } from '../../adapters/log/logger-registry.ts';
-import { exposeExpiry } from '../../adapters/tls/expiry-metric.ts';
-import type { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import type { KsrConfig } from '../../config/reflect/ksr.ts';
 import { AgentStatusRecord } from '../../domain/reflect/agent-status.ts';
 import type { RecordKind } from '../../domain/reflect/kinds.ts';
 import type { ReflectionLedger } from '../../domain/reflect/statistics.ts';
 import { buildInfo } from '../build-info.ts';
+import type { MetricsSource } from '../metrics/sdk-metrics.ts';
 import { healthRegistry, statsRegistry } from './ksr-metrics.ts';
 import type { KsrState } from './ksr-state.ts';
 import type { StartChecks } from '../start-checks.ts';
@@ -20,21 +18,19 @@ export interface KsrHttpParts {
   readonly state: KsrState;
   readonly ledger: ReflectionLedger<RecordKind>;
   readonly checks: StartChecks;
-  readonly credentials: RotatingCredentials;
+  /** The process's own figures. */
+  readonly metrics: MetricsSource;
 }
 
 /** @returns undefined when the settings want none. Rejects when the address is refused or taken. */
 export async function startKsrHttp(
   { http, reflect: { settings } }: KsrConfig,
-  { loggers, state, ledger, checks, credentials }: KsrHttpParts,
+  { loggers, state, ledger, checks, metrics }: KsrHttpParts,
 ): Promise<WebServer | undefined> {
   if (http.disabled) return undefined;
   const parts = () => state.parts();
   const build = buildInfo(process.env);
   const status = new AgentStatusRecord(build, now());
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
-  exposeExpiry(metrics, credentials);
   const routes = ksrRoutes({
     ...{ loggers, parts, metrics, checks: () => checks.checks(), startReasons: () => checks.reasons() },
     status: (current) => status.status(current, now()),

@@ -3,10 +3,13 @@
  * work from a queue of its own, so that it may run beside podwire's control plane or without it.
  */
 import type { Logger } from '../../adapters/log/logger.ts';
+import { exposeExpiry } from '../../adapters/tls/expiry-metric.ts';
 import type { KsrConfig } from '../../config/reflect/ksr.ts';
 import { ksrRights } from '../../domain/start-checks/rights.ts';
 import { TemporalReach } from '../../watcher/readiness.ts';
 import { etcdSource, kubernetesSource, temporalSource } from '../check-sources.ts';
+import { createPartMetrics } from '../metrics/part-metrics.ts';
+import { withSdk } from '../metrics/sdk-metrics.ts';
 import { exitOnFaults } from '../exit-on-faults.ts';
 import { openKsrConnections, type KsrConnections } from './ksr-connections.ts';
 import { startKsrHttp } from './ksr-http.ts';
@@ -29,13 +32,16 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   const log = loggers.logger('ksr');
   for (const warning of config.warnings) log.warn(warning);
   exitOnFaults(log);
-  installRuntime(loggers.logger('temporal'));
   const { signal } = toldToEnd();
+  const sdk = await installRuntime(loggers.logger('temporal'));
 
   const { reflect } = config;
   const opened = new Opened();
-  const connections = openKsrConnections(config, log, opened);
+  const { registry, calls } = createPartMetrics('ksr');
+  const connections = openKsrConnections(config, calls, log, opened);
   const { credentials, kube, temporal } = connections;
+  exposeExpiry(registry, credentials);
+  const metrics = withSdk(registry, sdk);
   const writer = createReflectionWorker(reflect, kube, (kind) => loggers.logger(LOGGER_OF[kind]), credentials);
   opened.add(writer, (each) => each.close());
   const reach = new TemporalReach(temporal.probe, loggers.logger('temporal'));
@@ -43,7 +49,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   const { ledger } = writer;
   const state = new KsrState({ reach, watches, ledger });
   const checks = ksrChecks(config, connections, log, signal);
-  const rest = await startKsrHttp(config, { loggers, state, ledger, checks, credentials });
+  const rest = await startKsrHttp(config, { loggers, state, ledger, checks, metrics });
   log.info({ rest: rest?.address ?? 'disabled', ...reflect.settings, etcd: reflect.etcd.endpoints }, 'reflecting');
 
   const upkeep = startKsrUpkeep(config, connections, ledger, loggers, opened);

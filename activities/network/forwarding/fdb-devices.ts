@@ -73,6 +73,8 @@ export interface DeviceCounts {
   readonly done: number;
   /** The others are being written, or could not be. */
   readonly behind: number;
+  /** Forwarding entries of those that are done: one for each other member of the network, or what an adopted device has. */
+  readonly entries: number;
 }
 
 /** How a device is brought up to date. */
@@ -119,9 +121,9 @@ export class FdbDevices {
   }
 
   counts(): DeviceCounts {
-    const devices = [...this.#devices.values()];
-    const done = devices.filter(({ known }) => known !== undefined).length;
-    return { done, behind: devices.length - done };
+    const known = [...this.#devices.values()].flatMap((device) => (device.known === undefined ? [] : [device.known]));
+    const entries = known.reduce((sum, each) => sum + entriesIn(each), 0);
+    return { done: known.length, behind: this.#devices.size - known.length, entries };
   }
 
   /**
@@ -334,6 +336,10 @@ export class FdbDevices {
     };
   }
 }
+
+/** Of a membership the members are counted: the entries that follow from it would have to be made for that. */
+const entriesIn = (known: Forwarding | DesiredDevice): number =>
+  known instanceof DesiredDevice ? Math.max(known.membership.members.length - 1, 0) : known.fdb.length;
 
 /** What one who waited too long for a device or a network is told. */
 export const busy = (key: string) => (): Error =>

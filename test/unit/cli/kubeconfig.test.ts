@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,9 +37,9 @@ describe('the command line’s way to the API', () => {
     rmSync(dir, { recursive: true });
   });
 
-  const doctor = (env: Record<string, string>) =>
+  const doctor = (env: Record<string, string>, ...more: string[]) =>
     run({
-      ...{ file: process.execPath, args: ['--import', import.meta.resolve('tsx'), MAIN, 'doctor'] },
+      ...{ file: process.execPath, args: ['--import', import.meta.resolve('tsx'), MAIN, 'doctor', ...more] },
       ...{ env: { PATH: '/usr/bin:/bin', HOME: dir, ...env }, timeoutMs: 60_000 },
     });
 
@@ -61,6 +61,18 @@ describe('the command line’s way to the API', () => {
     assert.ok(asked > before, stderr);
     const other = await doctor({ HOME: home, KUBECONFIG: join(dir, 'gone') });
     assert.match(other.stderr, /^podwire: Cannot read kubeconfig .*gone/);
+  });
+
+  it('is another context of the file where --context names one; one that is not there is refused with those that are', async () => {
+    const config = JSON.parse(readFileSync(join(dir, 'config'), 'utf8')) as { contexts: object[] };
+    const contexts = [{ name: 'none', context: { cluster: 'nowhere', user: 'u' } }, ...config.contexts];
+    const path = join(dir, 'two');
+    writeFileSync(path, JSON.stringify({ ...config, contexts, 'current-context': 'none' }));
+    const before = asked;
+    await doctor({ KUBECONFIG: path, PODWIRE_KUBE_CONTEXT: 'c' });
+    assert.ok(asked > before);
+    const { code, stderr } = await doctor({ KUBECONFIG: path }, '--context', 'prod');
+    assert.deepEqual([code, stderr], [1, 'podwire: The kubeconfig has no context "prod"; it has: none, c\n']);
   });
 
   it('is missed in one line that says where it was looked for', async () => {

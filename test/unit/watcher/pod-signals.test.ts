@@ -221,3 +221,19 @@ test('whatever fails and whenever, the last signal of a pod is later than its la
     { numRuns: 200 },
   );
 });
+
+test('the longest wait is that of the oldest change without an acknowledgement, also while it is on its way', async () => {
+  const { signals, calls } = harness();
+  assert.equal(signals.longestWaitMs, 0);
+  signals.observe(pod('u'), 'A', true, '');
+  const first = performance.now();
+  await until('time to pass', () => performance.now() - first > 20);
+  signals.observe(pod('v'), 'A', true, '');
+  assert.ok(signals.longestWaitMs > 15, String(signals.longestWaitMs));
+  calls[0]?.answer();
+  await until('the older one to be acknowledged', () => signals.pending === 1);
+  assert.ok(signals.longestWaitMs < performance.now() - first - 15);
+  calls[1]?.answer();
+  await until('both to be acknowledged', () => signals.pending === 0);
+  assert.equal(signals.longestWaitMs, 0);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Registry } from 'prom-client';
 import { FdbSync } from '../../../activities/network/forwarding/fdb-sync.ts';
 import type { Member } from '../../../domain/records.ts';
 import { createNodeMetrics } from '../../../workers/node/node-metrics.ts';
@@ -37,7 +38,8 @@ function someNode() {
       changeSenders: async (changes) => changes.map(() => ({ status: 'fulfilled', value: 'applied' })),
     },
   });
-  const metrics = createNodeMetrics({
+  const registry = new Registry();
+  createNodeMetrics(registry, {
     sandboxes: () => 1,
     links: () => fdb.counts(),
     followed: () => 0,
@@ -45,7 +47,7 @@ function someNode() {
   });
   /** What Prometheus reads of the links. */
   const links = async (): Promise<string[]> =>
-    (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('podwire_node_vxlan_links{'));
+    (await registry.metrics()).split('\n').filter((line) => line.startsWith('podwire_node_vxlan_links{'));
   return { state, links, sync: () => fdb.syncNetwork(network, signal) };
 }
 
