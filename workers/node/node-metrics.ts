@@ -4,6 +4,7 @@ import type { DeviceCounts } from '../../activities/network/forwarding/fdb-devic
 import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
 import type { NodeSteps } from '../../activities/network/index.ts';
 import type { SweepObserver } from '../../activities/network/sweep/sweep-memory.ts';
+import { addressMetrics, type AddressMetrics } from './address-metrics.ts';
 import { cniServerMetrics, type CniServerMetrics } from './cni-server-metrics.ts';
 import type { DriftObserver } from './drift-watch.ts';
 import { PodwireError } from '../../domain/failures.ts';
@@ -16,6 +17,7 @@ export interface NodeMetrics {
   readonly sweep: SweepObserver;
   readonly drift: DriftObserver;
   readonly cniServer: CniServerMetrics;
+  readonly addresses: AddressMetrics;
 }
 
 export interface NodeGauges {
@@ -65,7 +67,7 @@ export function createNodeMetrics({ sandboxes, links, followed, filtering }: Nod
   return {
     registry,
     ...{ sweep: sweepMetrics(registry), drift: driftMetrics(registry, followed) },
-    cniServer: cniServerMetrics(registry),
+    ...{ cniServer: cniServerMetrics(registry), addresses: addressMetrics(registry) },
     timed: (steps) => {
       const entries = Object.entries(steps).map(([step, work]) => [
         step,

@@ -52,7 +52,7 @@ export interface NodeUpkeep {
 export function startUpkeep(
   config: NodeConfig,
   { cri, etcd, temporal }: NodeConnections,
-  { deps, signals, watch, drift, coldPlug }: NodeAssembly,
+  { deps, signals, watch, drift, coldPlug, addresses }: NodeAssembly,
   log: Logger,
   signal: AbortSignal,
 ): NodeUpkeep {
@@ -60,12 +60,13 @@ export function startUpkeep(
   const records = new RecordsOfNode([paces.resync, paces.sweep]);
   cri.onLost(() => paces.sandboxes.changed());
   const { node, cniConfDir: dir } = config;
+  const behindOthers = coldPlug?.behindOthers;
   const configs = new NodeConfigsPublisher({ store: deps.store, signals, node, dir, log });
   const store = new StoreWatch({
     ...{ deps, log },
     state: () => readStoreState(etcd),
     publish: async () => {
-      await deps.store.putNode(config.node);
+      await deps.store.putNode(node);
       watch.restart();
       configs.forget();
       for (const pace of [paces.sandboxes, paces.configs]) pace.changed();
@@ -73,10 +74,11 @@ export function startUpkeep(
   });
   const loops = [
     etcd.follow([{ key: incarnationKey() }, { key: teardownKey() }], paces.store, signal),
-    etcd.follow(recordsOf(config.node), records, signal),
+    etcd.follow(recordsOf(node), records, signal),
+    addresses.giveBack(signal),
     everyInterval('store', paces.store, log, signal, () => store.look(signal)),
     whileFoldersRest('configurations', paces.configs, log, signal, {
-      folders: () => (config.cniConfDir === undefined ? [] : configFolders(config.cniConfDir)),
+      folders: () => (dir === undefined ? [] : configFolders(dir)),
       work: () => configs.publish(),
     }),
     whileFoldersRest('sandboxes', paces.sandboxes, log, signal, {
@@ -86,9 +88,7 @@ export function startUpkeep(
     everyInterval('resync', paces.resync, log, signal, async () => {
       records.rest(paces.resync, await resyncNetworks(deps, log, signal));
     }),
-    everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, async () =>
-      coldPlug?.behindOthers.lookAfter(signal),
-    ),
+    everyInterval('announced', ANNOUNCED_INTERVAL_MS, log, signal, async () => behindOthers?.lookAfter(signal)),
     everyInterval('reload', RELOAD_INTERVAL_MS, log, signal, async () => watch.reload()),
   ];
   return {
