@@ -3,6 +3,7 @@ import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import { Occupancy } from '../../domain/ipam/occupancy.ts';
 import { poolAddressesPrefix } from '../../domain/keys.ts';
 import type { IpValue } from '../../domain/primary/subnet.ts';
+import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Etcd } from './client.ts';
 import { addressIn, takenIn } from './pool-records.ts';
 
@@ -25,6 +26,7 @@ export class PoolViews {
   readonly #etcd: Pick<Etcd, 'list'>;
   readonly #ip: Pick<IpNumbers, 'value'>;
   readonly #views = new Map<string, PoolView>();
+  readonly #loads = new SingleFlight();
 
   constructor(etcd: Pick<Etcd, 'list'>, ip: Pick<IpNumbers, 'value'>) {
     this.#etcd = etcd;
@@ -42,8 +44,12 @@ export class PoolViews {
     return view;
   }
 
-  /** Reads everything of a pool. @throws PodwireError EtcdUnavailable */
-  async load(pool: string, view: PoolView): Promise<void> {
+  /** Reads everything of a pool, once for all who want it at the same moment. @throws PodwireError EtcdUnavailable */
+  load(pool: string, view: PoolView): Promise<void> {
+    return this.#loads.run(pool, () => this.#load(pool, view));
+  }
+
+  async #load(pool: string, view: PoolView): Promise<void> {
     const { entries } = await this.#etcd.list(poolAddressesPrefix(pool));
     view.occupancy.load(
       entries.flatMap((entry) => {
