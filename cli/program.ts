@@ -8,6 +8,7 @@ import { register as registerDoctor } from './commands/doctor.ts';
 import { register as registerExplain } from './commands/explain.ts';
 import { register as registerForget } from './commands/forget.ts';
 import { register as registerInspect } from './commands/inspect.ts';
+import { register as registerIpam } from './ipam/ipam.ts';
 import { register as registerKsr } from './reflect/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
@@ -43,6 +44,7 @@ const COMMANDS = [
   registerForget,
   registerSweep,
   registerPrimary,
+  registerIpam,
   registerReflect,
   registerKsr,
   registerTeardown,

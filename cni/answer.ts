@@ -8,10 +8,11 @@ import {
   readVersion,
   type ShimKeys,
 } from '../domain/cni-server/configuration.ts';
+import { readIpamShimKeys } from '../domain/cni-server/ipam-configuration.ts';
 import { readContivKeys } from '../domain/cni-server/contiv-configuration.ts';
 import { readCommand, readContainer, type Environment } from '../domain/cni-server/environment.ts';
 import { CNI_CODES, CniAnswerError } from '../domain/cni-server/pod-cni.ts';
-import { requestPath, type ServerRequest } from '../domain/cni-server/protocol.ts';
+import { requestPath, type CniService, type ServerRequest } from '../domain/cni-server/protocol.ts';
 import {
   CNI_SERVER_VERSIONS,
   isCniServerVersion,
@@ -53,20 +54,17 @@ export async function answer({ name, env, input, runsForMs }: Asked): Promise<An
   });
   try {
     const command = (known.command = readCommand(env));
-    if (name === 'podwire-ipam')
-      throw new CniAnswerError(
-        CNI_CODES.failed,
-        'podwire-ipam: this version of podwire manages no addresses for other plugins',
-      );
     const text = await input();
     if (command === 'VERSION') return { stdout: versionAnswer(text), exitCode: 0, logFile: undefined, about: about(0) };
     const config = parseConfiguration(text);
     const { cniVersion } = config;
     if (isCniServerVersion(cniVersion)) known.version = cniVersion;
-    const keys = (known.keys = name === 'contiv-cni' ? readContivKeys(config, command) : readShimKeys(config));
+    const keys = (known.keys = readKeys(name, config, command));
+    const service: CniService = name === 'podwire-ipam' ? 'ipam' : 'cni';
     readVersion(config, command);
     checkConfiguration(config);
-    const result = await ask(keys, command, (limitMs) => requestOf(command, env, config, limitMs), runsForMs);
+    const request = (limitMs: number): ServerRequest => requestOf(command, service, env, config, limitMs);
+    const result = await ask(keys, requestPath(command, service), command, request, runsForMs);
     const stdout = result === undefined ? '' : `${JSON.stringify(result)}\n`;
     return { stdout, exitCode: 0, logFile: keys.logFile, about: about(0) };
   } catch (error) {
@@ -87,6 +85,7 @@ export async function answer({ name, env, input, runsForMs }: Asked): Promise<An
  */
 async function ask(
   { server, limitMs }: ShimKeys,
+  path: string,
   command: ServedCommand,
   request: (limitMs: number) => ServerRequest,
   runsForMs: () => number,
@@ -96,7 +95,7 @@ async function ask(
   const timer = setTimeout(() => limit.abort(new Error(`no answer within ${limitMs / 1_000} s`)), leftMs);
   try {
     const asked = request(Math.max(1, Math.floor(leftMs - Math.min(ANSWER_ROOM_MS, leftMs / 4))));
-    const answered = await askNode(server, requestPath(command), asked, limit.signal);
+    const answered = await askNode(server, path, asked, limit.signal);
     if ('error' in answered) throw new CniAnswerError(answered.error.code, answered.error.msg, answered.error.details);
     if (command !== 'ADD') return undefined;
     if (answered.result === undefined) throw new NoAnswer('what answered is no node worker of this version');
@@ -110,10 +109,22 @@ async function ask(
   }
 }
 
-function requestOf(command: ServedCommand, env: Environment, config: JsonObject, limitMs: number): ServerRequest {
+function readKeys(name: string, config: JsonObject, command: ServedCommand): ShimKeys {
+  if (name === 'contiv-cni') return readContivKeys(config, command);
+  return name === 'podwire-ipam' ? readIpamShimKeys(config) : readShimKeys(config);
+}
+
+function requestOf(
+  command: ServedCommand,
+  service: CniService,
+  env: Environment,
+  config: JsonObject,
+  limitMs: number,
+): ServerRequest {
   if (command === 'STATUS') return { config, limitMs };
   if (command === 'GC') return { config, valid: readValidAttachments(config), limitMs };
-  return { call: { ...readContainer(env, command), config }, limitMs };
+  const mayLackPod = service === 'ipam' || command === 'DEL';
+  return { call: { ...readContainer(env, command, mayLackPod), config }, limitMs };
 }
 
 /** In the version that was asked in, where that is one of ours; a runtime may ask with nothing on standard input. */

@@ -99,3 +99,22 @@ export const cniResultKey = (a: { node: string; podUid: string; sandboxId: strin
 export const podFailuresPrefix = (podUid: string): string => `${ROOT}/failures/${podUid}/`;
 export const failureKey = (podUid: string, interfaceName: string): string =>
   `${ROOT}/failures/${podUid}/${interfaceName}`;
+
+/** Addresses of pools: one key for each that is not free. @param address canonical, without prefix length */
+export const poolAddressesPrefix = (pool?: string): string =>
+  `${ROOT}/ipam/addresses/${pool === undefined ? '' : `${pool}/`}`;
+export const poolAddressKey = (pool: string, address: string): string => `${poolAddressesPrefix(pool)}${address}`;
+/** By node, so that each node finds what its own owners have. @param owner as `ownerId` has it */
+export const addressOwnersPrefix = (node?: string, owner?: string): string =>
+  `${ROOT}/ipam/owners/${node === undefined ? '' : `${node}/`}${owner === undefined ? '' : `${owner}/`}`;
+export const addressOwnerKey = (node: string, owner: string, pool: string): string =>
+  `${addressOwnersPrefix(node, owner)}${pool}`;
+/** What stays reserved when its owner is gone. */
+export const stickyAddressesKey = (pool: string, key: string): string => `${ROOT}/ipam/sticky/${pool}/${key}`;
+/** Places of a namespace in a pool that has a quota, by number. */
+export const quotaPrefix = (pool: string, namespace: string): string => `${ROOT}/ipam/quota/${pool}/${namespace}/`;
+export const quotaKey = (pool: string, namespace: string, slot: number): string =>
+  `${quotaPrefix(pool, namespace)}${slot}`;
+/** Pools by name, as they were declared. */
+export const poolsPrefix = (): string => `${ROOT}/ipam/pools/`;
+export const poolKey = (pool: string): string => `${poolsPrefix()}${pool}`;

@@ -15,6 +15,7 @@ import { Opened } from './opened.ts';
 import { seeToGoneMembers } from './orchestrator/gone-members.ts';
 import { createPartMetrics } from './metrics/part-metrics.ts';
 import { withSdk } from './metrics/sdk-metrics.ts';
+import { seeToGoneOwners } from './orchestrator/gone-owners.ts';
 import { assembleOrchestrator } from './orchestrator/orchestrator-assembly.ts';
 import { openOrchestratorConnections } from './orchestrator/orchestrator-connections.ts';
 import { startOrchestratorHealth } from './orchestrator/orchestrator-health.ts';
@@ -73,6 +74,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   workers.push(worker, exec.worker);
   const signals = createSignals(connections.temporal.client);
   void opened.add(seeToGoneMembers({ etcd: connections.etcd, cluster, signals }, log, signal), (ended) => ended);
+  void opened.add(seeToGoneOwners(connections.etcd, cluster, log, signal), (ended) => ended);
   // Each ends by itself on a signal; a fault of one ends the process.
   const served = Promise.all([worker.run(), exec.run()]);
   await Promise.race([served, serveBuild(startUp, versioning, signal)]);

@@ -1,7 +1,7 @@
 /** podwire's own protocol (domain/cni-server/protocol.ts) by HTTP/1.1. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CNI_CODES } from '../../domain/cni-server/pod-cni.ts';
-import { commandOfPath, type ServerAnswer } from '../../domain/cni-server/protocol.ts';
+import { requestOfPath, type CniService, type ServerAnswer } from '../../domain/cni-server/protocol.ts';
 import { AskerGone, type CniOperations } from './operations.ts';
 import { MAX_REQUEST_BYTES, readRequest } from './request-schemas.ts';
 
@@ -13,11 +13,11 @@ const CHECK_MS = 600_000;
 /** More than wait for their turn and are at work, so that those are told why. */
 const MAX_CONNECTIONS = 1_024;
 
-/** Not listening yet. */
-export function createCallServer(operations: CniOperations): Server {
+/** Not listening yet. @param services those that this node has */
+export function createCallServer(services: Readonly<Partial<Record<CniService, CniOperations>>>): Server {
   const server = createServer(
     { connectionsCheckingInterval: CHECK_MS },
-    (request, response) => void answer(request, response, operations),
+    (request, response) => void answer(request, response, services),
   );
   server.headersTimeout = HEADERS_MS;
   server.requestTimeout = REQUEST_MS;
@@ -25,12 +25,17 @@ export function createCallServer(operations: CniOperations): Server {
   return server;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, operations: CniOperations): Promise<void> {
-  const command = commandOfPath(request.url ?? '');
-  if (command === undefined || request.method !== 'POST') {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  services: Readonly<Partial<Record<CniService, CniOperations>>>,
+): Promise<void> {
+  const asked = requestOfPath(request.url ?? '');
+  const operations = asked === undefined ? undefined : services[asked.service];
+  if (asked === undefined || operations === undefined || request.method !== 'POST') {
     send(
       response,
-      command === undefined ? 404 : 405,
+      operations === undefined ? 404 : 405,
       refusal(`${request.method} ${request.url} is none of its requests`),
     );
     return;
@@ -42,7 +47,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, operat
     send(response, 413, refusal(`it has more than ${MAX_REQUEST_BYTES} bytes; allowed: at most that`));
     return;
   }
-  const answered = await operations.serve(command, () => readRequest(command, body), gone.signal);
+  const { command, service } = asked;
+  const answered = await operations.serve(command, () => readRequest(command, body, service), gone.signal);
   send(response, 'error' in answered ? 422 : 200, answered);
 }
 

@@ -8,7 +8,7 @@ import { PLUGINS_BEHIND, PRIMARY_FILE, primaryList, type PluginBehind } from '..
 import { copyWhole, linkWhole, readWhole, removeFile, writeWhole } from '../host/whole-files.ts';
 
 /** A name whose plugin is contiv's is taken only when it is asked for. */
-export const PLUGIN_NAMES = ['podwire-cni', 'contiv-cni'] as const;
+export const PLUGIN_NAMES = ['podwire-cni', 'podwire-ipam', 'contiv-cni'] as const;
 export type PluginName = (typeof PLUGIN_NAMES)[number];
 
 /** Only the owner writes: podwire itself refuses plugins that others may change. */

@@ -17,7 +17,7 @@ import {
   PATH_RULE,
 } from '../../domain/cni-server/environment.ts';
 import { CNI_CODES, CniAnswerError } from '../../domain/cni-server/pod-cni.ts';
-import type { ContainerRequest, NetworkRequest } from '../../domain/cni-server/protocol.ts';
+import type { CniService, ContainerRequest, NetworkRequest } from '../../domain/cni-server/protocol.ts';
 import type { ServedCommand } from '../../domain/cni-server/versions.ts';
 import { parseStrictJson } from '../../domain/text/strict-json.ts';
 
@@ -56,23 +56,24 @@ const collection = z.strictObject({
 });
 
 /** @throws CniAnswerError 6 (no such request), 1 and 7 (its configuration) */
-export function readRequest(command: ServedCommand, body: string): CheckedRequest {
+export function readRequest(command: ServedCommand, body: string, service: CniService): CheckedRequest {
   const json = parseStrictJson(body, { maxBytes: MAX_REQUEST_BYTES, maxDepth: MAX_DEPTH });
   if (!json.ok) throw undecodable(json.why);
-  const request = read(command, json.value);
+  const request = read(command, json.value, service);
   const theirs = ('call' in request ? request.call.config : request.config) as JsonObject;
   readVersion(theirs, command);
   checkConfiguration(theirs);
   return request;
 }
 
-function read(command: ServedCommand, value: unknown): CheckedRequest {
+function read(command: ServedCommand, value: unknown, service: CniService): CheckedRequest {
   if (command === 'STATUS') return { command, ...checked(network, value) };
   if (command === 'GC') return { command, ...checked(collection, value) };
   const { call, limitMs: limit } = checked(container, value);
   const { pod, netns } = call;
   if (command !== 'DEL' && netns === undefined) throw undecodable(`call.netns is missing; allowed: ${PATH_RULE}`);
-  if (command !== 'DEL' && (pod.namespace === '' || pod.name === ''))
+  // Addresses are for whoever runs CNI.
+  if (service === 'cni' && command !== 'DEL' && (pod.namespace === '' || pod.name === ''))
     throw undecodable("call.pod is empty; allowed: the pod's namespace and name");
   return { command, call: { ...call, netns, pod: { ...pod, uid: pod.uid } }, limitMs: limit };
 }

@@ -1,6 +1,7 @@
 /** The node worker's end of its CNI plugin, and of contiv's. */
 import type { Server } from 'node:net';
 import type { ServerAddress } from '../../domain/cni-server/configuration.ts';
+import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import { createContivCalls } from './contiv-calls.ts';
 import { createContivDoor } from './contiv-door.ts';
 import { createCallServer } from './http-calls.ts';
@@ -8,6 +9,8 @@ import { listenAtPath } from './listen.ts';
 import { CniOperations, type CniOperationsOptions } from './operations.ts';
 
 export interface CniServerOptions extends CniOperationsOptions {
+  /** Has addresses for other plugins; undefined: nobody does. */
+  readonly ipam?: PodCni | undefined;
   /** Path of the Unix socket. */
   readonly socket: string;
   /** What contiv's configurations name as `grpcServer`; undefined: they are not served. */
@@ -25,9 +28,11 @@ const STOP_GRACE_MS = 2_000;
 const ANSWER_MS = 500;
 
 /** @throws SocketRefused, the error of the file system or of the network */
-export async function startCniServer({ socket, contiv, ...options }: CniServerOptions): Promise<CniServer> {
+export async function startCniServer({ socket, contiv, ipam, ...options }: CniServerOptions): Promise<CniServer> {
   const operations = new CniOperations(options);
-  const calls = createCallServer(operations);
+  // Places of its own: an ADD of podwire's may be waiting for a plugin that asks for an address of the same container.
+  const ofAddresses = ipam === undefined ? undefined : new CniOperations({ ...options, podCni: ipam });
+  const calls = createCallServer({ cni: operations, ...(ofAddresses === undefined ? {} : { ipam: ofAddresses }) });
   const contivCalls = createContivCalls(operations);
   const door = createContivDoor(contivCalls, calls);
   const removers = [await listenAtPath(calls, socket)];
@@ -40,7 +45,10 @@ export async function startCniServer({ socket, contiv, ...options }: CniServerOp
   }
   const end = async (): Promise<void> => {
     for (const remove of removers) remove();
-    const giveUp = setTimeout(() => operations.end(), STOP_GRACE_MS);
+    const giveUp = setTimeout(() => {
+      operations.end();
+      ofAddresses?.end();
+    }, STOP_GRACE_MS);
     const cut = setTimeout(() => {
       contivCalls.close();
       calls.closeAllConnections();

@@ -45,22 +45,28 @@ export function readCommand(env: Environment): CniCommand {
  * The parameters of ADD, DEL and CHECK. CNI_PATH is not looked at: podwire starts plugins from folders of its own choice.
  * A DEL gets on without a netns, and without arguments that can be read, for it must be able to clean up whatever is left.
  *
+ * @param mayLackPod the arguments need not name a pod
  * @throws CniAnswerError 4 with every mistake
  */
-export function readContainer(env: Environment, command: 'ADD' | 'DEL' | 'CHECK'): CalledContainer {
+export function readContainer(
+  env: Environment,
+  command: 'ADD' | 'DEL' | 'CHECK',
+  mayLackPod = command === 'DEL',
+): CalledContainer {
   const problems: string[] = [];
-  const containerId = env['CNI_CONTAINERID'] ?? '';
-  const ifName = env['CNI_IFNAME'] ?? '';
-  const netns = env['CNI_NETNS'] ?? '';
+  const [containerId, ifName, netns] = [envText(env, 'CONTAINERID'), envText(env, 'IFNAME'), envText(env, 'NETNS')];
   if (!isContainerId(containerId)) problems.push(told('CNI_CONTAINERID', containerId, CONTAINER_ID_RULE));
   if (!isCalledInterface(ifName)) problems.push(told('CNI_IFNAME', ifName, IF_NAME_RULE));
   const mayLackNetns = command === 'DEL' && netns === '';
   if (!mayLackNetns && !isPlainPath(netns)) problems.push(told('CNI_NETNS', netns, PATH_RULE));
-  const pod = podOfArgs(env['CNI_ARGS'] ?? '', command === 'DEL');
+  const pod = podOfArgs(envText(env, 'ARGS'), mayLackPod);
   if ('problems' in pod) problems.push(...pod.problems);
   if (problems.length > 0 || 'problems' in pod) throw invalid(problems);
   return { containerId, netns: netns === '' ? undefined : netns, ifName, pod };
 }
+
+const envText = (env: Environment, name: 'CONTAINERID' | 'IFNAME' | 'NETNS' | 'ARGS'): string =>
+  env[`CNI_${name}`] ?? '';
 
 const told = (name: string, text: string, allowed: string): string =>
   `${name} ${text === '' ? 'is missing' : `is ${shown(text)}`}; allowed: ${allowed}`;

@@ -27,12 +27,21 @@ export interface AnsweredError {
 }
 export type ServerAnswer = { readonly result?: Readonly<Record<string, unknown>> } | { readonly error: AnsweredError };
 
-const PREFIX = '/cni/v1/';
+/** Whom a call is for: `ipam` has addresses for the interfaces that another plugin makes, and comes as one of that plugin's own calls does. */
+const SERVICES = ['cni', 'ipam'] as const;
+export type CniService = (typeof SERVICES)[number];
+
+const VERSION = 'v1';
 
 /** All are asked by POST. */
-export const requestPath = (command: ServedCommand): string => `${PREFIX}${command.toLowerCase()}`;
+export const requestPath = (command: ServedCommand, service: CniService = 'cni'): string =>
+  `/${service}/${VERSION}/${command.toLowerCase()}`;
 
-export function commandOfPath(path: string): ServedCommand | undefined {
-  const command = CNI_COMMANDS.find((each) => `${PREFIX}${each.toLowerCase()}` === path);
-  return command === 'VERSION' ? undefined : command;
+export function requestOfPath(
+  path: string,
+): { readonly service: CniService; readonly command: ServedCommand } | undefined {
+  for (const service of SERVICES)
+    for (const command of CNI_COMMANDS)
+      if (command !== 'VERSION' && requestPath(command, service) === path) return { service, command };
+  return undefined;
 }

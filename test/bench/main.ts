@@ -16,6 +16,7 @@ import { cniCyclesBench } from './cni-cycles.ts';
 import { askedLine, comparedLine, comparedOf, withComparedOptions, type ComparedFlags } from './compared-settings.ts';
 import { idleBench } from './idle.ts';
 import { installBench } from './install.ts';
+import { ipamBench } from './ipam.ts';
 import { loadLine, machineLoad, type MachineLoad } from './load.ts';
 import { measuredPodwire, presentPodwire, WAYS, type Way } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
@@ -75,6 +76,7 @@ const BENCHES: Readonly<Record<string, (bench: BenchLab, counts: Counts) => Prom
 const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Promise<BenchResult>>> = {
   idle: (site, { seconds = IDLE_SECONDS }) => idleBench(site, seconds),
   netlink: (_site, { repeats = ROUNDS }) => netlinkBench(repeats),
+  ipam: (_site, { repeats = ROUNDS }) => ipamBench(repeats),
   primary: (_site, { cycles = TURN_CYCLES }) => primaryBench(cycles),
   install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
   pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
@@ -114,7 +116,11 @@ const program = withComparedOptions(new Command('bench'))
     `attaches and detaches of attach, memory and cni-attach (${CYCLES}), cni-cycles (${MANY_CYCLES}), each turn of pods and primary (${TURN_CYCLES})`,
     Number,
   )
-  .option('--repeats <n>', `bursts of cni-burst (${REPEATS}), rounds of netlink, install and pods (${ROUNDS})`, Number)
+  .option(
+    '--repeats <n>',
+    `bursts of cni-burst (${REPEATS}), rounds of netlink, ipam, install and pods (${ROUNDS})`,
+    Number,
+  )
   .option(
     '--pods <n>',
     `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of each kind of cold-plug: ${COLD_PODS}; of reflect: ${REFLECTED.pods}`,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, lstatSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { CniAnswerError } from '../../domain/cni-server/pod-cni.ts';
+import { CniAnswerError, type PodCniCall } from '../../domain/cni-server/pod-cni.ts';
 import { executable, named } from './executable.ts';
 import { ask, errorOf, RESULT, serve } from './served.ts';
 
@@ -146,11 +146,36 @@ test("contiv-cni reads contiv's configuration", async (t) => {
   assert.match(errorOf(chained).msg, /^CNI chaining is not supported/);
 });
 
-test('podwire-ipam refuses, and says why', async (t) => {
+test("podwire-ipam reads its keys from another plugin's ipam section, needs no pod, and gives addresses alone", async (t) => {
+  const seen: PodCniCall[] = [];
+  const ips = [{ address: '10.9.0.7/24', gateway: '10.9.0.1' }];
+  const { folder, socket } = await serve(
+    t,
+    {},
+    { add: async (call) => (seen.push(call), { cniVersion: '1.1.0', ips }) },
+  );
+  const file = named(await executable(), 'podwire-ipam', folder);
+  const config = {
+    type: 'bridge',
+    socket: '/nowhere',
+    bridge: 'br0',
+    ipam: { type: 'podwire-ipam', socket, logFile: '' },
+  };
+  const said = await ask(socket, { file, config: { ...config, cniVersion: '0.4.0' }, env: { CNI_ARGS: '' } });
+  assert.deepEqual(JSON.parse(said.stdout), { cniVersion: '0.4.0', ips: [{ version: '4', ...ips[0] }] });
+  assert.deepEqual(seen[0]?.pod, { namespace: '', name: '', uid: undefined });
+  assert.equal((await ask(socket, { file, config, command: 'STATUS' })).code, 0);
+  assert.match((await ask(socket, { file, config, command: 'VERSION' })).stdout, /"supportedVersions":\["0\.3\.1"/);
+  const without = await ask(socket, { file, config: { ipam: undefined } });
+  assert.match(errorOf(without).msg, /ipam is missing; allowed: an object/);
+});
+
+test('a node worker that has no addresses for other plugins says so', async (t) => {
   const { folder, socket } = await serve(t);
-  const said = await ask(socket, { file: named(await executable(), 'podwire-ipam', folder) });
-  assert.deepEqual([said.code, errorOf(said).code], [1, 100]);
-  assert.match(errorOf(said).msg, /podwire-ipam: this version of podwire manages no addresses/);
+  const file = named(await executable(), 'podwire-ipam', folder);
+  const said = await ask(socket, { file, config: { ipam: { socket, logFile: '' } } });
+  assert.deepEqual([said.code, errorOf(said).code], [1, 6]);
+  assert.match(errorOf(said).msg, /\/ipam\/v1\/add is none of its requests/);
 });
 
 test('the log has a line for each call, is for root alone, and holds nothing of the configuration', async (t) => {

@@ -40,6 +40,7 @@ export interface Served {
 export async function serve(
   t: { after(work: () => Promise<void>): void },
   podCni: Partial<PodCni> = {},
+  ipam?: Partial<PodCni>,
 ): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'podwire-cni-'));
   const socket = join(folder, 'cni.sock');
@@ -55,6 +56,7 @@ export async function serve(
       gc: (call, valid, signal) => (seen.push({ method: 'gc', call, valid }), does.gc(call, valid, signal)),
       status: (call, signal) => (seen.push({ method: 'status', call }), does.status(call, signal)),
     },
+    ...(ipam === undefined ? {} : { ipam: { ...IDLE, ...ipam } }),
     observer: { answered: (command, code) => answers.push([command, code]) },
     log: createLogger('test', 'silent'),
   });

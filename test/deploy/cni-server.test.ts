@@ -28,7 +28,8 @@ describe('the component cni-server', () => {
 
   it("installs the plugin into the node's folder before the worker serves, and the worker may not write there", () => {
     const { command } = initOf(objects);
-    assert.deepEqual(command.slice(2), ['install', '--from', '/podwire/cni/podwire-cni', '--to', PLUGINS]);
+    const names = '--names=podwire-cni,podwire-ipam';
+    assert.deepEqual(command.slice(2), ['install', '--from=/podwire/cni/podwire-cni', `--to=${PLUGINS}`, names]);
     assert.deepEqual(onNode(objects, PLUGINS, true), [PLUGINS, false]);
     assert.deepEqual(onNode(objects, PLUGINS, false), [PLUGINS, true]);
   });

@@ -42,7 +42,10 @@ export async function serveCni(
   const podCni = byMode(behindOthers, primary?.podCni);
   const { cniServer: metrics } = assembly.metrics;
   const { observer } = metrics;
-  const server = opened.add(await startCniServer({ socket, contiv, podCni, observer, log }), (each) => each.stop());
+  const ipam = assembly.addresses.podCni;
+  const server = opened.add(await startCniServer({ socket, contiv, podCni, ipam, observer, log }), (each) =>
+    each.stop(),
+  );
   metrics.follow(server.counts);
   // The runtime is told to come again as soon as this worker is to end, not when all else has ended.
   signal.addEventListener('abort', () => void server.stop(), { once: true });

@@ -31,6 +31,7 @@ import type { NodeConfig } from '../../config/node.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { NodeConnections } from './node-connections.ts';
+import { assembleAddresses, type Addresses } from './addresses.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { announcedSandboxes, assembleColdPlug, type ColdPlugs } from './cold-plug.ts';
 import { DriftWatch } from './drift-watch.ts';
@@ -47,6 +48,7 @@ export interface NodeAssembly {
   readonly metrics: NodeMetrics;
   /** undefined: no calls of the container runtime are answered. */
   readonly coldPlug: ColdPlugs | undefined;
+  readonly addresses: Addresses;
   readonly kernel: Pick<ChosenKernel, 'access' | 'why'>;
 }
 
@@ -96,7 +98,8 @@ export async function assembleNode(
       : new DriftWatch({ node, netnsRoots, notices, log, bootId: deps.bootId, fdb: deps.fdb, observer: metrics.drift });
   exposeExpiry(registry, credentials);
   const coldPlug = assembleColdPlug(config, connections, { deps, announced }, log);
-  return { deps, signals, watch, drift, metrics, coldPlug, kernel: access };
+  const addresses = assembleAddresses(config, connections, deps, metrics.addresses, log);
+  return { deps, signals, watch, drift, metrics, coldPlug, addresses, kernel: access };
 }
 
 /** Warns where it is not netlink although nobody said so. */

@@ -4,6 +4,7 @@ import type { DeviceCounts } from '../../activities/network/forwarding/fdb-devic
 import type { SenderFiltering } from '../../activities/network/forwarding/desired-forwarding.ts';
 import type { NodeSteps } from '../../activities/network/index.ts';
 import type { SweepObserver } from '../../activities/network/sweep/sweep-memory.ts';
+import { addressMetrics, type AddressMetrics } from './address-metrics.ts';
 import { cniServerMetrics, type CniServerMetrics } from './cni-server-metrics.ts';
 import type { DriftObserver } from './drift-watch.ts';
 import type { FindingKind } from '../../domain/sweep/finding.ts';
@@ -15,6 +16,7 @@ export interface NodeMetrics {
   readonly sweep: SweepObserver;
   readonly drift: DriftObserver;
   readonly cniServer: CniServerMetrics;
+  readonly addresses: AddressMetrics;
 }
 
 export interface NodeGauges {
@@ -67,7 +69,7 @@ export function createNodeMetrics(
   }).set({ state: filtering }, 1);
   return {
     ...{ sweep: sweepMetrics(registry), drift: driftMetrics(registry, followed) },
-    cniServer: cniServerMetrics(registry),
+    ...{ cniServer: cniServerMetrics(registry), addresses: addressMetrics(registry) },
     timed: (each) => steps.timed(each),
   };
 }

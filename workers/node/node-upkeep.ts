@@ -53,7 +53,7 @@ export interface NodeUpkeep {
 export function startUpkeep(
   config: NodeConfig,
   { cri, etcd, temporal }: NodeConnections,
-  { deps, signals, watch, drift, coldPlug }: NodeAssembly,
+  { deps, signals, watch, drift, coldPlug, addresses }: NodeAssembly,
   log: Logger,
   signal: AbortSignal,
 ): NodeUpkeep {
@@ -66,7 +66,7 @@ export function startUpkeep(
     ...{ deps, log },
     state: () => readStoreState(etcd),
     publish: async () => {
-      await deps.store.putNode(config.node);
+      await deps.store.putNode(node);
       watch.restart();
       configs.forget();
       for (const pace of [paces.sandboxes, paces.configs]) pace.changed();
@@ -74,10 +74,11 @@ export function startUpkeep(
   });
   const loops = [
     etcd.follow([{ key: incarnationKey() }, { key: teardownKey() }], paces.store, signal),
-    etcd.follow(recordsOf(config.node), records, signal),
+    etcd.follow(recordsOf(node), records, signal),
+    addresses.giveBack(signal),
     everyInterval('store', paces.store, log, signal, () => store.look(signal)),
     whileFoldersRest('configurations', paces.configs, log, signal, {
-      folders: () => (config.cniConfDir === undefined ? [] : configFolders(config.cniConfDir)),
+      folders: () => (dir === undefined ? [] : configFolders(dir)),
       work: () => configs.publish(),
     }),
     whileFoldersRest('sandboxes', paces.sandboxes, log, signal, {

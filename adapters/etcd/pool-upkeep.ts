@@ -1,0 +1,28 @@
+/** What pools leave in etcd that no node sees to. */
+import { addressOwnersPrefix, poolAddressesPrefix } from '../../domain/keys.ts';
+import type { PoolUpkeep } from '../../domain/ports/pool-upkeep.ts';
+import type { Etcd } from './client.ts';
+import { addressRecordIn } from './pool-records.ts';
+import { unchanged } from './record-entries.ts';
+
+/** Others may have clocks that are behind, and know the record. */
+const LATER_MS = 60_000;
+/** Of one look; the next one goes on. */
+const MOST = 1_000;
+
+export function createPoolUpkeep(etcd: Pick<Etcd, 'keys' | 'list' | 'transact'>, now: () => number): PoolUpkeep {
+  return {
+    async nodes() {
+      const keys = await etcd.keys(addressOwnersPrefix());
+      return [...new Set(keys.map((key) => key.slice(addressOwnersPrefix().length).split('/', 1)[0] ?? ''))];
+    },
+    async forgetRested() {
+      const { entries } = await etcd.list(poolAddressesPrefix());
+      const over = entries.filter((entry) => {
+        const record = addressRecordIn(entry);
+        return record?.state === 'resting' && (record.until ?? 0) + LATER_MS < now();
+      });
+      for (const entry of over.slice(0, MOST)) await etcd.transact([unchanged(entry)], [{ remove: entry.key }]);
+    },
+  };
+}
