@@ -26,7 +26,7 @@ export async function ipamBench(rounds: number): Promise<BenchResult> {
     figures.push(await toTheLast(clients, rounds));
     return {
       bench: 'ipam',
-      how: `${ALLOCATIONS} allocations of one pool by clients with a connection each, next-fit, every round with an empty etcd of its own; floor: transactions that create the same two records under names that nobody else wants, in turns with it`,
+      how: `${ALLOCATIONS} allocations of one pool by clients with a connection each, next-fit, each round with nothing of the ones before in etcd; floor: transactions that create the same two records under names that nobody else wants, in turns with it`,
       ...{ figures, tables: [], checks: [] },
     };
   } finally {
