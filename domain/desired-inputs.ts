@@ -80,7 +80,7 @@ export function desiredInputs(
   ip: IpCodec,
 ): DesiredInputs {
   const parts = [
-    parseNpwgSelections({ pod, lookup: definitions, settings, ip, recorded }),
+    parseNpwgSelections({ pod, lookup: definitions, settings, ip, declared, recorded }),
     parseSelections({ pod, declared, settings, ip }),
     parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
   ];

@@ -9,6 +9,7 @@ import { desiredInputs, referencedDefinitions, type Surroundings } from '../../d
 import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { recordedLinks, type OwnLink } from '../../domain/status/podwire-status.ts';
 import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
+import { objectsOfAll } from '../../domain/network-objects/references.ts';
 import { openvnfAnnotation } from '../../domain/openvnf/selections.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { IpCodec } from '../../domain/ports/ip-codec.ts';
@@ -60,12 +61,22 @@ export async function readDesiredState(
   for (const reading of early.values()) reading.catch(() => undefined);
   const [pod] = await Promise.all([cluster.pod(identity.namespace, identity.name), earlyConfigMap]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
-  const [data, definitions] = await Promise.all([
+  const [asked, named] = await Promise.all([
     openvnfAnnotation(pod, settings) === undefined ? undefined : (earlyConfigMap ?? readConfigMap()),
     readDefinitions(cluster, referencedDefinitions(pod, settings), early),
   ]);
+  const objects = objectsOfAll([...named.values()].filter((definition) => definition !== 'absent'));
+  // The ConfigMap may declare the name of an object too.
+  const [declaring, data] =
+    objects.length === 0
+      ? [[], asked]
+      : await Promise.all([readDefinitions(cluster, objects, early), asked ?? earlyConfigMap ?? readConfigMap()]);
   const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
-  const surroundings: Surroundings = { declared, definitions, md5: deps.md5 };
+  const surroundings: Surroundings = {
+    declared,
+    definitions: lookupIn(new Map([...named, ...declaring])),
+    md5: deps.md5,
+  };
   const written = desiredInputs(pod, surroundings, settings, ip);
   const inputsHash = deps.hash(written.canonical);
   return {
@@ -95,16 +106,20 @@ async function readDefinitions(
   cluster: Cluster,
   refs: readonly DefinitionRef[],
   early: ReadonlyMap<string, Promise<Definition>>,
-): Promise<DefinitionLookup> {
+): Promise<ReadonlyMap<string, Definition>> {
   const found = await Promise.all(
     refs.map(async (ref) => {
       const key = definitionKey(ref);
       return [key, await (early.get(key) ?? readDefinition(cluster, ref))] as const;
     }),
   );
-  const byKey = new Map(found);
-  return (ref) => byKey.get(definitionKey(ref)) ?? 'unreadable';
+  return new Map(found);
 }
+
+const lookupIn =
+  (definitions: ReadonlyMap<string, Definition>): DefinitionLookup =>
+  (ref) =>
+    definitions.get(definitionKey(ref)) ?? 'unreadable';
 
 /** The address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
 export const vtepOf = (pod: PodView): string | undefined => pod.podIPs[0];
