@@ -81,7 +81,7 @@ export function desiredInputs(
 ): DesiredInputs {
   const parts = [
     parseNpwgSelections({ pod, lookup: definitions, settings, ip, declared, recorded }),
-    parseSelections({ pod, declared, settings, ip }),
+    parseSelections({ pod, declared, settings, ip, lookup: settings.npwg.enabled ? definitions : undefined }),
     parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
   ];
   const backend = backendOf(pod.namespace, settings.agents.backend);

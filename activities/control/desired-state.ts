@@ -8,7 +8,8 @@ import {
 import { desiredInputs, referencedDefinitions, type Surroundings } from '../../domain/desired-inputs.ts';
 import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { recordedLinks, type OwnLink } from '../../domain/status/podwire-status.ts';
-import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
+import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
+import { objectsNamed } from '../../domain/openvnf/object-networks.ts';
 import { objectsOfAll } from '../../domain/network-objects/references.ts';
 import { openvnfAnnotation } from '../../domain/openvnf/selections.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
@@ -65,13 +66,15 @@ export async function readDesiredState(
     openvnfAnnotation(pod, settings) === undefined ? undefined : (earlyConfigMap ?? readConfigMap()),
     readDefinitions(cluster, referencedDefinitions(pod, settings), early),
   ]);
-  const objects = objectsOfAll([...named.values()].filter((definition) => definition !== 'absent'));
+  const byDefinition = objectsOfAll([...named.values()].filter((definition) => definition !== 'absent'));
+  const inConfigMap = declaredIn(asked, ip, settings);
+  const objects = [...byDefinition, ...objectsByName(pod, inConfigMap, deps)];
   // The ConfigMap may declare the name of an object too.
   const [declaring, data] =
     objects.length === 0
       ? [[], asked]
       : await Promise.all([readDefinitions(cluster, objects, early), asked ?? earlyConfigMap ?? readConfigMap()]);
-  const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
+  const declared = data === asked ? inConfigMap : declaredIn(data, ip, settings);
   const surroundings: Surroundings = {
     declared,
     definitions: lookupIn(new Map([...named, ...declaring])),
@@ -96,6 +99,23 @@ export async function readDesiredState(
 
 /** A reading that was compared with the pod's records before. */
 export const alreadyBeside = (desiredState: DesiredState): Reading => ({ ...desiredState, beside: () => desiredState });
+
+/** Objects that openvnf's annotation may name. */
+function objectsByName(
+  pod: PodView,
+  declared: DeclaredNetworks | 'absent',
+  { ip, settings }: DesiredStateDeps,
+): readonly DefinitionRef[] {
+  const annotation = openvnfAnnotation(pod, settings);
+  if (annotation === undefined || !settings.npwg.enabled) return [];
+  return objectsNamed(annotation, declared, pod.namespace, ip, settings.compatibility);
+}
+
+const declaredIn = (
+  data: Readonly<Record<string, string>> | undefined,
+  ip: IpCodec,
+  { compatibility }: DialectSettings,
+): DeclaredNetworks | 'absent' => (data === undefined ? 'absent' : parseConfigMap(data, ip, compatibility));
 
 type Definition = NetworkDefinition | 'absent';
 

@@ -67,7 +67,8 @@ function objectsOf({ namespace, config }: Pick<NetworkDefinition, 'namespace' | 
   return found?.ok === true ? candidates(found.value, namespace) : [];
 }
 
-const candidates = ({ network, kind }: NamedObject, namespace: string): DefinitionRef[] => [
+/** The objects that a name may mean. @param namespace in which a Network would lie */
+export const candidates = ({ network, kind }: NamedObject, namespace: string): DefinitionRef[] => [
   ...(kind === 'ClusterNetwork' ? [] : [{ kind: 'network' as const, namespace, name: network }]),
   ...(kind === 'Network' ? [] : [{ kind: 'cluster-network' as const, namespace: '', name: network }]),
 ];

@@ -16,10 +16,10 @@ import { admits, admitsStatic, objectText } from './network-object.ts';
 import { foundObject, type ObjectReading } from './references.ts';
 
 export interface ObjectInput {
-  readonly dialect: Exclude<Dialect, 'openvnf'>;
-  /** `namespace/name` of the definition, as the pod's owner knows the network. */
+  readonly dialect: Dialect;
+  /** As the pod's owner knows the network: `namespace/name` of the definition, openvnf's bare name. */
   readonly network: string;
-  /** Namespace of the definition. */
+  /** In which a Network would lie: that of the definition, openvnf: the pod's. */
   readonly namespace: string;
   readonly podNamespace: string;
   /** What the entry asks for beside the network. */
@@ -36,6 +36,12 @@ export type ObjectVerdict =
 
 const STAYS = 'what is attached stays as it is';
 
+/** How entries of the dialects ask for addresses and for the interface. */
+const optionsOf = (dialect: Dialect) =>
+  dialect === 'openvnf'
+    ? ({ addresses: 'ip', name: 'name' } as const)
+    : ({ addresses: 'ips', name: 'interface' } as const);
+
 /** @param reading of the definition's configuration */
 export function judgeObject(reading: ObjectReading, input: ObjectInput): ObjectVerdict {
   const { dialect, network, podNamespace } = input;
@@ -51,17 +57,16 @@ export function judgeObject(reading: ObjectReading, input: ObjectInput): ObjectV
     return { problems: [problem('NamespaceNotAdmitted', why)] };
   }
   const { link, refusals } = linkOf(spec, input);
+  const { addresses } = optionsOf(dialect);
   const isStatic = (input.asked.capabilityArgs.ips ?? []).length > 0;
   const problems = [
-    ...refusals.map(({ option, why }) =>
-      problem(option === 'ips' ? 'AddressNotOfNetwork' : 'KeyNotServed', why, option),
-    ),
+    ...refusals.map(({ code, option, why }) => problem(code, why, option)),
     ...(isStatic && !admitsStatic(spec, podNamespace)
       ? [
           problem(
             'StaticAddressNotAdmitted',
-            `${name} does not let pods of namespace ${podNamespace} choose their addresses; allowed: no "ips", or its owner admits it (spec.staticAddresses)`,
-            'ips',
+            `${name} does not let pods of namespace ${podNamespace} choose their addresses; allowed: no "${addresses}", or its owner admits it (spec.staticAddresses)`,
+            addresses,
           ),
         ]
       : []),
@@ -76,7 +81,7 @@ interface Declared {
 
 function declaredObject(
   named: Extract<ObjectReading, { ok: true }>['value'],
-  { namespace, lookup, declared }: ObjectInput,
+  { dialect, namespace, lookup, declared }: ObjectInput,
 ): Declared | { readonly code: string; readonly why: string } {
   const found = foundObject(named, namespace, lookup);
   const { network, kind } = named;
@@ -89,7 +94,8 @@ function declaredObject(
   if (found.kind === 'unreadable')
     return { code: 'DefinitionUnreadable', why: `its network object cannot be read; ${STAYS} until it can` };
   if (found.kind === 'ambiguous') {
-    const why = `there are a Network ${namespace}/${network} and a ClusterNetwork ${network}; say which with "kind" in the configuration; ${STAYS}`;
+    const cure = dialect === 'openvnf' ? 'take one of the two away' : 'say which with "kind" in the configuration';
+    const why = `there are a Network ${namespace}/${network} and a ClusterNetwork ${network}; ${cure}; ${STAYS}`;
     return { code: 'NetworkAmbiguous', why };
   }
   const { definition } = found;
@@ -111,21 +117,25 @@ function isInConfigMap(declared: ObjectInput['declared'], network: string): bool
 }
 
 interface Refusal {
+  readonly code: string;
   readonly option: string;
   readonly why: string;
 }
 
 function linkOf(
   spec: NetworkSpec,
-  { asked, ip }: ObjectInput,
+  { dialect, asked, ip }: ObjectInput,
 ): { readonly link: VxlanLinkSpec; readonly refusals: readonly Refusal[] } {
+  const options = optionsOf(dialect);
   const refusals: Refusal[] = notServed(asked);
   const addresses: string[] = [];
   const routes: Route[] = [];
   for (const text of asked.capabilityArgs.ips ?? []) {
     const placed = placedIn(spec, text, ip);
-    if (!placed.ok) refusals.push({ option: 'ips', why: `value ${shown(text)} ${placed.why}` });
-    else {
+    if (!placed.ok) {
+      const why = `value ${shown(text)} ${placed.why}`;
+      refusals.push({ code: 'AddressNotOfNetwork', option: options.addresses, why });
+    } else {
       const { address, subnet } = placed.value;
       addresses.push(address);
       routes.push(...routesOf(subnet, routes));
@@ -135,7 +145,7 @@ function linkOf(
   // The kernel and `ip` are stricter than CNI's rule for names.
   if (interfaceName !== '' && !isInterfaceName(interfaceName, 'kube-vxlan-controller')) {
     const why = `value ${shown(interfaceName)} is no name for a VXLAN link; allowed: a letter, then up to 14 letters, digits, ".", "_" or "-", and no word of the ip command`;
-    refusals.push({ option: 'interface', why });
+    refusals.push({ code: 'InvalidValue', option: options.name, why });
   }
   const link: VxlanLinkSpec = {
     ...{ kind: 'vxlan', interfaceName, vni: spec.vni, dstPort: spec.port, parent: DEFAULT_PARENT },
@@ -150,7 +160,7 @@ function notServed({ capabilityArgs, configArgs, defaultRoute }: CniAttachmentSp
   const { mac, infinibandGUID, bandwidth, portMappings } = capabilityArgs;
   const rule = 'allowed for a network object: interface, ips';
   const refusalOf = (option: string, isAsked: boolean, why: string): Refusal[] =>
-    isAsked ? [{ option, why: `${why}; ${rule}` }] : [];
+    isAsked ? [{ code: 'KeyNotServed', option, why: `${why}; ${rule}` }] : [];
   return [
     ...refusalOf('mac', mac !== undefined, 'is not served: a member keeps the MAC that its link got'),
     ...refusalOf('infiniband-guid', infinibandGUID !== undefined, 'is not served: VXLAN carries Ethernet'),

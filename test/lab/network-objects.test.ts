@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { apiPath, createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
-import { apply, declareNetworks } from '../../deploy/demo/cluster.ts';
+import { annotate, apply, declareNetworks, SELECTOR_LABEL } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
 import { kubectl } from '../../deploy/lab/lab.ts';
@@ -160,5 +160,14 @@ describe('a network object', () => {
     }
     assert.equal(await podLink(t.lab, pods[0], 'data0'), undefined);
     assert.equal(await podLink(t.lab, pods[1], 'net1'), undefined);
+  });
+
+  test('is reached by its name in kube-vxlan-controller’s annotation as well', async () => {
+    for (const [index, pod] of pods.entries()) {
+      await kubectl(t.lab, ['-n', t.namespace, 'label', 'pod', pod.name, `${SELECTOR_LABEL}=true`]);
+      await annotate(t.lab, pod, `${name('blue')} name=data1 ip=10.34.1.${index + 1}/16`);
+      await waitLink(t.lab, pod, 'data1', (link) => link?.up === true && link.vni === 3401);
+    }
+    await waitReachable(t.lab, pods[0], '10.34.1.2');
   });
 });

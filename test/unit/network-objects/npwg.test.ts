@@ -199,7 +199,7 @@ const REFUSED: Readonly<Record<string, Row>> = {
   'a default route': asking({ 'default-route': ['10.20.0.1'] }, 'KeyNotServed', 'default-route'),
   'arguments for plugins': asking({ 'cni-args': { x: 1 } }, 'KeyNotServed', 'cni-args'),
   'a claim': asking({ 'ipam-claim-reference': 'mine' }, 'KeyNotServed', 'claim'),
-  'a name that the kernel takes and ip does not': asking({ interface: '0data' }, 'KeyNotServed', '0data'),
+  'a name that the kernel takes and ip does not': asking({ interface: '0data' }, 'InvalidValue', '0data'),
 };
 
 describe('an entry that leads to a network object is refused, with the rule, and keeps what it has', () => {

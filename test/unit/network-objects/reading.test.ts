@@ -29,31 +29,35 @@ const object = (vni: number): NetworkDefinition =>
   definition({ kind: 'cluster-network', namespace: '', name: 'blue' }, { declares: readNetworkSpec({ vni }) });
 
 /** What the orchestrator reads of the API, and the hash that it and the watcher come to. */
-async function read(definitions: readonly NetworkDefinition[], configMap?: Record<string, string>) {
+async function read(
+  definitions: readonly NetworkDefinition[],
+  configMap?: Readonly<Record<string, string>>,
+  of: typeof pod = pod,
+) {
   const cluster = new FakeCluster();
-  cluster.pods.set('red/web', pod);
+  cluster.pods.set('red/web', of);
   cluster.declared = configMap;
   for (const each of definitions) cluster.definitions.set(definitionKey(each), each);
   const asked: string[] = [];
   const listening = new Proxy(cluster, {
-    get: (of, key) => {
-      const found: unknown = Reflect.get(of, key);
+    get: (whole, key) => {
+      const found: unknown = Reflect.get(whole, key);
       if (typeof found !== 'function') return found;
       return (...args: unknown[]): unknown => {
         if (key === 'definition') asked.push(definitionKey(args[0] as DefinitionRef));
         if (key === 'configMap') asked.push('ConfigMap');
-        return (found as (...all: unknown[]) => unknown).apply(of, args);
+        return (found as (...all: unknown[]) => unknown).apply(whole, args);
       };
     },
   });
-  const reading = await readDesiredState({ cluster: listening, ip: ipCodec, settings, hash: inputsHash, md5 }, pod);
+  const reading = await readDesiredState({ cluster: listening, ip: ipCodec, settings, hash: inputsHash, md5 }, of);
   const inputs = new PodInputsReader(
     settings,
     ipCodec,
     (ref) => cluster.definitions.get(definitionKey(ref)) ?? 'absent',
   );
   inputs.declare(configMap);
-  return { asked: asked.sort(), reading, watched: inputs.read(pod) };
+  return { asked: asked.sort(), reading, watched: inputs.read(of) };
 }
 
 describe('a pod whose definition leads to a network object', () => {
@@ -85,5 +89,30 @@ describe('a pod whose definition leads to a network object', () => {
     const { asked, reading } = await read([plugin]);
     assert.deepEqual(asked, ['ConfigMap', 'nad/red/blue']);
     assert.equal(reading?.beside([]).parsed.selections[0]?.kind, 'cni');
+  });
+});
+
+describe("a pod whose kube-vxlan-controller's annotation names a network object", () => {
+  const asking = (annotation: string): typeof pod => ({
+    ...{ ...pod, labels: { [settings.selector]: 'true' } },
+    annotations: { [settings.annotation]: annotation },
+  });
+
+  it('is seen alike by watcher and orchestrator', async () => {
+    const hashes = new Set<string>();
+    const cases = [[[]], [[object(5)]], [[object(6)]], [[object(5)], { blue: 'id=9 up' }]] as const;
+    for (const [definitions, configMap] of cases) {
+      const { reading, watched } = await read(definitions, configMap, asking('blue'));
+      assert.equal(reading?.inputsHash, watched.hash);
+      hashes.add(watched.hash);
+    }
+    assert.equal(hashes.size, cases.length, 'each is something else to the pod');
+  });
+
+  it('costs the API nothing more where the annotation or the ConfigMap has the id', async () => {
+    assert.deepEqual((await read([object(5)], undefined, asking('blue id=4'))).asked, ['ConfigMap']);
+    assert.deepEqual((await read([object(5)], { blue: 'id=9' }, asking('blue'))).asked, ['ConfigMap']);
+    const looked = ['ConfigMap', 'cluster-network//blue', 'network/red/blue'];
+    assert.deepEqual((await read([object(5)], { red: 'id=9' }, asking('blue'))).asked, looked);
   });
 });
