@@ -41,7 +41,7 @@ export async function readDefinitions(
   const found = documents.flatMap(objectsIn).flatMap((object) => definition(object, namespaces, file));
   if (found.length === 0) {
     throw new UsageError(
-      `${file} holds no NetworkAttachmentDefinition (k8s.cni.cncf.io/v1) and no Network (kaloom.com/v1)`,
+      `${file} holds no NetworkAttachmentDefinition (k8s.cni.cncf.io/v1), no Network (kaloom.com/v1, podwire.io/v1alpha1) and no ClusterNetwork`,
     );
   }
   const byKey = new Map(found.map((one) => [definitionKey(one), one]));
