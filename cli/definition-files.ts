@@ -1,10 +1,11 @@
-/** NetworkAttachmentDefinitions and Kaloom's Networks as people keep them in files. */
+/** NetworkAttachmentDefinitions, Kaloom's Networks and podwire's own as people keep them in files. */
 import {
   definitionKey,
   type DefinitionKind,
   type DefinitionLookup,
   type NetworkDefinition,
 } from '../domain/cni/network-definition.ts';
+import { readNetworkSpec } from '../adapters/kubernetes/network-objects.ts';
 import { readText } from './text-source.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -14,6 +15,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const KINDS: Readonly<Record<string, DefinitionKind>> = {
   'k8s.cni.cncf.io/NetworkAttachmentDefinition': 'nad',
   'kaloom.com/Network': 'kaloom',
+  'podwire.io/Network': 'network',
+  'podwire.io/ClusterNetwork': 'cluster-network',
 };
 
 /**
@@ -38,7 +41,7 @@ export async function readDefinitions(
   const found = documents.flatMap(objectsIn).flatMap((object) => definition(object, namespaces, file));
   if (found.length === 0) {
     throw new UsageError(
-      `${file} holds no NetworkAttachmentDefinition (k8s.cni.cncf.io/v1) and no Network (kaloom.com/v1)`,
+      `${file} holds no NetworkAttachmentDefinition (k8s.cni.cncf.io/v1), no Network (kaloom.com/v1, podwire.io/v1alpha1) and no ClusterNetwork`,
     );
   }
   const byKey = new Map(found.map((one) => [definitionKey(one), one]));
@@ -68,13 +71,13 @@ function definition(
   const spec = record(object['spec']);
   const name = textIn(metadata, 'name', file);
   if (name === '') throw new UsageError(`${file} holds a ${String(object['kind'])} without metadata.name`);
-  const namespace = textIn(metadata, 'namespace', file);
+  const namespace = kind === 'cluster-network' ? '' : textIn(metadata, 'namespace', file);
+  const ref = { kind, namespace: namespace === '' ? namespaces[kind] : namespace, name, uid: '' };
+  if (kind === 'network' || kind === 'cluster-network')
+    return [{ ...ref, config: '', plugin: '', declares: readNetworkSpec(spec) }];
   return [
     {
-      kind,
-      namespace: namespace === '' ? namespaces[kind] : namespace,
-      name,
-      uid: '',
+      ...ref,
       config: textIn(spec, 'config', file),
       plugin: textIn(spec, 'plugin', file),
     },

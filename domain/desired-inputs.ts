@@ -80,8 +80,8 @@ export function desiredInputs(
   ip: IpCodec,
 ): DesiredInputs {
   const parts = [
-    parseNpwgSelections({ pod, lookup: definitions, settings, ip, recorded }),
-    parseSelections({ pod, declared, settings, ip }),
+    parseNpwgSelections({ pod, lookup: definitions, settings, ip, declared, recorded }),
+    parseSelections({ pod, declared, settings, ip, lookup: settings.npwg.enabled ? definitions : undefined }),
     parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
   ];
   const backend = backendOf(pod.namespace, settings.agents.backend);

@@ -12,11 +12,23 @@ export interface NetworkRef {
   readonly name: string;
 }
 
+/** How an entry of another dialect than openvnf's came to a VXLAN network: by an object of its dialect that names a network object. */
+export interface ThroughDefinition {
+  readonly dialect: Exclude<Dialect, 'openvnf'>;
+  /** The object of its dialect, with the scope that a CNI network of that object would have. */
+  readonly definition: NetworkRef;
+}
+
 export interface VxlanSelection {
   readonly kind: 'vxlan';
-  readonly dialect: 'openvnf';
+  readonly dialect: Dialect;
   readonly network: NetworkRef;
+  /** The interface's name is empty where another dialect than openvnf's leaves it to podwire. */
   readonly link: VxlanLinkSpec;
+  /** Absent: openvnf. */
+  readonly through?: ThroughDefinition;
+  /** As of `CniSelection`. */
+  readonly position?: number;
 }
 
 export interface CniSelection {
@@ -31,6 +43,10 @@ export interface CniSelection {
 }
 
 export type NetworkSelection = VxlanSelection | CniSelection;
+
+/** The interface that a selection names; empty when the selection leaves the name to podwire. */
+export const nameIn = (selection: NetworkSelection): string =>
+  selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
 
 /** A mistake in what was asked for; `code` is stable, `message` is for the pod's owner. */
 export interface SelectionProblem {

@@ -2,7 +2,7 @@
 import type { AgentIdentity } from './pod/agents.ts';
 import type { BlockedOn } from './plan/blocked-on.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
-import type { CniSelection, NetworkRef } from './network-selection.ts';
+import type { CniSelection, Dialect, NetworkRef, ThroughDefinition } from './network-selection.ts';
 import type { VxlanLinkSpec } from './vxlan/vxlan.ts';
 
 export const RECORD_VERSION = 1;
@@ -127,6 +127,8 @@ export interface VxlanAttachmentRecord extends AttachmentBase, LinkBasis {
   readonly replaces?: readonly string[];
   /** This pod's address on the parent link: what the other members send to. */
   readonly vtep: string;
+  /** Absent: openvnf's annotation asks for it. */
+  readonly through?: ThroughDefinition;
 }
 
 /** What plugins are called with. */
@@ -164,6 +166,14 @@ export const attachedTo = (record: AttachmentRecord): NetworkRef | undefined =>
 export const tunnelOf = ({ link }: Pick<VxlanAttachmentRecord, 'link'>): string => `${link.dstPort}/${link.vni}`;
 
 export type AttachmentRecord = VxlanAttachmentRecord | CniAttachmentRecord;
+
+/** Whose annotation asks for the attachment. */
+export const dialectOf = (record: AttachmentRecord): Dialect =>
+  record.kind === 'vxlan' ? (record.through?.dialect ?? 'openvnf') : record.dialect;
+
+/** The network as the annotation names it: that of the object of its dialect. */
+export const namedNetwork = (record: AttachmentRecord): NetworkRef =>
+  record.kind === 'vxlan' ? (record.through?.definition ?? record.network) : record.network;
 
 /** ADD's result as the plugin printed it, apart from the record, whose mod-revision is a fencing token. */
 export interface CniResultRecord {

@@ -1,4 +1,4 @@
-/** The CNI networks of the cluster as last seen, of every kind that a switched-on dialect uses. */
+/** What defines the networks of the cluster as last seen, of every kind that a switched-on dialect uses. */
 import type { KubeClient } from '../adapters/kubernetes/client.ts';
 import { definitionsPath, definitionView } from '../adapters/kubernetes/definitions.ts';
 import { ListWatch, type ListWatchObserver, type ListWatchTimings } from '../adapters/kubernetes/list-watch.ts';
@@ -9,6 +9,7 @@ import {
   type NetworkDefinition,
 } from '../domain/cni/network-definition.ts';
 import type { DialectSettings } from '../domain/settings.ts';
+import { definitionKinds } from '../domain/start-checks/rights.ts';
 import { watchReasons } from './readiness.ts';
 
 export interface DefinitionsOptions {
@@ -30,12 +31,7 @@ export class Definitions {
 
   constructor(options: DefinitionsOptions) {
     this.#options = options;
-    const { npwg, kaloom } = options.settings;
-    const kinds: DefinitionKind[] = [
-      ...(npwg.enabled ? ['nad' as const] : []),
-      ...(kaloom.enabled ? ['kaloom' as const] : []),
-    ];
-    this.#watches = new Map(kinds.map((kind) => [kind, this.#watch(kind)]));
+    this.#watches = new Map(definitionKinds(options.settings).map((kind) => [kind, this.#watch(kind)]));
   }
 
   start(): void {
@@ -92,4 +88,6 @@ export class Definitions {
 const WATCHED: Readonly<Record<DefinitionKind, string>> = {
   nad: 'NetworkAttachmentDefinitions',
   kaloom: 'Kaloom Networks',
+  network: 'Networks of podwire',
+  'cluster-network': 'ClusterNetworks',
 };

@@ -6,6 +6,7 @@ import type { DefinitionLookup, DefinitionRef } from '../domain/cni/network-defi
 import { asksForNetworks, desiredInputs, hintOf, referencedDefinitions } from '../domain/desired-inputs.ts';
 import { networkKey, type ParsedSelections } from '../domain/network-selection.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../domain/openvnf/config-map.ts';
+import { objectsOfAll } from '../domain/network-objects/references.ts';
 import type { PodView } from '../domain/pod/pod-view.ts';
 import type { IpCodec } from '../domain/ports/ip-codec.ts';
 import type { DialectSettings } from '../domain/settings.ts';
@@ -57,8 +58,10 @@ export class PodInputsReader {
     return adoptForeign && foreign.some(({ satisfies, takenOut }) => (satisfies ?? takenOut) !== undefined);
   }
 
-  /** CNI networks that it names, the first few: a hint for the run, which reads them at once. */
+  /** Definitions that it names and the objects that these name, the first few: a hint for the run, which reads them at once. */
   definitionsOf(pod: PodView): readonly DefinitionRef[] {
-    return hintOf(referencedDefinitions(pod, this.#settings));
+    const named = referencedDefinitions(pod, this.#settings);
+    const found = named.map(this.#definitions).filter((definition) => typeof definition !== 'string');
+    return hintOf([...named, ...objectsOfAll(found)]);
   }
 }

@@ -8,7 +8,9 @@ import {
 import { desiredInputs, referencedDefinitions, type Surroundings } from '../../domain/desired-inputs.ts';
 import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { recordedLinks, type OwnLink } from '../../domain/status/podwire-status.ts';
-import { parseConfigMap } from '../../domain/openvnf/config-map.ts';
+import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
+import { objectsNamed } from '../../domain/openvnf/object-networks.ts';
+import { objectsOfAll } from '../../domain/network-objects/references.ts';
 import { openvnfAnnotation } from '../../domain/openvnf/selections.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { IpCodec } from '../../domain/ports/ip-codec.ts';
@@ -60,12 +62,24 @@ export async function readDesiredState(
   for (const reading of early.values()) reading.catch(() => undefined);
   const [pod] = await Promise.all([cluster.pod(identity.namespace, identity.name), earlyConfigMap]);
   if (pod === undefined || pod.uid !== identity.uid) return undefined;
-  const [data, definitions] = await Promise.all([
+  const [asked, named] = await Promise.all([
     openvnfAnnotation(pod, settings) === undefined ? undefined : (earlyConfigMap ?? readConfigMap()),
     readDefinitions(cluster, referencedDefinitions(pod, settings), early),
   ]);
-  const declared = data === undefined ? 'absent' : parseConfigMap(data, ip, settings.compatibility);
-  const surroundings: Surroundings = { declared, definitions, md5: deps.md5 };
+  const byDefinition = objectsOfAll([...named.values()].filter((definition) => definition !== 'absent'));
+  const inConfigMap = declaredIn(asked, ip, settings);
+  const objects = [...byDefinition, ...objectsByName(pod, inConfigMap, deps)];
+  // The ConfigMap may declare the name of an object too.
+  const [declaring, data] =
+    objects.length === 0
+      ? [[], asked]
+      : await Promise.all([readDefinitions(cluster, objects, early), asked ?? earlyConfigMap ?? readConfigMap()]);
+  const declared = data === asked ? inConfigMap : declaredIn(data, ip, settings);
+  const surroundings: Surroundings = {
+    declared,
+    definitions: lookupIn(new Map([...named, ...declaring])),
+    md5: deps.md5,
+  };
   const written = desiredInputs(pod, surroundings, settings, ip);
   const inputsHash = deps.hash(written.canonical);
   return {
@@ -86,6 +100,23 @@ export async function readDesiredState(
 /** A reading that was compared with the pod's records before. */
 export const alreadyBeside = (desiredState: DesiredState): Reading => ({ ...desiredState, beside: () => desiredState });
 
+/** Objects that openvnf's annotation may name. */
+function objectsByName(
+  pod: PodView,
+  declared: DeclaredNetworks | 'absent',
+  { ip, settings }: DesiredStateDeps,
+): readonly DefinitionRef[] {
+  const annotation = openvnfAnnotation(pod, settings);
+  if (annotation === undefined || !settings.npwg.enabled) return [];
+  return objectsNamed(annotation, declared, pod.namespace, ip, settings.compatibility);
+}
+
+const declaredIn = (
+  data: Readonly<Record<string, string>> | undefined,
+  ip: IpCodec,
+  { compatibility }: DialectSettings,
+): DeclaredNetworks | 'absent' => (data === undefined ? 'absent' : parseConfigMap(data, ip, compatibility));
+
 type Definition = NetworkDefinition | 'absent';
 
 const readDefinition = async (cluster: Cluster, ref: DefinitionRef): Promise<Definition> =>
@@ -95,16 +126,20 @@ async function readDefinitions(
   cluster: Cluster,
   refs: readonly DefinitionRef[],
   early: ReadonlyMap<string, Promise<Definition>>,
-): Promise<DefinitionLookup> {
+): Promise<ReadonlyMap<string, Definition>> {
   const found = await Promise.all(
     refs.map(async (ref) => {
       const key = definitionKey(ref);
       return [key, await (early.get(key) ?? readDefinition(cluster, ref))] as const;
     }),
   );
-  const byKey = new Map(found);
-  return (ref) => byKey.get(definitionKey(ref)) ?? 'unreadable';
+  return new Map(found);
 }
+
+const lookupIn =
+  (definitions: ReadonlyMap<string, Definition>): DefinitionLookup =>
+  (ref) =>
+    definitions.get(definitionKey(ref)) ?? 'unreadable';
 
 /** The address that other members send to: the pod's primary address, as in kube-vxlan-controller. */
 export const vtepOf = (pod: PodView): string | undefined => pod.podIPs[0];

@@ -1,7 +1,12 @@
 /** Short fingerprints: a plan compares with them what is desired with what is recorded. */
 import { canonicalJson, type JsonValue } from '../../domain/text/canonical-json.ts';
 import type { CniAttachmentSpec } from '../../domain/cni/attachment.ts';
-import { networkKey, type NetworkRef, type NetworkSelection } from '../../domain/network-selection.ts';
+import {
+  networkKey,
+  type NetworkRef,
+  type NetworkSelection,
+  type ThroughDefinition,
+} from '../../domain/network-selection.ts';
 import type { AttachmentRecord } from '../../domain/records.ts';
 import type { VxlanLinkSpec } from '../../domain/vxlan/vxlan.ts';
 
@@ -17,25 +22,28 @@ type Hash = (text: string) => string;
 /** @param vtep the pod's own tunnel address */
 export function ofSelection(hash: Hash, selection: NetworkSelection, vtep: string): Fingerprints {
   return selection.kind === 'vxlan'
-    ? ofVxlan(hash, selection.link, vtep)
+    ? ofVxlan(hash, selection.link, vtep, selection.through)
     : ofCni(hash, selection.dialect, selection.network, selection.cni);
 }
 
 export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
   return record.kind === 'vxlan'
-    ? ofVxlan(hash, record.link, record.vtep)
+    ? ofVxlan(hash, record.link, record.vtep, record.through)
     : ofCni(hash, record.dialect, record.network, record.cni);
 }
 
-/** VNI, ports, parent and local address of a VXLAN device cannot be changed in place (measured). */
-function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string): Fingerprints {
+/**
+ * VNI, ports, parent and local address of a VXLAN device cannot be changed in place (measured). Where podwire may choose the interface's name,
+ * the name tells nothing: the attachment is known by what it was asked for as.
+ */
+function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string, through: ThroughDefinition | undefined): Fingerprints {
   const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood } = link;
   const ports = srcPorts === undefined ? null : `${srcPorts.first}-${srcPorts.last}`;
   const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
   return {
     linkHash: short(hash, [
       kind,
-      interfaceName,
+      through === undefined ? interfaceName : `${through.dialect} ${networkKey(through.definition)}`,
       vni,
       dstPort,
       parent,

@@ -7,7 +7,7 @@ import { configNamed, noNodeConfig } from '../../domain/cni/node-configs.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 import { attachmentKey } from '../../domain/keys.ts';
 import { lastGoodOf, tunnelsLeft } from '../../domain/plan/last-good.ts';
-import { networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
+import { nameIn, networkKey, type NetworkSelection, type VxlanSelection } from '../../domain/network-selection.ts';
 import { isExecTarget } from '../../domain/target.ts';
 import type { PodView } from '../../domain/pod/pod-view.ts';
 import { claimsTunnel } from '../../domain/plan/published-claims.ts';
@@ -27,7 +27,6 @@ import type { IntentInput, IntentResult } from './control-contract.ts';
 import type { ObserveDeps } from './observe-pod.ts';
 import { inSandbox, publishedSandbox, withSandbox } from './published-sandbox.ts';
 import { wakeWaiting, type WakeDeps } from './wake-waiting.ts';
-import { nameIn } from './named-selections.ts';
 
 type IntentDeps = ObserveDeps & Pick<WakeDeps, 'signals'>;
 
@@ -266,10 +265,11 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     return {
       ...base,
       kind: 'vxlan',
-      link: selection.link,
+      link: { ...selection.link, interfaceName },
       ...(replaces.length === 0 ? {} : { replaces }),
       ...(lastGood === undefined ? {} : { lastGood }),
       vtep,
+      ...(selection.through === undefined ? {} : { through: selection.through }),
     };
   }
   const { dialect, cni, config } = selection;

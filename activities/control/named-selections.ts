@@ -1,8 +1,8 @@
 /** Names a pod's selections: every interface gets a name, and one of two dialects gets the interface that both want. */
 import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/plan/interface-names.ts';
-import { networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
-import type { AttachmentRecord, RefusalRecord, StepFailure } from '../../domain/records.ts';
+import { nameIn, networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
+import { dialectOf, type AttachmentRecord, type RefusalRecord, type StepFailure } from '../../domain/records.ts';
 import { vtepOf, type DesiredState } from './desired-state.ts';
 import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
 
@@ -33,12 +33,12 @@ export function namedSelections(
   const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
   const names = interfaceNames(
     selections.map((selection, index) => ({
-      identity: prints[index]?.linkHash ?? '',
+      identity: identityOf(selection) ?? prints[index]?.linkHash ?? '',
       interfaceName: nameIn(selection),
-      ...(selection.kind === 'cni' && selection.position !== undefined ? { position: selection.position } : {}),
+      ...(selection.position === undefined ? {} : { position: selection.position }),
     })),
     attachments.map((record) => ({
-      identity: ofRecord(hash, record).linkHash,
+      identity: identityOf(record) ?? ofRecord(hash, record).linkHash,
       interfaceName: record.interfaceName,
       leaving: record.phase === 'removing',
     })),
@@ -59,6 +59,12 @@ export function namedSelections(
     return winner === desired ? desired : { ...desired, conflict: conflictWith(desired.interfaceName, winner) };
   });
 }
+
+/** A pod has one interface in the network of a network object, so that it keeps its name however its entry is edited. */
+const identityOf = (of: NetworkSelection | AttachmentRecord): string | undefined =>
+  of.kind === 'vxlan' && of.through !== undefined
+    ? `${of.through.dialect} ${networkKey(of.through.definition)}`
+    : undefined;
 
 /** The same, each with the refusal that holds for it: another selection has its interface, or these inputs were refused before. */
 export function judgedSelections(
@@ -125,10 +131,6 @@ const wasRenamed = ({ interfaceName, network }: RefusalRecord, allDesired: reado
   isGeneratedName(interfaceName) &&
   allDesired.some(({ selection }) => nameIn(selection) === '' && networkKey(selection.network) === networkKey(network));
 
-/** The interface that a selection names; empty when the selection leaves the name to podwire. */
-export const nameIn = (selection: NetworkSelection): string =>
-  selection.kind === 'vxlan' ? selection.link.interfaceName : selection.cni.interfaceName;
-
 /** Which dialect gets an interface that several want (ADR 35): the dialect of an attachment that exists, else the first in this order. */
 const ORDER: readonly Dialect[] = ['npwg', 'openvnf', 'kaloom'];
 
@@ -146,8 +148,6 @@ function winnerOf(interfaceName: string, all: readonly Named[], attachments: rea
 
 const rank = ({ selection: { dialect } }: Named, owning: Dialect | undefined): number =>
   dialect === owning ? -1 : ORDER.indexOf(dialect);
-
-const dialectOf = (record: AttachmentRecord): Dialect => (record.kind === 'vxlan' ? 'openvnf' : record.dialect);
 
 const takenBy = (interfaceName: string, network: string): StepFailure => ({
   code: 'InterfaceConflict',

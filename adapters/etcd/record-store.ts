@@ -3,7 +3,8 @@ import { isTakenFrom, waitsForAny } from '../../domain/plan/blocked-on.ts';
 import type { SharedIdentity } from '../../domain/cni/identities.ts';
 import * as keys from '../../domain/keys.ts';
 import { lastGoodOf, takenBack, withoutPast } from '../../domain/plan/last-good.ts';
-import { networkKey } from '../../domain/network-selection.ts';
+import { isOfObject } from '../../domain/network-objects/network-object.ts';
+import { CLUSTER_SCOPE, networkKey } from '../../domain/network-selection.ts';
 import type { IntentOutcome, RecordStore } from '../../domain/ports/record-store.ts';
 import {
   tunnelOf,
@@ -203,7 +204,7 @@ async function tunnelRefused(
   if (reservation !== undefined && isTakenFrom(network, reservation.value))
     return { kind: 'vni-taken', tunnel, owner: reservation.value };
   // A declared network follows its declaration; one that only pods name keeps the VNI its first member gave it.
-  if (network.scope === 'cluster') return undefined;
+  if (network.scope === CLUSTER_SCOPE || isOfObject(network)) return undefined;
   // One whose tunnel stays as it is takes its network nowhere.
   const isMember = previous?.kind === 'vxlan' && networkKey(previous.network) === networkKey(network);
   if (isMember && tunnelOf(previous) === tunnel) return undefined;

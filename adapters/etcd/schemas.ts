@@ -62,6 +62,7 @@ const vxlanAttachment = z.object({
   lastGood: z.object({ link, vtep: z.string() }).exactOptional(),
   replaces: z.array(z.string()).exactOptional(),
   vtep: z.string(),
+  through: z.object({ dialect: z.enum(['npwg', 'kaloom']), definition: network }).exactOptional(),
 });
 
 const cniBasis = {

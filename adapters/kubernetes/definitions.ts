@@ -1,7 +1,8 @@
-/** Objects that define CNI networks: NPWG's NetworkAttachmentDefinition and Kaloom's Network. */
+/** Objects that define networks: NPWG's NetworkAttachmentDefinition, Kaloom's Network, and podwire's Network and ClusterNetwork. */
 import type { DefinitionKind, DefinitionRef, NetworkDefinition } from '../../domain/cni/network-definition.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
+import { NETWORK_OBJECTS, readNetworkSpec } from './network-objects.ts';
 
 interface Resource {
   readonly group: string;
@@ -10,7 +11,7 @@ interface Resource {
   readonly kindName: string;
 }
 
-/** NPWG specification 1.3, §3.3; kactus' CustomResourceDefinition. */
+/** NPWG specification 1.3, §3.3; kactus' CustomResourceDefinition; podwire's own (ADR 61). */
 const RESOURCES: Readonly<Record<DefinitionKind, Resource>> = {
   nad: {
     group: 'k8s.cni.cncf.io',
@@ -19,6 +20,8 @@ const RESOURCES: Readonly<Record<DefinitionKind, Resource>> = {
     kindName: 'NetworkAttachmentDefinition',
   },
   kaloom: { group: 'kaloom.com', version: 'v1', plural: 'networks', kindName: 'Network' },
+  network: { ...NETWORK_OBJECTS, plural: 'networks', kindName: 'Network' },
+  'cluster-network': { ...NETWORK_OBJECTS, plural: 'clusternetworks', kindName: 'ClusterNetwork' },
 };
 
 /** Path of the collection; without a namespace, of all namespaces. */
@@ -34,9 +37,12 @@ export function definitionView(kind: DefinitionKind, object: unknown): NetworkDe
     metadata?: { uid?: unknown; namespace?: unknown; name?: unknown };
     spec?: { config?: unknown; plugin?: unknown } | null;
   };
-  const { uid, namespace, name } = metadata ?? {};
+  const { uid, name } = metadata ?? {};
+  const namespace = kind === 'cluster-network' ? '' : metadata?.namespace;
   if (typeof uid !== 'string' || typeof namespace !== 'string' || typeof name !== 'string') return undefined;
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  if (kind === 'network' || kind === 'cluster-network')
+    return { kind, uid, namespace, name, config: '', plugin: '', declares: readNetworkSpec(spec) };
   return { kind, uid, namespace, name, config: text(spec?.config), plugin: text(spec?.plugin) };
 }
 
@@ -44,7 +50,8 @@ export function definitionView(kind: DefinitionKind, object: unknown): NetworkDe
 export async function getDefinition(client: KubeClient, ref: DefinitionRef): Promise<NetworkDefinition | undefined> {
   const { kind, namespace, name } = ref;
   const what = `read ${RESOURCES[kind].kindName} ${namespace}/${name}`;
-  const path = `${definitionsPath(kind, namespace)}/${encodeURIComponent(name)}`;
+  const collection = definitionsPath(kind, namespace === '' ? undefined : namespace);
+  const path = `${collection}/${encodeURIComponent(name)}`;
   const body = bodyOf(await client.call({ method: 'GET', path }), what);
   if (body === undefined) return undefined;
   const view = definitionView(kind, body);

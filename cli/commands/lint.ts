@@ -62,7 +62,7 @@ export function register(program: Command): void {
     )
     .option(
       '--definitions <file>',
-      'npwg, kaloom: manifests of NetworkAttachmentDefinitions or Networks (YAML or JSON), to be checked too',
+      'npwg, kaloom: manifests of NetworkAttachmentDefinitions, Networks or ClusterNetworks (YAML or JSON), to be checked too',
     )
     .option('-n, --namespace <name>', 'namespace of the pod', 'default')
     .addOption(

@@ -46,7 +46,10 @@ export async function readSurroundings(options: LintOptions, settings: DialectSe
     lookup:
       definitions === undefined
         ? undefined
-        : await readDefinitions(definitions, { nad: namespace, kaloom: settings.kaloom.namespace }),
+        : await readDefinitions(definitions, {
+            ...{ nad: namespace, network: namespace, 'cluster-network': '' },
+            kaloom: settings.kaloom.namespace,
+          }),
   };
 }
 
@@ -65,7 +68,7 @@ export function judge(
   settings: DialectSettings,
 ): ParsedSelections {
   const pod = podView(linted);
-  if (dialect === 'npwg') return parseNpwgSelections({ pod, lookup, settings, ip: ipCodec });
+  if (dialect === 'npwg') return parseNpwgSelections({ pod, lookup, settings, declared, ip: ipCodec });
   if (dialect === 'kaloom') return parseKaloomSelections({ pod, lookup, settings, md5 });
   const parsed = parseSelections({ pod, declared, settings, ip: ipCodec });
   return {
@@ -102,11 +105,12 @@ export const line = (place: string, kind: 'error' | 'warning', found: SelectionP
 export const described = (selection: NetworkSelection) =>
   selection.kind === 'vxlan' ? describedLink(selection) : describedAttachment(selection);
 
+/** As `describedAttachment`: without an interface where podwire chooses it. */
 function describedLink({ network, link }: VxlanSelection) {
   return {
     network: network.name,
     scope: network.scope,
-    interface: link.interfaceName,
+    ...(link.interfaceName === '' ? {} : { interface: link.interfaceName }),
     id: link.vni,
     dstport: link.dstPort,
     ...(link.srcPorts === undefined ? {} : { srcport: `${link.srcPorts.first}-${link.srcPorts.last}` }),

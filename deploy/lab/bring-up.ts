@@ -32,9 +32,16 @@ import { waitFor } from './waiting.ts';
 
 const DEPLOY = join(import.meta.dirname, '..');
 const MANIFESTS = [
-  ...['namespace', 'crds/network-attachment-definition', 'crds/kaloom-network', 'rbac', 'npwg', 'admission'].map(
-    (name) => `base/${name}.yaml`,
-  ),
+  ...[
+    ...[
+      'namespace',
+      'crds/network-attachment-definition',
+      'crds/kaloom-network',
+      'crds/network',
+      'crds/cluster-network',
+    ],
+    ...['rbac', 'npwg', 'admission'],
+  ].map((name) => `base/${name}.yaml`),
   ...['cni-server', 'exec-rights', 'kaloom', 'primary', 'reflect'].map((name) => `components/${name}/rbac.yaml`),
   'lab/cluster.yaml',
 ].map((file) => join(DEPLOY, file));

@@ -1,9 +1,11 @@
-/** An object that defines a CNI network: a NetworkAttachmentDefinition (NPWG) or a Network (Kaloom). */
+/** An object that defines a network: a NetworkAttachmentDefinition (NPWG), a Network (Kaloom), podwire's Network or ClusterNetwork. */
+import type { NetworkDeclaration } from '../network-objects/declaration.ts';
 
-export type DefinitionKind = 'nad' | 'kaloom';
+export type DefinitionKind = 'nad' | 'kaloom' | 'network' | 'cluster-network';
 
 export interface DefinitionRef {
   readonly kind: DefinitionKind;
+  /** Empty for a ClusterNetwork. */
   readonly namespace: string;
   readonly name: string;
 }
@@ -14,6 +16,8 @@ export interface NetworkDefinition extends DefinitionRef {
   readonly config: string;
   /** `spec.plugin` of Kaloom's Network; empty for a NetworkAttachmentDefinition. */
   readonly plugin: string;
+  /** Of podwire's own kinds. */
+  readonly declares?: NetworkDeclaration;
 }
 
 /** `absent`: it surely does not exist. `unreadable`: nothing can be said, what is attached stays. */

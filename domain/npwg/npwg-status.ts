@@ -4,7 +4,7 @@
  */
 import { addressOf } from '../text/cidr.ts';
 import { CLUSTER_SCOPE } from '../network-selection.ts';
-import type { AttachmentRecord, CniAttachmentRecord, DnsResult, LinkResult } from '../records.ts';
+import { dialectOf, namedNetwork, type AttachmentRecord, type DnsResult, type LinkResult } from '../records.ts';
 import { isJsonObject, member } from '../text/strict-json.ts';
 import type { CniAttachmentSpec, JsonObject } from '../cni/attachment.ts';
 import { recordedLinks, type OwnLink } from '../status/podwire-status.ts';
@@ -29,8 +29,7 @@ export function mergedNpwgStatus(
   // What is recorded under the interface of another runtime is of an earlier sandbox.
   const taken = new Set(foreign.filter(isJsonObject).map((entry) => textOf(entry, 'interface')));
   const attached = records.flatMap((record) =>
-    record.kind === 'cni' &&
-    record.dialect === 'npwg' &&
+    dialectOf(record) === 'npwg' &&
     // What is being removed is there until its record is gone.
     record.phase !== 'intent' &&
     record.result !== undefined &&
@@ -47,17 +46,17 @@ export function mergedNpwgStatus(
   return JSON.stringify(entries) === text ? undefined : text;
 }
 
-function statusEntry({ network, interfaceName, cni }: CniAttachmentRecord, result: LinkResult): JsonObject {
+function statusEntry(record: AttachmentRecord, result: LinkResult): JsonObject {
   const { mac, mtu, addresses, dns = {}, gateways = [] } = result;
   return {
-    name: `${namespaceOf(network.scope)}/${network.name}`,
-    interface: interfaceName,
+    name: definitionText(record),
+    interface: record.interfaceName,
     ips: addresses.map(addressOf),
     mac,
     mtu,
     default: false,
     dns: dnsEntry(dns),
-    ...gatewayEntry(cni, gateways),
+    ...(record.kind === 'cni' ? gatewayEntry(record.cni, gateways) : {}),
   };
 }
 
@@ -66,9 +65,9 @@ function gatewayEntry({ defaultRoute, noDefaultRoute }: CniAttachmentSpec, gatew
   return noDefaultRoute === true || gateways.length === 0 ? {} : { gateway: gateways };
 }
 
-const otherEntries = ({ network }: CniAttachmentRecord, { others = [] }: LinkResult): JsonObject[] =>
+const otherEntries = (record: AttachmentRecord, { others = [] }: LinkResult): JsonObject[] =>
   others.map(({ interfaceName, mac, addresses }) => ({
-    name: `${namespaceOf(network.scope)}/${network.name}`,
+    name: definitionText(record),
     interface: interfaceName,
     ips: addresses.map(addressOf),
     ...(mac === undefined ? {} : { mac }),
@@ -85,6 +84,12 @@ function dnsEntry({ nameservers, domain, search }: DnsResult): JsonObject {
     ...(domain === undefined ? {} : { domain }),
     ...(search === undefined ? {} : { search }),
   };
+}
+
+/** `namespace/name` of the NetworkAttachmentDefinition. */
+function definitionText(record: AttachmentRecord): string {
+  const { scope, name } = namedNetwork(record);
+  return `${namespaceOf(scope)}/${name}`;
 }
 
 /** Undoes `namespaceScope`. */

@@ -4,13 +4,17 @@ import { isCniInterfaceName } from '../cni/interface-name.ts';
 import { configProblems } from '../cni/definition-check.ts';
 import type { DefinitionLookup } from '../cni/network-definition.ts';
 import { dialectProblem, limitedProblems } from '../cni/problems.ts';
+import { declaredNetwork } from '../network-objects/network-object.ts';
+import { namedObject, type ObjectReading } from '../network-objects/references.ts';
+import { judgeObject } from '../network-objects/selections.ts';
 import { keepAll, keepEntry, keepInterface } from '../plan/keep.ts';
 import {
+  nameIn,
   namespaceScope,
   networkKey,
-  type CniSelection,
   type ForeignAttachment,
   type NetworkRef,
+  type NetworkSelection,
   type ParsedSelections,
   type SelectionProblem,
 } from '../network-selection.ts';
@@ -18,6 +22,7 @@ import { publishedForeign, type OwnLink } from '../status/podwire-status.ts';
 import { shown } from '../text/shown.ts';
 import type { PodView } from '../pod/pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
+import type { SelectionsInput } from '../openvnf/selections.ts';
 import { NPWG_NETWORKS_ANNOTATION, type DialectSettings } from '../settings.ts';
 import { npwgElements, type NpwgElement } from './elements.ts';
 import { npwgFields, type JudgedFields } from './fields.ts';
@@ -29,6 +34,8 @@ export interface NpwgInput {
   readonly lookup: DefinitionLookup | undefined;
   readonly settings: DialectSettings;
   readonly ip: IpCodec;
+  /** As `SelectionsInput.declared` of openvnf: a name of the ConfigMap is none of a ClusterNetwork. */
+  readonly declared?: SelectionsInput['declared'];
   /** podwire's links as its records have them; without them its published status alone tells what is its own. */
   readonly recorded?: readonly OwnLink[] | undefined;
 }
@@ -49,13 +56,13 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
   }));
   const satisfied = satisfiedBy(foreign, candidates);
   const clashes = clashesOf(candidates, foreign, satisfied);
-  const verdicts = candidates.map((candidate) => judge(candidate, clashes, satisfied, input));
+  const verdicts = eachObjectOnce(
+    candidates.map((candidate) => judge(candidate, clashes, satisfied, input)),
+    candidates,
+  );
   const refused = candidates.filter((_, index) => (verdicts[index]?.problems.length ?? 0) > 0);
   const selections = verdicts.flatMap((verdict) => verdict.selection ?? []);
-  const named = new Set([
-    ...selections.map(({ cni }) => cni.interfaceName),
-    ...foreign.map((entry) => entry.interfaceName),
-  ]);
+  const named = new Set([...selections.map(nameIn), ...foreign.map((entry) => entry.interfaceName)]);
   const left = refused.map(({ spec }) => spec.interfaceName).filter((name) => name !== '');
   const keep = new Set([
     ...(unreadable ? [keepAll('npwg')] : []),
@@ -106,7 +113,7 @@ interface Candidate extends JudgedFields {
 }
 
 interface Verdict {
-  readonly selection?: CniSelection;
+  readonly selection?: NetworkSelection;
   readonly problems: readonly SelectionProblem[];
 }
 
@@ -124,12 +131,48 @@ function judge(candidate: Candidate, clashes: Clashes, satisfied: Satisfied, inp
   if (problems.length > 0) return { problems };
   const config = configOf(candidate, input);
   if (Array.isArray(config)) return { problems: config };
+  if ('object' in config) return objectVerdict(candidate, config.object, input);
   const network = refOf(candidate.element);
   const { position } = candidate.element;
   return { selection: { kind: 'cni', dialect: 'npwg', network, cni: candidate.spec, config, position }, problems: [] };
 }
 
-function configOf({ element, network, spec }: Candidate, input: NpwgInput): CniConfigSource | SelectionProblem[] {
+/** What an entry makes of a network object. */
+function objectVerdict({ element, network, spec }: Candidate, object: ObjectReading, input: NpwgInput): Verdict {
+  const { pod, lookup, declared, ip } = input;
+  if (lookup === undefined) return { problems: [] };
+  const { namespace, position } = element;
+  const place = { dialect: 'npwg' as const, network, namespace, podNamespace: pod.namespace };
+  const judged = judgeObject(object, { ...place, asked: spec, lookup, declared, ip });
+  if (!('link' in judged)) return judged;
+  const through = { dialect: 'npwg' as const, definition: refOf(element) };
+  const of = declaredNetwork(judged.object);
+  return {
+    selection: { kind: 'vxlan', dialect: 'npwg', network: of, link: judged.link, through, position },
+    problems: [],
+  };
+}
+
+/** A network namespace holds one device of a VXLAN network: the first entry that leads to it has it. */
+function eachObjectOnce(verdicts: readonly Verdict[], candidates: readonly Candidate[]): readonly Verdict[] {
+  const seen = new Set<string>();
+  return verdicts.map((verdict, index) => {
+    const { selection } = verdict;
+    if (selection?.kind !== 'vxlan') return verdict;
+    const key = networkKey(selection.network);
+    if (seen.has(key)) {
+      const why = `leads to network ${key}, to which another entry of the same annotation leads; allowed: one interface of a pod in an overlay network`;
+      return { problems: [dialectProblem('npwg', 'DuplicateNetwork', { network: candidates[index]?.network }, why)] };
+    }
+    seen.add(key);
+    return verdict;
+  });
+}
+
+function configOf(
+  { element, network, spec }: Candidate,
+  input: NpwgInput,
+): CniConfigSource | SelectionProblem[] | { readonly object: ObjectReading } {
   if (input.lookup === undefined) return { uid: '', text: '' };
   const definition = input.lookup({ kind: 'nad', namespace: element.namespace, name: element.name });
   if (definition === 'absent') {
@@ -142,6 +185,8 @@ function configOf({ element, network, spec }: Candidate, input: NpwgInput): CniC
   }
   // A file of the node has it (NPWG 1.3, section 3.4.1); it is read and judged when the intent is written.
   if (definition.config.trim() === '') return { uid: definition.uid, text: '' };
+  const object = namedObject(definition.config);
+  if (object !== undefined) return { object };
   const source = { uid: definition.uid, text: definition.config };
   const { capabilityArgs } = spec;
   const policy = input.settings.cniPolicy;

@@ -31,7 +31,7 @@ export function readAddress(text: string, ip: IpCodec): Reading<string> {
 }
 
 /** Which end of its IPv4 subnet an address is, if it is one. */
-function subnetEdge(address: string, prefix: number): 'network' | 'broadcast' | undefined {
+export function subnetEdge(address: string, prefix: number): 'network' | 'broadcast' | undefined {
   const host = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0) % 2 ** (32 - prefix);
   if (host === 0) return 'network';
   return host === 2 ** (32 - prefix) - 1 ? 'broadcast' : undefined;

@@ -1,4 +1,5 @@
 /** What a pod asks for in kube-vxlan-controller's dialect, judged as a whole. Pure and total: any text gives a result. */
+import type { DefinitionLookup } from '../cni/network-definition.ts';
 import {
   CLUSTER_SCOPE,
   namespaceScope,
@@ -13,6 +14,7 @@ import { DEFAULT_DST_PORT } from '../vxlan/vxlan.ts';
 import { parseAnnotation, type AnnotatedNetwork, type ParsedAnnotation } from './annotation.ts';
 import { identityKey, NOTHING_DECLARED, type DeclaredNetworks } from './config-map.ts';
 import { judgeLink } from './link.ts';
+import { objectNetwork } from './object-networks.ts';
 import type { NetworkOptions } from './options.ts';
 import { withoutConflicts, type Candidate } from './pod-conflicts.ts';
 import { isOriginal, isSelected, looksLikeNo } from './rules.ts';
@@ -28,6 +30,8 @@ export interface SelectionsInput {
   readonly declared: DeclaredNetworks | 'absent' | undefined;
   readonly settings: DialectSettings;
   readonly ip: IpCodec;
+  /** Network objects, which declare what the ConfigMap does not; undefined: there are none. */
+  readonly lookup?: DefinitionLookup | undefined;
 }
 
 const MAX_PROBLEMS = 64;
@@ -95,6 +99,21 @@ interface Verdict {
 }
 
 function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
+  return ofObject(network, input) ?? ofDeclaration(network, input);
+}
+
+/** Undefined: no network object declares it. */
+function ofObject(network: AnnotatedNetwork, { pod, declared, lookup, ip }: SelectionsInput): Verdict | undefined {
+  if (lookup === undefined || declared === undefined) return undefined;
+  const found = objectNetwork(network, { podNamespace: pod.namespace, lookup, declared, ip });
+  if (found === undefined) return undefined;
+  const { line, warnings } = network;
+  const problems = [...network.problems, ...('problems' in found ? found.problems : [])];
+  if (problems.length > 0 || !('selection' in found)) return { problems };
+  return { candidate: { selection: found.selection, line, warnings }, problems: [] };
+}
+
+function ofDeclaration(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
   const place = { network: network.name, line: network.line };
   const unknown = undeclaredBecause(network, input);
   if (unknown !== undefined) return { problems: [...network.problems, unknown] };

@@ -1,9 +1,12 @@
 /** Which of a pod's desired networks its backend cannot make: refused before anything is tried, with what to do instead. */
 import { keepAll } from './keep.ts';
-import type { ParsedSelections, SelectionProblem } from '../network-selection.ts';
+import type { Dialect, ParsedSelections, SelectionProblem } from '../network-selection.ts';
 import type { Backend } from '../target.ts';
 import type { PodView } from '../pod/pod-view.ts';
 import type { AgentSettings } from '../settings.ts';
+
+const dialectsOfLinks = ({ selections }: ParsedSelections): Dialect[] =>
+  selections.flatMap(({ kind, dialect }) => (kind === 'vxlan' ? [dialect] : []));
 
 /** The selections that the backend can carry out; the others as problems. */
 export function fitForBackend(
@@ -34,7 +37,7 @@ export function fitForBackend(
       message: `the pod has no container ${settings.container}, in which backend exec works; add it (image with iproute2, capability NET_ADMIN) or choose backend node for namespace ${pod.namespace}`,
     });
     // It says nothing about what is wanted no longer.
-    keep.push(keepAll('openvnf'));
+    keep.push(...new Set(['openvnf' as const, ...dialectsOfLinks(parsed)].map(keepAll)));
   }
   return { ...parsed, selections, problems: [...parsed.problems, ...problems], keep };
 }

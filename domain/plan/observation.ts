@@ -1,7 +1,7 @@
 /** What a run knows of one pod after observing it: small, without configuration or addresses, fit for a workflow's history. */
 import { keepEntry } from './keep.ts';
 import type { NetworkRef } from '../network-selection.ts';
-import type { AttachmentPhase, AttachmentRecord, StepFailure } from '../records.ts';
+import { dialectOf, namedNetwork, type AttachmentPhase, type AttachmentRecord, type StepFailure } from '../records.ts';
 
 export type AttachmentKind = AttachmentRecord['kind'];
 
@@ -82,7 +82,7 @@ export interface Observation {
   readonly takeOver?: readonly ForeignInterface[];
   /** Names of networks whose attachments stay as they are, whatever is desired (ADR 35). */
   readonly keep: readonly string[];
-  /** What kube-vxlan-controller's annotation lacks may be hidden by a mistake in it: every VXLAN attachment stays. */
+  /** What kube-vxlan-controller's annotation lacks may be hidden by a mistake in it: each of its attachments stays. */
   readonly keepAll: boolean;
   /** The pod waits in its agent init container for its networks. */
   readonly gate?: ShutGate;
@@ -90,15 +90,15 @@ export interface Observation {
   readonly problems: number;
 }
 
-/** How `Observation.keep` names the network of a record: VXLAN networks by name, those of the other dialects by dialect and place. */
-export const keepName = (record: AttachmentRecord): string =>
-  keepEntry(record.kind === 'vxlan' ? 'openvnf' : record.dialect, record.network);
+/** How `Observation.keep` names the network of a record: openvnf's networks by name, those of the other dialects by dialect and place. */
+export const keepName = (record: AttachmentRecord): string => keepEntry(dialectOf(record), namedNetwork(record));
 
 /** Whether an attachment stays as it is whatever is desired; a dialect's `*` stands for all of its networks, `@` for what has an interface. */
 export function isKept(record: RecordedAttachment, { keep, keepAll }: Pick<Observation, 'keep' | 'keepAll'>): boolean {
-  const { kind, keepName: name, interfaceName } = record;
+  const { keepName: name, interfaceName } = record;
   if (keep.includes(name)) return true;
-  if (kind === 'vxlan') return keepAll;
+  // openvnf's networks have no dialect before their name.
+  if (!name.includes(':')) return keepAll;
   const dialect = name.slice(0, name.indexOf(':'));
   return keep.includes(`${dialect}:*`) || keep.includes(`${dialect}:@${interfaceName}`);
 }

@@ -13,21 +13,34 @@ export const claimsNetworks = (publishedStatus: string | undefined): boolean =>
 export const claimedTunnels = (publishedStatus: string | undefined): readonly string[] =>
   claims(publishedStatus).map(({ tunnel }) => tunnel);
 
-/** Whether the pod was attached to the record's network through this very tunnel. */
+/**
+ * Whether the pod was attached to the record's network through this very tunnel, by this very interface: a second interface, or one of another name,
+ * has claims of its own to make.
+ */
 export const claimsTunnel = (
   publishedStatus: string | undefined,
-  record: Pick<VxlanAttachmentRecord, 'network' | 'link'>,
+  record: Pick<VxlanAttachmentRecord, 'network' | 'interfaceName' | 'link'>,
 ): boolean =>
   claims(publishedStatus).some(
-    ({ network, tunnel }) => network === networkKey(record.network) && tunnel === tunnelOf(record),
+    ({ network, interfaceName, tunnel }) =>
+      network === networkKey(record.network) && interfaceName === record.interfaceName && tunnel === tunnelOf(record),
   );
 
-function claims(publishedStatus: string | undefined): { readonly network: string; readonly tunnel: string }[] {
+interface Claim {
+  readonly network: string;
+  readonly interfaceName: unknown;
+  readonly tunnel: string;
+}
+
+function claims(publishedStatus: string | undefined): Claim[] {
   return statusEntries(publishedStatus)
     .filter(isJsonObject)
     .flatMap((entry) => {
       const [network, vni, port] = [member(entry, 'name'), member(entry, 'vni'), member(entry, 'dstport')];
       const isTunnel = typeof network === 'string' && typeof vni === 'number' && typeof port === 'number';
-      return isTunnel && member(entry, 'state') === 'Attached' ? [{ network, tunnel: `${port}/${vni}` }] : [];
+      const interfaceName = member(entry, 'interface');
+      return isTunnel && member(entry, 'state') === 'Attached'
+        ? [{ network, interfaceName, tunnel: `${port}/${vni}` }]
+        : [];
     });
 }

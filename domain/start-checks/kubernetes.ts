@@ -1,4 +1,5 @@
 /** What is looked for at the Kubernetes API, from the facts that it told. */
+import type { DefinitionKind } from '../cni/network-definition.ts';
 import { passed, type About, type Check } from './check.ts';
 
 /** One verb on one kind of object, in all namespaces unless one is named. */
@@ -14,11 +15,11 @@ export interface ApiRight {
   /** What the part does with it, for people. */
   readonly why: string;
   /** Kind of objects that a cluster may lack: then it is asked for no right on them. */
-  readonly definitions?: 'nad' | 'kaloom';
+  readonly definitions?: DefinitionKind;
 }
 
 export interface DefinitionKindFacts {
-  readonly kind: 'nad' | 'kaloom';
+  readonly kind: DefinitionKind;
   readonly present: boolean;
 }
 
@@ -44,18 +45,38 @@ export interface KubernetesTarget {
 /** More than that, and certificates, leases and the ages that people read are wrong. */
 const MAX_CLOCK_MS = 30_000;
 
-const DEFINITIONS = {
+interface KindCheck {
+  readonly name: string;
+  readonly text: string;
+  readonly setting: string;
+  readonly cure: string;
+}
+
+const DEFINITIONS: Readonly<Record<DefinitionKind, KindCheck>> = {
   nad: {
+    name: 'crd-network-attachment-definitions',
     text: 'the cluster has no NetworkAttachmentDefinition: pods that name CNI networks are refused until it has',
     setting: 'PODWIRE_NPWG',
     cure: 'kubectl apply -f deploy/base/crds/network-attachment-definition.yaml, or PODWIRE_NPWG=false',
   },
   kaloom: {
+    name: 'crd-kaloom-networks',
     text: "the cluster has no Kaloom Network: pods that name Kaloom's networks are refused until it has",
     setting: 'PODWIRE_KALOOM',
     cure: 'kubectl apply -f deploy/base/crds/kaloom-network.yaml, or PODWIRE_KALOOM=false',
   },
-} as const;
+  network: ownKind('Network', 'network'),
+  'cluster-network': ownKind('ClusterNetwork', 'cluster-network'),
+};
+
+function ownKind(kind: string, file: string): KindCheck {
+  return {
+    name: `crd-${file}s`,
+    text: `the cluster has no ${kind} of podwire.io: pods whose definitions name one are refused until it has`,
+    setting: 'PODWIRE_NPWG',
+    cure: `kubectl apply -f deploy/base/crds/${file}.yaml`,
+  };
+}
 
 export function kubernetesChecks(target: KubernetesTarget, facts: KubernetesFacts): Check[] {
   const about: About = { setting: target.setting, value: target.kubeconfig ?? `service account (${target.server})` };
@@ -100,8 +121,7 @@ function objectOf({ resource, group, name }: ApiRight): string {
 }
 
 function definitionCheck({ kind, present }: DefinitionKindFacts): Check {
-  const { text, setting, cure } = DEFINITIONS[kind];
-  const name = `crd-${kind === 'nad' ? 'network-attachment-definitions' : 'kaloom-networks'}`;
+  const { name, text, setting, cure } = DEFINITIONS[kind];
   if (present) return passed(name, 'the cluster has it', { setting, value: 'true' });
   return { name, state: 'warning', text, setting, value: 'true', cure };
 }

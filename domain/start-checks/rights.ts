@@ -1,22 +1,25 @@
 /** What each part does in the Kubernetes API; docs/rights.md has the same as a table. */
 import type { DialectSettings } from '../settings.ts';
-import type { ApiRight, DefinitionKindFacts } from './kubernetes.ts';
+import type { DefinitionKind } from '../cni/network-definition.ts';
+import type { ApiRight } from './kubernetes.ts';
 
 type Rule = Omit<ApiRight, 'verb'>;
 
 const each = (verbs: readonly string[], rule: Rule): ApiRight[] => verbs.map((verb) => ({ verb, ...rule }));
 const core = (resource: string, why: string): Rule => ({ group: '', resource, why });
 
-/** Kinds of definitions whose dialects are on. */
-export const definitionKinds = ({ npwg, kaloom }: DialectSettings): DefinitionKindFacts['kind'][] => [
-  ...(npwg.enabled ? (['nad'] as const) : []),
+/** Kinds of definitions whose dialects are on; a NetworkAttachmentDefinition may lead to one of podwire's own kinds. */
+export const definitionKinds = ({ npwg, kaloom }: DialectSettings): DefinitionKind[] => [
+  ...(npwg.enabled ? (['nad', 'network', 'cluster-network'] as const) : []),
   ...(kaloom.enabled ? (['kaloom'] as const) : []),
 ];
 
 function definitions(settings: DialectSettings, verbs: readonly string[], why: string): ApiRight[] {
-  const rules: Record<DefinitionKindFacts['kind'], Rule> = {
+  const rules: Record<DefinitionKind, Rule> = {
     nad: { group: 'k8s.cni.cncf.io', resource: 'network-attachment-definitions', why, definitions: 'nad' },
     kaloom: { group: 'kaloom.com', resource: 'networks', why, definitions: 'kaloom' },
+    network: { group: 'podwire.io', resource: 'networks', why, definitions: 'network' },
+    'cluster-network': { group: 'podwire.io', resource: 'clusternetworks', why, definitions: 'cluster-network' },
   };
   return definitionKinds(settings).flatMap((kind) => each(verbs, rules[kind]));
 }

@@ -8,7 +8,7 @@ import {
   type NetworkRef,
   type SelectionProblem,
 } from '../network-selection.ts';
-import type { AttachmentRecord, FailureRecord, LinkResult, StepFailure } from '../records.ts';
+import { dialectOf, type AttachmentRecord, type FailureRecord, type LinkResult, type StepFailure } from '../records.ts';
 import { DRIFT_REMAINS, remainsOf } from '../sweep/remaining-drift.ts';
 import { statusEntries } from './status-entries.ts';
 import { isJsonList, isJsonObject, member } from '../text/strict-json.ts';
@@ -175,7 +175,8 @@ export const recordedLinks = (records: readonly AttachmentRecord[]): OwnLink[] =
   );
 
 function recordStatus(record: AttachmentRecord, failure: FailureRecord | undefined): NetworkStatus {
-  const dialect = record.kind === 'cni' ? { dialect: record.dialect } : {};
+  const asking = dialectOf(record);
+  const dialect = asking === 'openvnf' ? {} : { dialect: asking };
   const base = { name: networkKey(record.network), interface: record.interfaceName, ...dialect };
   if (failure !== undefined && remainsOf(record, failure))
     return { ...base, state: 'Failing', code: failure.code, message: failure.message };

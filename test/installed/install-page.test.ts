@@ -25,7 +25,10 @@ import { Reader } from './reader.ts';
 const LINK_LIMIT_MS = 60_000;
 /** What the page's pods run; the lab's image has the same program. */
 const PAGE_IMAGE = 'docker.io/library/busybox:1.37';
-const CRDS = ['network-attachment-definitions.k8s.cni.cncf.io', 'networks.kaloom.com'];
+const CRDS = [
+  ...['network-attachment-definitions.k8s.cni.cncf.io', 'networks.kaloom.com'],
+  ...['networks.podwire.io', 'clusternetworks.podwire.io'],
+];
 const namespace = `page-${randomUUID().slice(0, 6)}`;
 
 describe('the installation page', () => {

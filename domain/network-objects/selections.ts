@@ -1,0 +1,208 @@
+/** From an entry of an annotation that leads to a network object to the VXLAN link that it makes, or to why it makes none. Pure. */
+import type { CniAttachmentSpec } from '../cni/attachment.ts';
+import type { DefinitionLookup, NetworkDefinition } from '../cni/network-definition.ts';
+import { dialectProblem } from '../cni/problems.ts';
+import type { Dialect, SelectionProblem } from '../network-selection.ts';
+import { subnetEdge } from '../openvnf/addresses.ts';
+import { NOTHING_DECLARED, type DeclaredNetworks } from '../openvnf/config-map.ts';
+import { isInterfaceName } from '../openvnf/names.ts';
+import { read, refused, type Reading } from '../openvnf/reading.ts';
+import type { IpCodec } from '../ports/ip-codec.ts';
+import { addressOf } from '../text/cidr.ts';
+import { shown } from '../text/shown.ts';
+import { DEFAULT_PARENT, type Route, type VxlanLinkSpec } from '../vxlan/vxlan.ts';
+import type { NetworkSpec, NetworkSubnet } from './declaration.ts';
+import { admits, admitsStatic, objectText } from './network-object.ts';
+import { foundObject, type ObjectReading } from './references.ts';
+
+export interface ObjectInput {
+  readonly dialect: Dialect;
+  /** As the pod's owner knows the network: `namespace/name` of the definition, openvnf's bare name. */
+  readonly network: string;
+  /** In which a Network would lie: that of the definition, openvnf: the pod's. */
+  readonly namespace: string;
+  readonly podNamespace: string;
+  /** What the entry asks for beside the network. */
+  readonly asked: CniAttachmentSpec;
+  readonly lookup: DefinitionLookup;
+  /** As `SelectionsInput.declared` of openvnf. */
+  readonly declared: DeclaredNetworks | 'absent' | undefined;
+  readonly ip: IpCodec;
+}
+
+export type ObjectVerdict =
+  | { readonly object: NetworkDefinition; readonly link: VxlanLinkSpec; readonly problems: readonly [] }
+  | { readonly problems: readonly SelectionProblem[] };
+
+const STAYS = 'what is attached stays as it is';
+
+/** How entries of the dialects ask for addresses and for the interface. */
+const optionsOf = (dialect: Dialect) =>
+  dialect === 'openvnf'
+    ? ({ addresses: 'ip', name: 'name' } as const)
+    : ({ addresses: 'ips', name: 'interface' } as const);
+
+/** @param reading of the definition's configuration */
+export function judgeObject(reading: ObjectReading, input: ObjectInput): ObjectVerdict {
+  const { dialect, network, podNamespace } = input;
+  const problem = (code: string, why: string, option?: string): SelectionProblem =>
+    dialectProblem(dialect, code, { network, option }, why);
+  if (!reading.ok) return { problems: [problem('CniConfigInvalid', `its configuration ${reading.why}`)] };
+  const object = declaredObject(reading.value, input);
+  if ('code' in object) return { problems: [problem(object.code, object.why)] };
+  const { definition, spec } = object;
+  const name = objectText(definition);
+  if (!admits(definition, spec, podNamespace)) {
+    const why = `${name} does not admit pods of namespace ${podNamespace}; its owner admits them (spec.allowedNamespaces)`;
+    return { problems: [problem('NamespaceNotAdmitted', why)] };
+  }
+  const { link, refusals } = linkOf(spec, input);
+  const { addresses } = optionsOf(dialect);
+  const isStatic = (input.asked.capabilityArgs.ips ?? []).length > 0;
+  const problems = [
+    ...refusals.map(({ code, option, why }) => problem(code, why, option)),
+    ...(isStatic && !admitsStatic(spec, podNamespace)
+      ? [
+          problem(
+            'StaticAddressNotAdmitted',
+            `${name} does not let pods of namespace ${podNamespace} choose their addresses; allowed: no "${addresses}", or its owner admits it (spec.staticAddresses)`,
+            addresses,
+          ),
+        ]
+      : []),
+  ];
+  return problems.length > 0 ? { problems } : { object: definition, link, problems: [] };
+}
+
+interface Declared {
+  readonly definition: NetworkDefinition;
+  readonly spec: NetworkSpec;
+}
+
+function declaredObject(
+  named: Extract<ObjectReading, { ok: true }>['value'],
+  { dialect, namespace, lookup, declared }: ObjectInput,
+): Declared | { readonly code: string; readonly why: string } {
+  const found = foundObject(named, namespace, lookup);
+  const { network, kind } = named;
+  const wanted =
+    kind === 'ClusterNetwork'
+      ? `ClusterNetwork ${network}`
+      : `Network ${namespace}/${network}${kind === undefined ? ` and no ClusterNetwork ${network}` : ''}`;
+  if (found.kind === 'absent')
+    return { code: 'NetworkNotFound', why: `there is no ${wanted}; create it or correct "network"; ${STAYS}` };
+  if (found.kind === 'unreadable')
+    return { code: 'DefinitionUnreadable', why: `its network object cannot be read; ${STAYS} until it can` };
+  if (found.kind === 'ambiguous') {
+    const cure = dialect === 'openvnf' ? 'take one of the two away' : 'say which with "kind" in the configuration';
+    const why = `there are a Network ${namespace}/${network} and a ClusterNetwork ${network}; ${cure}; ${STAYS}`;
+    return { code: 'NetworkAmbiguous', why };
+  }
+  const { definition } = found;
+  const { declares } = definition;
+  if (declares?.ok !== true) {
+    const why = `${objectText(definition)} is wrong (${declares?.why ?? 'no spec'}); ${STAYS} until it is corrected`;
+    return { code: 'NetworkBroken', why };
+  }
+  if (definition.kind === 'cluster-network' && isInConfigMap(declared, network)) {
+    const why = `${network} is declared twice, as ClusterNetwork and in the ConfigMap of kube-vxlan-controller's networks, which goes on to serve the pods that name it; take one of the two away; ${STAYS}`;
+    return { code: 'DeclaredTwice', why };
+  }
+  return { definition, spec: declares.spec };
+}
+
+function isInConfigMap(declared: ObjectInput['declared'], network: string): boolean {
+  const { networks, broken } = declared === undefined || declared === 'absent' ? NOTHING_DECLARED : declared;
+  return networks.has(network) || broken.has(network);
+}
+
+interface Refusal {
+  readonly code: string;
+  readonly option: string;
+  readonly why: string;
+}
+
+function linkOf(
+  spec: NetworkSpec,
+  { dialect, asked, ip }: ObjectInput,
+): { readonly link: VxlanLinkSpec; readonly refusals: readonly Refusal[] } {
+  const options = optionsOf(dialect);
+  const refusals: Refusal[] = notServed(asked);
+  const addresses: string[] = [];
+  const routes: Route[] = [];
+  for (const text of asked.capabilityArgs.ips ?? []) {
+    const placed = placedIn(spec, text, ip);
+    if (!placed.ok) {
+      const why = `value ${shown(text)} ${placed.why}`;
+      refusals.push({ code: 'AddressNotOfNetwork', option: options.addresses, why });
+    } else {
+      const { address, subnet } = placed.value;
+      addresses.push(address);
+      routes.push(...routesOf(subnet, routes));
+    }
+  }
+  const { interfaceName } = asked;
+  // The kernel and `ip` are stricter than CNI's rule for names.
+  if (interfaceName !== '' && !isInterfaceName(interfaceName, 'kube-vxlan-controller')) {
+    const why = `value ${shown(interfaceName)} is no name for a VXLAN link; allowed: a letter, then up to 14 letters, digits, ".", "_" or "-", and no word of the ip command`;
+    refusals.push({ code: 'InvalidValue', option: options.name, why });
+  }
+  const link: VxlanLinkSpec = {
+    ...{ kind: 'vxlan', interfaceName, vni: spec.vni, dstPort: spec.port, parent: DEFAULT_PARENT },
+    ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
+    ...{ up: true, addresses, routes, peers: [] },
+  };
+  return { link, refusals };
+}
+
+/** What entries may ask of CNI plugins, and an overlay network of podwire's does not do. */
+function notServed({ capabilityArgs, configArgs, defaultRoute }: CniAttachmentSpec): Refusal[] {
+  const { mac, infinibandGUID, bandwidth, portMappings } = capabilityArgs;
+  const rule = 'allowed for a network object: interface, ips';
+  const refusalOf = (option: string, isAsked: boolean, why: string): Refusal[] =>
+    isAsked ? [{ code: 'KeyNotServed', option, why: `${why}; ${rule}` }] : [];
+  return [
+    ...refusalOf('mac', mac !== undefined, 'is not served: a member keeps the MAC that its link got'),
+    ...refusalOf('infiniband-guid', infinibandGUID !== undefined, 'is not served: VXLAN carries Ethernet'),
+    ...refusalOf('bandwidth', bandwidth !== undefined, 'is not served: the link has no queue'),
+    ...refusalOf('portMappings', portMappings !== undefined, 'is not served: the network does not lead to the host'),
+    ...refusalOf('cni-args', configArgs !== undefined, 'is not served, nor is a claim: no plugin is executed'),
+    ...refusalOf(
+      'default-route',
+      defaultRoute.length > 0,
+      "is not served: the pod's default route stays with its own network, and routes come from spec.subnets",
+    ),
+  ];
+}
+
+interface Placed {
+  /** With its subnet's prefix length. */
+  readonly address: string;
+  readonly subnet: NetworkSubnet;
+}
+
+function placedIn({ subnets }: NetworkSpec, text: string, ip: IpCodec): Reading<Placed> {
+  const address = addressOf(text);
+  const subnet = subnets.find(({ cidr }) => ip.network(`${address}/${prefixOf(cidr)}`)?.canonical === cidr);
+  if (subnet === undefined) {
+    const allowed = subnets.length === 0 ? 'the network has none' : subnets.map(({ cidr }) => cidr).join(', ');
+    return refused(`is in no subnet of the network; allowed: an address of ${allowed}`);
+  }
+  const prefix = prefixOf(subnet.cidr);
+  if (text.includes('/') && prefixOf(text) !== prefix)
+    return refused(`has another prefix length than its subnet; allowed: /${prefix}, or none`);
+  if (address === subnet.gateway) return refused(`is the gateway of subnet ${subnet.cidr}`);
+  const edge = ip.address(address)?.family === 4 && prefix < 31 ? subnetEdge(address, prefix) : undefined;
+  if (edge !== undefined) return refused(`is the ${edge} address of subnet ${subnet.cidr}`);
+  return read({ address: `${address}/${prefix}`, subnet });
+}
+
+const prefixOf = (cidr: string): number => Number(cidr.slice(cidr.indexOf('/') + 1));
+
+/** Two addresses of one subnet bring its routes once. */
+const routesOf = ({ routes, gateway }: NetworkSubnet, before: readonly Route[]): Route[] =>
+  gateway === undefined
+    ? []
+    : routes
+        .filter((destination) => !before.some((route) => route.destination === destination))
+        .map((destination) => ({ destination, gateway }));

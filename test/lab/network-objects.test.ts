@@ -1,0 +1,173 @@
+/** Overlay networks as objects: what the API server admits, and pods that are attached to them by NPWG's annotation while they run. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { apiPath, createKubeClient, type KubeClient } from '../../adapters/kubernetes/client.ts';
+import { annotate, apply, declareNetworks, SELECTOR_LABEL } from '../../deploy/demo/cluster.ts';
+import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
+import { waitReachable } from '../../deploy/demo/ping.ts';
+import { kubectl } from '../../deploy/lab/lab.ts';
+import { ACCEPTED_SPECS, REFUSED_SPECS } from '../unit/network-objects/specs.ts';
+import { defineNetworks, npwgStatus, waitStatus, wantNetworks } from './cni-networks.ts';
+import { labTest, openTestLab, waitEvent, waitFor, waitLink } from './harness.ts';
+
+const API_VERSION = 'podwire.io/v1alpha1';
+const clusterNetwork = (name: string, spec: object): object => ({
+  ...{ apiVersion: API_VERSION, kind: 'ClusterNetwork' },
+  ...{ metadata: { name }, spec },
+});
+
+describe('the API server, with the definitions of network objects', () => {
+  let client: KubeClient;
+  before(async () => {
+    client = createKubeClient({ kubeconfig: (await openTestLab()).kubeconfigs.admin, deadlineMs: 10_000 });
+  });
+  after(() => {
+    client.close();
+  });
+
+  /** Undefined: it is admitted. */
+  const refusal = async (object: object): Promise<string | undefined> => {
+    const path = `${apiPath('apis', 'podwire.io', 'v1alpha1', 'clusternetworks')}`;
+    const query = { dryRun: 'All', fieldValidation: 'Strict' };
+    const { status, body } = await client.call({ method: 'POST', path, query, body: object });
+    return status === 201 ? undefined : JSON.stringify(body);
+  };
+
+  test('admits what podwire takes', async () => {
+    for (const [title, spec] of Object.entries(ACCEPTED_SPECS))
+      assert.equal(await refusal(clusterNetwork('tried', spec)), undefined, title);
+  });
+
+  test('refuses what podwire would refuse, unknown fields, and names that an annotation cannot write', async () => {
+    for (const [title, { spec }] of Object.entries(REFUSED_SPECS))
+      assert.match((await refusal(clusterNetwork('tried', spec))) ?? 'admitted', /Invalid|BadRequest/, title);
+    assert.match((await refusal(clusterNetwork('tried', { vni: 5, vlan: 7 }))) ?? '', /unknown field.*vlan/);
+    assert.match((await refusal(clusterNetwork('a.b', { vni: 5 }))) ?? '', /metadata.name in body should match/);
+    assert.match((await refusal(clusterNetwork('peers', { vni: 5 }))) ?? '', /no option of/);
+  });
+
+  test('keeps VNI and port as they were, shows them, and explains the fields', async () => {
+    const lab = await openTestLab();
+    await apply(lab, [clusterNetwork('kept-vni', { vni: 3301, subnets: [{ cidr: '10.33.0.0/16' }] })]);
+    try {
+      for (const change of [{ vni: 3302 }, { vni: 3301, port: 4789 }])
+        await assert.rejects(apply(lab, [clusterNetwork('kept-vni', change)]), /cannot be changed/);
+      const [, row = ''] = (await kubectl(lab, ['get', 'clusternetworks', 'kept-vni'])).split('\n');
+      assert.match(row, /^kept-vni +3301 +pod +10\.33\.0\.0\/16 /);
+      const explained = await kubectl(lab, ['explain', 'clusternetworks.podwire.io.spec.subnets']);
+      assert.match(explained, /gateway\s+<string>\s+An address of the subnet that leads out of it; no pod gets it\./);
+    } finally {
+      await kubectl(lab, ['delete', 'clusternetwork', 'kept-vni']);
+    }
+  });
+});
+
+describe('a network object', () => {
+  const t = labTest('objects');
+  const name = (kind: string): string => `${kind}-${t.namespace}`;
+  let pods: [PodRef, PodRef];
+  const removed: string[] = [];
+
+  before(async () => {
+    pods = (await t.createPods([
+      { name: 'p', node: t.node(0), label: false },
+      { name: 'q', node: t.node(1), label: false },
+    ])) as [PodRef, PodRef];
+    const subnets = [{ cidr: '10.34.0.0/16', gateway: '10.34.0.254', routes: ['192.0.2.0/24'] }];
+    await apply(t.lab, [
+      clusterNetwork(name('blue'), { vni: 3401, subnets }),
+      clusterNetwork(name('closed'), { vni: 3402, allowedNamespaces: { names: ['somebody-else'] } }),
+    ]);
+    removed.push(name('blue'), name('closed'));
+    await defineNetworks(t.lab, t.namespace, {
+      blue: { cniVersion: '1.0.0', type: 'podwire', network: name('blue') },
+      closed: { cniVersion: '1.0.0', type: 'podwire', network: name('closed') },
+      late: { cniVersion: '1.0.0', type: 'podwire', network: 'late' },
+    });
+  });
+  after(async () => {
+    await kubectl(t.lab, ['delete', 'clusternetwork', '--ignore-not-found', ...removed]);
+  });
+
+  test('connects running pods of two nodes by NPWG’s annotation, with addresses and routes as it says', async () => {
+    const [p, q] = pods;
+    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'] }]);
+    await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }]);
+    await waitLink(t.lab, p, 'data0', (link) => link?.up === true && link.vni === 3401);
+    await waitLink(t.lab, q, 'net1', (link) => link?.addresses.includes('10.34.0.2/16') === true);
+    await waitReachable(t.lab, p, '10.34.0.2');
+    assert.match(await t.exec(p, ['ip', 'route', 'show', 'dev', 'data0']), /192\.0\.2\.0\/24 via 10\.34\.0\.254/);
+    await waitReachable(t.lab, q, '10.34.0.1');
+    await waitStatus(t.lab, q, ['net1 Attached']);
+    const [entry] = await npwgStatus(t.lab, q);
+    assert.deepEqual([entry?.name, entry?.interface, entry?.ips], [`${t.namespace}/blue`, 'net1', ['10.34.0.2']]);
+  });
+
+  test('that does not admit the namespace, or whose address another pod has, is refused with an event, and costs nothing else', async () => {
+    const [p, q] = pods;
+    const link = await podLink(t.lab, p, 'data0');
+    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'] }, { name: 'closed' }]);
+    const event = await waitEvent(t.lab, p, 'NetworkRefused', /closed.*does not admit pods of namespace/);
+    assert.equal(event.type, 'Warning');
+    assert.deepEqual(await podLink(t.lab, p, 'data0'), link);
+    await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.1'] }]);
+    await waitEvent(t.lab, q, 'NetworkRefused', new RegExp(`address 10\\.34\\.0\\.1 belongs to pod ${t.namespace}/p`));
+    await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }]);
+    await waitStatus(t.lab, q, ['net1 Attached']);
+  });
+
+  test('is waited for: a pod whose Network is made later is attached then, and keeps it when it is deleted', async () => {
+    const [p] = pods;
+    const wanted = [
+      { name: 'blue', interface: 'data0', ips: ['10.34.0.1'] },
+      { name: 'late', interface: 'late0' },
+    ];
+    await wantNetworks(t.lab, p, wanted);
+    await waitEvent(t.lab, p, 'NetworkRefused', /late.*there is no Network/);
+    const network = { apiVersion: API_VERSION, kind: 'Network', metadata: { namespace: t.namespace, name: 'late' } };
+    await apply(t.lab, [{ ...network, spec: { vni: 3403 } }]);
+    const made = await waitLink(t.lab, p, 'late0', (link) => link?.up === true && link.vni === 3403);
+    await apply(t.lab, [{ ...network, spec: { vni: 3403, mtu: 1300 } }]);
+    await waitLink(t.lab, p, 'late0', (link) => link?.mtu === 1300);
+    await kubectl(t.lab, ['-n', t.namespace, 'delete', 'networks.podwire.io', 'late']);
+    await waitFor(
+      'a status that says why',
+      async () => {
+        const status = await waitStatus(t.lab, p, (all) => all.some(({ state }) => state === 'Refused'));
+        return status.some(({ code }) => code === 'NetworkNotFound') ? true : undefined;
+      },
+      { limitMs: 15_000 },
+    );
+    assert.equal((await podLink(t.lab, p, 'late0'))?.ifindex, made?.ifindex);
+  });
+
+  test('of a name that the ConfigMap declares as well is refused, and what is attached stays', async () => {
+    const [, q] = pods;
+    await declareNetworks(t.lab, { [name('blue')]: 'id=3409 up' });
+    try {
+      await waitEvent(t.lab, q, 'NetworkRefused', /declared twice/);
+      await waitReachable(t.lab, q, '10.34.0.1');
+    } finally {
+      await declareNetworks(t.lab, { [name('blue')]: null });
+    }
+    await waitStatus(t.lab, q, ['net1 Attached']);
+  });
+
+  test('is left when the entry goes', async () => {
+    for (const pod of pods) {
+      await wantNetworks(t.lab, pod, null);
+      await waitStatus(t.lab, pod, []);
+    }
+    assert.equal(await podLink(t.lab, pods[0], 'data0'), undefined);
+    assert.equal(await podLink(t.lab, pods[1], 'net1'), undefined);
+  });
+
+  test('is reached by its name in kube-vxlan-controller’s annotation as well', async () => {
+    for (const [index, pod] of pods.entries()) {
+      await kubectl(t.lab, ['-n', t.namespace, 'label', 'pod', pod.name, `${SELECTOR_LABEL}=true`]);
+      await annotate(t.lab, pod, `${name('blue')} name=data1 ip=10.34.1.${index + 1}/16`);
+      await waitLink(t.lab, pod, 'data1', (link) => link?.up === true && link.vni === 3401);
+    }
+    await waitReachable(t.lab, pods[0], '10.34.1.2');
+  });
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readDesiredState } from '../../../activities/control/desired-state.ts';
+import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
+import { md5 } from '../../../adapters/hash/md5.ts';
+import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
+import { readNetworkSpec } from '../../../adapters/kubernetes/network-objects.ts';
+import { definitionKey, type DefinitionRef, type NetworkDefinition } from '../../../domain/cni/network-definition.ts';
+import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
+import { PodInputsReader } from '../../../watcher/pod-inputs.ts';
+import { FakeCluster } from '../../workflows/fake-cluster.ts';
+import { podWith } from '../npwg/parsing.ts';
+
+const settings = DEFAULT_DIALECT_SETTINGS;
+const pod = podWith('blue', { namespace: 'red', name: 'web' });
+
+const definition = (ref: DefinitionRef, change: Partial<NetworkDefinition>): NetworkDefinition => ({
+  ...{ ...ref, uid: `uid of ${ref.name}`, config: '', plugin: '' },
+  ...change,
+});
+
+const nad = (members: object): NetworkDefinition =>
+  definition(
+    { kind: 'nad', namespace: 'red', name: 'blue' },
+    { config: JSON.stringify({ cniVersion: '1.0.0', type: 'podwire', network: 'blue', ...members }) },
+  );
+
+const object = (vni: number): NetworkDefinition =>
+  definition({ kind: 'cluster-network', namespace: '', name: 'blue' }, { declares: readNetworkSpec({ vni }) });
+
+/** What the orchestrator reads of the API, and the hash that it and the watcher come to. */
+async function read(
+  definitions: readonly NetworkDefinition[],
+  configMap?: Readonly<Record<string, string>>,
+  of: typeof pod = pod,
+) {
+  const cluster = new FakeCluster();
+  cluster.pods.set('red/web', of);
+  cluster.declared = configMap;
+  for (const each of definitions) cluster.definitions.set(definitionKey(each), each);
+  const asked: string[] = [];
+  const listening = new Proxy(cluster, {
+    get: (whole, key) => {
+      const found: unknown = Reflect.get(whole, key);
+      if (typeof found !== 'function') return found;
+      return (...args: unknown[]): unknown => {
+        if (key === 'definition') asked.push(definitionKey(args[0] as DefinitionRef));
+        if (key === 'configMap') asked.push('ConfigMap');
+        return (found as (...all: unknown[]) => unknown).apply(whole, args);
+      };
+    },
+  });
+  const reading = await readDesiredState({ cluster: listening, ip: ipCodec, settings, hash: inputsHash, md5 }, of);
+  const inputs = new PodInputsReader(
+    settings,
+    ipCodec,
+    (ref) => cluster.definitions.get(definitionKey(ref)) ?? 'absent',
+  );
+  inputs.declare(configMap);
+  return { asked: asked.sort(), reading, watched: inputs.read(of) };
+}
+
+describe('a pod whose definition leads to a network object', () => {
+  it('is seen alike by watcher and orchestrator, with and without the object and the ConfigMap', async () => {
+    const hashes = new Set<string>();
+    const cases = [
+      [[nad({})]],
+      [[nad({}), object(5)]],
+      [[nad({}), object(6)]],
+      [[nad({}), object(5)], { blue: 'id=9 up' }],
+    ] as const;
+    for (const [definitions, configMap] of cases) {
+      const { reading, watched } = await read(definitions, configMap);
+      assert.equal(reading?.inputsHash, watched.hash);
+      hashes.add(watched.hash);
+    }
+    assert.equal(hashes.size, cases.length, 'each is something else to the pod');
+  });
+
+  it('costs the API the objects that may be meant, and the ConfigMap that may have the name', async () => {
+    const both = ['ConfigMap', 'cluster-network//blue', 'nad/red/blue', 'network/red/blue'];
+    assert.deepEqual((await read([nad({}), object(5)])).asked, both);
+    const one = ['ConfigMap', 'cluster-network//blue', 'nad/red/blue'];
+    assert.deepEqual((await read([nad({ kind: 'ClusterNetwork' }), object(5)])).asked, one);
+  });
+
+  it('costs nothing more where the definition is for a plugin', async () => {
+    const plugin = { ...nad({}), config: JSON.stringify({ cniVersion: '1.0.0', type: 'bridge' }) };
+    const { asked, reading } = await read([plugin]);
+    assert.deepEqual(asked, ['ConfigMap', 'nad/red/blue']);
+    assert.equal(reading?.beside([]).parsed.selections[0]?.kind, 'cni');
+  });
+});
+
+describe("a pod whose kube-vxlan-controller's annotation names a network object", () => {
+  const asking = (annotation: string): typeof pod => ({
+    ...{ ...pod, labels: { [settings.selector]: 'true' } },
+    annotations: { [settings.annotation]: annotation },
+  });
+
+  it('is seen alike by watcher and orchestrator', async () => {
+    const hashes = new Set<string>();
+    const cases = [[[]], [[object(5)]], [[object(6)]], [[object(5)], { blue: 'id=9 up' }]] as const;
+    for (const [definitions, configMap] of cases) {
+      const { reading, watched } = await read(definitions, configMap, asking('blue'));
+      assert.equal(reading?.inputsHash, watched.hash);
+      hashes.add(watched.hash);
+    }
+    assert.equal(hashes.size, cases.length, 'each is something else to the pod');
+  });
+
+  it('costs the API nothing more where the annotation or the ConfigMap has the id', async () => {
+    assert.deepEqual((await read([object(5)], undefined, asking('blue id=4'))).asked, ['ConfigMap']);
+    assert.deepEqual((await read([object(5)], { blue: 'id=9' }, asking('blue'))).asked, ['ConfigMap']);
+    const looked = ['ConfigMap', 'cluster-network//blue', 'network/red/blue'];
+    assert.deepEqual((await read([object(5)], { red: 'id=9' }, asking('blue'))).asked, looked);
+  });
+});

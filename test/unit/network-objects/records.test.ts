@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { namedSelections } from '../../../activities/control/named-selections.ts';
+import { ofRecord, ofSelection } from '../../../activities/control/fingerprints.ts';
+import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
+import { attachmentSchema } from '../../../adapters/etcd/schemas.ts';
+import type { VxlanSelection } from '../../../domain/network-selection.ts';
+import { mergedNpwgStatus } from '../../../domain/npwg/npwg-status.ts';
+import { isKept, keepName, type RecordedAttachment } from '../../../domain/plan/observation.ts';
+import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
+import { networkStatus } from '../../../domain/status/podwire-status.ts';
+import { intent, RESULT } from '../../etcd/some-records.ts';
+import { podWith } from '../npwg/parsing.ts';
+
+const through = { dialect: 'npwg', definition: { scope: 'red', name: 'nad' } } as const;
+const network = { scope: 'cluster.network', name: 'blue' };
+
+const record = (interfaceName = 'net1'): VxlanAttachmentRecord => {
+  const { link, ...rest } = intent('red', 7, { phase: 'attached', result: RESULT, network, through, interfaceName });
+  return { ...rest, link: { ...link, interfaceName } };
+};
+
+const selection = (interfaceName = ''): VxlanSelection => ({
+  ...{ kind: 'vxlan', dialect: 'npwg', network, through, position: 2 },
+  link: { ...record().link, interfaceName },
+});
+
+const summary = (of: VxlanAttachmentRecord): RecordedAttachment => ({
+  ...{ kind: 'vxlan', keepName: keepName(of), node: 'n1', sandboxId: of.sandboxId, network: of.network },
+  ...{ interfaceName: of.interfaceName, ...ofRecord(inputsHash, of), phase: 'attached', generation: 1 },
+  ...{ modRevision: '1', completed: true },
+});
+
+describe('an attachment that a definition led to a network object', () => {
+  it('is read back from etcd with the way it came', () => {
+    assert.deepEqual(attachmentSchema.parse(JSON.parse(JSON.stringify(record()))), record());
+  });
+
+  it('keeps the name that podwire chose, and gets that of its place at first', () => {
+    const state = {
+      ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+      parsed: { selections: [selection()], problems: [], warnings: [], keep: [] },
+    };
+    const names = (records: readonly VxlanAttachmentRecord[]): string[] =>
+      namedSelections(inputsHash, state, records, []).map(({ interfaceName }) => interfaceName);
+    assert.deepEqual(names([]), ['net2']);
+    const { vtep } = record();
+    const known = { ...record('net7'), vtep };
+    const inPod = { ...state, pod: { ...state.pod, podIPs: [vtep] } };
+    const kept = namedSelections(inputsHash, inPod, [known], []).map(({ interfaceName }) => interfaceName);
+    assert.deepEqual(kept, ['net7']);
+    const { link, ...rest } = selection();
+    const edited: VxlanSelection = { ...rest, link: { ...link, addresses: ['10.9.9.9/24'], vni: 8 } };
+    const after = namedSelections(
+      inputsHash,
+      { ...inPod, parsed: { ...inPod.parsed, selections: [edited] } },
+      [known],
+      [],
+    );
+    assert.deepEqual(
+      after.map(({ interfaceName }) => interfaceName),
+      ['net7'],
+      'an edit changes the link, not its name',
+    );
+  });
+
+  it('is another one when it comes through another definition, and the same whatever its interface is called', () => {
+    const { vtep } = record();
+    const print = (of: VxlanSelection): string => ofSelection(inputsHash, of, vtep).linkHash;
+    assert.equal(print(selection()), ofRecord(inputsHash, record('data0')).linkHash);
+    const other = { ...selection(), through: { ...through, definition: { scope: 'red', name: 'other' } } };
+    assert.notEqual(print(other), print(selection()));
+    assert.equal(
+      ofSelection(inputsHash, other, vtep).tunnelHash,
+      ofSelection(inputsHash, selection(), vtep).tunnelHash,
+    );
+  });
+
+  it('is kept for the sake of its definition, and not by what openvnf keeps', () => {
+    const known = summary(record());
+    assert.equal(known.keepName, 'npwg:red/nad');
+    const kept = (keep: readonly string[], keepAll = false): boolean => isKept(known, { keep, keepAll });
+    assert.deepEqual([kept(['npwg:red/nad']), kept(['npwg:*']), kept(['npwg:@net1'])], [true, true, true]);
+    assert.deepEqual([kept(['blue', 'openvnf:*'], true), kept(['kaloom:*'])], [false, false]);
+    assert.equal(isKept(summary(intent('red', 7)), { keep: [], keepAll: true }), true);
+  });
+
+  it('is in both status annotations, in the standard one under the name of the definition', () => {
+    const [own] = networkStatus([record()], [], [], []);
+    assert.deepEqual([own?.name, own?.dialect, own?.vni, own?.state], ['cluster.network/blue', 'npwg', 7, 'Attached']);
+    const [entry] = JSON.parse(mergedNpwgStatus(undefined, [], [record()]) ?? '[]') as unknown[];
+    assert.deepEqual(entry, {
+      ...{ name: 'red/nad', interface: 'net1', ips: ['10.1.0.1'], mac: RESULT.mac, mtu: RESULT.mtu },
+      ...{ default: false, dns: {} },
+    });
+    assert.equal(mergedNpwgStatus(undefined, [], [intent('red', 7, { phase: 'attached', result: RESULT })]), undefined);
+  });
+});
