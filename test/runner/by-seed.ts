@@ -22,6 +22,7 @@ const THIRDS = [
     'multus',
     'node-gone',
     'primary-node-lives',
+    'thousand-sandboxes',
   ],
   [
     'cni-edit-crash-points',

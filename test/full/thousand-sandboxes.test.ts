@@ -10,7 +10,7 @@ import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import { createLogger } from '../../adapters/log/logger.ts';
 import { addressOwnersPrefix, poolAddressesPrefix } from '../../domain/keys.ts';
-import { etcdForTests } from './etcd-for-tests.ts';
+import { etcdForTests } from '../etcd/etcd-for-tests.ts';
 
 const COUNT = 1_000;
 const NODES = ['n1', 'n2', 'n3'];
