@@ -49,7 +49,9 @@ describe('the help of each command', () => {
     const answering = all.filter((command) => optionOf(command, '--output') !== undefined);
     assert.deepEqual(
       answering.map(pathOf).sort(),
-      ['doctor', 'explain', 'networks', 'nodes', 'status', 'version'].map((name) => `podwire ${name}`),
+      ['doctor', 'explain', 'ipam show', 'ipam status', 'networks', 'nodes', 'status', 'version'].map(
+        (name) => `podwire ${name}`,
+      ),
     );
     for (const command of answering) {
       const choices = optionOf(command, '--output')?.argChoices ?? [];
