@@ -71,9 +71,9 @@ export class AddressCollector {
     if (owner.kind === 'pod') return (await attachments(owner.id)).includes(owner.interfaceName);
     // Of a container that is no pod's the kubelet's runtime knows nothing; its own runtime says when it is gone (DEL, GC).
     if (owner.pod === undefined) return true;
-    // A sandbox in the making has its namespace, and is not in the runtime's list yet.
+    // A sandbox in the making has its namespace, and is not in the runtime's list yet. A file that was left behind is no sandbox.
     const hasNetns = owner.netns === undefined ? undefined : isThere(owner.netns);
-    if (hasNetns === true || (hasNetns === undefined && now() - at < IN_THE_MAKING_MS)) return true;
+    if (hasNetns !== false && now() - at < IN_THE_MAKING_MS) return true;
     return (await runtime.describe(owner.id)) !== undefined;
   }
 }

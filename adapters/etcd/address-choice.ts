@@ -87,12 +87,13 @@ export class AddressChoice {
   /**
    * @param attempt from 1 on: the one after another has lost, and looks elsewhere
    * @returns undefined: nothing is free as far as is known
-   * @throws PodwireError AddressTaken, AddressHeld, AddressOutside, EtcdUnavailable
+   * @throws PodwireError PoolExhausted (of the namespace), AddressTaken, AddressHeld, AddressOutside, EtcdUnavailable
    */
   async next(attempt: number): Promise<Chosen | undefined> {
     const { pool } = this.#asked;
     const slot = await this.#slot();
-    if (slot === 'none') return undefined;
+    if (slot === 'none') throw this.exhausted();
+    this.#view.occupancy.prune(this.#deps.now());
     const sticky = await this.#readSticky();
     const wanted = await this.#readWanted();
     const places: Place[] = [];
@@ -143,7 +144,9 @@ export class AddressChoice {
     const prefix = quotaPrefix(pool.name, owner.pod.namespace);
     const used = new Set((await this.#etcd.keys(prefix)).map((key) => Number(key.slice(prefix.length))));
     const free = Array.from({ length: pool.perNamespace }, (_, slot) => slot).filter((slot) => !used.has(slot));
-    this.#isOverQuota = free.length === 0;
+    // Also those of a quota that was larger.
+    this.#isOverQuota = used.size >= pool.perNamespace;
+    if (this.#isOverQuota) return 'none';
     return free[Math.floor(this.#deps.random() * free.length)] ?? 'none';
   }
 
@@ -218,12 +221,11 @@ export class AddressChoice {
   }
 
   #restingPlace(set: number, ranges: AddressSet, attempt: number): Place | undefined {
-    const address = attempt === 1 ? this.#view.occupancy.restingOf(this.#asked.owner) : undefined;
-    return address === undefined ||
-      rangeOf(ranges, address) === undefined ||
-      this.#view.pending.has(pendingKey(address))
-      ? undefined
-      : this.#place(set, ranges, address, undefined);
+    if (attempt > 1) return undefined;
+    const isSought = (each: IpValue): boolean =>
+      rangeOf(ranges, each) !== undefined && !this.#view.pending.has(pendingKey(each));
+    const address = this.#view.occupancy.restingOf(this.#asked.owner, isSought);
+    return address === undefined ? undefined : this.#place(set, ranges, address, undefined);
   }
 
   #search(set: number, ranges: AddressSet, attempt: number): Place | undefined {

@@ -16,10 +16,22 @@ export function createPoolDeclarations(etcd: Pick<Etcd, 'get' | 'transact'>, ip:
       `the pool of addresses: pool is ${name}, which nobody has declared; allowed: a declared one, or one with its range beside its name`,
     );
   };
+  /** Ranges of its own would lead around what the administrator has declared. */
+  const refuseDeclared = async (written: unknown, name: string): Promise<void> => {
+    const isNamed = typeof written === 'object' && written !== null && 'pool' in written;
+    if (!isNamed || (await etcd.get(poolKey(name))) === undefined) return;
+    throw new PodwireError(
+      'AddressingInvalid',
+      `the pool of addresses: pool ${name} is declared, and a range stands beside its name; allowed: its name alone`,
+    );
+  };
   return {
     async read(written) {
       const declared = declaredPool(written, ip);
-      if (!declared.isOnlyNamed) return declared;
+      if (!declared.isOnlyNamed) {
+        await refuseDeclared(written, declared.pool.name);
+        return declared;
+      }
       const { pool, routes, dns } = await named(declared.pool.name);
       return {
         ...{ pool, ignored: declared.ignored, dns: declared.dns ?? dns },

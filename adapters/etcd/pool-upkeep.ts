@@ -1,14 +1,14 @@
 /** What pools leave in etcd that no node sees to. */
+import { allWithLimit } from '../../domain/concurrency/with-limit.ts';
+import { LATER_MS } from '../../domain/ipam/occupancy.ts';
 import { addressOwnersPrefix, poolAddressesPrefix } from '../../domain/keys.ts';
 import type { PoolUpkeep } from '../../domain/ports/pool-upkeep.ts';
 import type { Etcd } from './client.ts';
 import { addressRecordIn } from './pool-records.ts';
 import { unchanged } from './record-entries.ts';
 
-/** Others may have clocks that are behind, and know the record. */
-const LATER_MS = 60_000;
-/** Of one look; the next one goes on. */
-const MOST = 1_000;
+/** Transactions under way at once. */
+const AT_ONCE = 8;
 
 export function createPoolUpkeep(etcd: Pick<Etcd, 'keys' | 'list' | 'transact'>, now: () => number): PoolUpkeep {
   return {
@@ -22,7 +22,7 @@ export function createPoolUpkeep(etcd: Pick<Etcd, 'keys' | 'list' | 'transact'>,
         const record = addressRecordIn(entry);
         return record?.state === 'resting' && (record.until ?? 0) + LATER_MS < now();
       });
-      for (const entry of over.slice(0, MOST)) await etcd.transact([unchanged(entry)], [{ remove: entry.key }]);
+      await allWithLimit(over, AT_ONCE, (entry) => etcd.transact([unchanged(entry)], [{ remove: entry.key }]));
     },
   };
 }

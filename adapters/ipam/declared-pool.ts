@@ -32,8 +32,11 @@ export function declaredPool(value: unknown, ip: IpNumbers): WrittenDeclaration 
   const written = parsed.data;
   const problems: string[] = [];
   const sets = writtenSets(written).map((set) =>
-    set.flatMap(([where, range]) => readRange(where, range, written.pointToPoint === true, ip, problems)),
+    set.flatMap(([where, range]) =>
+      readRange(where, withGateway(range, written, ip), written.pointToPoint === true, ip, problems),
+    ),
   );
+  checkLimits(written, sets.length > 0, problems);
   if (problems.length === 0) checkSets(sets, ip, problems);
   if (sets.length === 0 && written.pool === undefined)
     problems.push('neither a range nor the name of a pool; allowed: range, ranges, ipRanges or pool');
@@ -50,8 +53,38 @@ export function declaredPool(value: unknown, ip: IpNumbers): WrittenDeclaration 
     isOnlyNamed: sets.length === 0,
     routes: (written.routes ?? []).map(({ dst, gw }) => ({ dst, ...(gw === undefined ? {} : { gw }) })),
     dns: written.dns,
-    ignored: ignoredKeys(written),
+    ignored: [...ignoredKeys(written), ...(sets.length === 0 ? OF_DECLARATION.filter((key) => key in written) : [])],
   };
+}
+
+/** What a pool has of its declaration, and not of who only names it. */
+const OF_DECLARATION = [
+  'gateway',
+  'exclude',
+  'range_start',
+  'range_end',
+  'order',
+  'restSeconds',
+  'perNamespace',
+  'sticky',
+] as const;
+
+/** What whereabouts says beside `range` is of that range; where there are others only, it would limit nothing. */
+function checkLimits(written: WrittenPool, hasRanges: boolean, problems: string[]): void {
+  if (!hasRanges || (written.range ?? '') !== '') return;
+  for (const key of ['range_start', 'range_end', 'exclude'] as const)
+    if (written[key] !== undefined)
+      problems.push(`${key} is there without range; allowed: beside range, or in each of ipRanges and ranges`);
+}
+
+/** whereabouts has one gateway for all ranges: it is that of the ranges it is an address of. */
+function withGateway(range: WrittenRange, { gateway }: WrittenPool, ip: IpNumbers): WrittenRange {
+  if (range.gateway !== undefined || gateway === undefined || gateway === '') return range;
+  const subnet = ip.subnet(limitsOf(range).text);
+  const address = ip.value(gateway);
+  return subnet !== undefined && address !== undefined && containsAddress(subnet, address)
+    ? { ...range, gateway }
+    : range;
 }
 
 type Placed = readonly [where: string, range: WrittenRange];

@@ -1,8 +1,8 @@
 /** `podwire ipam release`: the last resort for an address that nobody gives back. It changes records only: an interface keeps what it has. */
 import type { Command } from 'commander';
-import type { Etcd } from '../../adapters/etcd/client.ts';
+import type { Entry, Etcd } from '../../adapters/etcd/client.ts';
 import { etcdSettings } from '../../config/etcd.ts';
-import { ownerText } from '../../domain/ipam/owner.ts';
+import { ownerId, ownerText } from '../../domain/ipam/owner.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
@@ -45,9 +45,31 @@ async function release(etcd: Etcd, pool: string, address: string, isDry: boolean
   const whose = `${address} of pool ${pool} (${state}, ${state === 'held' ? 'of' : 'last of'} ${ownerText(owner)} on node ${owner.node})`;
   if (isDry) return `would release ${whose}`;
   const pools = createAddressPools(etcd, { ip: ipNumbers, now: () => Date.now(), random: Math.random });
-  if (state === 'held') await pools.release(owner, pool);
-  if (sticky !== undefined) await pools.forgetSticky(pool, sticky);
-  if (state === 'resting')
-    await etcd.transact([{ key: entry.key, is: 'unchanged', modRevision: entry.modRevision }], [{ remove: entry.key }]);
+  const isOwned = state === 'held' && (await pools.release(owner, pool)).length > 0;
+  const isReserved = sticky !== undefined && (await isReservedFor(etcd, pool, sticky, address));
+  if (isReserved) await pools.forgetSticky(pool, sticky);
+  if (!isOwned && !isReserved) await removeAlone(etcd, entry, keys.addressOwnerKey(owner.node, ownerId(owner), pool));
   return `released ${whose}`;
+}
+
+/** A record may name a reservation that has other addresses by now. */
+async function isReservedFor(etcd: Etcd, pool: string, sticky: string, address: string): Promise<boolean> {
+  const [{ stickyRecordIn }, { stickyAddressesKey }] = await Promise.all([
+    import('../../adapters/etcd/pool-records.ts'),
+    import('../../domain/keys.ts'),
+  ]);
+  const entry = await etcd.get(stickyAddressesKey(pool, sticky));
+  return entry !== undefined && stickyRecordIn(entry)?.addresses.includes(address) === true;
+}
+
+/** The record of an address that no other record belongs to. @throws UsageError when that has changed meanwhile */
+async function removeAlone(etcd: Etcd, { key, modRevision }: Entry, ownerKey: string): Promise<void> {
+  const { applied } = await etcd.transact(
+    [
+      { key, is: 'unchanged', modRevision },
+      { key: ownerKey, is: 'absent' },
+    ],
+    [{ remove: key }],
+  );
+  if (!applied) throw new UsageError(`the record ${key} has changed meanwhile; look again: podwire ipam show`);
 }

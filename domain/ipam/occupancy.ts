@@ -16,8 +16,8 @@ export interface Taken {
 
 export class Occupancy {
   #taken = new Map<string, Taken>();
-  /** Which address an interface of a named pod had last. */
-  readonly #lastOf = new Map<string, IpValue>();
+  /** Which addresses an interface of a named pod had last, each in the order in which that became known. */
+  readonly #lastOf = new Map<string, IpValue[]>();
 
   get size(): number {
     return this.#taken.size;
@@ -38,7 +38,19 @@ export class Occupancy {
     }
     this.#taken.set(keyOf(address), taken);
     const name = taken.record === undefined ? undefined : namedInterface(taken.record.owner);
-    if (name !== undefined) this.#lastOf.set(name, address);
+    if (name === undefined) return;
+    const others = (this.#lastOf.get(name) ?? []).filter((each) => keyOf(each) !== keyOf(address));
+    this.#lastOf.set(name, [...others, address].slice(-MOST_OF_ONE));
+  }
+
+  /** Forgets what has rested for so long that its record is gone from etcd as well. @param now milliseconds since 1970 */
+  prune(now: number): void {
+    for (const [key, { record }] of this.#taken) {
+      if (record?.state !== 'resting' || (record.until ?? 0) + LATER_MS >= now) continue;
+      this.#taken.delete(key);
+      const name = namedInterface(record.owner);
+      if (name !== undefined) this.#lastOf.delete(name);
+    }
   }
 
   at(address: IpValue): Taken | undefined {
@@ -52,11 +64,13 @@ export class Occupancy {
   }
 
   /** An address that still rests after the same interface of a pod of the same name: who fails and comes again takes no further one. */
-  restingOf(owner: AddressOwner): IpValue | undefined {
+  restingOf(owner: AddressOwner, isSought: (address: IpValue) => boolean): IpValue | undefined {
     const name = namedInterface(owner);
-    const address = name === undefined ? undefined : this.#lastOf.get(name);
-    const record = address === undefined ? undefined : this.at(address)?.record;
-    return record?.state === 'resting' && namedInterface(record.owner) === name ? address : undefined;
+    if (name === undefined) return undefined;
+    return this.#lastOf.get(name)?.findLast((address) => {
+      const record = this.at(address)?.record;
+      return isSought(address) && record?.state === 'resting' && namedInterface(record.owner) === name;
+    });
   }
 
   /** How many of some addresses are in which state. */
@@ -67,6 +81,12 @@ export class Occupancy {
     return counts;
   }
 }
+
+/** An interface has one address of each set; a pool of more sets than this has no use for the rest. */
+const MOST_OF_ONE = 16;
+
+/** Others may have clocks that are behind, and know the record: it is in etcd for so much longer than it is to rest. */
+export const LATER_MS = 60_000;
 
 /** A clock that went wrong makes nothing rest for longer than it was to rest. */
 export const restIsOver = (record: AddressRecord | undefined, now: number): boolean =>

@@ -163,12 +163,14 @@ export function anyIndex(capacity: bigint, random: () => number): bigint {
 
 /** Two ranges of one pool that would give the same address; undefined: none do. */
 export function overlapping(sets: readonly AddressSet[]): readonly [PoolRange, PoolRange] | undefined {
-  const ranges = sets.flat();
-  for (const [at, one] of ranges.entries())
-    for (const other of ranges.slice(at + 1)) if (giveTheSame(one, other)) return [one, other];
+  const all = sets.flat().flatMap((range) => range.spans.map((span) => ({ range, span })));
+  // In order, so that only neighbours need to be compared: somebody may write thousands of spans.
+  const inOrder = all.toSorted(
+    (one, other) => one.range.subnet.family - other.range.subnet.family || (one.span.first < other.span.first ? -1 : 1),
+  );
+  for (const [at, { range, span }] of inOrder.entries()) {
+    const next = inOrder[at + 1];
+    if (next?.range.subnet.family === range.subnet.family && next.span.first <= span.last) return [range, next.range];
+  }
   return undefined;
 }
-
-const giveTheSame = (one: PoolRange, other: PoolRange): boolean =>
-  one.subnet.family === other.subnet.family &&
-  one.spans.some((span) => other.spans.some(({ first, last }) => first <= span.last && last >= span.first));

@@ -38,11 +38,11 @@ export interface FoundAddresses {
   readonly unreadable: readonly string[];
 }
 
-/** An address that both kinds of objects have is found once. */
+/** An address that both kinds of objects have is found once; one that they have for two is nobody's to take over. */
 export function whereaboutsAddresses(
   pools: readonly WhereaboutsPool[],
   reservations: readonly WhereaboutsReservation[],
-  ip: Pick<IpNumbers, 'value' | 'subnet'>,
+  ip: Pick<IpNumbers, 'text' | 'value' | 'subnet'>,
 ): FoundAddresses {
   const unreadable: string[] = [];
   const ranges = pools.flatMap(
@@ -51,7 +51,12 @@ export function whereaboutsAddresses(
   const found = new Map<string, FoundAddress>();
   const add = (each: FoundAddress): void => {
     const key = `${each.networkName} ${each.address.value}`;
-    if (!found.has(key)) found.set(key, each);
+    const before = found.get(key);
+    if (before === undefined) found.set(key, each);
+    else if (before.podref !== each.podref || before.id !== each.id)
+      unreadable.push(
+        `${ip.text(each.address)}: both ${before.podref} (${before.id}) and ${each.podref} (${each.id}) have it`,
+      );
   };
   for (const { pool, subnet, from, networkName } of ranges)
     for (const [offset, allocation] of Object.entries(pool.allocations)) {

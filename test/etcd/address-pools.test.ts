@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { createAddressPools } from '../../adapters/etcd/address-pools.ts';
+import { createPoolDeclarations } from '../../adapters/etcd/pool-declarations.ts';
+import { createPoolUpkeep } from '../../adapters/etcd/pool-upkeep.ts';
 import { createEtcd, type Etcd } from '../../adapters/etcd/client.ts';
 import { addressRecordIn, ownerRecordIn } from '../../adapters/etcd/pool-records.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
@@ -175,6 +177,48 @@ describe('a pool of addresses', () => {
     const [owner] = (await pools().ownersOf('n1')).filter((each) => each.owner.pod?.namespace === 'shop');
     await pools().release(owner?.owner ?? assert.fail());
     assert.equal((await pools().allocate(pool, container('z'))).length, 1);
+  });
+
+  it('gives a namespace no more where its quota was larger once, and says so at once', async () => {
+    const poolWith = (perNamespace: number) => poolOf({ range: '10.0.0.0/24', perNamespace });
+    for (let n = 0; n < 4; n += 1) await pools().allocate(poolWith(10), container(n));
+    await assert.rejects(pools().allocate(poolWith(4), container('x')), { code: 'PoolExhausted' });
+    await assert.rejects(pools().allocate(poolWith(2), container('x')), /for 2 interfaces, as many as it may have/);
+    assert.equal((await held()).length, 4);
+  });
+
+  it('gives both addresses of an interface again to who comes back under its name', async () => {
+    const pool = poolOf({ range: '10.0.0.0/24', ipRanges: [{ range: 'fd00::/64' }] });
+    const one = pools();
+    const first = await textsOf(one, pool, container('a'));
+    await one.release(container('a'));
+    assert.deepEqual(await textsOf(one, pool, container('a', { id: 'next' })), first);
+    await one.release(container('a', { id: 'next' }));
+    assert.deepEqual(await textsOf(pools(), pool, container('a', { id: 'third' })), first);
+  });
+
+  it('gives the lowest address again when its record has gone from etcd by itself', async () => {
+    const pool = poolOf({ range: '10.0.0.0/24', order: 'lowest' });
+    const one = pools();
+    const [first] = await textsOf(one, pool, container(1));
+    await textsOf(one, pool, container(2));
+    await one.release(container(1));
+    now += REST_MS + 61_000;
+    await createPoolUpkeep(real.etcd, () => now).forgetRested();
+    assert.deepEqual((await real.etcd.list(poolAddressesPrefix('blue'))).entries.length, 1);
+    assert.deepEqual(await textsOf(one, pool, container(3)), [first]);
+  });
+
+  it('is refused to who writes ranges of its own beside the name of a declared one', async () => {
+    const declarations = createPoolDeclarations(real.etcd, ipNumbers);
+    const written = { pool: 'blue', range: '10.0.0.0/24', perNamespace: 1 };
+    await declarations.read(written);
+    await declarations.declare(written);
+    await assert.rejects(declarations.read({ pool: 'blue', range: '10.0.0.0/16' }), {
+      code: 'AddressingInvalid',
+      message: /pool blue is declared, and a range stands beside its name; allowed: its name alone/,
+    });
+    assert.equal((await declarations.read({ pool: 'blue' })).pool.perNamespace, 1);
   });
 
   for (const order of ['next', 'lowest'])

@@ -114,6 +114,20 @@ describe('addresses whose owners are gone', () => {
     assert.equal(world.released, 1);
   });
 
+  it('are given back where a file of the namespace was left behind, once a sandbox is in the making no more', async () => {
+    const { world, look } = node(container);
+    world.netns = true;
+    for (let second = 0; second < 180; second += 20) {
+      await look();
+      world.now += 20_000;
+    }
+    assert.equal(world.released, 0);
+    await look();
+    world.now += 20_000;
+    await look();
+    assert.equal(world.released, 1);
+  });
+
   it('stay with containers of other runtimes than the kubelet’s', async () => {
     const { world, look } = node({ ...container, pod: undefined });
     world.netns = false;

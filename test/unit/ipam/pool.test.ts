@@ -86,6 +86,31 @@ describe('the addresses of a pool', () => {
     assert.deepEqual(pool.sets.map(capacityOf), [254n, 2n ** 64n - 1n, 3n]);
   });
 
+  it('have whereabouts’ one gateway in whichever ranges it is an address of, which give it to nobody', () => {
+    const { pool } = declaredPool(
+      { ipRanges: [{ range: '10.9.0.0/30' }, { range: 'fd09::/126' }], gateway: '10.9.0.1' },
+      ipNumbers,
+    );
+    const [four, six] = pool.sets;
+    assert.deepEqual([four?.[0]?.gateway, six?.[0]?.gateway], [ipNumbers.value('10.9.0.1'), undefined]);
+    assert.deepEqual([capacityOf(four ?? []), capacityOf(six ?? [])], [1n, 3n]);
+  });
+
+  it('are compared in order, so that thousands of exclusions hold nobody up', () => {
+    const range = (at: number) => ({
+      range: `10.${at}.0.0/16`,
+      exclude: Array.from({ length: 1_000 }, (_, n) => `10.${at}.${Math.floor(n / 100)}.${2 * (n % 100)}`),
+    });
+    const lists = Array.from({ length: 7 }, (_, list) => Array.from({ length: 8 }, (_each, n) => range(list * 8 + n)));
+    const startedAt = performance.now();
+    assert.equal(declaredPool({ ranges: lists }, ipNumbers).pool.sets.length, 7);
+    assert.ok(performance.now() - startedAt < 4_000);
+    assert.throws(
+      () => declaredPool({ ranges: [...lists, [{ range: '10.55.255.0/24' }]] }, ipNumbers),
+      /ranges that lie apart/,
+    );
+  });
+
   const V4 = fc.record({
     family: fc.constant('4' as const),
     value: fc.bigInt(0n, 2n ** 32n - 1n),
@@ -182,6 +207,11 @@ describe('a pool that is written wrongly', () => {
       { ranges: [{ range: '10.0.0.0/24' }, { range: '10.0.0.128/25' }] },
       /ranges that lie apart/,
     ],
+    [
+      'limits of no range',
+      { ipRanges: [{ range: '10.0.0.0/24' }], exclude: ['10.0.0.4'], range_start: '10.0.0.9' },
+      /range_start is there without range.*exclude is there without range/,
+    ],
     ['an exclusion that is none', { range: '10.0.0.0/24', exclude: ['10.0.0.9-10.0.0.1'] }, /exclude holds/],
     [
       'whereabouts’ etcd',
@@ -205,6 +235,14 @@ describe('a pool that is written wrongly', () => {
   for (const [what, written, says] of refusals)
     it(`is refused: ${what}`, () =>
       assert.throws(() => declaredPool(written, ipNumbers), { code: 'AddressingInvalid', message: says }));
+
+  it('says what of a declared pool is not for who only names it', () => {
+    const { ignored, isOnlyNamed } = declaredPool(
+      { pool: 'blue', gateway: '10.0.0.1', sticky: true, perNamespace: 5 },
+      ipNumbers,
+    );
+    assert.deepEqual([isOnlyNamed, ignored], [true, ['gateway', 'perNamespace', 'sticky']]);
+  });
 
   it('keeps quiet about whereabouts’ keys that mean nothing here, and says which', () => {
     const { ignored, pool } = declaredPool(

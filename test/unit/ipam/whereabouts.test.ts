@@ -59,6 +59,15 @@ describe('addresses of whereabouts', () => {
     assert.deepEqual(unreadable, ['OverlappingRangeIPReservation 172.16.0.1: it is in the range of no IPPool']);
   });
 
+  it('that two have are named, for whoever has to decide', () => {
+    const { unreadable } = whereaboutsAddresses(
+      [{ name: '10.0.0.0-24', range: '10.0.0.0/24', allocations: { 5: allocation('old', 'shop/gone') } }],
+      [{ name: '10.0.0.5', ...allocation('new', 'shop/lives') }],
+      ipNumbers,
+    );
+    assert.deepEqual(unreadable, ['10.0.0.5: both shop/gone (old) and shop/lives (new) have it']);
+  });
+
   it('that are none are named and left out', () => {
     const { found, unreadable } = whereaboutsAddresses(
       [
