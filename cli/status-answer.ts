@@ -13,7 +13,7 @@ export interface StatusAnswer {
   readonly records?: readonly AttachmentRecord[];
 }
 
-export interface StatusReads {
+interface StatusReads {
   readonly view?: (run: PodRun) => Promise<RunView>;
   readonly nodes?: () => Promise<readonly NodeLook[]>;
   readonly records?: () => Promise<readonly AttachmentRecord[]>;

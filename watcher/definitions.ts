@@ -25,6 +25,8 @@ export interface DefinitionsOptions {
 }
 
 const FORBIDDEN = 403;
+/** So often in a row the API refuses a list before pods are watched without it. */
+const REFUSALS = 3;
 const CURE =
   'pods that may mean one of its objects wait, all others go on; kubectl apply -k the overlay again (RBAC; the chart: helm upgrade)';
 
@@ -34,8 +36,8 @@ export class Definitions {
   readonly #options: DefinitionsOptions;
   /** Kinds of which every object was told once. */
   readonly #listed = new Set<DefinitionKind>();
-  /** Kinds that the API did not list when it was asked. */
-  readonly #failed = new Set<DefinitionKind>();
+  /** Kinds that pods do not wait for, because the API refuses to list them. */
+  readonly #refused = new Set<DefinitionKind>();
   #synced = false;
 
   constructor(options: DefinitionsOptions) {
@@ -90,29 +92,35 @@ export class Definitions {
     });
   }
 
-  /** Of a kind that pods do not wait for once the API has refused it: it is told of once, as it stays so until somebody grants the right. */
+  /**
+   * Of a kind that pods do not wait for once the API has refused it. A missing right is told of once: it stays so until somebody grants it. An
+   * API that does not answer at all is waited for, so that a start finds pods as they are.
+   */
   #tolerant(kind: DefinitionKind): ListWatchObserver {
     const observer = this.#options.observer(kind);
     let isTold = false;
+    let refusals = 0;
     return {
       ...observer,
       relist: (reason) => {
         isTold = false;
+        refusals = 0;
         observer.relist(reason);
       },
       failure: (message, retryInMs, status) => {
         const isForbidden = status === FORBIDDEN;
         if (!isForbidden || !isTold) observer.failure(isForbidden ? `${message}; ${CURE}` : message, retryInMs, status);
         isTold ||= isForbidden;
-        this.#failed.add(kind);
+        refusals += status === undefined ? 0 : 1;
+        if (!isForbidden && refusals < REFUSALS) return;
+        this.#refused.add(kind);
         this.#checkSynced();
       },
     };
   }
 
   #checkSynced(): void {
-    const isOpen = (kind: DefinitionKind): boolean =>
-      !this.#listed.has(kind) && !(LATER_KINDS.has(kind) && this.#failed.has(kind));
+    const isOpen = (kind: DefinitionKind): boolean => !this.#listed.has(kind) && !this.#refused.has(kind);
     if (this.#synced || [...this.#watches.keys()].some(isOpen)) return;
     this.#synced = true;
     this.#options.onSynced();

@@ -5,23 +5,25 @@ import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeAnswer, KubeClient } from '../../../adapters/kubernetes/client.ts';
 import { definitionsPath } from '../../../adapters/kubernetes/definitions.ts';
+import { PodwireError } from '../../../domain/failures.ts';
 import type { DefinitionKind, DefinitionRef } from '../../../domain/cni/network-definition.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
 import { Definitions } from '../../../watcher/definitions.ts';
 
 /** Answers lists; a watch stays silent. */
 class Api {
-  readonly answers = new Map<string, Partial<KubeAnswer> | 'never'>();
+  readonly answers = new Map<string, Partial<KubeAnswer> | 'never' | 'away'>();
   readonly client: KubeClient = {
     call: async ({ path, signal }) => {
       const answer = this.answers.get(path) ?? listOf([]);
       if (answer === 'never') return await silence(signal);
+      if (answer === 'away') throw new PodwireError('ApiUnavailable', 'away');
       return { status: 200, body: undefined, retryAfterMs: undefined, ...answer };
     },
     open: ({ signal }) => silence(signal),
     close: () => undefined,
   };
-  say(kind: DefinitionKind, answer: Partial<KubeAnswer> | 'never'): void {
+  say(kind: DefinitionKind, answer: Partial<KubeAnswer> | 'never' | 'away'): void {
     this.answers.set(definitionsPath(kind), answer);
   }
 }
@@ -42,7 +44,7 @@ afterEach(async () => {
 });
 
 function start(api: Api) {
-  const seen = { synced: 0, changes: 0, told: [] as string[] };
+  const seen = { synced: 0, toldBefore: 0, changes: 0, told: [] as string[] };
   const definitions = new Definitions({
     client: api.client,
     settings: DEFAULT_DIALECT_SETTINGS,
@@ -53,7 +55,10 @@ function start(api: Api) {
     }),
     timings: { stallMs: 60_000, backOff: { minMs: 5, maxMs: 10 } },
     onChange: () => void (seen.changes += 1),
-    onSynced: () => void (seen.synced += 1),
+    onSynced: () => {
+      seen.synced += 1;
+      seen.toldBefore = seen.told.length;
+    },
   });
   running.push(definitions);
   definitions.start();
@@ -109,9 +114,20 @@ describe("podwire's own kinds, which older roles do not have", () => {
   it('are waited for while nobody has answered, so that a start finds pods as they are', async () => {
     const api = new Api();
     api.say('network', 'never');
+    api.say('cluster-network', 'away');
     const { seen } = start(api);
-    await sleep(50);
+    await until(() => seen.told.length > 5);
     assert.equal(seen.synced, 0);
+  });
+
+  it('do not keep pods from being watched either when the API cannot list them', async () => {
+    const api = new Api();
+    api.say('network', { status: 500 });
+    const { definitions, seen } = start(api);
+    await until(() => seen.synced === 1);
+    assert.equal(seen.toldBefore, 3, 'once may be chance');
+    assert.equal(definitions.lookup({ ...blue, kind: 'network', namespace: 'red' }), 'unreadable');
+    assert.ok(seen.told.every((told) => !told.includes('kubectl')));
   });
 });
 
