@@ -112,12 +112,17 @@ describe("podwire's own kinds, which older roles do not have", () => {
   });
 
   it('are waited for while nobody has answered, so that a start finds pods as they are', async () => {
-    const api = new Api();
-    api.say('network', 'never');
-    api.say('cluster-network', 'away');
-    const { seen } = start(api);
+    const silent = new Api();
+    silent.say('network', 'never');
+    const { seen: ofSilent } = start(silent);
+    const away = new Api();
+    away.say('cluster-network', 'away');
+    const { seen } = start(away);
     await until(() => seen.told.length > 5);
-    assert.equal(seen.synced, 0);
+    assert.deepEqual([seen.synced, ofSilent.synced], [0, 0]);
+    away.say('cluster-network', listOf([]));
+    await until(() => seen.synced === 1);
+    assert.equal(seen.changes, 0);
   });
 
   it('do not keep pods from being watched either when the API cannot list them', async () => {
