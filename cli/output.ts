@@ -9,12 +9,14 @@ export interface OutputOption {
 }
 
 /** Adds the flag to a command whose options are an `OutputOption`. @param o.wide whether there is more for people than fits a terminal */
-export const addOutput = (command: Command, { wide = false } = {}): Command =>
-  command.addOption(
-    new Option('-o, --output <format>', 'for people, or for programs')
-      .choices(FORMATS.filter((format) => wide || format !== 'wide'))
-      .default('text'),
-  );
+export function addOutput(command: Command, { wide = false } = {}): Command {
+  const option = new Option('-o, --output <format>', 'for people, or for programs')
+    .choices(FORMATS.filter((format) => wide || format !== 'wide'))
+    .default('text');
+  const { parseArg } = option;
+  // So `doctor` called what is text now; people and scripts still do.
+  return command.addOption(option.argParser((value, before) => parseArg?.(value === 'table' ? 'text' : value, before)));
+}
 
 /** Writes the answer to standard output. @param text for people, made only for them; `wide`: with all columns */
 export async function print(

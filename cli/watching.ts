@@ -47,5 +47,7 @@ function secondsOf(watch: string | true): number {
   if (watch === true) return EVERY_SECONDS;
   const seconds = Number(watch);
   if (/^\d+$/.test(watch) && seconds >= 1 && seconds <= MAX_SECONDS) return seconds;
-  throw new UsageError(`--watch is ${JSON.stringify(watch)}; allowed: whole seconds from 1 to ${MAX_SECONDS}`);
+  // The word behind the flag is its value, also where a name was meant.
+  const order = /^-?[\d.]+$/.test(watch) ? '' : `; a name goes before the flag (${watch} --watch), or write --watch=5`;
+  throw new UsageError(`--watch is ${JSON.stringify(watch)}; allowed: whole seconds from 1 to ${MAX_SECONDS}${order}`);
 }

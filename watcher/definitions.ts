@@ -4,6 +4,7 @@ import { definitionsPath, definitionView } from '../adapters/kubernetes/definiti
 import { ListWatch, type ListWatchObserver, type ListWatchTimings } from '../adapters/kubernetes/list-watch.ts';
 import {
   definitionKey,
+  LATER_KINDS,
   type DefinitionKind,
   type DefinitionLookup,
   type NetworkDefinition,
@@ -17,16 +18,26 @@ export interface DefinitionsOptions {
   readonly settings: DialectSettings;
   readonly observer: (kind: string) => ListWatchObserver;
   readonly timings: Partial<ListWatchTimings> & Pick<ListWatchTimings, 'stallMs'>;
-  /** After the first lists, whenever a definition came, changed or went. */
+  /** After `onSynced`: a definition came, changed or went, or its kind was listed at last. */
   readonly onChange: () => void;
-  /** Once, when every kind was listed. */
+  /** Once, when every kind was listed; one that older roles do not have may have been refused instead. */
   readonly onSynced: () => void;
 }
+
+const FORBIDDEN = 403;
+/** So often in a row the API refuses a list before pods are watched without it. */
+const REFUSALS = 3;
+const CURE =
+  'pods that may mean one of its objects wait, all others go on; kubectl apply -k the overlay again (RBAC; the chart: helm upgrade)';
 
 export class Definitions {
   readonly #watches: ReadonlyMap<DefinitionKind, ListWatch<NetworkDefinition>>;
   readonly #byKey = new Map<string, NetworkDefinition>();
   readonly #options: DefinitionsOptions;
+  /** Kinds of which every object was told once. */
+  readonly #listed = new Set<DefinitionKind>();
+  /** Kinds that pods do not wait for, because the API refuses to list them. */
+  readonly #refused = new Set<DefinitionKind>();
   #synced = false;
 
   constructor(options: DefinitionsOptions) {
@@ -47,7 +58,7 @@ export class Definitions {
   readonly lookup: DefinitionLookup = (ref) => {
     const found = this.#byKey.get(definitionKey(ref));
     if (found !== undefined) return found;
-    return this.#watches.get(ref.kind)?.state().synced === true ? 'absent' : 'unreadable';
+    return this.#listed.has(ref.kind) ? 'absent' : 'unreadable';
   };
 
   notReady(): string[] {
@@ -57,7 +68,7 @@ export class Definitions {
   }
 
   #watch(kind: DefinitionKind): ListWatch<NetworkDefinition> {
-    const { client, observer, timings } = this.#options;
+    const { client, timings } = this.#options;
     return new ListWatch<NetworkDefinition>({
       client,
       path: definitionsPath(kind),
@@ -68,18 +79,49 @@ export class Definitions {
         // A definition made anew under the name of one that went: the delete of the old one may come last.
         if (type !== 'deleted') this.#byKey.set(key, view);
         else if (this.#byKey.get(key)?.uid === view.uid) this.#byKey.delete(key);
-        if (this.#synced) this.#options.onChange();
+        if (this.#synced && this.#listed.has(kind)) this.#options.onChange();
       },
       onSynced: () => {
+        const isLate = this.#synced && !this.#listed.has(kind);
+        this.#listed.add(kind);
+        if (isLate) this.#options.onChange();
         this.#checkSynced();
       },
-      observer: observer(kind),
+      observer: LATER_KINDS.has(kind) ? this.#tolerant(kind) : this.#options.observer(kind),
       timings,
     });
   }
 
+  /**
+   * Of a kind that pods do not wait for once the API has refused it. A missing right is told of once: it stays so until somebody grants it. An
+   * API that does not answer at all is waited for, so that a start finds pods as they are.
+   */
+  #tolerant(kind: DefinitionKind): ListWatchObserver {
+    const observer = this.#options.observer(kind);
+    let isTold = false;
+    let refusals = 0;
+    return {
+      ...observer,
+      relist: (reason) => {
+        isTold = false;
+        refusals = 0;
+        observer.relist(reason);
+      },
+      failure: (message, retryInMs, status) => {
+        const isForbidden = status === FORBIDDEN;
+        if (!isForbidden || !isTold) observer.failure(isForbidden ? `${message}; ${CURE}` : message, retryInMs, status);
+        isTold ||= isForbidden;
+        refusals += status === undefined ? 0 : 1;
+        if (!isForbidden && refusals < REFUSALS) return;
+        this.#refused.add(kind);
+        this.#checkSynced();
+      },
+    };
+  }
+
   #checkSynced(): void {
-    if (this.#synced || [...this.#watches.values()].some((watch) => !watch.state().synced)) return;
+    const isOpen = (kind: DefinitionKind): boolean => !this.#listed.has(kind) && !this.#refused.has(kind);
+    if (this.#synced || [...this.#watches.keys()].some(isOpen)) return;
     this.#synced = true;
     this.#options.onSynced();
   }

@@ -170,14 +170,7 @@ export class PodSignals {
   }
 
   #want(slot: Slot, signal: string, reason: string, unlessInputs?: string): void {
-    // What waits is replaced, but it has been waiting since its first observation; a change that waits stays a change.
-    const waiting = slot.wanted;
-    slot.wanted = {
-      signal,
-      reason,
-      unlessInputs: waiting !== undefined && waiting.unlessInputs === undefined ? undefined : unlessInputs,
-      since: waiting?.since ?? performance.now(),
-    };
+    slot.wanted = inPlaceOf(slot.wanted, { signal, reason, unlessInputs, since: performance.now() });
     if (slot.sending === undefined && slot.timer === undefined) this.#enqueue(slot);
   }
 
@@ -230,7 +223,7 @@ export class PodSignals {
       slot.failures += 1;
       this.#failing.add(slot.pod.uid);
       // Whatever was observed meanwhile is newer than what failed.
-      slot.wanted ??= wanted;
+      slot.wanted = slot.wanted === undefined ? wanted : inPlaceOf(wanted, slot.wanted);
       const delay = backOffDelay(this.#backOff, slot.failures, Math.random);
       this.#options.onFailed(wanted.signal, error, delay, slot.pod);
       this.#enqueueIn(slot, delay);
@@ -241,3 +234,13 @@ export class PodSignals {
     } else if (slot.timer === undefined) this.#enqueue(slot);
   }
 }
+
+/** What waits is replaced by what is newer, but it has been waiting since its first observation; a change that waits stays a change. */
+const inPlaceOf = (waiting: Wanted | undefined, newer: Wanted): Wanted =>
+  waiting === undefined
+    ? newer
+    : {
+        ...newer,
+        unlessInputs: waiting.unlessInputs === undefined ? undefined : newer.unlessInputs,
+        since: waiting.since,
+      };

@@ -12,6 +12,7 @@ import { temporalCredentials, type TemporalOptions } from '../adapters/temporal/
 import { sameTls, type Credentials } from '../adapters/tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../adapters/tls/rotation.ts';
 import { backOffDelay, type BackOff } from '../domain/concurrency/back-off.ts';
+import type { SdkRuntime } from './runtime.ts';
 
 const BACK_OFF: BackOff = { minMs: 500, maxMs: 10_000 };
 /** Of an attempt to connect, TLS and the server's first answer in it; the SDK's core sets none. */
@@ -28,6 +29,7 @@ interface Way {
   readonly options: TemporalOptions;
   readonly source: CredentialSource;
   readonly proxy: ConnectProxy;
+  readonly runtime: Pick<SdkRuntime, 'ensure'> | undefined;
 }
 
 export class WorkerConnection {
@@ -103,6 +105,8 @@ export class WorkerConnection {
 
 export interface ConnectOptions {
   readonly credentials?: CredentialStore;
+  /** Undefined: the SDK's own. */
+  readonly runtime?: Pick<SdkRuntime, 'ensure'>;
   /** Hears why an attempt failed. */
   readonly onFailed?: (why: string) => void;
 }
@@ -118,13 +122,13 @@ export async function connectWorker(
   options: TemporalOptions,
   log: Logger,
   signal: AbortSignal,
-  { credentials = readOnce, onFailed }: ConnectOptions = {},
+  { credentials = readOnce, runtime, onFailed }: ConnectOptions = {},
 ): Promise<WorkerConnection> {
   const source = temporalCredentials(options, credentials);
   const proxy = await openConnectProxy(options.address, (why) =>
     log.warn({ why }, 'answers to Temporal may be sent up to 40 ms late'),
   );
-  const way = { options, source, proxy };
+  const way = { options, source, proxy, runtime };
   try {
     return new WorkerConnection(way, log, await connect(way, log, signal, onFailed));
   } catch (error) {
@@ -135,7 +139,7 @@ export async function connectWorker(
 
 /** Each attempt is made with the newest credentials. */
 async function connect(
-  { options, source, proxy }: Way,
+  { options, source, proxy, runtime }: Way,
   log: Logger,
   signal: AbortSignal,
   onFailed: (why: string) => void = () => undefined,
@@ -145,6 +149,7 @@ async function connect(
     const apiKey = options.apiKey ?? now.secret;
     let connecting: Promise<NativeConnection> | undefined;
     try {
+      await runtime?.ensure();
       connecting = NativeConnection.connect({
         address: options.address,
         tls: nativeTls(options, now),

@@ -63,6 +63,7 @@ async function serve(config: NodeConfig): Promise<void> {
   const connecting = startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: false,
     credentials: connections.credentials,
+    runtime: sdk,
   });
   const ready = await startUp.until("this node's records in etcd", async () => {
     await deps.store.putNode(config.node);

@@ -49,6 +49,7 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const connection = await startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: true,
     credentials: connections.credentials,
+    runtime: sdk,
   });
   if (connection === undefined) return;
   opened.add(connection, (each) => each.close());

@@ -1,5 +1,5 @@
 /** Temporal's runtime of a process: its log lines and its figures go into ours, and nothing about payloads is written. */
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { DefaultLogger, IllegalStateError, Runtime } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
 import { freeLoopbackAddress, sdkMetricsAt, type SdkMetrics } from './metrics/sdk-metrics.ts';
 
@@ -22,23 +22,37 @@ interface RuntimeUse {
   readonly workerHeartbeats: boolean;
 }
 
-/**
- * Must run before anything else touches the SDK's runtime.
- * @returns the figures that the SDK keeps
- */
+/** The runtime with the figures that the SDK keeps, wherever it serves them at the moment. */
+export interface SdkRuntime extends SdkMetrics {
+  /**
+   * Sees to it that there is a runtime, to be called before each attempt to connect: a failed one ends a runtime that has nothing else to do.
+   * By itself the SDK would make the next one with the address of the first, which may be somebody else's by then, and go on failing for ever.
+   */
+  readonly ensure: () => Promise<void>;
+}
+
+/** Must run before anything else touches the SDK's runtime. */
 export async function installRuntime(
   log: Logger,
   o: RuntimeUse = { coreLog: 'logger', workerHeartbeats: true },
-): Promise<SdkMetrics> {
-  for (let attempt = 1; ; attempt += 1) {
-    const address = await freeLoopbackAddress();
-    try {
-      install(log, o, address);
-      return sdkMetricsAt(address);
-    } catch (error) {
-      if (attempt === ADDRESSES_TRIED) throw error;
+): Promise<SdkRuntime> {
+  let address = '';
+  const ensure = async (): Promise<void> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const free = await freeLoopbackAddress();
+      try {
+        install(log, o, free);
+        address = free;
+        return;
+      } catch (error) {
+        // There is one.
+        if (error instanceof IllegalStateError) return;
+        if (attempt === ADDRESSES_TRIED) throw error;
+      }
     }
-  }
+  };
+  await ensure();
+  return { ...sdkMetricsAt(() => address), ensure };
 }
 
 /** @param address where the SDK's core serves its figures */

@@ -3,8 +3,7 @@ import type { Worker } from '@temporalio/worker';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { TemporalClient, TemporalOptions } from '../adapters/temporal/connection.ts';
 import { ensureSearchAttributes } from '../adapters/temporal/search-attributes.ts';
-import type { CredentialStore } from '../adapters/tls/rotation.ts';
-import { connectWorker, type WorkerConnection } from './native-connection.ts';
+import { connectWorker, type ConnectOptions, type WorkerConnection } from './native-connection.ts';
 import { untilDone } from './loops.ts';
 
 const ATTRIBUTES = 'search attributes';
@@ -45,12 +44,12 @@ export class StartUp {
   async temporal(
     options: TemporalOptions,
     client: TemporalClient,
-    o: { readonly makeSearchAttributes: boolean; readonly credentials: CredentialStore },
+    o: { readonly makeSearchAttributes: boolean } & Required<Pick<ConnectOptions, 'credentials' | 'runtime'>>,
   ): Promise<WorkerConnection | undefined> {
     const where = `Temporal at ${options.address}`;
     this.#waiting.set('temporal', `${where} has not answered yet`);
     const connection = await connectWorker(options, this.#log, this.#signal, {
-      credentials: o.credentials,
+      ...{ credentials: o.credentials, runtime: o.runtime },
       onFailed: (why) => this.#waiting.set('temporal', `${where} does not answer: ${why}`),
     }).catch((error: unknown) => {
       if (this.#signal.aborted) return undefined;

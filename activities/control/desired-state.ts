@@ -1,10 +1,5 @@
 /** Reads what a pod asks for at this moment. Nowhere else in the orchestrator do annotation, ConfigMap and settings come together. */
-import {
-  definitionKey,
-  type DefinitionLookup,
-  type DefinitionRef,
-  type NetworkDefinition,
-} from '../../domain/cni/network-definition.ts';
+import { definitionKey, type DefinitionLookup, type DefinitionRef } from '../../domain/cni/network-definition.ts';
 import { desiredInputs, referencedDefinitions, type Surroundings } from '../../domain/desired-inputs.ts';
 import type { ParsedSelections } from '../../domain/network-selection.ts';
 import { recordedLinks, type OwnLink } from '../../domain/status/podwire-status.ts';
@@ -66,7 +61,7 @@ export async function readDesiredState(
     openvnfAnnotation(pod, settings) === undefined ? undefined : (earlyConfigMap ?? readConfigMap()),
     readDefinitions(cluster, referencedDefinitions(pod, settings), early),
   ]);
-  const byDefinition = objectsOfAll([...named.values()].filter((definition) => definition !== 'absent'));
+  const byDefinition = objectsOfAll([...named.values()].filter((definition) => typeof definition !== 'string'));
   const inConfigMap = declaredIn(asked, ip, settings);
   const objects = [...byDefinition, ...objectsByName(pod, inConfigMap, deps)];
   // The ConfigMap may declare the name of an object too.
@@ -117,7 +112,7 @@ const declaredIn = (
   { compatibility }: DialectSettings,
 ): DeclaredNetworks | 'absent' => (data === undefined ? 'absent' : parseConfigMap(data, ip, compatibility));
 
-type Definition = NetworkDefinition | 'absent';
+type Definition = ReturnType<DefinitionLookup>;
 
 const readDefinition = async (cluster: Cluster, ref: DefinitionRef): Promise<Definition> =>
   (await cluster.definition(ref)) ?? 'absent';

@@ -18,7 +18,7 @@ import { getPod, patchAnnotations, podHasAddress } from './pods.ts';
 export function createCluster(client: KubeClient, keys: PodKeys, reasons: EventReasons = 'podwire'): Cluster {
   // A burst of pods asks for the same few objects: each answer was asked for after everybody who gets it came.
   const configMaps = new SingleFlight<ConfigMapView | undefined>();
-  const definitions = new SingleFlight<NetworkDefinition | undefined>();
+  const definitions = new SingleFlight<NetworkDefinition | 'unreadable' | undefined>();
   return {
     pod: (namespace, name) => getPod(client, keys, namespace, name),
     configMap: async (namespace, name) =>

@@ -1,5 +1,10 @@
 /** Objects that define networks: NPWG's NetworkAttachmentDefinition, Kaloom's Network, and podwire's Network and ClusterNetwork. */
-import type { DefinitionKind, DefinitionRef, NetworkDefinition } from '../../domain/cni/network-definition.ts';
+import {
+  LATER_KINDS,
+  type DefinitionKind,
+  type DefinitionRef,
+  type NetworkDefinition,
+} from '../../domain/cni/network-definition.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
 import { NETWORK_OBJECTS, readNetworkSpec } from './network-objects.ts';
@@ -24,6 +29,8 @@ const RESOURCES: Readonly<Record<DefinitionKind, Resource>> = {
   'cluster-network': { ...NETWORK_OBJECTS, plural: 'clusternetworks', kindName: 'ClusterNetwork' },
 };
 
+const FORBIDDEN = 403;
+
 /** Path of the collection; without a namespace, of all namespaces. */
 export function definitionsPath(kind: DefinitionKind, namespace?: string): string {
   const { group, version, plural } = RESOURCES[kind];
@@ -46,13 +53,22 @@ export function definitionView(kind: DefinitionKind, object: unknown): NetworkDe
   return { kind, uid, namespace, name, config: text(spec?.config), plugin: text(spec?.plugin) };
 }
 
-/** @returns undefined when it does not exist, or the cluster does not have its kind. @throws PodwireError `ApiUnavailable` */
-export async function getDefinition(client: KubeClient, ref: DefinitionRef): Promise<NetworkDefinition | undefined> {
+/**
+ * @returns undefined when it does not exist, or the cluster does not have its kind; `unreadable` when its kind is one that older roles do
+ *   not have, and the API denies it
+ * @throws PodwireError `ApiUnavailable`
+ */
+export async function getDefinition(
+  client: KubeClient,
+  ref: DefinitionRef,
+): Promise<NetworkDefinition | 'unreadable' | undefined> {
   const { kind, namespace, name } = ref;
   const what = `read ${RESOURCES[kind].kindName} ${namespace}/${name}`;
   const collection = definitionsPath(kind, namespace === '' ? undefined : namespace);
   const path = `${collection}/${encodeURIComponent(name)}`;
-  const body = bodyOf(await client.call({ method: 'GET', path }), what);
+  const answer = await client.call({ method: 'GET', path });
+  if (answer.status === FORBIDDEN && LATER_KINDS.has(kind)) return 'unreadable';
+  const body = bodyOf(answer, what);
   if (body === undefined) return undefined;
   const view = definitionView(kind, body);
   if (view === undefined) throw new PodwireError('ApiUnavailable', `${what}: the answer is no such object`);

@@ -37,7 +37,8 @@ export interface ListWatchObserver {
   relist(reason: RelistReason): void;
   /** A relist shows what the watch ought to have told before. */
   cacheMiss(): void;
-  failure(message: string, retryInMs: number): void;
+  /** @param status of an answer that refuses a list */
+  failure(message: string, retryInMs: number, status?: number): void;
   consumerError(error: unknown): void;
 }
 
@@ -129,9 +130,10 @@ export class ListWatch<T extends Identified> {
       try {
         if (this.#relistReason !== undefined) await this.#list(this.#relistReason);
       } catch (error) {
-        const retryAfterMs = error instanceof ListRefused ? error.retryAfterMs : undefined;
+        const refused = error instanceof ListRefused ? error : undefined;
         this.#failures += 1;
-        await this.#wait(error instanceof Error ? error.message : String(error), this.#failures, retryAfterMs);
+        const message = error instanceof Error ? error.message : String(error);
+        await this.#wait(message, this.#failures, refused?.retryAfterMs, refused?.status);
         continue;
       }
       if (this.#unknown) {
@@ -275,11 +277,11 @@ export class ListWatch<T extends Identified> {
     await this.#wait(`watch ${end.kind}: ${end.message}`, Math.max(1, this.#shortWatches), end.retryAfterMs);
   }
 
-  async #wait(message: string, attempts: number, retryAfterMs: number | undefined): Promise<void> {
+  async #wait(message: string, attempts: number, retryAfterMs: number | undefined, status?: number): Promise<void> {
     if (this.#stop.signal.aborted) return;
     const delay = Math.max(backOffDelay(this.#timings.backOff, attempts, Math.random), retryAfterMs ?? 0);
     this.#problem = message;
-    this.#options.observer.failure(message, delay);
+    this.#options.observer.failure(message, delay, status);
     await sleep(delay, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
 }

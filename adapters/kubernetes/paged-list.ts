@@ -1,6 +1,6 @@
 /** A whole list of a resource, fetched in pages and reduced to views page by page. */
 import { PodwireError } from '../../domain/failures.ts';
-import { bodyOf, type KubeClient } from './client.ts';
+import { bodyOf, type KubeAnswer, type KubeClient } from './client.ts';
 import type { Identified, Versioned } from './uid-cache.ts';
 
 export interface ListOptions<T> {
@@ -24,11 +24,13 @@ export interface Listed<T> {
   readonly unknown?: boolean;
 }
 
-/** Told by the API to wait, in `retryAfterMs`. */
+/** The API answered something else than a list; told to wait, in `retryAfterMs`. */
 export class ListRefused extends PodwireError {
+  readonly status: number;
   readonly retryAfterMs: number | undefined;
-  constructor(cause: PodwireError, retryAfterMs: number | undefined) {
+  constructor(cause: PodwireError, { status, retryAfterMs }: Pick<KubeAnswer, 'status' | 'retryAfterMs'>) {
     super('ApiUnavailable', cause.message, { cause });
+    this.status = status;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -89,12 +91,12 @@ async function pages<T extends Identified>(
   }
 }
 
-function readPage(answer: Awaited<ReturnType<KubeClient['call']>>, path: string) {
+function readPage(answer: KubeAnswer, path: string) {
   let body: Page | undefined;
   try {
     body = bodyOf(answer, `list ${path}`) as Page | undefined;
   } catch (error) {
-    if (error instanceof PodwireError) throw new ListRefused(error, answer.retryAfterMs);
+    if (error instanceof PodwireError) throw new ListRefused(error, answer);
     throw error;
   }
   const version = body?.metadata?.resourceVersion;

@@ -49,7 +49,7 @@ async function rowsOf(client: Client, etcd: Etcd): Promise<NodeRow[]> {
     import('../../adapters/temporal/queue-pollers.ts'),
     import('../../adapters/temporal/sweeps.ts'),
   ]);
-  const [looks, attachments] = await Promise.all([readNodeLooks(etcd), everyAttachment(etcd, warn)]);
+  const [looks, attachments] = await Promise.all([readNodeLooks(etcd, warn), everyAttachment(etcd, warn)]);
   const records = attachments.map(({ value }) => value);
   const meshes = await meshesOf(etcd, { records, all: records }, (network) =>
     runIsOpen(client, meshWorkflowId(network)),

@@ -2,7 +2,6 @@
 import { Option, type Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import type { NodeLook } from '../../adapters/etcd/node-looks.ts';
 import { KubeConfigError, NoKubeConfigError } from '../../adapters/kubernetes/kube-config-error.ts';
 import { dialectOf, dialectSettings } from '../../config/common.ts';
 import { etcdOf, etcdSettings } from '../../config/etcd.ts';
@@ -19,7 +18,8 @@ import { runTable } from '../render/runs.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { attachmentsOf, everyAttachment, failuresOf, isOfPod } from '../pod-attachments.ts';
 import { namespaceOrPod, podText, type PodName } from '../pod-argument.ts';
-import type { PodRun, RunView } from '../pod-runs.ts';
+import type { PodRun } from '../pod-runs.ts';
+import { statusAnswer, type StatusAnswer } from '../status-answer.ts';
 import { storeAlarmsText } from '../store-alarms.ts';
 import { warn } from '../tell.ts';
 import { ageText, textTable } from '../text-table.ts';
@@ -42,16 +42,6 @@ const STATES = [
 
 interface StatusOptions extends OutputOption, WatchOption {
   readonly state?: ProvisioningState;
-}
-
-/** For programs. */
-interface StatusAnswer {
-  /** The oldest first. */
-  readonly runs: readonly (PodRun & { readonly view?: RunView })[];
-  /** Without a target: when each node was looked at last. */
-  readonly nodes?: readonly NodeLook[];
-  /** Of one pod: its attachments, as etcd has them. */
-  readonly records?: readonly AttachmentRecord[];
 }
 
 /** Adds the command to the program. */
@@ -106,16 +96,16 @@ async function answerOf(
   { target, namespace, name, runs }: Asked,
 ): Promise<StatusAnswer> {
   if (namespace === undefined || name === undefined) {
-    if (target !== undefined) return { runs };
+    if (target !== undefined) return statusAnswer(runs, {}, warn);
     const { readNodeLooks } = await import('../../adapters/etcd/node-looks.ts');
-    return { runs, nodes: await withEtcd(settings, readNodeLooks) };
+    return statusAnswer(runs, { nodes: () => withEtcd(settings, (etcd) => readNodeLooks(etcd, warn)) }, warn);
   }
   const { queryView } = await import('../pod-runs.ts');
-  const stored = await withEtcd(settings, (etcd) => attachmentsOf(etcd, { namespace, name }, warn));
-  return {
-    runs: await Promise.all(runs.map(async (run) => ({ ...run, view: await queryView(client, run) }))),
-    records: stored.map(({ value }) => value),
+  const records = async (): Promise<readonly AttachmentRecord[]> => {
+    const stored = await withEtcd(settings, (etcd) => attachmentsOf(etcd, { namespace, name }, warn));
+    return stored.map(({ value }) => value);
   };
+  return statusAnswer(runs, { view: (run) => queryView(client, run), records }, warn);
 }
 
 /** What is out of the ordinary for all pods; empty: nothing is. */
@@ -134,7 +124,7 @@ async function storeText(etcd: Etcd): Promise<string> {
 async function nodesText(etcd: Etcd): Promise<string> {
   const { readNodeLooks } = await import('../../adapters/etcd/node-looks.ts');
   const now = Date.now();
-  const rows = (await readNodeLooks(etcd)).map(({ node, lookedAt }) => [
+  const rows = (await readNodeLooks(etcd, warn)).map(({ node, lookedAt }) => [
     node,
     lookedAt === undefined ? 'never' : `${ageText(new Date(lookedAt), now)} ago`,
   ]);

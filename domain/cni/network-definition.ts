@@ -3,6 +3,12 @@ import type { NetworkDeclaration } from '../network-objects/declaration.ts';
 
 export type DefinitionKind = 'nad' | 'kaloom' | 'network' | 'cluster-network';
 
+/**
+ * Kinds that came after podwire's first roles: where the image is newer than the ClusterRole, the API denies them. Only pods that may mean one
+ * of their objects have to wait for the right.
+ */
+export const LATER_KINDS: ReadonlySet<DefinitionKind> = new Set(['network', 'cluster-network'] as const);
+
 export interface DefinitionRef {
   readonly kind: DefinitionKind;
   /** Empty for a ClusterNetwork. */

@@ -21,8 +21,8 @@ export interface Cluster {
   readonly podHasAddress: (address: string) => Promise<boolean>;
   /** UID of a Node object; undefined when it does not exist. */
   readonly nodeUid: (node: string) => Promise<string | undefined>;
-  /** The object that defines a CNI network; undefined when it does not exist. */
-  readonly definition: (ref: DefinitionRef) => Promise<NetworkDefinition | undefined>;
+  /** The object that defines a network; undefined when it does not exist; `unreadable`: nothing can be said, and others need not wait. */
+  readonly definition: (ref: DefinitionRef) => Promise<NetworkDefinition | 'unreadable' | undefined>;
   /**
    * Sets annotations of exactly this pod (by UID). With `asRead`, the pod's resourceVersion as it was read, it is a `conflict` when
    * somebody else wrote the pod since.

@@ -8,8 +8,8 @@ export class FakeCluster implements Cluster {
   readonly pods = new Map<string, PodView>();
   /** UIDs of Node objects by name. */
   readonly nodes = new Map<string, string>();
-  /** Objects that define CNI networks, by `definitionKey`. */
-  readonly definitions = new Map<string, NetworkDefinition>();
+  /** Objects that define networks, by `definitionKey`; `unreadable`: the API denies them. */
+  readonly definitions = new Map<string, NetworkDefinition | 'unreadable'>();
   /** Data of the ConfigMap that declares networks; undefined: there is none. */
   declared: Readonly<Record<string, string>> | undefined;
   readonly #events = new Map<string, { readonly uid: string; readonly event: PodEvent }>();

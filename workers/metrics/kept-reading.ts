@@ -6,12 +6,19 @@ const KEPT_MS = 20_000;
 /** Prometheus gives a scrape ten seconds. */
 const LIMIT_MS = 4_000;
 
+interface Reading<T> {
+  readonly value: Promise<T>;
+  /** Several figures ask for one reading: its failure is one. */
+  isFailureTold: boolean;
+}
+
 export class KeptReading<T> {
   readonly #read: () => Promise<T>;
   readonly #onFailed: (error: unknown) => void;
-  #reading: Promise<T> | undefined;
+  #reading: Reading<T> | undefined;
   #kept: { readonly value: T; readonly at: number } | undefined;
 
+  /** @param onFailed hears once of each reading that failed or took too long */
   constructor(read: () => Promise<T>, onFailed: (error: unknown) => void) {
     this.#read = read;
     this.#onFailed = onFailed;
@@ -20,10 +27,12 @@ export class KeptReading<T> {
   /** undefined: it cannot be read now. Never rejects. */
   async value(): Promise<T | undefined> {
     if (this.#kept !== undefined && performance.now() - this.#kept.at < KEPT_MS) return this.#kept.value;
+    const reading = (this.#reading ??= { value: this.#readOnce(), isFailureTold: false });
     try {
-      return await withinSignal((this.#reading ??= this.#readOnce()), AbortSignal.timeout(LIMIT_MS));
+      return await withinSignal(reading.value, AbortSignal.timeout(LIMIT_MS));
     } catch (error) {
-      this.#onFailed(error);
+      if (!reading.isFailureTold) this.#onFailed(error);
+      reading.isFailureTold = true;
       return undefined;
     }
   }

@@ -10,11 +10,14 @@ import type { Registry } from 'prom-client';
 export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
 
 export interface SdkMetrics {
-  /** In Prometheus' text format. Rejects when the core does not answer in time. */
+  /** In Prometheus' text format. Rejects when the core does not answer in time, or somebody else answers. */
   text(): Promise<string>;
 }
 
 const LIMIT_MS = 2_000;
+const LIMIT_BYTES = 16 * 1024 * 1024;
+/** A line that the core does not write. The port of a core that has ended may be another program's by now. */
+const STRANGE = /^(?!temporal_|#|$)/m;
 const HOST = '127.0.0.1';
 
 /** A loopback address whose port nobody has at this moment. */
@@ -29,8 +32,15 @@ export async function freeLoopbackAddress(): Promise<string> {
   return `${HOST}:${port}`;
 }
 
-/** Of a core that serves its figures at this address. */
-export const sdkMetricsAt = (address: string): SdkMetrics => ({ text: () => textOf(`http://${address}/metrics`) });
+/** @param address where the core serves its figures at the moment */
+export const sdkMetricsAt = (address: () => string): SdkMetrics => ({
+  text: async () => {
+    const url = `http://${address()}/metrics`;
+    const text = await textOf(url);
+    if (STRANGE.test(text)) throw new Error(`what answers at ${url} is not the SDK's core`);
+    return text;
+  },
+});
 
 /** Both as one text. Without the SDK's the part's own are answered, with a comment that says why. */
 export const withSdk = (registry: Registry, sdk: SdkMetrics): MetricsSource => ({
@@ -50,7 +60,12 @@ function textOf(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent: false, signal: AbortSignal.timeout(LIMIT_MS) }, (answer) => {
       const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      let bytes = 0;
+      answer.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > LIMIT_BYTES) answer.destroy(new Error(`${url} answered more than ${LIMIT_BYTES} bytes`));
+        else chunks.push(chunk);
+      });
       answer.once('error', reject);
       answer.once('end', () => {
         if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));

@@ -54,7 +54,7 @@ function exposeRuns(registry: Registry, runs: KeptReading<ReadonlyMap<Provisioni
 function exposeLooks(registry: Registry, looks: KeptReading<readonly NodeLook[]>): void {
   new Gauge({
     name: 'podwire_cluster_node_last_look_timestamp_seconds',
-    help: "When each node's worker looked last for drift and leaks, seconds since the epoch; 0: never",
+    help: "When a node's worker looked last for drift and leaks, seconds since the epoch; 0: never. Of a node that is gone, for a day",
     labelNames: ['node'],
     registers: [registry],
     async collect() {

@@ -5,10 +5,12 @@ import type { NodeSteps } from '../../activities/network/index.ts';
 import { readNetworkFigures } from '../../adapters/etcd/network-figures.ts';
 import { readNodeLooks } from '../../adapters/etcd/node-looks.ts';
 import { readStoreHealth } from '../../adapters/etcd/store-health.ts';
+import { getNode } from '../../adapters/kubernetes/nodes.ts';
 import { countOpenPodRuns } from '../../adapters/temporal/run-counts.ts';
 import { exposeExpiry } from '../../adapters/tls/expiry-metric.ts';
 import { controlStepMetrics, nodeStepMetrics } from '../metrics/step-metrics.ts';
 import { exposeCluster } from './cluster-figures.ts';
+import { KnownNodes } from './known-nodes.ts';
 import type { OrchestratorConnections } from './orchestrator-connections.ts';
 
 export interface OrchestratorMetrics {
@@ -33,12 +35,13 @@ export function createOrchestratorMetrics(registry: Registry): OrchestratorMetri
 /** What an orchestrator learns from those it talks to. */
 export function exposeConnected(
   registry: Registry,
-  { credentials, etcd, roster, temporal }: OrchestratorConnections,
+  { credentials, etcd, kube, roster, temporal }: OrchestratorConnections,
 ): void {
   exposeExpiry(registry, credentials);
+  const known = new KnownNodes(async (node) => (await getNode(kube, node)) !== undefined);
   exposeCluster(registry, {
     runs: () => countOpenPodRuns(temporal.client),
-    looks: () => readNodeLooks(etcd),
+    looks: async () => known.of(await readNodeLooks(etcd, () => undefined)),
     networks: () => readNetworkFigures(etcd),
     store: () => readStoreHealth(roster),
   });

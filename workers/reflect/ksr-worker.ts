@@ -6,6 +6,7 @@ import type { CredentialStore } from '../../adapters/tls/rotation.ts';
 import { REFLECT_QUEUE, REFLECT_SOURCES } from '../../domain/reflect/messages.ts';
 import type { Observed } from './ksr-parts.ts';
 import { connectWorker } from '../native-connection.ts';
+import type { SdkRuntime } from '../runtime.ts';
 import { tuneSdk, type SdkTuning } from '../sdk-tuning.ts';
 import { workflowCode } from '../workflow-code.ts';
 
@@ -20,18 +21,17 @@ const ACTIVITIES_AT_ONCE = REFLECT_SOURCES.length + 1;
  * @param tell how the worker is, whenever that changes
  */
 export async function workUntilStopped(
-  o: { temporal: TemporalOptions; credentials: CredentialStore; sdkTuning: SdkTuning },
+  o: { temporal: TemporalOptions; credentials: CredentialStore; runtime: SdkRuntime; sdkTuning: SdkTuning },
   activities: object,
   log: Logger,
   stopped: AbortSignal,
   tell: (state: Observed['worker']) => void,
 ): Promise<void> {
-  const connection = await connectWorker(o.temporal, log, stopped, { credentials: o.credentials }).catch(
-    (error: unknown) => {
-      if (stopped.aborted) return undefined;
-      throw error;
-    },
-  );
+  const { credentials, runtime } = o;
+  const connection = await connectWorker(o.temporal, log, stopped, { credentials, runtime }).catch((error: unknown) => {
+    if (stopped.aborted) return undefined;
+    throw error;
+  });
   if (connection === undefined) return;
   const thread = tuneSdk(o.sdkTuning, log);
   try {

@@ -58,7 +58,7 @@ export async function runKsr(config: KsrConfig): Promise<void> {
   watches.start();
   try {
     await workUntilStopped(
-      { temporal: config.temporal, credentials, sdkTuning: config.sdkTuning },
+      { temporal: config.temporal, credentials, runtime: sdk, sdkTuning: config.sdkTuning },
       loggedActivities(writer.activities, log),
       loggers.logger('temporal'),
       signal,

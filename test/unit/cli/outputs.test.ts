@@ -1,8 +1,9 @@
 /** What people read of commands, whole: a change of it is seen here. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Command } from 'commander';
 import { nextStepText } from '../../../cli/next-step.ts';
-import { inFormat } from '../../../cli/output.ts';
+import { addOutput, inFormat, type OutputOption } from '../../../cli/output.ts';
 import { detailText, listText, type NetworkRow } from '../../../cli/render/networks.ts';
 import { nodesText, type NodeRow } from '../../../cli/render/nodes.ts';
 import { runTable } from '../../../cli/render/runs.ts';
@@ -102,6 +103,24 @@ describe('podwire status', () => {
         'shop/web-0  -     Converging  5 s     -',
       ),
     );
+  });
+});
+
+describe('--output', () => {
+  const outputOf = (...argv: string[]): unknown => {
+    const command = addOutput(new Command().exitOverride().configureOutput({ writeErr: () => undefined }));
+    return command.parse(argv, { from: 'user' }).opts<OutputOption>().output;
+  };
+
+  it('is text where nothing is said, also by its former name', () => {
+    assert.equal(outputOf(), 'text');
+    assert.equal(outputOf('-o', 'table'), 'text');
+    assert.equal(outputOf('-o', 'json'), 'json');
+  });
+
+  it('refuses what there is not', () => {
+    assert.throws(() => outputOf('-o', 'xml'), /Allowed choices are text, json, yaml/);
+    assert.throws(() => outputOf('-o', 'wide'), /Allowed choices/);
   });
 });
 

@@ -40,4 +40,13 @@ describe('--watch', () => {
         watch,
       );
   });
+
+  it('says where a name goes that it took for seconds', async () => {
+    const why = async (watch: string): Promise<string> => {
+      const refused = await watching({ watch }, () => assert.fail('asked')).catch((error: unknown) => error);
+      return (refused as Error).message;
+    };
+    assert.match(await why('blue'), /"blue".*a name goes before the flag \(blue --watch\), or write --watch=5$/);
+    assert.match(await why('0'), /from 1 to 3600$/);
+  });
 });

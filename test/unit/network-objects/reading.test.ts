@@ -4,6 +4,9 @@ import { readDesiredState } from '../../../activities/control/desired-state.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import { md5 } from '../../../adapters/hash/md5.ts';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
+import { createCluster } from '../../../adapters/kubernetes/cluster.ts';
+import type { KubeAnswer, KubeClient } from '../../../adapters/kubernetes/client.ts';
+import { podKeys } from '../../../adapters/kubernetes/pod-view.ts';
 import { readNetworkSpec } from '../../../adapters/kubernetes/network-objects.ts';
 import { definitionKey, type DefinitionRef, type NetworkDefinition } from '../../../domain/cni/network-definition.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
@@ -33,11 +36,13 @@ async function read(
   definitions: readonly NetworkDefinition[],
   configMap?: Readonly<Record<string, string>>,
   of: typeof pod = pod,
+  denied: readonly DefinitionRef[] = [],
 ) {
   const cluster = new FakeCluster();
   cluster.pods.set('red/web', of);
   cluster.declared = configMap;
   for (const each of definitions) cluster.definitions.set(definitionKey(each), each);
+  for (const each of denied) cluster.definitions.set(definitionKey(each), 'unreadable');
   const asked: string[] = [];
   const listening = new Proxy(cluster, {
     get: (whole, key) => {
@@ -114,5 +119,50 @@ describe("a pod whose kube-vxlan-controller's annotation names a network object"
     assert.deepEqual((await read([object(5)], { blue: 'id=9' }, asking('blue'))).asked, ['ConfigMap']);
     const looked = ['ConfigMap', 'cluster-network//blue', 'network/red/blue'];
     assert.deepEqual((await read([object(5)], { red: 'id=9' }, asking('blue'))).asked, looked);
+  });
+});
+
+describe('a network object that the API denies, because the roles are older than podwire', () => {
+  const denied: readonly DefinitionRef[] = [
+    { kind: 'network', namespace: 'red', name: 'blue' },
+    { kind: 'cluster-network', namespace: '', name: 'blue' },
+  ];
+
+  it('costs a pod that network alone, and is seen alike by watcher and orchestrator', async () => {
+    const of = {
+      ...{ ...pod, labels: { [settings.selector]: 'true' } },
+      annotations: { [settings.annotation]: 'blue, green' },
+    };
+    const { reading, watched } = await read([], { green: 'id=9 up' }, of, denied);
+    assert.equal(reading?.inputsHash, watched.hash);
+    const { selections, problems } = reading?.beside([]).parsed ?? { selections: [], problems: [] };
+    assert.deepEqual(
+      selections.map(({ network }) => network.name),
+      ['green'],
+    );
+    assert.deepEqual(
+      problems.map(({ code }) => code),
+      ['DefinitionUnreadable'],
+    );
+    const later = await read([object(5)], { green: 'id=9 up' }, of);
+    assert.notEqual(later.watched.hash, watched.hash, 'the right changes what the pod is to have');
+  });
+
+  it('is told apart from an API that does not answer, and from other kinds', async () => {
+    const answering = (status: number) =>
+      createCluster(
+        {
+          call: async (): Promise<KubeAnswer> => ({ status, body: {}, retryAfterMs: undefined }),
+        } as unknown as KubeClient,
+        podKeys(settings),
+      );
+    for (const ref of denied) {
+      assert.equal(await answering(403).definition(ref), 'unreadable');
+      assert.equal(await answering(404).definition(ref), undefined);
+      await assert.rejects(answering(500).definition(ref), { code: 'ApiUnavailable' });
+    }
+    await assert.rejects(answering(403).definition({ kind: 'nad', namespace: 'red', name: 'blue' }), {
+      code: 'ApiUnavailable',
+    });
   });
 });

@@ -237,3 +237,37 @@ test('the longest wait is that of the oldest change without an acknowledgement, 
   await until('both to be acknowledged', () => signals.pending === 0);
   assert.equal(signals.longestWaitMs, 0);
 });
+
+test('a change that failed while a newer one was observed has been waiting since it was observed', async () => {
+  const { signals, calls } = harness();
+  const first = performance.now();
+  signals.observe(pod('u'), 'A', true, '');
+  await until('time to pass', () => performance.now() - first > 50);
+  signals.observe(pod('u'), 'B', true, '');
+  calls[0]?.answer(new Error('away'));
+  await until('the next try', () => calls.length === 2);
+  const waited = performance.now() - first;
+  assert.ok(signals.longestWaitMs >= waited - 5, `${signals.longestWaitMs} of ${waited}`);
+  calls[1]?.answer();
+  await until('acknowledged', () => signals.pending === 0);
+});
+
+test('a change that failed stays a change, also when a newer signal may be spared', async () => {
+  const sent: (string | undefined)[] = [];
+  let answer: (error: Error) => void = () => undefined;
+  const signals = new PodSignals({
+    backOff: { minMs: 1, maxMs: 4 },
+    spacingMs: 1,
+    send: (_pod, _signal, _reason, unlessInputs) => {
+      sent.push(unlessInputs);
+      return sent.length > 1 ? Promise.resolve() : new Promise((_, reject) => (answer = reject));
+    },
+    onSent: () => undefined,
+    onFailed: () => undefined,
+  });
+  signals.observe(pod('u'), 'B', true, '');
+  signals.insist(pod('u'), 'B', 'relist');
+  answer(new Error('away'));
+  await until('acknowledged', () => signals.pending === 0);
+  assert.deepEqual(sent, [undefined, undefined]);
+});

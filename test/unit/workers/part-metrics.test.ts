@@ -113,7 +113,10 @@ describe("the SDK's figures", () => {
 
   it("stand behind the part's own, in one text", async () => {
     const { port } = core.address() as AddressInfo;
-    const text = await withSdk(registry, sdkMetricsAt(`127.0.0.1:${port}`)).metrics();
+    const text = await withSdk(
+      registry,
+      sdkMetricsAt(() => `127.0.0.1:${port}`),
+    ).metrics();
     assert.match(text, /^podwire_build_info\{/m);
     assert.match(text, /\ntemporal_x 1\n$/);
   });
