@@ -76,6 +76,8 @@ export interface ParsedSelections {
   readonly keep: readonly string[];
   /** Networks that another runtime attached (NPWG: visible in the pod's network-status): left alone. */
   readonly foreign?: readonly ForeignAttachment[];
+  /** openvnf: networks that the annotation itself declares, whatever their scope says. */
+  readonly inline?: readonly string[];
   /** Interfaces that refused entries ask for by name: given to nobody, so that an entry finds its own free once it is right. */
   readonly reserved?: readonly string[];
 }

@@ -2,6 +2,7 @@
 import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/plan/interface-names.ts';
 import { nameIn, networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
+import { askedAs, keepName } from '../../domain/plan/observation.ts';
 import { dialectOf, type AttachmentRecord, type RefusalRecord, type StepFailure } from '../../domain/records.ts';
 import { vtepOf, type DesiredState } from './desired-state.ts';
 import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
@@ -11,6 +12,8 @@ export interface NamedSelection extends Fingerprints {
   /** Place in `DesiredState.parsed.selections`. */
   readonly index: number;
   readonly interfaceName: string;
+  /** As of `DesiredAttachment`. */
+  readonly askedAs?: string;
   /** Another selection of the same pod has the interface. */
   readonly conflict?: StepFailure;
   /** Nobody asked for this name: if the interface is somebody else's, podwire tries another name. */
@@ -28,17 +31,24 @@ export function namedSelections(
   refusals: readonly RefusalRecord[],
 ): readonly NamedSelection[] {
   const vtep = vtepOf(desiredState.pod) ?? '';
-  const { selections, foreign = [], reserved = [] } = desiredState.parsed;
+  const { selections, foreign = [], reserved = [], inline = [] } = desiredState.parsed;
   const passed = passedOver(conflictsAmong(refusals, desiredState).map(({ interfaceName }) => interfaceName));
   const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
+  const known = attachments.map((record) => identityOf(record) ?? ofRecord(hash, record).linkHash);
+  const identities = knownIdentities(
+    selections,
+    selections.map((selection, index) => identityOf(selection) ?? prints[index]?.linkHash ?? ''),
+    attachments,
+    known,
+  );
   const names = interfaceNames(
     selections.map((selection, index) => ({
-      identity: identityOf(selection) ?? prints[index]?.linkHash ?? '',
+      identity: identities[index] ?? '',
       interfaceName: nameIn(selection),
       ...(selection.position === undefined ? {} : { position: selection.position }),
     })),
-    attachments.map((record) => ({
-      identity: identityOf(record) ?? ofRecord(hash, record).linkHash,
+    attachments.map((record, index) => ({
+      identity: known[index] ?? '',
       interfaceName: record.interfaceName,
       leaving: record.phase === 'removing',
     })),
@@ -48,6 +58,7 @@ export function namedSelections(
     selection,
     index,
     interfaceName: names[index] ?? '',
+    ...(isInline(selection, inline) ? {} : { askedAs: askedAs(selection) }),
     mayBeRenamed: nameIn(selection) === '' && passed.more,
     ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
   }));
@@ -65,6 +76,31 @@ const identityOf = (of: NetworkSelection | AttachmentRecord): string | undefined
   of.kind === 'vxlan' && of.through !== undefined
     ? `${of.through.dialect} ${networkKey(of.through.definition)}`
     : undefined;
+
+const isInline = ({ dialect, network }: NetworkSelection, inline: readonly string[]): boolean =>
+  dialect === 'openvnf' && inline.includes(network.name);
+
+/**
+ * A definition that was edited may be for plugins now, and for a network object before, or the other way round. Its entry has the name that it
+ * had: the entry's attachment stays (ADR 6).
+ * @param own identities of the selections
+ * @param known identities of the attachments
+ */
+function knownIdentities(
+  selections: readonly NetworkSelection[],
+  own: readonly string[],
+  attachments: readonly AttachmentRecord[],
+  known: readonly string[],
+): readonly string[] {
+  return selections.map((selection, index) => {
+    const identity = own[index] ?? '';
+    if (known.includes(identity)) return identity;
+    const before = attachments.findIndex(
+      (record) => record.kind !== selection.kind && keepName(record) === askedAs(selection),
+    );
+    return known[before] ?? identity;
+  });
+}
 
 /** The same, each with the refusal that holds for it: another selection has its interface, or these inputs were refused before. */
 export function judgedSelections(

@@ -4,12 +4,12 @@ import { namedSelections } from '../../../activities/control/named-selections.ts
 import { ofRecord, ofSelection } from '../../../activities/control/fingerprints.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import { attachmentSchema } from '../../../adapters/etcd/schemas.ts';
-import type { VxlanSelection } from '../../../domain/network-selection.ts';
+import type { CniSelection, NetworkSelection, VxlanSelection } from '../../../domain/network-selection.ts';
 import { mergedNpwgStatus } from '../../../domain/npwg/npwg-status.ts';
 import { isKept, keepName, type RecordedAttachment } from '../../../domain/plan/observation.ts';
-import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
+import type { AttachmentRecord, VxlanAttachmentRecord } from '../../../domain/records.ts';
 import { networkStatus } from '../../../domain/status/podwire-status.ts';
-import { intent, RESULT } from '../../etcd/some-records.ts';
+import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
 import { podWith } from '../npwg/parsing.ts';
 
 const through = { dialect: 'npwg', definition: { scope: 'red', name: 'nad' } } as const;
@@ -62,6 +62,41 @@ describe('an attachment that a definition led to a network object', () => {
       ['net7'],
       'an edit changes the link, not its name',
     );
+  });
+
+  describe('whose definition was edited', () => {
+    const cni: CniSelection = {
+      ...{ kind: 'cni', dialect: 'npwg', network: through.definition, position: 2 },
+      ...{ cni: { kind: 'cni', interfaceName: '', capabilityArgs: {}, args: [], defaultRoute: [] } },
+      config: { uid: 'u', text: '{}' },
+    };
+    const made = cniIntent('red', { network: through.definition, interfaceName: 'net7', cni: cni.cni });
+    const named = (selections: readonly NetworkSelection[], records: readonly AttachmentRecord[]) =>
+      namedSelections(
+        inputsHash,
+        {
+          ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+          parsed: { selections, problems: [], warnings: [], keep: [] },
+        },
+        records,
+        [],
+      ).map(({ interfaceName, askedAs }) => `${interfaceName} ${askedAs}`);
+
+    it('is known as that of its entry, and so is its name', () => {
+      const moved = { ...selection(), network: { scope: 'cluster.network', name: 'green' } };
+      assert.deepEqual(named([moved], [record('net7')]), ['net7 npwg:red/nad']);
+      assert.deepEqual(named([cni], [record('net7')]), ['net7 npwg:red/nad']);
+      assert.deepEqual(named([selection()], [made]), ['net7 npwg:red/nad']);
+    });
+
+    it('gives its name to one entry of the definition, and to none of another one', () => {
+      assert.deepEqual(named([cni, { ...cni, position: 3 }], [record('net7')]), [
+        'net7 npwg:red/nad',
+        'net3 npwg:red/nad',
+      ]);
+      const other = { ...cni, network: { scope: 'red', name: 'other' } };
+      assert.deepEqual(named([other], [record('net7')]), ['net2 npwg:red/other']);
+    });
   });
 
   it('is another one when it comes through another definition, and the same whatever its interface is called', () => {
