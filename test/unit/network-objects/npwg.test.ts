@@ -176,6 +176,16 @@ const REFUSED: Readonly<Record<string, Row>> = {
     change: { declared: parseConfigMap({ blue: 'id=none' }, ipCodec) },
     ...{ code: 'DeclaredTwice', mentions: ['twice'] },
   },
+  'the id of a network that the ConfigMap declares': {
+    objects: { 'nad/red/blue': config({ network: 'blue' }), 'network/red/blue': { vni: 9 } },
+    change: { declared: parseConfigMap({ other: 'id=9 up' }, ipCodec) },
+    ...{ code: 'IdTaken', mentions: ['vni 9', 'UDP port 8472', '"other"', 'ConfigMap', 'Network red/blue', 'stays'] },
+  },
+  'its id under the same name': {
+    objects: { 'nad/red/blue': config({ network: 'blue' }), 'network/red/blue': { vni: 9, port: 4789 } },
+    change: { declared: parseConfigMap({ blue: 'id=9 dstport=4789' }, ipCodec) },
+    ...{ code: 'IdTaken', mentions: ['vni 9', 'UDP port 4789', '"blue"'] },
+  },
   'a namespace that is not admitted': {
     objects: specified({ ...SPEC, allowedNamespaces: { names: ['green'] } }),
     ...{ code: 'NamespaceNotAdmitted', mentions: ['namespace red', 'spec.allowedNamespaces'] },
@@ -212,6 +222,13 @@ describe('an entry that leads to a network object is refused, with the rule, and
       assert.equal(problems[0]?.network, 'red/blue');
     });
   }
+
+  it('and is not for the id at another port, nor for one that the cluster declares twice', () => {
+    const nad = { 'nad/red/blue': config({ network: 'blue' }) };
+    const declared = parseConfigMap({ other: 'id=9' }, ipCodec);
+    only(parsed('blue', { ...nad, 'network/red/blue': { vni: 9, port: 4789 } }, { declared }));
+    only(parsed('blue', { ...nad, 'cluster-network//blue': { vni: 9 } }, { declared }));
+  });
 
   it('and costs its neighbours nothing', () => {
     const objects = {

@@ -94,6 +94,8 @@ describe("kube-vxlan-controller's annotation", () => {
     const both = { 'cluster-network//blue': SPEC, 'network/red/blue': SPEC };
     assert.deepEqual(codes(parsed('blue', both)), [['NetworkAmbiguous', undefined]]);
     assert.deepEqual(codes(parsed('blue', {})), [['NotDeclared', 'id']]);
+    const own = { 'network/red/blue': { vni: 9 } };
+    assert.deepEqual(codes(parsed('blue', own, { other: 'id=9' })), [['IdTaken', undefined]]);
   });
 
   it('is refused the longer name of a network for the interface, as of every network', () => {
