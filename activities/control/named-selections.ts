@@ -2,6 +2,8 @@
 import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/plan/interface-names.ts';
 import { nameIn, networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
+import { definitionIn } from '../../domain/plan/keep.ts';
+import { secondBecause, secondToNetwork } from '../../domain/plan/one-network.ts';
 import { askedAs, keepName } from '../../domain/plan/observation.ts';
 import { dialectOf, type AttachmentRecord, type RefusalRecord, type StepFailure } from '../../domain/records.ts';
 import { vtepOf, type DesiredState } from './desired-state.ts';
@@ -63,11 +65,17 @@ export function namedSelections(
     ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
   }));
   const taken = new Map(foreign.map(({ interfaceName, network }) => [interfaceName, network]));
-  return named.map((desired) => {
+  const judged = named.map((desired): NamedSelection => {
     const foreignNetwork = taken.get(desired.interfaceName);
     if (foreignNetwork !== undefined) return { ...desired, conflict: takenBy(desired.interfaceName, foreignNetwork) };
     const winner = winnerOf(desired.interfaceName, named, attachments);
     return winner === desired ? desired : { ...desired, conflict: conflictWith(desired.interfaceName, winner) };
+  });
+  const able = judged.filter(({ conflict }) => conflict === undefined);
+  const seconds = secondToNetwork(able, attachments, ORDER);
+  return judged.map((desired) => {
+    const first = seconds.get(desired);
+    return first === undefined ? desired : { ...desired, conflict: sharesNetwork(desired, first) };
   });
 }
 
@@ -189,6 +197,16 @@ const takenBy = (interfaceName: string, network: string): StepFailure => ({
   code: 'InterfaceConflict',
   message: `interface ${interfaceName} belongs to network ${network}, which another runtime attached; choose another interface name`,
 });
+
+const sharesNetwork = ({ selection }: Named, first: Named): StepFailure => ({
+  code: 'DuplicateNetwork',
+  message: `${askedText(selection)} ${secondBecause(selection, first.selection)}`,
+});
+
+const askedText = (selection: NetworkSelection): string => {
+  const entry = askedAs(selection);
+  return `entry ${definitionIn(entry) ?? entry} of the ${selection.dialect} annotation`;
+};
 
 function conflictWith(interfaceName: string, winner: Named): StepFailure {
   const { dialect, network } = winner.selection;

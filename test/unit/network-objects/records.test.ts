@@ -99,6 +99,78 @@ describe('an attachment that a definition led to a network object', () => {
     });
   });
 
+  describe('of a network that several entries lead to', () => {
+    const again = {
+      ...selection(),
+      through: { ...through, definition: { scope: 'red', name: 'again' } },
+      position: 1,
+    };
+    const openvnf: VxlanSelection = { kind: 'vxlan', dialect: 'openvnf', network, link: selection('blue').link };
+    const bare = intent('red', 7, { phase: 'attached', result: RESULT, network, interfaceName: 'blue' });
+    const named = (selections: readonly NetworkSelection[], records: readonly AttachmentRecord[] = []) =>
+      namedSelections(
+        inputsHash,
+        {
+          ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+          parsed: { selections, problems: [], warnings: [], keep: [] },
+        },
+        records,
+        [],
+      );
+    const without = (...args: Parameters<typeof named>): unknown[] =>
+      named(...args).map(({ interfaceName, conflict }) => [interfaceName, conflict?.code]);
+
+    it('is one interface: of the first entry in the order of the dialects', () => {
+      const expected = [
+        ['net1', undefined],
+        ['net2', 'DuplicateNetwork'],
+        ['blue', 'DuplicateNetwork'],
+      ];
+      assert.deepEqual(without([again, selection(), openvnf]), expected);
+      assert.deepEqual(without([openvnf, again, selection()]), [...expected.slice(2), ...expected.slice(0, 2)]);
+      const message = named([again, openvnf])[1]?.conflict?.message ?? '';
+      assert.match(
+        message,
+        /cluster.network\/blue, to which entry red\/again of the npwg annotation leads as well; allowed/,
+      );
+    });
+
+    it('is that of the entry that is attached, whatever comes before it', () => {
+      const npwg = [
+        ['net1', 'DuplicateNetwork'],
+        ['net7', undefined],
+      ];
+      assert.deepEqual(without([again, selection(), openvnf], [record('net7')]), [
+        ...npwg,
+        ['blue', 'DuplicateNetwork'],
+      ]);
+      assert.deepEqual(without([again, openvnf], [bare]), [
+        ['net1', 'DuplicateNetwork'],
+        ['blue', undefined],
+      ]);
+      assert.deepEqual(without([again, openvnf], [{ ...bare, phase: 'removing' }])[0], ['net1', undefined]);
+    });
+
+    it('stays with the entry that has it when that is named twice, or asks for another name', () => {
+      assert.deepEqual(without([selection('data0'), selection('net7')], [record('net7')]), [
+        ['data0', 'DuplicateNetwork'],
+        ['net7', undefined],
+      ]);
+      assert.deepEqual(without([again, selection('data0')], [record('net7')]), [
+        ['net1', 'DuplicateNetwork'],
+        ['data0', undefined],
+      ]);
+    });
+
+    it('is nothing that networks of annotations and of the ConfigMap know', () => {
+      const map = { scope: 'cluster', name: 'blue' };
+      assert.deepEqual(without([{ ...openvnf, network: map }, selection()]), [
+        ['blue', undefined],
+        ['net2', undefined],
+      ]);
+    });
+  });
+
   it('is another one when it comes through another definition, and the same whatever its interface is called', () => {
     const { vtep } = record();
     const print = (of: VxlanSelection): string => ofSelection(inputsHash, of, vtep).linkHash;
