@@ -9,7 +9,7 @@ import type { StepFailure } from '../records.ts';
 import { definitionIn } from './keep.ts';
 import type { DesiredAttachment, Observation, RecordedAttachment } from './observation.ts';
 
-/** What made an entry mean another network: its definition was edited, or somebody else declares its name now. */
+/** What made an entry mean another network: its definition was edited or leads to another object, or somebody else declares its name. */
 type Cause = 'definition' | 'declaration';
 
 /** A desired attachment whose interface, or the interface of whose entry, belongs to a network that stays. */
@@ -82,7 +82,7 @@ export function heldFailure({ desired, by, shift }: HeldWish): StepFailure {
     const definition = definitionIn(askedAs) ?? '';
     const stays = definition === has ? 'stays as its plugin made it' : `stays in network ${has}`;
     const now = kind === 'cni' ? 'is for a CNI plugin' : `leads to network ${networkKey(network)}`;
-    const message = `interface ${interfaceName} ${stays}: definition ${definition} was edited since and ${now} now, which holds for later attachments; ${UNTIL}`;
+    const message = `interface ${interfaceName} ${stays}: definition ${definition} has come to mean something else since: it ${now} now, which holds for later attachments; ${UNTIL}`;
     return { code: EDITED, message };
   }
   if (shift?.cause === 'declaration') {

@@ -99,6 +99,24 @@ describe('an attachment that a definition led to a network object', () => {
     });
   });
 
+  it('is not asked for by an annotation that declares a network of its name itself', () => {
+    const own: VxlanSelection = {
+      ...{ kind: 'vxlan', dialect: 'openvnf', network: { scope: 'cluster', name: 'blue' } },
+      link: selection('blue').link,
+    };
+    const askedAsOf = (inline: readonly string[]): unknown[] =>
+      namedSelections(
+        inputsHash,
+        {
+          ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+          parsed: { selections: [own], problems: [], warnings: [], keep: [], inline },
+        },
+        [],
+        [],
+      ).map(({ askedAs }) => askedAs);
+    assert.deepEqual([askedAsOf(['blue']), askedAsOf(['other'])], [[undefined], ['blue']]);
+  });
+
   describe('of a network that several entries lead to', () => {
     const again = {
       ...selection(),
