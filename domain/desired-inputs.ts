@@ -91,6 +91,7 @@ export function desiredInputs(
     warnings: parts.flatMap(({ warnings }) => warnings),
     keep: parts.flatMap(({ keep }) => keep),
     foreign: parts.flatMap(({ foreign }) => foreign ?? []),
+    inline: parts.flatMap(({ inline }) => inline ?? []),
     reserved: [...new Set(parts.flatMap(({ reserved }) => reserved ?? []))].filter(isGeneratedName).sort(),
   };
   const parsed = fitForBackend(fitForNetwork(all, pod), pod, backend, settings.agents);

@@ -39,6 +39,8 @@ export const FAILURES = {
   AddressTaken: 'terminal',
   AddressOutside: 'terminal',
   InterfaceConflict: 'terminal',
+  DefinitionEdited: 'terminal',
+  DeclaredElsewhere: 'terminal',
   ForeignKept: 'terminal',
   CniConfigInvalid: 'terminal',
   CniSandboxUnknown: 'terminal',

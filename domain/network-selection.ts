@@ -5,9 +5,9 @@ import type { VxlanLinkSpec } from './vxlan/vxlan.ts';
 /** Whose annotation it was; also the order in which two dialects get an interface that both want (ADR 35). */
 export type Dialect = 'npwg' | 'openvnf' | 'kaloom';
 
-/** Identity of a network: one per cluster, or one per namespace (issue: a network declared inline belongs to its namespace). */
+/** Identity of a network: one per cluster, or one per namespace. A network that an annotation or an object of a namespace declares is the namespace's. */
 export interface NetworkRef {
-  /** `cluster`, or a namespace's name as written by `namespaceScope`. */
+  /** `cluster`, a namespace's name as written by `namespaceScope`, or that of a network object as `declaredNetwork` writes it. */
   readonly scope: string;
   readonly name: string;
 }
@@ -76,6 +76,8 @@ export interface ParsedSelections {
   readonly keep: readonly string[];
   /** Networks that another runtime attached (NPWG: visible in the pod's network-status): left alone. */
   readonly foreign?: readonly ForeignAttachment[];
+  /** openvnf: networks that the annotation itself declares, whatever their scope says. */
+  readonly inline?: readonly string[];
   /** Interfaces that refused entries ask for by name: given to nobody, so that an entry finds its own free once it is right. */
   readonly reserved?: readonly string[];
 }

@@ -2,6 +2,9 @@
 import type { FailureCode } from '../../domain/failures.ts';
 import { interfaceNames, isGeneratedName, passedOver } from '../../domain/plan/interface-names.ts';
 import { nameIn, networkKey, type Dialect, type NetworkSelection } from '../../domain/network-selection.ts';
+import { definitionIn } from '../../domain/plan/keep.ts';
+import { secondBecause, secondToNetwork } from '../../domain/plan/one-network.ts';
+import { askedAs, keepName } from '../../domain/plan/observation.ts';
 import { dialectOf, type AttachmentRecord, type RefusalRecord, type StepFailure } from '../../domain/records.ts';
 import { vtepOf, type DesiredState } from './desired-state.ts';
 import { ofRecord, ofSelection, type Fingerprints } from './fingerprints.ts';
@@ -11,6 +14,8 @@ export interface NamedSelection extends Fingerprints {
   /** Place in `DesiredState.parsed.selections`. */
   readonly index: number;
   readonly interfaceName: string;
+  /** As of `DesiredAttachment`. */
+  readonly askedAs?: string;
   /** Another selection of the same pod has the interface. */
   readonly conflict?: StepFailure;
   /** Nobody asked for this name: if the interface is somebody else's, podwire tries another name. */
@@ -28,17 +33,24 @@ export function namedSelections(
   refusals: readonly RefusalRecord[],
 ): readonly NamedSelection[] {
   const vtep = vtepOf(desiredState.pod) ?? '';
-  const { selections, foreign = [], reserved = [] } = desiredState.parsed;
+  const { selections, foreign = [], reserved = [], inline = [] } = desiredState.parsed;
   const passed = passedOver(conflictsAmong(refusals, desiredState).map(({ interfaceName }) => interfaceName));
   const prints = selections.map((selection) => ofSelection(hash, selection, vtep));
+  const known = attachments.map((record) => identityOf(record) ?? ofRecord(hash, record).linkHash);
+  const identities = knownIdentities(
+    selections,
+    selections.map((selection, index) => identityOf(selection) ?? prints[index]?.linkHash ?? ''),
+    attachments,
+    known,
+  );
   const names = interfaceNames(
     selections.map((selection, index) => ({
-      identity: identityOf(selection) ?? prints[index]?.linkHash ?? '',
+      identity: identities[index] ?? '',
       interfaceName: nameIn(selection),
       ...(selection.position === undefined ? {} : { position: selection.position }),
     })),
-    attachments.map((record) => ({
-      identity: identityOf(record) ?? ofRecord(hash, record).linkHash,
+    attachments.map((record, index) => ({
+      identity: known[index] ?? '',
       interfaceName: record.interfaceName,
       leaving: record.phase === 'removing',
     })),
@@ -48,15 +60,22 @@ export function namedSelections(
     selection,
     index,
     interfaceName: names[index] ?? '',
+    ...(isInline(selection, inline) ? {} : { askedAs: askedAs(selection) }),
     mayBeRenamed: nameIn(selection) === '' && passed.more,
     ...(prints[index] ?? { linkHash: '', tunnelHash: '' }),
   }));
   const taken = new Map(foreign.map(({ interfaceName, network }) => [interfaceName, network]));
-  return named.map((desired) => {
+  const judged = named.map((desired): NamedSelection => {
     const foreignNetwork = taken.get(desired.interfaceName);
     if (foreignNetwork !== undefined) return { ...desired, conflict: takenBy(desired.interfaceName, foreignNetwork) };
     const winner = winnerOf(desired.interfaceName, named, attachments);
     return winner === desired ? desired : { ...desired, conflict: conflictWith(desired.interfaceName, winner) };
+  });
+  const able = judged.filter(({ conflict }) => conflict === undefined);
+  const seconds = secondToNetwork(able, attachments, ORDER);
+  return judged.map((desired) => {
+    const first = seconds.get(desired);
+    return first === undefined ? desired : { ...desired, conflict: sharesNetwork(desired, first) };
   });
 }
 
@@ -65,6 +84,31 @@ const identityOf = (of: NetworkSelection | AttachmentRecord): string | undefined
   of.kind === 'vxlan' && of.through !== undefined
     ? `${of.through.dialect} ${networkKey(of.through.definition)}`
     : undefined;
+
+const isInline = ({ dialect, network }: NetworkSelection, inline: readonly string[]): boolean =>
+  dialect === 'openvnf' && inline.includes(network.name);
+
+/**
+ * A definition that was edited may be for plugins now, and for a network object before, or the other way round. Its entry has the name that it
+ * had: the entry's attachment stays (ADR 6).
+ * @param own identities of the selections
+ * @param known identities of the attachments
+ */
+function knownIdentities(
+  selections: readonly NetworkSelection[],
+  own: readonly string[],
+  attachments: readonly AttachmentRecord[],
+  known: readonly string[],
+): readonly string[] {
+  return selections.map((selection, index) => {
+    const identity = own[index] ?? '';
+    if (known.includes(identity)) return identity;
+    const before = attachments.findIndex(
+      (record) => record.kind !== selection.kind && keepName(record) === askedAs(selection),
+    );
+    return known[before] ?? identity;
+  });
+}
 
 /** The same, each with the refusal that holds for it: another selection has its interface, or these inputs were refused before. */
 export function judgedSelections(
@@ -153,6 +197,16 @@ const takenBy = (interfaceName: string, network: string): StepFailure => ({
   code: 'InterfaceConflict',
   message: `interface ${interfaceName} belongs to network ${network}, which another runtime attached; choose another interface name`,
 });
+
+const sharesNetwork = ({ selection }: Named, first: Named): StepFailure => ({
+  code: 'DuplicateNetwork',
+  message: `${askedText(selection)} ${secondBecause(selection, first.selection)}`,
+});
+
+const askedText = (selection: NetworkSelection): string => {
+  const entry = askedAs(selection);
+  return `entry ${definitionIn(entry) ?? entry} of the ${selection.dialect} annotation`;
+};
 
 function conflictWith(interfaceName: string, winner: Named): StepFailure {
   const { dialect, network } = winner.selection;

@@ -2,6 +2,7 @@
 import { execSandboxId, runningAgent, shutGate, type AgentIdentity } from '../../domain/pod/agents.ts';
 import { isOutdated } from '../../domain/plan/blocked-on.ts';
 import { keepAll } from '../../domain/plan/keep.ts';
+import { isDecidedAnew } from '../../domain/plan/held.ts';
 import { hasLastGood } from '../../domain/plan/last-good.ts';
 import { keepName, type Observation, type PodPresence, type DesiredAttachment } from '../../domain/plan/observation.ts';
 import { isExecTarget, targetOf } from '../../domain/target.ts';
@@ -112,6 +113,7 @@ function inRuntime(desiredState: DesiredState | undefined): Pick<Observation, 'r
 /**
  * Forgets the refusals that are over. Returns those that still say something.
  * - A refusal that waits for a VNI or an address is decided anew each time: the intent's transaction knows best who owns these by now.
+ * - So is one that says that an attachment of the same entry stays: that may have gone with its sandbox.
  * - A refusal that waits for a tunnel of its own network stays recorded until the intent is: it tells the network's other pods that this
  *   pod asks for the tunnel as well.
  * - A refusal that waits for a file of the node is over when the file has changed.
@@ -128,6 +130,7 @@ async function forgetOver(
   const isOver = async (refusal: RecordedRefusal): Promise<boolean> =>
     refusal.waitsForVni !== undefined ||
     refusal.waitsForAddress !== undefined ||
+    isDecidedAnew(refusal.code) ||
     isToOtherInputs(refusal) ||
     isOutdated({ ...refusal, podUid }, records, hash);
   const standing: RecordedRefusal[] = [];
@@ -184,12 +187,13 @@ function desiredOfPod(
 ): DesiredAttachment[] {
   const records = attachments.map(({ value }) => value);
   return judgedSelections(deps.hash, desiredState, records, refusals).map((desired) => {
-    const { selection, index, interfaceName, linkHash, tunnelHash, refused, mayBeRenamed } = desired;
+    const { selection, index, interfaceName, askedAs, linkHash, tunnelHash, refused, mayBeRenamed } = desired;
     return {
       kind: selection.kind,
       selection: index,
       interfaceName,
       network: selection.network,
+      ...(askedAs === undefined ? {} : { askedAs }),
       linkHash,
       tunnelHash,
       ...(refused === undefined ? {} : { refused }),

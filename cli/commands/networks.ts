@@ -29,7 +29,7 @@ export function register(program: Command): void {
     )
     .argument(
       '[name]',
-      'one network with its members: NAME, or SCOPE/NAME where the scope is a namespace or "cluster"',
+      'one network with its members: NAME, or SCOPE/NAME with the scope as the list shows it: "cluster", a namespace, or that of a network object, "cluster.network" or "network.NAMESPACE"',
     );
   addSettings(addWatch(addOutput(command, { wide: true })), table).action(networks);
 }

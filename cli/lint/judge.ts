@@ -2,19 +2,24 @@
 import { md5 } from '../../adapters/hash/md5.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
 import type { DefinitionLookup } from '../../domain/cni/network-definition.ts';
+import { dialectProblem } from '../../domain/cni/problems.ts';
 import { parseKaloomSelections } from '../../domain/kaloom/selections.ts';
-import type {
-  CniSelection,
-  Dialect,
-  NetworkSelection,
-  ParsedSelections,
-  SelectionProblem,
-  VxlanSelection,
+import {
+  nameIn,
+  type CniSelection,
+  type Dialect,
+  type NetworkSelection,
+  type ParsedSelections,
+  type SelectionProblem,
+  type VxlanSelection,
 } from '../../domain/network-selection.ts';
 import { parseNpwgSelections } from '../../domain/npwg/selections.ts';
 import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
 import { GATEWAY_NOT_ON_LINK } from '../../domain/openvnf/link.ts';
 import { parseSelections } from '../../domain/openvnf/selections.ts';
+import { definitionIn } from '../../domain/plan/keep.ts';
+import { askedAs } from '../../domain/plan/observation.ts';
+import { secondBecause, secondToNetwork } from '../../domain/plan/one-network.ts';
 import type { PodView } from '../../domain/pod/pod-view.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { readConfigMapFile } from '../config-map-file.ts';
@@ -68,13 +73,25 @@ export function judge(
   settings: DialectSettings,
 ): ParsedSelections {
   const pod = podView(linted);
-  if (dialect === 'npwg') return parseNpwgSelections({ pod, lookup, settings, declared, ip: ipCodec });
+  if (dialect === 'npwg') return eachNetworkOnce(parseNpwgSelections({ pod, lookup, settings, declared, ip: ipCodec }));
   if (dialect === 'kaloom') return parseKaloomSelections({ pod, lookup, settings, md5 });
   const parsed = parseSelections({ pod, declared, settings, ip: ipCodec });
   return {
     ...parsed,
     warnings: [...parsed.warnings, ...(declared === 'absent' ? [] : brokenElsewhere(declared, parsed))],
   };
+}
+
+/** Of a pod that is not attached yet, the first entry that leads to a network object has it. */
+function eachNetworkOnce(parsed: ParsedSelections): ParsedSelections {
+  const entries = parsed.selections.map((selection) => ({ selection, interfaceName: nameIn(selection) }));
+  const seconds = secondToNetwork(entries, [], ['npwg']);
+  const problems = [...seconds].map(([{ selection }, first]) => {
+    const network = definitionIn(askedAs(selection));
+    return dialectProblem('npwg', 'DuplicateNetwork', { network }, secondBecause(selection, first.selection));
+  });
+  const selections = entries.flatMap((entry) => (seconds.has(entry) ? [] : [entry.selection]));
+  return { ...parsed, selections, problems: [...parsed.problems, ...problems] };
 }
 
 const podView = (linted: LintedPod): PodView => ({

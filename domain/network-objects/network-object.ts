@@ -1,6 +1,6 @@
 /** Identity of, and access to, the networks that objects declare: `Network` (of one namespace) and `ClusterNetwork` (ADR 61). */
 import type { DefinitionRef } from '../cni/network-definition.ts';
-import type { NetworkRef } from '../network-selection.ts';
+import { CLUSTER_SCOPE, type NetworkRef } from '../network-selection.ts';
 import type { NetworkSpec } from './declaration.ts';
 
 /** No namespace's name has a dot, so neither scope is one of a namespace or of a network that the ConfigMap declares. */
@@ -20,6 +20,12 @@ export const isOfObject = ({ scope }: NetworkRef): boolean =>
 /** As people call the object. */
 export const objectText = ({ kind, namespace, name }: DefinitionRef): string =>
   kind === 'cluster-network' ? `ClusterNetwork ${name}` : `Network ${namespace}/${name}`;
+
+/** Who declares the network, as people call it. @param network declared by an object or by the ConfigMap */
+export function declarerText({ scope, name }: NetworkRef): string {
+  if (scope === CLUSTER_SCOPE) return "the ConfigMap of kube-vxlan-controller's networks";
+  return scope === CLUSTER_NETWORKS ? `ClusterNetwork ${name}` : `Network ${scope.slice(NETWORKS_OF.length)}/${name}`;
+}
 
 /** Whether pods of that namespace may be attached. @param ref the object */
 export const admits = (ref: DefinitionRef, { allowedNamespaces }: NetworkSpec, namespace: string): boolean =>

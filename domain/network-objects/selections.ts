@@ -4,7 +4,7 @@ import type { DefinitionLookup, NetworkDefinition } from '../cni/network-definit
 import { dialectProblem } from '../cni/problems.ts';
 import type { Dialect, SelectionProblem } from '../network-selection.ts';
 import { subnetEdge } from '../openvnf/addresses.ts';
-import { NOTHING_DECLARED, type DeclaredNetworks } from '../openvnf/config-map.ts';
+import { identityKey, NOTHING_DECLARED, type DeclaredNetworks } from '../openvnf/config-map.ts';
 import { isInterfaceName } from '../openvnf/names.ts';
 import { read, refused, type Reading } from '../openvnf/reading.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
@@ -104,16 +104,31 @@ function declaredObject(
     const why = `${objectText(definition)} is wrong (${declares?.why ?? 'no spec'}); ${STAYS} until it is corrected`;
     return { code: 'NetworkBroken', why };
   }
-  if (definition.kind === 'cluster-network' && isInConfigMap(declared, network)) {
-    const why = `${network} is declared twice, as ClusterNetwork and in the ConfigMap of kube-vxlan-controller's networks, which goes on to serve the pods that name it; take one of the two away; ${STAYS}`;
-    return { code: 'DeclaredTwice', why };
-  }
-  return { definition, spec: declares.spec };
+  return takenInConfigMap(definition, declares.spec, declared) ?? { definition, spec: declares.spec };
 }
 
-function isInConfigMap(declared: ObjectInput['declared'], network: string): boolean {
-  const { networks, broken } = declared === undefined || declared === 'absent' ? NOTHING_DECLARED : declared;
-  return networks.has(network) || broken.has(network);
+/**
+ * What the ConfigMap has already: a ClusterNetwork's name, or the ids of a Network. Who may make objects in one namespace must not reach a network of
+ * the ConfigMap under another name, just as an annotation must not. Two networks that are both declared for the cluster are as their owners
+ * will have it: the first one in use has the ids.
+ */
+function takenInConfigMap(
+  definition: NetworkDefinition,
+  { vni, port }: NetworkSpec,
+  declared: ObjectInput['declared'],
+): { readonly code: string; readonly why: string } | undefined {
+  const { networks, broken, identities } =
+    declared === undefined || declared === 'absent' ? NOTHING_DECLARED : declared;
+  const { kind, name } = definition;
+  if (kind === 'cluster-network') {
+    if (!networks.has(name) && !broken.has(name)) return undefined;
+    const why = `${name} is declared twice, as ClusterNetwork and in the ConfigMap of kube-vxlan-controller's networks, which goes on to serve the pods that name it; take one of the two away; ${STAYS}`;
+    return { code: 'DeclaredTwice', why };
+  }
+  const owner = identities.get(identityKey(port, vni))?.[0];
+  if (owner === undefined) return undefined;
+  const why = `vni ${vni} (UDP port ${port}) of ${objectText(definition)} belongs to network "${owner}", declared in the ConfigMap of kube-vxlan-controller's networks; make the object anew with any other vni, or select "${owner}" by its name in kube-vxlan-controller's annotation; ${STAYS}`;
+  return { code: 'IdTaken', why };
 }
 
 interface Refusal {

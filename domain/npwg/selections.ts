@@ -56,10 +56,7 @@ export function parseNpwgSelections(input: NpwgInput): ParsedSelections {
   }));
   const satisfied = satisfiedBy(foreign, candidates);
   const clashes = clashesOf(candidates, foreign, satisfied);
-  const verdicts = eachObjectOnce(
-    candidates.map((candidate) => judge(candidate, clashes, satisfied, input)),
-    candidates,
-  );
+  const verdicts = candidates.map((candidate) => judge(candidate, clashes, satisfied, input));
   const refused = candidates.filter((_, index) => (verdicts[index]?.problems.length ?? 0) > 0);
   const selections = verdicts.flatMap((verdict) => verdict.selection ?? []);
   const named = new Set([...selections.map(nameIn), ...foreign.map((entry) => entry.interfaceName)]);
@@ -151,22 +148,6 @@ function objectVerdict({ element, network, spec }: Candidate, object: ObjectRead
     selection: { kind: 'vxlan', dialect: 'npwg', network: of, link: judged.link, through, position },
     problems: [],
   };
-}
-
-/** A network namespace holds one device of a VXLAN network: the first entry that leads to it has it. */
-function eachObjectOnce(verdicts: readonly Verdict[], candidates: readonly Candidate[]): readonly Verdict[] {
-  const seen = new Set<string>();
-  return verdicts.map((verdict, index) => {
-    const { selection } = verdict;
-    if (selection?.kind !== 'vxlan') return verdict;
-    const key = networkKey(selection.network);
-    if (seen.has(key)) {
-      const why = `leads to network ${key}, to which another entry of the same annotation leads; allowed: one interface of a pod in an overlay network`;
-      return { problems: [dialectProblem('npwg', 'DuplicateNetwork', { network: candidates[index]?.network }, why)] };
-    }
-    seen.add(key);
-    return verdict;
-  });
 }
 
 function configOf(

@@ -7,6 +7,7 @@ import {
   type SelectionProblem,
   type VxlanSelection,
 } from '../network-selection.ts';
+import { isOfObject } from '../network-objects/network-object.ts';
 import type { PodView } from '../pod/pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { DialectSettings } from '../settings.ts';
@@ -76,6 +77,9 @@ export function parseSelections(input: SelectionsInput): OpenvnfSelections {
     ]),
     // A mistake in an edit must not cost a network that works (ADR 5).
     keep: [...new Set(named)].filter((name) => !right.has(name)),
+    inline: selections
+      .filter(({ network }) => !isOfObject(network) && !catalogueOf(input.declared).networks.has(network.name))
+      .map(({ network }) => network.name),
     reserved: annotation.networks
       .filter(({ name }) => !right.has(name))
       .map(({ name, options }) => options.name ?? catalogueOf(input.declared).networks.get(name)?.name ?? name),

@@ -1,6 +1,6 @@
 /** What a run knows of one pod after observing it: small, without configuration or addresses, fit for a workflow's history. */
 import { keepEntry } from './keep.ts';
-import type { NetworkRef } from '../network-selection.ts';
+import type { NetworkRef, NetworkSelection } from '../network-selection.ts';
 import { dialectOf, namedNetwork, type AttachmentPhase, type AttachmentRecord, type StepFailure } from '../records.ts';
 
 export type AttachmentKind = AttachmentRecord['kind'];
@@ -12,6 +12,11 @@ export interface DesiredAttachment {
   readonly selection: number;
   readonly interfaceName: string;
   readonly network: NetworkRef;
+  /**
+   * What its entry names, as `RecordedAttachment.keepName` has it, which is known of an attachment whatever the entry has come to mean. Absent of
+   * a network that the entry declares itself.
+   */
+  readonly askedAs?: string;
   /** Fingerprint of the whole link and of the pod's own address. */
   readonly linkHash: string;
   /** Fingerprint of what cannot be changed in place: VNI, ports, parent and the pod's own address. */
@@ -92,6 +97,13 @@ export interface Observation {
 
 /** How `Observation.keep` names the network of a record: openvnf's networks by name, those of the other dialects by dialect and place. */
 export const keepName = (record: AttachmentRecord): string => keepEntry(dialectOf(record), namedNetwork(record));
+
+/** The same of a selection: what its entry names, whatever that means now. */
+export const askedAs = (selection: NetworkSelection): string =>
+  keepEntry(
+    selection.dialect,
+    (selection.kind === 'vxlan' ? selection.through?.definition : undefined) ?? selection.network,
+  );
 
 /** Whether an attachment stays as it is whatever is desired; a dialect's `*` stands for all of its networks, `@` for what has an interface. */
 export function isKept(record: RecordedAttachment, { keep, keepAll }: Pick<Observation, 'keep' | 'keepAll'>): boolean {

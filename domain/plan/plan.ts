@@ -11,7 +11,9 @@ import {
   type Observation,
   type DesiredAttachment,
 } from './observation.ts';
-import { CLUSTER_SCOPE, networkKey, type NetworkRef } from '../network-selection.ts';
+import { isOfObject } from '../network-objects/network-object.ts';
+import { CLUSTER_SCOPE, networkKey } from '../network-selection.ts';
+import { heldWish, shiftedWish, type HeldWish } from './held.ts';
 
 /** Everything to be done for one interface name, in this order. */
 export interface AttachmentTask {
@@ -37,8 +39,8 @@ export type Plan =
       readonly tasks: readonly AttachmentTask[];
       /** Some attach has to wait until these tasks have ended: observe again then. */
       readonly more: boolean;
-      /** Desired attachments whose interface belongs to a network that stays (ADR 35). */
-      readonly held: readonly { readonly desired: DesiredAttachment; readonly by: NetworkRef }[];
+      /** Desired attachments that wait for a network that stays (ADR 35). */
+      readonly held: readonly HeldWish[];
     };
 
 /** An attached VXLAN link whose network moved to another id, port or parent. */
@@ -75,7 +77,7 @@ function bringInLine(observation: Observation): Plan {
   const missing = allDesired.filter((desired) => desired.refused === undefined && !isAttached(desired, observation));
   const held = missing.flatMap((desired) => {
     const by = holderOf(desired, allDesired, observation);
-    return by === undefined ? [] : [{ desired, by: by.network }];
+    return by === undefined ? [] : [heldWish(desired, by)];
   });
   const free = missing.filter((desired) => !held.some((other) => other.desired === desired));
   const takeOver = live ? (observation.takeOver ?? []) : [];
@@ -192,18 +194,22 @@ function isMoving(desired: DesiredAttachment, removable: readonly RecordedAttach
   );
 }
 
-/** The attachment of another network that stays (ADR 35) and has the interface: an intent would overwrite its record. */
+/** The attachment of another network that stays: that of the same entry, or one that has the interface, whose record an intent would overwrite. */
 function holderOf(
   desired: DesiredAttachment,
   allDesired: readonly DesiredAttachment[],
   observation: Observation,
 ): RecordedAttachment | undefined {
-  return observation.known.find(
-    (record) =>
-      record.interfaceName === desired.interfaceName &&
-      !isSameTunnel(record, desired) &&
-      !staysForEdit(record, desired, observation) &&
-      !mustGo(record, allDesired, observation),
+  const staying = observation.known.filter((record) => !mustGo(record, allDesired, observation));
+  const ofEntry = staying.find((record) => shiftedWish(record, observation) === desired);
+  return (
+    ofEntry ??
+    staying.find(
+      (record) =>
+        record.interfaceName === desired.interfaceName &&
+        !isSameTunnel(record, desired) &&
+        !staysForEdit(record, desired, observation),
+    )
   );
 }
 
@@ -264,7 +270,7 @@ function mustGo(
   if (record.node !== observation.node) return true;
   if (observation.sandboxId !== undefined && record.sandboxId !== observation.sandboxId) return true;
   if (record.phase === 'removing') return true;
-  if (isKept(record, observation)) return false;
+  if (isKept(record, observation) || shiftedWish(record, observation) !== undefined) return false;
   const desiredHere = allDesired.filter((candidate) => candidate.interfaceName === record.interfaceName);
   return givesWay(record, desiredHere, observation);
 }
@@ -292,6 +298,7 @@ function lostItsDeclaration({ network, tunnelHash }: RecordedAttachment, desired
   return (
     network.scope === CLUSTER_SCOPE &&
     desired.network.scope !== CLUSTER_SCOPE &&
+    !isOfObject(desired.network) &&
     network.name === desired.network.name &&
     tunnelHash === desired.tunnelHash
   );

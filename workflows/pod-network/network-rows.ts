@@ -22,7 +22,12 @@ export function networkRows(
     const task = tasks.find((each) => each.interfaceName === interfaceName);
     if (task?.step === ATTACHED) return { state: 'attached' };
     // Without a task of its own the interface is as it should be, or is not begun.
-    const isThere = recorded.some((record) => record.interfaceName === interfaceName && record.phase === 'attached');
+    const isThere = recorded.some(
+      (record) =>
+        record.interfaceName === interfaceName &&
+        record.phase === 'attached' &&
+        networkKey(record.network) === networkKey(desired.network),
+    );
     if (task === undefined && isThere) return { state: 'attached' };
     if (isSettled || task?.state === 'Refused') return { state: 'refused', reason: task?.note ?? HELD };
     return { state: 'pending', reason: task?.note ?? 'not begun' };

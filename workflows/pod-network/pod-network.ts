@@ -31,8 +31,8 @@ import {
   type SandboxRequest,
 } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/plan/observation.ts';
-import { networkKey } from '../../domain/network-selection.ts';
 import { firstStep } from '../../domain/plan/first-step.ts';
+import { heldFailure, type HeldWish } from '../../domain/plan/held.ts';
 import { plan, type AttachmentTask, type Plan } from '../../domain/plan/plan.ts';
 import type { StepFailure } from '../../domain/records.ts';
 import * as options from '../steps/activity-options.ts';
@@ -233,11 +233,11 @@ function anotherRound(ends: readonly TaskEnd[], requested: boolean, more: boolea
   return requested || (more && !ends.includes('refused')) ? 'again' : undefined;
 }
 
-/** Records that an interface is not free, so that the pod's owner sees why a desired network is not carried out. */
-async function refuseHeld(context: RoundContext, held: Extract<Plan, { kind: 'tasks' }>['held']): Promise<boolean> {
+/** Records what stays in the place of a desired network, so that the pod's owner sees why a desired network is not carried out. */
+async function refuseHeld(context: RoundContext, held: readonly HeldWish[]): Promise<boolean> {
   if (held.length === 0) return false;
-  for (const { desired, by } of held) {
-    const message = `interface ${desired.interfaceName} is kept by network ${networkKey(by)}, which stays attached until its declaration is right again; choose another interface name or correct that network`;
+  for (const wish of held) {
+    const { desired } = wish;
     await controlStep(context, (control) =>
       control.recordRefusal.executeWithOptions({ summary: `refuse ${desired.interfaceName}: held` }, [
         {
@@ -245,7 +245,7 @@ async function refuseHeld(context: RoundContext, held: Extract<Plan, { kind: 'ta
           inputsHash: context.observation.inputsHash,
           interfaceName: desired.interfaceName,
           network: desired.network,
-          failure: { code: 'InterfaceConflict', message },
+          failure: heldFailure(wish),
         },
       ]),
     );

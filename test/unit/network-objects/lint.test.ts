@@ -26,6 +26,11 @@ apiVersion: k8s.cni.cncf.io/v1
 kind: NetworkAttachmentDefinition
 metadata: { name: wrong }
 spec: { config: '{"cniVersion":"1.0.0","type":"podwire","network":"wrong"}' }
+---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: { name: again }
+spec: { config: '{"cniVersion":"1.0.0","type":"podwire","network":"blue"}' }
 `;
 
 describe('podwire lint with network objects in a file', () => {
@@ -39,16 +44,22 @@ describe('podwire lint with network objects in a file', () => {
     writeFileSync(definitions, FILE);
     const settings = DEFAULT_DIALECT_SETTINGS;
     const around = await readSurroundings({ dialect: 'npwg', definitions, namespace: 'red' }, settings);
-    const annotations = { [NPWG_NETWORKS_ANNOTATION]: '[{"name":"blue","ips":["10.20.0.9"]},{"name":"wrong"}]' };
+    const annotations = {
+      [NPWG_NETWORKS_ANNOTATION]: '[{"name":"blue","ips":["10.20.0.9"]},{"name":"wrong"},{"name":"again"}]',
+    };
     const { selections, problems } = judge('npwg', { namespace: 'red', annotations, labels: {} }, around, settings);
-    const [link] = selections.map(described);
+    const [link, ...more] = selections.map(described);
+    assert.deepEqual(more, []);
     assert.deepEqual(link, {
       ...{ network: 'blue', scope: 'cluster.network', id: 500, dstport: 8472, dev: 'eth0', up: true },
       ...{ ips: ['10.20.0.9/16'], routes: [], peers: [] },
     });
     assert.deepEqual(
       problems.map(({ code, network }) => [code, network]),
-      [['NetworkBroken', 'red/wrong']],
+      [
+        ['NetworkBroken', 'red/wrong'],
+        ['DuplicateNetwork', 'red/again'],
+      ],
     );
     assert.match(problems[0]?.message ?? '', /Network red\/wrong is wrong \(spec\.vni/);
   });

@@ -114,15 +114,10 @@ describe('a definition that names a network object', () => {
     assert.deepEqual(codes({ vni: 7, allowedNamespaces: { names: ['red'] } }), []);
   });
 
-  it('is attached once in a pod: a second entry that leads to the same network is refused', () => {
+  it('may be named twice: which of the entries has the interface is not for the annotation to say', () => {
     const objects = { ...BLUE, 'nad/red/again': config({ network: 'blue' }) };
     const { selections, problems, keep } = parsed('blue, again', objects);
-    assert.equal(selections.length, 1);
-    assert.deepEqual(
-      problems.map(({ code, network }) => [code, network]),
-      [['DuplicateNetwork', 'red/again']],
-    );
-    assert.deepEqual(keep, ['npwg:red/again']);
+    assert.deepEqual([selections.length, problems, keep], [2, [], []]);
   });
 });
 
@@ -176,6 +171,16 @@ const REFUSED: Readonly<Record<string, Row>> = {
     change: { declared: parseConfigMap({ blue: 'id=none' }, ipCodec) },
     ...{ code: 'DeclaredTwice', mentions: ['twice'] },
   },
+  'the id of a network that the ConfigMap declares': {
+    objects: { 'nad/red/blue': config({ network: 'blue' }), 'network/red/blue': { vni: 9 } },
+    change: { declared: parseConfigMap({ other: 'id=9 up' }, ipCodec) },
+    ...{ code: 'IdTaken', mentions: ['vni 9', 'UDP port 8472', '"other"', 'ConfigMap', 'Network red/blue', 'stays'] },
+  },
+  'its id under the same name': {
+    objects: { 'nad/red/blue': config({ network: 'blue' }), 'network/red/blue': { vni: 9, port: 4789 } },
+    change: { declared: parseConfigMap({ blue: 'id=9 dstport=4789' }, ipCodec) },
+    ...{ code: 'IdTaken', mentions: ['vni 9', 'UDP port 4789', '"blue"'] },
+  },
   'a namespace that is not admitted': {
     objects: specified({ ...SPEC, allowedNamespaces: { names: ['green'] } }),
     ...{ code: 'NamespaceNotAdmitted', mentions: ['namespace red', 'spec.allowedNamespaces'] },
@@ -212,6 +217,13 @@ describe('an entry that leads to a network object is refused, with the rule, and
       assert.equal(problems[0]?.network, 'red/blue');
     });
   }
+
+  it('and is not for the id at another port, nor for one that the cluster declares twice', () => {
+    const nad = { 'nad/red/blue': config({ network: 'blue' }) };
+    const declared = parseConfigMap({ other: 'id=9' }, ipCodec);
+    only(parsed('blue', { ...nad, 'network/red/blue': { vni: 9, port: 4789 } }, { declared }));
+    only(parsed('blue', { ...nad, 'cluster-network//blue': { vni: 9 } }, { declared }));
+  });
 
   it('and costs its neighbours nothing', () => {
     const objects = {

@@ -62,6 +62,20 @@ describe("kube-vxlan-controller's annotation", () => {
     );
   });
 
+  it('tells which of its networks it declares for the cluster itself, where their scope does not tell', () => {
+    const inline = (inlineScope: 'cluster' | 'namespace') =>
+      parseSelections({
+        pod: podWith(undefined, {
+          ...{ namespace: 'red', labels: { [settings.selector]: 'true' } },
+          annotations: { [settings.annotation]: 'blue\nown id=7\nmap id=9' },
+        }),
+        ...{ declared: parseConfigMap({ map: 'id=9' }, ipCodec), settings: { ...settings, inlineScope }, ip: ipCodec },
+        lookup: lookupOf({ 'cluster-network//blue': SPEC }),
+      }).inline;
+    assert.deepEqual(inline('cluster'), ['own']);
+    assert.deepEqual(inline('namespace'), ['own']);
+  });
+
   it('is refused what the object decides, with the rule, and keeps what it has', () => {
     const found = parsed('blue mtu=1500 dstport=8472 route=10.0.0.0/8:10.20.0.1 up=false, other id=7');
     assert.deepEqual(
@@ -80,6 +94,8 @@ describe("kube-vxlan-controller's annotation", () => {
     const both = { 'cluster-network//blue': SPEC, 'network/red/blue': SPEC };
     assert.deepEqual(codes(parsed('blue', both)), [['NetworkAmbiguous', undefined]]);
     assert.deepEqual(codes(parsed('blue', {})), [['NotDeclared', 'id']]);
+    const own = { 'network/red/blue': { vni: 9 } };
+    assert.deepEqual(codes(parsed('blue', own, { other: 'id=9' })), [['IdTaken', undefined]]);
   });
 
   it('is refused the longer name of a network for the interface, as of every network', () => {

@@ -4,12 +4,12 @@ import { namedSelections } from '../../../activities/control/named-selections.ts
 import { ofRecord, ofSelection } from '../../../activities/control/fingerprints.ts';
 import { inputsHash } from '../../../adapters/hash/inputs-hash.ts';
 import { attachmentSchema } from '../../../adapters/etcd/schemas.ts';
-import type { VxlanSelection } from '../../../domain/network-selection.ts';
+import type { CniSelection, NetworkSelection, VxlanSelection } from '../../../domain/network-selection.ts';
 import { mergedNpwgStatus } from '../../../domain/npwg/npwg-status.ts';
 import { isKept, keepName, type RecordedAttachment } from '../../../domain/plan/observation.ts';
-import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
+import type { AttachmentRecord, VxlanAttachmentRecord } from '../../../domain/records.ts';
 import { networkStatus } from '../../../domain/status/podwire-status.ts';
-import { intent, RESULT } from '../../etcd/some-records.ts';
+import { cniIntent, intent, RESULT } from '../../etcd/some-records.ts';
 import { podWith } from '../npwg/parsing.ts';
 
 const through = { dialect: 'npwg', definition: { scope: 'red', name: 'nad' } } as const;
@@ -62,6 +62,131 @@ describe('an attachment that a definition led to a network object', () => {
       ['net7'],
       'an edit changes the link, not its name',
     );
+  });
+
+  describe('whose definition was edited', () => {
+    const cni: CniSelection = {
+      ...{ kind: 'cni', dialect: 'npwg', network: through.definition, position: 2 },
+      ...{ cni: { kind: 'cni', interfaceName: '', capabilityArgs: {}, args: [], defaultRoute: [] } },
+      config: { uid: 'u', text: '{}' },
+    };
+    const made = cniIntent('red', { network: through.definition, interfaceName: 'net7', cni: cni.cni });
+    const named = (selections: readonly NetworkSelection[], records: readonly AttachmentRecord[]) =>
+      namedSelections(
+        inputsHash,
+        {
+          ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+          parsed: { selections, problems: [], warnings: [], keep: [] },
+        },
+        records,
+        [],
+      ).map(({ interfaceName, askedAs }) => `${interfaceName} ${askedAs}`);
+
+    it('is known as that of its entry, and so is its name', () => {
+      const moved = { ...selection(), network: { scope: 'cluster.network', name: 'green' } };
+      assert.deepEqual(named([moved], [record('net7')]), ['net7 npwg:red/nad']);
+      assert.deepEqual(named([cni], [record('net7')]), ['net7 npwg:red/nad']);
+      assert.deepEqual(named([selection()], [made]), ['net7 npwg:red/nad']);
+    });
+
+    it('gives its name to one entry of the definition, and to none of another one', () => {
+      assert.deepEqual(named([cni, { ...cni, position: 3 }], [record('net7')]), [
+        'net7 npwg:red/nad',
+        'net3 npwg:red/nad',
+      ]);
+      const other = { ...cni, network: { scope: 'red', name: 'other' } };
+      assert.deepEqual(named([other], [record('net7')]), ['net2 npwg:red/other']);
+    });
+  });
+
+  it('is not asked for by an annotation that declares a network of its name itself', () => {
+    const own: VxlanSelection = {
+      ...{ kind: 'vxlan', dialect: 'openvnf', network: { scope: 'cluster', name: 'blue' } },
+      link: selection('blue').link,
+    };
+    const askedAsOf = (inline: readonly string[]): unknown[] =>
+      namedSelections(
+        inputsHash,
+        {
+          ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+          parsed: { selections: [own], problems: [], warnings: [], keep: [], inline },
+        },
+        [],
+        [],
+      ).map(({ askedAs }) => askedAs);
+    assert.deepEqual([askedAsOf(['blue']), askedAsOf(['other'])], [[undefined], ['blue']]);
+  });
+
+  describe('of a network that several entries lead to', () => {
+    const again = {
+      ...selection(),
+      through: { ...through, definition: { scope: 'red', name: 'again' } },
+      position: 1,
+    };
+    const openvnf: VxlanSelection = { kind: 'vxlan', dialect: 'openvnf', network, link: selection('blue').link };
+    const bare = intent('red', 7, { phase: 'attached', result: RESULT, network, interfaceName: 'blue' });
+    const named = (selections: readonly NetworkSelection[], records: readonly AttachmentRecord[] = []) =>
+      namedSelections(
+        inputsHash,
+        {
+          ...{ pod: podWith('x'), inputsHash: 'i', askedHash: 'a', recorded: [] },
+          parsed: { selections, problems: [], warnings: [], keep: [] },
+        },
+        records,
+        [],
+      );
+    const without = (...args: Parameters<typeof named>): unknown[] =>
+      named(...args).map(({ interfaceName, conflict }) => [interfaceName, conflict?.code]);
+
+    it('is one interface: of the first entry in the order of the dialects', () => {
+      const expected = [
+        ['net1', undefined],
+        ['net2', 'DuplicateNetwork'],
+        ['blue', 'DuplicateNetwork'],
+      ];
+      assert.deepEqual(without([again, selection(), openvnf]), expected);
+      assert.deepEqual(without([openvnf, again, selection()]), [...expected.slice(2), ...expected.slice(0, 2)]);
+      const message = named([again, openvnf])[1]?.conflict?.message ?? '';
+      assert.match(
+        message,
+        /cluster.network\/blue, to which entry red\/again of the npwg annotation leads as well; allowed/,
+      );
+    });
+
+    it('is that of the entry that is attached, whatever comes before it', () => {
+      const npwg = [
+        ['net1', 'DuplicateNetwork'],
+        ['net7', undefined],
+      ];
+      assert.deepEqual(without([again, selection(), openvnf], [record('net7')]), [
+        ...npwg,
+        ['blue', 'DuplicateNetwork'],
+      ]);
+      assert.deepEqual(without([again, openvnf], [bare]), [
+        ['net1', 'DuplicateNetwork'],
+        ['blue', undefined],
+      ]);
+      assert.deepEqual(without([again, openvnf], [{ ...bare, phase: 'removing' }])[0], ['net1', undefined]);
+    });
+
+    it('stays with the entry that has it when that is named twice, or asks for another name', () => {
+      assert.deepEqual(without([selection('data0'), selection('net7')], [record('net7')]), [
+        ['data0', 'DuplicateNetwork'],
+        ['net7', undefined],
+      ]);
+      assert.deepEqual(without([again, selection('data0')], [record('net7')]), [
+        ['net1', 'DuplicateNetwork'],
+        ['data0', undefined],
+      ]);
+    });
+
+    it('is nothing that networks of annotations and of the ConfigMap know', () => {
+      const map = { scope: 'cluster', name: 'blue' };
+      assert.deepEqual(without([{ ...openvnf, network: map }, selection()]), [
+        ['blue', undefined],
+        ['net2', undefined],
+      ]);
+    });
   });
 
   it('is another one when it comes through another definition, and the same whatever its interface is called', () => {
