@@ -42,7 +42,7 @@ export interface OpenvnfSelections extends ParsedSelections {
   readonly selections: readonly VxlanSelection[];
 }
 
-const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [], reserved: [] };
+const NOTHING: OpenvnfSelections = { selections: [], problems: [], warnings: [], keep: [], inline: [], reserved: [] };
 
 /** The pod's annotation, if its label selects the pod: only then does it matter what the ConfigMap declares. */
 export function openvnfAnnotation(
