@@ -16,7 +16,7 @@ import type { WantedAddresses } from '../../domain/ports/address-pools.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import { subnetText, type IpValue } from '../../domain/primary/subnet.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
-import { stickyRecordIn, takenIn } from './pool-records.ts';
+import { rested, stickyRecordIn, takenIn } from './pool-records.ts';
 import { pendingKey, type PoolView } from './pool-view.ts';
 import { putOperation, unchanged } from './record-entries.ts';
 
@@ -279,9 +279,7 @@ export class AddressChoice {
       ],
       operations: [
         putOperation(stickyKeyOfPool, record),
-        ...left.map(({ key: of, owner }) =>
-          putOperation(of, { v: 1, state: 'resting', owner, at: now, until: now } satisfies AddressRecord),
-        ),
+        ...left.map(({ key: of, owner }) => putOperation(of, rested(owner, now))),
       ],
     };
   }

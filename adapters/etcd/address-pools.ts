@@ -12,11 +12,12 @@ import {
 } from '../../domain/keys.ts';
 import type { AddressPools } from '../../domain/ports/address-pools.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import { backOffDelay } from '../../domain/concurrency/back-off.ts';
 import type { Entry, Etcd, Operation } from './client.ts';
 import { addressChange } from './address-change.ts';
 import { AddressChoice, type Asked, type Chosen } from './address-choice.ts';
-import { addressRecordIn, ownerRecordIn, stickyRecordIn, takenIn } from './pool-records.ts';
+import { addressRecordIn, ownerRecordIn, rested, stickyRecordIn, takenIn } from './pool-records.ts';
 import { PoolViews, type PoolView } from './pool-view.ts';
 import { putOperation, unchanged } from './record-entries.ts';
 
@@ -170,7 +171,7 @@ async function releaseOne(
       [
         { remove: entry.key },
         ...record.addresses.map(({ address }): Operation => {
-          const key = poolAddressKey(pool, withoutPrefix(address));
+          const key = poolAddressKey(pool, addressOf(address));
           return left === undefined ? { remove: key } : putOperation(key, left);
         }),
         ...(slot === undefined || owner.pod === undefined
@@ -181,7 +182,7 @@ async function releaseOne(
     if (applied) {
       const view = views.of(pool);
       for (const { address } of record.addresses) {
-        const value = deps.ip.value(withoutPrefix(address));
+        const value = deps.ip.value(addressOf(address));
         if (value !== undefined)
           view.occupancy.learn(value, left === undefined ? undefined : { record: left, modRevision: revision });
       }
@@ -202,8 +203,6 @@ function leftBehind({ owner, sticky, restMs }: OwnerRecord, at: number): Address
   return restMs === 0 ? undefined : { v: 1, state: 'resting', owner, at, until: at + restMs };
 }
 
-const withoutPrefix = (address: string): string => address.split('/', 1)[0] ?? '';
-
 /** False: an owner has the addresses, or there are none. */
 async function forgetSticky(etcd: Etcd, { now }: AddressPoolsDeps, pool: string, key: string): Promise<boolean> {
   const stickyKey = stickyAddressesKey(pool, key);
@@ -220,16 +219,7 @@ async function forgetSticky(etcd: Etcd, { now }: AddressPoolsDeps, pool: string,
     throw new PodwireError('AddressHeld', `${heldBy.each.key} belongs to ${ownerText(heldBy.address.owner)}`);
   const { applied } = await etcd.transact(
     [unchanged(entry), ...own.map(({ each }) => unchanged(each))],
-    [{ remove: stickyKey }, ...own.map(({ each, address }) => putOperation(each.key, rested(address, now())))],
+    [{ remove: stickyKey }, ...own.map(({ each, address }) => putOperation(each.key, rested(address.owner, now())))],
   );
   return applied;
 }
-
-/** Nobody has had it for some time already. */
-const rested = ({ owner }: AddressRecord, at: number): AddressRecord => ({
-  v: 1,
-  state: 'resting',
-  owner,
-  at,
-  until: at,
-});

@@ -2,6 +2,7 @@
 import { ownerId, ownerText } from '../../domain/ipam/owner.ts';
 import type { AddressRecord, OwnerRecord } from '../../domain/ipam/records.ts';
 import { addressOwnerKey, poolAddressKey } from '../../domain/keys.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import type { Etcd } from './client.ts';
 import { addressRecordIn, ownerRecordIn } from './pool-records.ts';
 import { putOperation } from './record-entries.ts';
@@ -17,7 +18,7 @@ export async function adoptAddresses(
 ): Promise<Adopted> {
   const { owner, pool, at } = record;
   const ownerKey = addressOwnerKey(owner.node, ownerId(owner), pool);
-  const keys = record.addresses.map(({ address }) => poolAddressKey(pool, address.split('/', 1)[0] ?? ''));
+  const keys = record.addresses.map(({ address }) => poolAddressKey(pool, addressOf(address)));
   const [[known] = [], ...found] = await etcd.read([ownerKey, ...keys].map((key) => ({ key })));
   if (known !== undefined) {
     const has = ownerRecordIn(known)?.addresses.map(({ address }) => address) ?? [];

@@ -34,3 +34,9 @@ export async function readNodeLooks(etcd: Etcd, onUnreadable?: (why: string) => 
     }
   });
 }
+
+/** When each node was looked at last, in milliseconds since 1970; 0: never. @throws as `readNodeLooks` */
+export async function readLookTimes(etcd: Etcd): Promise<ReadonlyMap<string, number>> {
+  const looks = await readNodeLooks(etcd);
+  return new Map(looks.map(({ node, lookedAt }) => [node, Date.parse(lookedAt ?? '') || 0]));
+}

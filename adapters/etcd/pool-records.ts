@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import type { Taken } from '../../domain/ipam/occupancy.ts';
+import type { AddressOwner } from '../../domain/ipam/owner.ts';
 import type { AddressRecord, OwnerRecord, StickyRecord } from '../../domain/ipam/records.ts';
 import { poolAddressesPrefix } from '../../domain/keys.ts';
 import type { IpValue } from '../../domain/primary/subnet.ts';
@@ -60,3 +61,9 @@ function parsed<T extends z.ZodType>(schema: T, { value }: Entry): z.output<T> |
     return undefined;
   }
 }
+
+/** An address that is free as soon as others learn of it: nobody has had it for some time already. */
+export const rested = (owner: AddressOwner, at: number): AddressRecord => ({
+  ...{ v: 1, state: 'resting', owner },
+  ...{ at, until: at },
+});

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { NetworkDeclaration, NetworkSpec } from '../../domain/network-objects/declaration.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import { DEFAULT_DST_PORT } from '../../domain/vxlan/vxlan.ts';
 import { ipCodec } from '../ip/ip-codec.ts';
 
@@ -37,7 +38,7 @@ const isNetwork = (text: string): boolean => {
 };
 
 const NOT_UNICAST: readonly string[] = ['multicast', 'loopback', 'unspecified', 'broadcast', 'linkLocal', 'invalid'];
-const isUnicast = (text: string): boolean => !NOT_UNICAST.includes(ipCodec.range(text.split('/')[0] ?? ''));
+const isUnicast = (text: string): boolean => !NOT_UNICAST.includes(ipCodec.range(addressOf(text)));
 
 const NETWORK_RULE =
   'must be a CIDR in its shortest form, without host bits and not /0, as 10.20.0.0/16 or fd00:20::/64';
@@ -130,7 +131,7 @@ const APART = 'subnets must not overlap';
 const ROUTES_ONCE = 'a destination must be reached through one gateway only';
 
 const overlap = (one: string, other: string): boolean =>
-  isInside(one.split('/')[0] ?? '', other) || isInside(other.split('/')[0] ?? '', one);
+  isInside(addressOf(one), other) || isInside(addressOf(other), one);
 
 const FIXED = 'cannot be changed: members would be cut off from each other; make another network';
 

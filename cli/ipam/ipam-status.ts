@@ -4,6 +4,7 @@ import type { ListedPools } from '../../adapters/etcd/pool-listing.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import { restIsOver } from '../../domain/ipam/occupancy.ts';
 import { capacityOf } from '../../domain/ipam/pool.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { addOutput, print, type OutputOption } from '../output.ts';
 import { textTable } from '../text-table.ts';
@@ -49,7 +50,7 @@ async function rowsOf({ addresses, owners, declared }: ListedPools, now: number)
     const count = (state: string): number =>
       of.filter(({ record }) => (record?.state ?? 'held') === state && !restIsOver(record, now)).length;
     const ofOwners = owners.filter((each) => each.pool === pool);
-    const owned = ofOwners.flatMap((each) => each.addresses.map(({ address }) => address.split('/', 1)[0] ?? ''));
+    const owned = ofOwners.flatMap((each) => each.addresses.map(({ address }) => addressOf(address)));
     const held = of.filter(({ record }) => record?.state === 'held').map(({ address }) => address);
     const capacity =
       written === undefined

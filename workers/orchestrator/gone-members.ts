@@ -2,7 +2,7 @@
 import { GoneMembers } from '../../activities/primary/gone-members.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { createNodeMembers } from '../../adapters/etcd/node-members.ts';
-import { readNodeLooks } from '../../adapters/etcd/node-looks.ts';
+import { readLookTimes } from '../../adapters/etcd/node-looks.ts';
 import { createPrimarySandboxes } from '../../adapters/etcd/primary-sandboxes.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -25,10 +25,7 @@ export function seeToGoneMembers({ etcd, cluster, signals }: Parts, log: Logger,
     ...{ members, cluster, signals, sandboxes: createPrimarySandboxes(etcd, ipNumbers, undefined) },
     nodes: {
       members: async () => (await members.read()).members.map(({ node }) => node),
-      lookedAt: async () => {
-        const looks = await readNodeLooks(etcd);
-        return new Map(looks.map(({ node, lookedAt }) => [node, Date.parse(lookedAt ?? '') || 0]));
-      },
+      lookedAt: () => readLookTimes(etcd),
     },
     now: () => Date.now(),
     onGone: (node) => log.warn({ node }, 'the node is gone for good: the ways of others to its pods go'),

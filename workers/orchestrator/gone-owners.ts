@@ -2,7 +2,7 @@
 import { GoneOwners } from '../../activities/ipam/gone-owners.ts';
 import { createAddressPools } from '../../adapters/etcd/address-pools.ts';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { readNodeLooks } from '../../adapters/etcd/node-looks.ts';
+import { readLookTimes } from '../../adapters/etcd/node-looks.ts';
 import { createPoolUpkeep } from '../../adapters/etcd/pool-upkeep.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -22,10 +22,7 @@ export function seeToGoneOwners(
   const gone = new GoneOwners({
     ...{ cluster, now, upkeep: createPoolUpkeep(etcd, now) },
     pools: createAddressPools(etcd, { ip: ipNumbers, now, random: Math.random }),
-    lookedAt: async () => {
-      const looks = await readNodeLooks(etcd);
-      return new Map(looks.map(({ node, lookedAt }) => [node, Date.parse(lookedAt ?? '') || 0]));
-    },
+    lookedAt: () => readLookTimes(etcd),
     onGone: (node, owners) =>
       log.warn({ node, owners }, 'the node is gone for good: addresses of pools were given back'),
   });
