@@ -74,6 +74,20 @@ describe('the run of a sandbox', () => {
     assert.deepEqual(await keysOf('a'), []);
   });
 
+  it('records once more what etcd loses while the run is at work, when it is told of it', async () => {
+    const sandbox = await node.add('lost');
+    await runs.added(NODE, { sandbox, hooks: ['team/first'] });
+    const hooksDone = async (): Promise<string> =>
+      (await lab.etcd.get(`/podwire/primary/${NODE}/lost`))?.value.split('"done":')[1] ?? '';
+    await untilAsked('the record with its hook', async () => (await hooksDone()).startsWith('["team/first"]'));
+    // The run has its look at the pod before it.
+    await lab.etcd.transact([], [{ remove: `/podwire/primary/${NODE}/lost` }]);
+    await runs.added(NODE, { sandbox, hooks: ['team/first'] });
+    assert.deepEqual(await reportOf('lost'), { state: 'recorded', missing: [], givenUp: [] });
+    assert.deepEqual(await keysOf('lost'), allKeys('lost'));
+    assert.deepEqual(callsOf('lost'), ['first post-add lost']);
+  });
+
   it('says what is not there of a pod that was just connected', async () => {
     node.missing = ['the route to 0.0.0.0/0 on eth0 of the pod'];
     await add('m');

@@ -53,6 +53,10 @@ class SandboxRun {
   /** Of a DEL that has been at work. */
   #upTo: number | undefined;
   #isOver = false;
+  /** What is told from here on was not known when the run began. */
+  #isBegun = false;
+  /** Of what it is recording or has recorded: etcd may have lost it since. */
+  #isToldAgain = false;
 
   constructor(input: PodSandboxInput) {
     this.#input = input;
@@ -66,6 +70,7 @@ class SandboxRun {
   added(news: SandboxNews): void {
     // Told once more of what it is at work on: its hooks keep their pauses.
     if (JSON.stringify(news) !== JSON.stringify(this.#added)) this.#added = news;
+    else this.#isToldAgain = this.#isBegun;
   }
 
   /** What was to be done for the ADD is not to be begun any more. */
@@ -147,8 +152,15 @@ class SandboxRun {
 
   async #recordAndTell({ sandbox, hooks }: SandboxNews): Promise<void> {
     const { sandboxId } = sandbox;
+    this.#isBegun = true;
     const first = await this.#step.record({ sandboxId, hooks: { wanted: hooks, done: [] } });
     if (first === undefined || !first.isHeld) return;
+    const recordAgain = async (done: readonly string[]): Promise<void> => {
+      while (this.#isToldAgain) {
+        this.#isToldAgain = false;
+        await this.#step.record({ sandboxId, hooks: { wanted: hooks, done } });
+      }
+    };
     this.#progress.ended('recorded');
     let { left } = first;
     for (let pause: number = options.HOOK_PAUSE_SECONDS.first; left.length > 0;) {
@@ -160,8 +172,10 @@ class SandboxRun {
       if (needsFreshHistory()) throw new GoesOnLater();
       await condition(() => this.#added === undefined, `${pause}s`);
       pause = Math.min(pause * 2, options.HOOK_PAUSE_SECONDS.longest);
+      await recordAgain(hooks.filter((hook) => !left.includes(hook)));
     }
     await this.#step.verify(sandboxId);
+    await recordAgain(hooks);
   }
 
   async #end(sandbox: SandboxEnd['sandbox']): Promise<void> {
