@@ -3,7 +3,7 @@ import type { AgentIdentity } from './pod/agents.ts';
 import type { BlockedOn } from './plan/blocked-on.ts';
 import type { CniAttachmentSpec } from './cni/attachment.ts';
 import type { CniSelection, Dialect, NetworkRef, ThroughDefinition } from './network-selection.ts';
-import type { VxlanLinkSpec } from './vxlan/vxlan.ts';
+import type { GivenToLink, VxlanLinkSpec } from './vxlan/vxlan.ts';
 
 export const RECORD_VERSION = 1;
 
@@ -56,6 +56,8 @@ export interface LinkResult {
   readonly others?: readonly ReportedInterface[];
   /** Of a VXLAN link over another link than the one with the tunnel address: addresses that its packets may come from. */
   readonly sendsFrom?: readonly string[];
+  /** Of a VXLAN link: what of it is from its network's pool. */
+  readonly given?: GivenToLink;
   /** What is not as it should be with a link that serves all the same; told to the pod's owner. */
   readonly warning?: StepFailure;
 }

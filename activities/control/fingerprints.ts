@@ -37,7 +37,7 @@ export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
  * the name tells nothing: the attachment is known by what it was asked for as.
  */
 function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string, through: ThroughDefinition | undefined): Fingerprints {
-  const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood } = link;
+  const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood, pool } = link;
   const ports = srcPorts === undefined ? null : `${srcPorts.first}-${srcPorts.last}`;
   const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
   return {
@@ -55,6 +55,7 @@ function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string, through: Through
       vtep,
       ports,
       flood !== false,
+      ...(pool === undefined ? [] : [pool]),
     ]),
     tunnelHash: short(hash, [kind, vni, dstPort, parent, vtep, ports]),
   };

@@ -15,6 +15,7 @@ import type { FdbSync } from './forwarding/fdb-sync.ts';
 import type { GateContainer } from './gate.ts';
 import type { LinkInput, OpenGateInput } from './network-contract.ts';
 import type { NetworkLocks } from './cni/network-locks.ts';
+import type { LinkAddresses } from './vxlan/link-addresses.ts';
 import type { SandboxLocks } from './sandbox-locks.ts';
 
 /** The way into the netns that a task is about, verified on the way. */
@@ -41,6 +42,8 @@ export interface LinkDeps {
   readonly failpoints: Failpoints;
   /** Name under which a pod's interface is made. */
   readonly temporaryName: (podUid: string, interfaceName: string) => string;
+  /** Absent: pods of this backend have no addresses of pools. */
+  readonly addresses?: LinkAddresses;
   /** One operation at a time per sandbox. */
   readonly sandboxLocks: SandboxLocks;
   readonly fdb: {

@@ -50,6 +50,12 @@ export const linkResultSchema: z.ZodType<LinkResult> = z.object({
   adopted: z.boolean(),
   before: z.enum(['absent', 'ours', 'foreign-compatible']),
   sendsFrom: z.array(z.string()).exactOptional(),
+  given: z
+    .object({
+      addresses: z.array(z.string()),
+      routes: z.array(z.object({ destination: z.string(), gateway: z.string() })),
+    })
+    .exactOptional(),
   dns: z
     .object({
       nameservers: z.array(z.string()).exactOptional(),

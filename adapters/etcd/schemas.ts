@@ -21,6 +21,23 @@ const version = z.literal(RECORD_VERSION);
 const network = z.object({ scope: z.string(), name: z.string() });
 const netns = z.object({ path: z.string(), inode: z.string(), ctimeNs: z.string() });
 
+const pool = z.object({
+  name: z.string(),
+  subnets: z.array(
+    z.object({
+      cidr: z.string(),
+      gateway: z.string().exactOptional(),
+      routes: z.array(z.string()),
+      exclude: z.array(z.string()),
+    }),
+  ),
+  order: z.enum(['next', 'lowest']),
+  restSeconds: z.number(),
+  perNamespace: z.number().int().exactOptional(),
+  sticky: z.boolean(),
+  wanted: z.array(z.string()),
+});
+
 const link = z.object({
   kind: z.literal('vxlan'),
   interfaceName: z.string(),
@@ -34,6 +51,7 @@ const link = z.object({
   routes: z.array(z.object({ destination: z.string(), gateway: z.string() })),
   peers: z.array(z.string()),
   flood: z.literal(false).exactOptional(),
+  pool: pool.exactOptional(),
 });
 
 const attachmentBase = {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { NetworkDeclaration, NetworkSpec } from '../../domain/network-objects/declaration.ts';
+import { DEFAULT_REST_MS } from '../../domain/ipam/pool.ts';
 import { addressOf } from '../../domain/text/cidr.ts';
 import { DEFAULT_DST_PORT } from '../../domain/vxlan/vxlan.ts';
 import { ipCodec } from '../ip/ip-codec.ts';
@@ -15,6 +16,11 @@ const MIN_MTU = 1280;
 const MAX_SUBNETS = 8;
 const MAX_ROUTES = 16;
 const MAX_NAMESPACES = 256;
+const MAX_EXCLUDED = 32;
+/** A day: whoever wants an address to be kept says `sticky`. */
+const MAX_REST_S = 86_400;
+/** As many keys of etcd are read for each allocation. */
+const MAX_QUOTA = 1_024;
 /** `ffff:…:ffff/128`. */
 const LONGEST_CIDR = 43;
 const LONGEST_ADDRESS = 39;
@@ -73,6 +79,7 @@ const namespaces = (description: string) =>
 
 const GATEWAY_RULE = 'gateway must be an address of the subnet in its shortest form, and not the first one';
 const ROUTES_NEED = 'routes need a gateway';
+const EXCLUDED = 'what is excluded must lie in its subnet';
 const ROUTES_FAMILY = 'routes must be of the family of their subnet';
 
 const isInside = (address: string, cidr: string): boolean =>
@@ -94,6 +101,14 @@ const subnet = z
         description: "Destinations that the subnet's pods reach through its gateway.",
         'x-kubernetes-list-type': 'set',
       }),
+    exclude: z
+      .array(network.meta(described('Addresses, as 10.20.0.0/28 or 10.20.0.7/32.', ...networkRules)))
+      .max(MAX_EXCLUDED)
+      .default([])
+      .meta({
+        description: "Addresses that the network's pool does not give; pods may still ask for them.",
+        'x-kubernetes-list-type': 'set',
+      }),
   })
   .refine(
     ({ cidr, gateway }) =>
@@ -106,9 +121,14 @@ const subnet = z
     ({ cidr, routes }) => routes.every((route) => ipCodec.cidr(route)?.family === ipCodec.cidr(cidr)?.family),
     ROUTES_FAMILY,
   )
+  .refine(({ cidr, exclude }) => exclude.every((each) => isPartOf(each, cidr)), EXCLUDED)
   .meta(
     described(
       'A subnet of the network.',
+      {
+        rule: '!has(self.exclude) || !isCIDR(self.cidr) || self.exclude.all(e, !isCIDR(e) || cidr(self.cidr).containsCIDR(e))',
+        message: EXCLUDED,
+      },
       {
         rule: "!has(self.gateway) || !isCIDR(self.cidr) || (isIP(self.gateway) && ip.isCanonical(self.gateway) && cidr(self.cidr).containsIP(self.gateway) && (cidr(self.cidr).prefixLength() >= (ip(self.gateway).family() == 4 ? 31 : 127) || !self.cidr.startsWith(self.gateway + '/')))",
         message: GATEWAY_RULE,
@@ -121,6 +141,10 @@ const subnet = z
     ),
   );
 
+const isPartOf = (part: string, cidr: string): boolean =>
+  Number(part.slice(part.indexOf('/') + 1)) >= Number(cidr.slice(cidr.indexOf('/') + 1)) &&
+  isInside(addressOf(part), cidr);
+
 /** Whether the address is the one that means the subnet itself: a point-to-point subnet has none. */
 function isFirst(address: string, cidr: string): boolean {
   const [first = '', prefix] = cidr.split('/');
@@ -129,6 +153,8 @@ function isFirst(address: string, cidr: string): boolean {
 
 const APART = 'subnets must not overlap';
 const ROUTES_ONCE = 'a destination must be reached through one gateway only';
+
+const POOL_NEEDS = 'pool needs subnets to give addresses of';
 
 const overlap = (one: string, other: string): boolean =>
   isInside(addressOf(one), other) || isInside(addressOf(other), one);
@@ -184,7 +210,7 @@ const spec = z
       }, ROUTES_ONCE)
       .meta(
         described(
-          'Where the addresses that pods ask for lie. Left out: the network carries Ethernet, and podwire gives no addresses.',
+          'Where the addresses of the pods lie. Left out: the network carries Ethernet, and podwire gives no addresses.',
           {
             rule: 'self.all(a, !isCIDR(a.cidr) || self.exists_one(b, isCIDR(b.cidr) && (cidr(b.cidr).containsCIDR(a.cidr) || cidr(a.cidr).containsCIDR(b.cidr))))',
             message: APART,
@@ -195,6 +221,33 @@ const spec = z
           },
         ),
       ),
+    pool: z
+      .strictObject({
+        order: z
+          .enum(['next', 'lowest'])
+          .default('next')
+          .meta({ description: 'next: behind the address that was given last; lowest: the lowest free one.' }),
+        restSeconds: z
+          .int()
+          .min(0)
+          .max(MAX_REST_S)
+          .default(DEFAULT_REST_MS / 1_000)
+          .meta({
+            description:
+              "How long a released address is nobody's. The same interface of a pod of the same name gets it at once.",
+          }),
+        perNamespace: z.int().min(1).max(MAX_QUOTA).exactOptional().meta({
+          description: 'How many interfaces of a namespace may have addresses at once. Left out: as many as there are.',
+        }),
+        sticky: z.boolean().default(false).meta({
+          description: "Pods whose names end in a number, as a StatefulSet's, keep their addresses when they are gone.",
+        }),
+      })
+      .exactOptional()
+      .meta({
+        description:
+          'Every pod gets an address of each family that the subnets have, unless it asks for one. Left out: pods have the addresses that they ask for.',
+      }),
     allowedNamespaces: namespaces(
       'Namespaces whose pods may be attached. Left out: a Network is for the pods of its own namespace, which always may, a ClusterNetwork for all.',
     ).exactOptional(),
@@ -205,7 +258,13 @@ const spec = z
       .exactOptional()
       .meta({ description: 'Who may choose addresses ("ips"). Left out: whoever may be attached.' }),
   })
-  .meta({ description: 'An overlay network that pods are attached to, on new and on running pods.' });
+  .refine(({ pool, subnets }) => pool === undefined || subnets.length > 0, POOL_NEEDS)
+  .meta(
+    described('An overlay network that pods are attached to, on new and on running pods.', {
+      rule: '!has(self.pool) || (has(self.subnets) && self.subnets.size() > 0)',
+      message: POOL_NEEDS,
+    }),
+  );
 
 export const networkSpecSchema: z.ZodType<NetworkSpec> = spec;
 

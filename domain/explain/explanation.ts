@@ -122,6 +122,7 @@ function desiredText(desired: Desired | undefined): string {
       ? listed([
           `vxlan id ${selection.link.vni}, port ${selection.link.dstPort}, over ${selection.link.parent}`,
           ...selection.link.addresses,
+          ...(selection.link.pool === undefined ? [] : [`addresses of pool ${selection.link.pool.name}`]),
           selection.link.up ? 'up' : 'down',
         ])
       : listed([`CNI (${selection.dialect})`, ...(selection.cni.capabilityArgs.ips ?? [])]);

@@ -10,6 +10,19 @@ export interface NetworkSubnet {
   readonly gateway?: string;
   /** Destinations (CIDRs) that the subnet's pods reach through the gateway. */
   readonly routes: readonly string[];
+  /** CIDRs of the subnet that the network's pool does not give. */
+  readonly exclude: readonly string[];
+}
+
+/** The network gives its pods an address of each family that its subnets have (ADR 59). */
+export interface NetworkPool {
+  readonly order: 'next' | 'lowest';
+  /** How long a released address is nobody's. */
+  readonly restSeconds: number;
+  /** How many interfaces of a namespace may have addresses at once; absent: as many as there are. */
+  readonly perNamespace?: number;
+  /** Pods of StatefulSets keep their addresses when they are gone. */
+  readonly sticky: boolean;
 }
 
 /** Namespaces by name. */
@@ -27,6 +40,8 @@ export interface NetworkSpec {
   /** Bytes; absent: what the parent link leaves. */
   readonly mtu?: number;
   readonly subnets: readonly NetworkSubnet[];
+  /** Absent: pods have the addresses that they ask for. */
+  readonly pool?: NetworkPool;
   /** Whose pods may be attached. Absent: a Network's own namespace, for a ClusterNetwork all of them. */
   readonly allowedNamespaces?: NamespaceChoice;
   /** Whose pods may choose addresses. Absent: all that may be attached. */

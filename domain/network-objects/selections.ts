@@ -10,9 +10,10 @@ import { read, refused, type Reading } from '../openvnf/reading.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import { addressOf } from '../text/cidr.ts';
 import { shown } from '../text/shown.ts';
-import { DEFAULT_PARENT, type Route, type VxlanLinkSpec } from '../vxlan/vxlan.ts';
+import { DEFAULT_PARENT, type LinkPool, type Route, type VxlanLinkSpec } from '../vxlan/vxlan.ts';
 import type { NetworkSpec, NetworkSubnet } from './declaration.ts';
 import { admits, admitsStatic, objectText } from './network-object.ts';
+import { poolNameOf } from './network-pool.ts';
 import { foundObject, type ObjectReading } from './references.ts';
 
 export interface ObjectInput {
@@ -56,7 +57,7 @@ export function judgeObject(reading: ObjectReading, input: ObjectInput): ObjectV
     const why = `${name} does not admit pods of namespace ${podNamespace}; its owner admits them (spec.allowedNamespaces)`;
     return { problems: [problem('NamespaceNotAdmitted', why)] };
   }
-  const { link, refusals } = linkOf(spec, input);
+  const { link, refusals } = linkOf(definition, spec, input);
   const { addresses } = optionsOf(dialect);
   const isStatic = (input.asked.capabilityArgs.ips ?? []).length > 0;
   const problems = [
@@ -138,6 +139,7 @@ interface Refusal {
 }
 
 function linkOf(
+  definition: NetworkDefinition,
   spec: NetworkSpec,
   { dialect, asked, ip }: ObjectInput,
 ): { readonly link: VxlanLinkSpec; readonly refusals: readonly Refusal[] } {
@@ -156,6 +158,11 @@ function linkOf(
       routes.push(...routesOf(subnet, routes));
     }
   }
+  const pool = poolFor(definition, spec, addresses, ip);
+  if (pool === 'twice') {
+    const why = `value ${shown((asked.capabilityArgs.ips ?? []).join())} has two addresses of one family; allowed: one of each, since the network gives one of each`;
+    refusals.push({ code: 'InvalidValue', option: options.addresses, why });
+  }
   const { interfaceName } = asked;
   // The kernel and `ip` are stricter than CNI's rule for names.
   if (interfaceName !== '' && !isInterfaceName(interfaceName, 'kube-vxlan-controller')) {
@@ -166,9 +173,36 @@ function linkOf(
     ...{ kind: 'vxlan', interfaceName, vni: spec.vni, dstPort: spec.port, parent: DEFAULT_PARENT },
     ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
     ...{ up: true, addresses, routes, peers: [] },
+    ...(pool === undefined || pool === 'twice' ? {} : { pool }),
   };
   return { link, refusals };
 }
+
+/**
+ * What the link is to get from the network's pool. Addresses that a pod chooses are taken out of the pool; where the pool does not give such an
+ * address, nobody else gets it from there, and the family needs no further one.
+ *
+ * @param own CIDRs that the pod asks for
+ */
+function poolFor(
+  definition: NetworkDefinition,
+  { pool, subnets }: NetworkSpec,
+  own: readonly string[],
+  ip: IpCodec,
+): LinkPool | 'twice' | undefined {
+  if (pool === undefined) return undefined;
+  const familyOf = (cidr: string): 4 | 6 | undefined => ip.cidr(cidr)?.family;
+  const families = own.map(familyOf);
+  if (new Set(families).size < families.length) return 'twice';
+  const wanted = own.filter((cidr) => !subnets.some(({ exclude }) => exclude.some((each) => isIn(cidr, each, ip))));
+  const apart = own.filter((cidr) => !wanted.includes(cidr)).map(familyOf);
+  const serving = subnets.filter(({ cidr }) => !apart.includes(familyOf(cidr)));
+  if (serving.length === 0) return undefined;
+  return { ...pool, name: poolNameOf(definition), subnets: serving, wanted: wanted.map(addressOf) };
+}
+
+const isIn = (address: string, cidr: string, ip: IpCodec): boolean =>
+  ip.network(`${addressOf(address)}/${prefixOf(cidr)}`)?.canonical === cidr;
 
 /** What entries may ask of CNI plugins, and an overlay network of podwire's does not do. */
 function notServed({ capabilityArgs, configArgs, defaultRoute }: CniAttachmentSpec): Refusal[] {
@@ -198,7 +232,7 @@ interface Placed {
 
 function placedIn({ subnets }: NetworkSpec, text: string, ip: IpCodec): Reading<Placed> {
   const address = addressOf(text);
-  const subnet = subnets.find(({ cidr }) => ip.network(`${address}/${prefixOf(cidr)}`)?.canonical === cidr);
+  const subnet = subnets.find(({ cidr }) => isIn(address, cidr, ip));
   if (subnet === undefined) {
     const allowed = subnets.length === 0 ? 'the network has none' : subnets.map(({ cidr }) => cidr).join(', ');
     return refused(`is in no subnet of the network; allowed: an address of ${allowed}`);

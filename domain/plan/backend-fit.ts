@@ -29,6 +29,16 @@ export function fitForBackend(
         message: `network ${network.name}: CNI plugins need podwire's node worker, and namespace ${pod.namespace} has backend exec; choose backend node for it`,
       });
     }
+    if (selection.kind === 'vxlan' && selection.link.pool !== undefined) {
+      const { dialect, network } = selection;
+      problems.push({
+        code: 'BackendUnfit',
+        dialect,
+        network: network.name,
+        message: `network ${network.name}: its addresses come from a pool, which needs podwire's node worker, and namespace ${pod.namespace} has backend exec; choose backend node for it`,
+      });
+      return false;
+    }
     return selection.kind === 'vxlan' && hasAgent;
   });
   if (!hasAgent && parsed.selections.some(({ kind }) => kind === 'vxlan')) {

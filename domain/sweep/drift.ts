@@ -3,7 +3,14 @@ import { findOwnLink, isTakenOver } from '../cni/own-link.ts';
 import { ownerOf } from '../vxlan/link-alias.ts';
 import { fitsAddresses, mtuOver } from '../vxlan/link-mtu.ts';
 import type { LinkView, NetnsView } from '../vxlan/link-observation.ts';
-import type { AttachmentRecord, CniAttachmentRecord, LinkResult, VxlanAttachmentRecord } from '../records.ts';
+import { linkWith } from '../network-objects/network-pool.ts';
+import type {
+  AttachmentRecord,
+  CniAttachmentRecord,
+  LinkBasis,
+  LinkResult,
+  VxlanAttachmentRecord,
+} from '../records.ts';
 import { unlikeOurs } from '../vxlan/vxlan-likeness.ts';
 import { uidInRuntime } from '../pod/static-pods.ts';
 
@@ -53,7 +60,8 @@ export function onlyMacDiffers(record: AttachmentRecord, view: NetnsView): boole
 }
 
 function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, view: NetnsView): string[] {
-  const { link: spec, interfaceName } = record;
+  const { interfaceName } = record;
+  const spec = linkWith(record.link, result.given);
   const link = view.links.find(({ name }) => name === interfaceName);
   if (link === undefined) {
     const renamed = view.links.find(
@@ -75,19 +83,14 @@ function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, view: Net
     ...(vxlan.learning ? ['it learns addresses'] : []),
     ...unlikeOurs(vxlan, record.vtep).map((what) => `it has ${what}`),
     ...linkDrift(result, link, spec.up, () => true),
-    ...mtuDrift(record, result, link, view),
+    ...mtuDrift({ link: spec, vtep: record.vtep }, result, link, view),
     // A link that is down has lost its routes by that.
     ...(link.up ? missing.map(({ destination }) => `route ${destination} is missing`) : []),
   ];
 }
 
 /** A link whose MTU nobody asked for follows its parent's, which may change as long as the pod lives. */
-function mtuDrift(
-  { link: spec, vtep }: VxlanAttachmentRecord,
-  { mtu }: LinkResult,
-  link: LinkView,
-  view: NetnsView,
-): string[] {
+function mtuDrift({ link: spec, vtep }: LinkBasis, { mtu }: LinkResult, link: LinkView, view: NetnsView): string[] {
   const parent = view.links.find(({ name }) => name === spec.parent);
   const left = parent === undefined ? mtu : mtuOver(parent, spec, vtep);
   // What the parent leaves may be too small for the link's addresses: it stays as it was made then.

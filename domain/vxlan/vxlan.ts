@@ -1,4 +1,5 @@
 /** A VXLAN link inside a pod's netns (mode pod: the device sits over a link of the pod, peers are pod addresses). */
+import type { NetworkPool, NetworkSubnet } from '../network-objects/declaration.ts';
 
 export interface Route {
   /** Canonical CIDR. */
@@ -11,6 +12,22 @@ export interface Route {
 export interface PortRange {
   readonly first: number;
   readonly last: number;
+}
+
+/** Addresses that the link gets from its network's pool when it is made (ADR 59): one of each family of the subnets. */
+export interface LinkPool extends NetworkPool {
+  /** Of the pool, cluster-wide. */
+  readonly name: string;
+  readonly subnets: readonly NetworkSubnet[];
+  /** Of the link's own addresses those that are the pool's, without prefix lengths: they are taken out of it. */
+  readonly wanted: readonly string[];
+}
+
+/** What a link has from its network's pool. */
+export interface GivenToLink {
+  /** CIDRs. */
+  readonly addresses: readonly string[];
+  readonly routes: readonly Route[];
 }
 
 export interface VxlanLinkSpec {
@@ -34,6 +51,8 @@ export interface VxlanLinkSpec {
   readonly peers: readonly string[];
   /** False: frames go to the member that has their MAC, and addresses are known without asking. Absent: unknown MACs are flooded. */
   readonly flood?: false;
+  /** Absent: no further addresses than those above. */
+  readonly pool?: LinkPool;
 }
 
 export const DEFAULT_DST_PORT = 8472;

@@ -76,12 +76,16 @@ describe('a network object', () => {
     const subnets = [{ cidr: '10.34.0.0/16', gateway: '10.34.0.254', routes: ['192.0.2.0/24'] }];
     await apply(t.lab, [
       clusterNetwork(name('blue'), { vni: 3401, subnets }),
+      clusterNetwork(name('pooled'), {
+        ...{ vni: 3404, subnets: [{ cidr: '10.35.0.0/29', exclude: ['10.35.0.4/30'] }], pool: { restSeconds: 0 } },
+      }),
       clusterNetwork(name('closed'), { vni: 3402, allowedNamespaces: { names: ['somebody-else'] } }),
     ]);
-    removed.push(name('blue'), name('closed'));
+    removed.push(name('blue'), name('closed'), name('pooled'));
     await defineNetworks(t.lab, t.namespace, {
       blue: { cniVersion: '1.0.0', type: 'podwire', network: name('blue') },
       closed: { cniVersion: '1.0.0', type: 'podwire', network: name('closed') },
+      pooled: { cniVersion: '1.0.0', type: 'podwire', network: name('pooled') },
       late: { cniVersion: '1.0.0', type: 'podwire', network: 'late' },
     });
   });
@@ -151,6 +155,26 @@ describe('a network object', () => {
       await declareNetworks(t.lab, { [name('blue')]: null });
     }
     await waitStatus(t.lab, q, ['net1 Attached']);
+  });
+
+  test('with a pool gives each pod an address that nobody else has, and takes it back with the entry', async () => {
+    const addressOf = async (pod: PodRef): Promise<string> => {
+      await wantNetworks(t.lab, pod, [{ name: 'pooled', interface: 'pool0' }]);
+      const link = await waitLink(t.lab, pod, 'pool0', (found) => found?.addresses.some(isPooled) === true);
+      return link?.addresses.find(isPooled) ?? assert.fail();
+    };
+    const isPooled = (address: string): boolean => /^10\.35\.0\.[123]\/29$/.test(address);
+    const [p, q] = pods;
+    const [ofP, ofQ] = [await addressOf(p), await addressOf(q)];
+    assert.notEqual(ofP, ofQ);
+    await waitReachable(t.lab, p, ofQ.split('/')[0] ?? '');
+    await waitStatus(t.lab, q, ['pool0 Attached']);
+    const entry = (await npwgStatus(t.lab, q)).find(({ interface: name }) => name === 'pool0');
+    assert.deepEqual(entry?.ips, [ofQ.split('/')[0]]);
+    for (const pod of pods) {
+      await wantNetworks(t.lab, pod, null);
+      await waitStatus(t.lab, pod, []);
+    }
   });
 
   test('is left when the entry goes', async () => {

@@ -4,7 +4,9 @@ import { dirname } from 'node:path';
 import { AddressCollector } from '../../activities/ipam/address-collector.ts';
 import { createIpamCni } from '../../activities/ipam/ipam-cni.ts';
 import type { NodeDeps } from '../../activities/network/deps.ts';
+import { createLinkAddresses, type LinkAddresses } from '../../activities/network/vxlan/link-addresses.ts';
 import { createAddressPools } from '../../adapters/etcd/address-pools.ts';
+import type { Etcd } from '../../adapters/etcd/client.ts';
 import { createPoolDeclarations } from '../../adapters/etcd/pool-declarations.ts';
 import { readStoreState } from '../../adapters/etcd/store-state.ts';
 import { ipCodec } from '../../adapters/ip/ip-codec.ts';
@@ -14,6 +16,7 @@ import type { NodeConfig } from '../../config/node.ts';
 import type { PodCni } from '../../domain/cni-server/pod-cni.ts';
 import { ownerText } from '../../domain/ipam/owner.ts';
 import { addressOwnersPrefix } from '../../domain/keys.ts';
+import type { AddressPools } from '../../domain/ports/address-pools.ts';
 import { everyInterval } from '../loops.ts';
 import { Pace } from '../pace.ts';
 import type { NodeConnections } from './node-connections.ts';
@@ -30,14 +33,21 @@ export interface Addresses {
 /** A leak is found by two looks, within a minute; a node without addresses of pools is told of its first one. */
 const PACE = { oftenMs: 20_000, seldomMs: 600_000, alertMs: 60_000 };
 
+/** What this process knows of pools is shared by all that asks it for addresses. */
+export const createPools = (etcd: Etcd): AddressPools =>
+  createAddressPools(etcd, { ip: ipNumbers, now: () => Date.now(), random: Math.random });
+
+/** Addresses of podwire's own links. */
+export const createAddressesOfLinks = (etcd: Etcd, pools: AddressPools): LinkAddresses =>
+  createLinkAddresses({ pools, ip: ipNumbers, isWhole: async () => (await readStoreState(etcd)).isWhole });
+
 export function assembleAddresses(
   { node, netnsRoots }: Pick<NodeConfig, 'node' | 'netnsRoots'>,
   { etcd }: Pick<NodeConnections, 'etcd'>,
-  { runtime, store }: Pick<NodeDeps, 'runtime' | 'store'>,
+  { pools, runtime, store }: { readonly pools: AddressPools } & Pick<NodeDeps, 'runtime' | 'store'>,
   metrics: AddressMetrics,
   log: Logger,
 ): Addresses {
-  const pools = createAddressPools(etcd, { ip: ipNumbers, now: () => Date.now(), random: Math.random });
   const collector = new AddressCollector({
     ...{ node, pools, runtime },
     isThere: (netns) =>

@@ -31,7 +31,7 @@ import type { NodeConfig } from '../../config/node.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { Signals } from '../../domain/ports/cluster.ts';
 import type { NodeConnections } from './node-connections.ts';
-import { assembleAddresses, type Addresses } from './addresses.ts';
+import { assembleAddresses, createAddressesOfLinks, createPools, type Addresses } from './addresses.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { announcedSandboxes, assembleColdPlug, type ColdPlugs } from './cold-plug.ts';
 import { DriftWatch } from './drift-watch.ts';
@@ -79,8 +79,10 @@ export async function assembleNode(
     filtering,
   });
   const { plugins } = assembled;
+  const pools = createPools(etcd);
   const deps = {
     ...assembled,
+    addresses: createAddressesOfLinks(etcd, pools),
     ...{ failpoints, gateOf, plugins: notices === undefined ? plugins : asOwnChanges(plugins, notices) },
   };
   const signals = createSignals(temporal.client);
@@ -98,7 +100,7 @@ export async function assembleNode(
       : new DriftWatch({ node, netnsRoots, notices, log, bootId: deps.bootId, fdb: deps.fdb, observer: metrics.drift });
   exposeExpiry(registry, credentials);
   const coldPlug = assembleColdPlug(config, connections, { deps, announced }, log);
-  const addresses = assembleAddresses(config, connections, deps, metrics.addresses, log);
+  const addresses = assembleAddresses(config, connections, { ...deps, pools }, metrics.addresses, log);
   return { deps, signals, watch, drift, metrics, coldPlug, addresses, kernel: access };
 }
 

@@ -17,7 +17,10 @@ export function deleteVxlanLink(
     try {
       return await deps.fdb.withDevice(record, async (device) => {
         device.forget();
-        if (netns === undefined) return { outcome: 'sandbox-gone' };
+        if (netns === undefined) {
+          await deps.addresses?.takeBack(record);
+          return { outcome: 'sandbox-gone' };
+        }
         const plan = planRemoval(await deps.kernel.observe(netns), {
           podUid: uidInRuntime(record),
           interfaceName: record.interfaceName,
@@ -28,6 +31,7 @@ export function deleteVxlanLink(
         await deps.failpoints.hit('deleteVxlanLink:after-observe');
         await allEnded([deps.kernel.execute(netns, plan.commands), device.openToAll(netns)]);
         await deps.failpoints.hit('deleteVxlanLink:after-remove');
+        await deps.addresses?.takeBack(record);
         return { outcome: plan.outcome };
       });
     } finally {

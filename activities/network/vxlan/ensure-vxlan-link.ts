@@ -2,11 +2,13 @@
 import { addressOf } from '../../../domain/text/cidr.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import { ownerOf } from '../../../domain/vxlan/link-alias.ts';
+import { linkWith } from '../../../domain/network-objects/network-pool.ts';
 import type { LinkView, NetnsView } from '../../../domain/vxlan/link-observation.ts';
 import { planLink, type LinkPlan, type DesiredLink } from '../../../domain/vxlan/link-plan.ts';
 import type { OpenNetns } from '../../../domain/ports/link-kernel.ts';
 import { hearsRouters } from '../../../domain/vxlan/hears-routers.ts';
 import type { LinkResult, StepFailure, VxlanAttachmentRecord } from '../../../domain/records.ts';
+import type { GivenToLink } from '../../../domain/vxlan/vxlan.ts';
 import { uidInRuntime } from '../../../domain/pod/static-pods.ts';
 import { allEnded } from '../../concurrency/all-ended.ts';
 import type { LinkDeps } from '../deps.ts';
@@ -32,14 +34,27 @@ export function ensureVxlanLink(deps: LinkDeps, input: LinkInput, signal: AbortS
   });
 }
 
-function desiredOf({ temporaryName }: LinkDeps, record: VxlanAttachmentRecord): DesiredLink {
-  const { link, generation, vtep, interfaceName, result } = record;
+interface Wanted {
+  readonly spec: DesiredLink;
+  readonly given: GivenToLink | undefined;
+}
+
+async function desiredOf(
+  { temporaryName, addresses, failpoints }: LinkDeps,
+  record: VxlanAttachmentRecord,
+  view: NetnsView,
+): Promise<Wanted> {
+  const given = await addresses?.give(record, view);
+  await failpoints.hit('ensureVxlanLink:after-addresses');
+  const { generation, vtep, interfaceName, result } = record;
+  const link = linkWith(record.link, given);
   const podUid = uidInRuntime(record);
-  return {
+  const spec = {
     ...{ link, podUid, generation, vtep },
     ...(result === undefined ? {} : { mac: result.mac }),
     temporaryName: temporaryName(podUid, interfaceName),
   };
+  return { spec, given };
 }
 
 type Work = Exclude<LinkPlan, { kind: 'same' | 'conflict' }>;
@@ -50,11 +65,11 @@ async function converge(
   netns: OpenNetns,
   device: LockedDevice,
 ): Promise<LinkResult> {
-  const spec = desiredOf(deps, record);
   // What is in the kernel now decides, not what an earlier attempt remembered.
   device.forget();
   let view = await deps.kernel.observe(netns);
   await deps.failpoints.hit('ensureVxlanLink:after-observe');
+  const { spec, given } = await desiredOf(deps, record, view);
   let before: LinkResult['before'] | undefined;
   let filled = false;
   let warning = record.result?.warning;
@@ -73,7 +88,7 @@ async function converge(
   if (!filled) await device.sync(netns, isAdopted(link));
   await deps.failpoints.hit('ensureVxlanLink:after-fill');
   return {
-    ...resultOf(link, record.result?.before ?? before),
+    ...resultOf(link, record.result?.before ?? before, given),
     ...sourcesOf(view, record),
     ...(warning === undefined ? {} : { warning }),
   };
@@ -89,7 +104,11 @@ const doesNotStay = (name: string, needed: string, times: number): PodwireError 
 const isAdopted = ({ alias }: LinkView): boolean => ownerOf(alias)?.adopted === true;
 
 /** @param before what had the interface's name, as far as it is known */
-function resultOf(link: LinkView, before: LinkResult['before'] | undefined): LinkResult {
+function resultOf(
+  link: LinkView,
+  before: LinkResult['before'] | undefined,
+  given: GivenToLink | undefined,
+): LinkResult {
   const adopted = isAdopted(link);
   return {
     ifindex: link.ifindex,
@@ -98,6 +117,7 @@ function resultOf(link: LinkView, before: LinkResult['before'] | undefined): Lin
     addresses: link.addresses.filter(({ linkLocal }) => !linkLocal).map(({ cidr }) => cidr),
     adopted,
     before: before ?? (adopted ? 'foreign-compatible' : 'absent'),
+    ...(given === undefined ? {} : { given }),
   };
 }
 

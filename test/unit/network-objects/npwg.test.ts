@@ -86,6 +86,21 @@ describe('a definition that names a network object', () => {
     ]);
   });
 
+  it('has its addresses from the network’s pool, but those that the pod asks for', () => {
+    const four = { cidr: '10.20.0.0/16', gateway: '10.20.0.1', routes: ['10.0.0.0/8'], exclude: ['10.20.0.0/28'] };
+    const six = { cidr: 'fd00:20::/64', routes: [], exclude: [] };
+    const objects = { ...BLUE, 'cluster-network//blue': { vni: 500, subnets: [four, six], pool: {} } };
+    const poolOf = (...ips: readonly string[]) =>
+      only(parsed([{ name: 'blue', ...(ips.length === 0 ? {} : { ips }) }], objects)).link.pool;
+    const pool = { name: 'ClusterNetwork:blue', order: 'next', restSeconds: 60, sticky: false };
+    assert.deepEqual(poolOf(), { ...pool, subnets: [four, six], wanted: [] });
+    assert.deepEqual(poolOf('10.20.9.9'), { ...pool, subnets: [four, six], wanted: ['10.20.9.9'] });
+    assert.deepEqual(poolOf('10.20.0.9'), { ...pool, subnets: [six], wanted: [] }, 'one that the pool does not give');
+    assert.equal(poolOf('10.20.0.9', 'fd00:20::9')?.wanted.join(), 'fd00:20::9');
+    const twice = parsed([{ name: 'blue', ips: ['10.20.9.9', '10.20.9.10'] }], objects);
+    assert.match(twice.problems[0]?.message ?? '', /two addresses of one family; allowed: one of each/);
+  });
+
   it("means the Network of the definition's own namespace, or the ClusterNetwork, whichever there is", () => {
     const own = { 'nad/red/blue': config({ network: 'blue' }), 'network/red/blue': { vni: 7 } };
     assert.deepEqual(only(parsed('blue', own)).network, { scope: 'network.red', name: 'blue' });

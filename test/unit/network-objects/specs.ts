@@ -25,6 +25,14 @@ export const ACCEPTED_SPECS: Readonly<Record<string, object>> = {
       routes: Array.from({ length: 16 }, (_none, index) => `172.${16 + at}.${index}.0/24`),
     })),
   ),
+  'a pool, and what it does not give': {
+    ...{ vni: 5, pool: {} },
+    subnets: [{ cidr: '10.20.0.0/16', exclude: ['10.20.0.0/28', '10.20.7.7/32'] }, { cidr: 'fd00:20::/64' }],
+  },
+  'a pool with everything said': {
+    ...{ vni: 5, pool: { order: 'lowest', restSeconds: 0, perNamespace: 1024, sticky: true } },
+    subnets: [{ cidr: '10.20.0.0/16', exclude: ['10.20.0.0/16'] }],
+  },
   'namespaces by name': {
     ...{ vni: 5, allowedNamespaces: { names: ['a', 'team-1'] } },
     staticAddresses: { allowedNamespaces: { names: [] } },
@@ -82,5 +90,27 @@ export const REFUSED_SPECS: Readonly<Record<string, Refused>> = {
     vni: 5,
     allowedNamespaces: { names: ['A'] },
   }),
+  'a pool without a subnet': wrong('spec', { vni: 5, pool: {} }),
+  'a pool whose subnets are none': wrong('spec', { vni: 5, pool: {}, subnets: [] }),
+  'a pool in another order': wrong('spec.pool.order', {
+    ...{ vni: 5, subnets: [{ cidr: '10.20.0.0/16' }] },
+    pool: { order: 'random' },
+  }),
+  'addresses that rest for longer than a day': wrong('spec.pool.restSeconds', {
+    ...{ vni: 5, subnets: [{ cidr: '10.20.0.0/16' }] },
+    pool: { restSeconds: 86_401 },
+  }),
+  'an exclusion outside of its subnet': wrong(
+    'spec.subnets.0',
+    subnets({ cidr: '10.20.0.0/16', exclude: ['10.21.0.0/24'] }),
+  ),
+  'an exclusion that is larger than its subnet': wrong(
+    'spec.subnets.0',
+    subnets({ cidr: '10.20.0.0/16', exclude: ['10.0.0.0/8'] }),
+  ),
+  'an exclusion that is an address': wrong(
+    'spec.subnets.0.exclude.0',
+    subnets({ cidr: '10.20.0.0/16', exclude: ['10.20.0.1'] }),
+  ),
   'static addresses of nobody named': wrong('spec.staticAddresses.allowedNamespaces', { vni: 5, staticAddresses: {} }),
 };
