@@ -6,7 +6,7 @@ import { stopPart, type Lab } from '../../deploy/lab/lab.ts';
 import { partPid } from '../../deploy/lab/parts.ts';
 import { nodePart, ORCHESTRATOR_PART, startPodwire, stopPodwire, WATCHER_PART } from '../../deploy/lab/podwire.ts';
 import { bareTimer } from './bare-timer.ts';
-import { usageOfProcess } from './process-usage.ts';
+import { exactCpuMs, usageOfProcess } from './process-usage.ts';
 import { standInPolls } from './stand-in-polls.ts';
 import { bar, type BenchResult, type Table } from './report.ts';
 import type { Site } from './site.ts';
@@ -107,8 +107,7 @@ async function pollShare(lab: Lab, seconds: number): Promise<number> {
 function cpuMs(lab: Lab, part: string): number {
   const pid = partPid(lab, part);
   if (pid === undefined) throw new Error(`${part} does not run in lab ${lab.name}`);
-  const { ownMs, childrenMs } = usageOfProcess(pid);
-  return ownMs + childrenMs;
+  return exactCpuMs(pid) + usageOfProcess(pid).childrenMs;
 }
 
 const sum = (rates: Rates): number => [...rates.values()].reduce((total, rate) => total + rate, 0);
