@@ -8,8 +8,8 @@ export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
 export const CONTROL_QUEUE = 'podwire-control';
 
-/** Long polls of a node's queue that are under way. */
-export const NODE_POLLERS = 2;
+/** Long polls of a node's queue that are under way. Each costs Temporal a twentieth of a CPU millisecond a second, for every node. */
+export const NODE_POLLERS = 1;
 
 /** @param target a node's name, or the exec backend's stand-in for it */
 export const nodeQueue = (target: string): string => (isExecTarget(target) ? EXEC_QUEUE : `podwire-node-${target}`);

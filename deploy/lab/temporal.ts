@@ -30,7 +30,7 @@ export function temporalServer(lab: LabLayout, binaries: Binaries): PartSpec {
       // In KiB: the default is 2 MB, which a day of runs leaves far behind.
       ...['--sqlite-pragma', 'cache_size=-65536'],
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=100'],
-      // A node's queue has two pollers; with the default four partitions a task waited up to a minute in one that nobody polled (ADR 2).
+      // A node's queue has one poller; with the default four partitions a task waits up to a minute in one that nobody polls (ADR 2).
       ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
       ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
       // For people who add search attributes to a running server; it reads them from the database at each use (ADR 16).

@@ -1,5 +1,4 @@
 /** What is looked for at the Temporal frontend, from the facts that it told. */
-import { NODE_POLLERS } from '../messages.ts';
 import { compareSearchAttributes, createAttributesCommand } from '../search-attributes.ts';
 import { passed, type About, type Check } from './check.ts';
 import { compareVersions } from './versions.ts';
@@ -122,7 +121,7 @@ function partitionsCheck(queue: string, partitions: number): Check {
   if (partitions <= 1) return passed(name, `task queue ${queue} has one partition`, about);
   return {
     ...{ name, state: 'warning', ...about },
-    text: `task queue ${queue} has ${partitions} partitions and ${NODE_POLLERS} pollers: a task may wait up to a minute in one that nobody polls`,
+    text: `task queue ${queue} has ${partitions} partitions and one poller: a task may wait up to a minute in one that nobody polls`,
     allowed: '1, for the queues podwire-node-*',
     cure: 'set matching.numTaskqueueReadPartitions and matching.numTaskqueueWritePartitions to 1 in the dynamic configuration of the Temporal server',
   };
