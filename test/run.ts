@@ -114,17 +114,17 @@ async function runOne(group: Group, lab: TestLab): Promise<GroupResult> {
 }
 
 function report(results: readonly GroupResult[], left: readonly string[], seconds: number): void {
-  print('\ngroup            result   tests  failed   time');
-  for (const { name, ok, tests, failed, seconds: took, why } of results) {
+  print('\ngroup            result   tests  failed       time  busy');
+  for (const { name, ok, tests, failed, seconds: took, busy, why } of results) {
     const cells = [
       name.padEnd(16),
       (ok ? 'ok' : 'FAILED').padEnd(8),
       String(tests).padStart(5),
       String(failed).padStart(7),
+      `${took.toFixed(1)} s`.padStart(10),
+      (busy === undefined ? '' : `${busy} %`).padStart(5),
     ];
-    print(
-      `${cells.join(' ')} ${`${took.toFixed(1)} s`.padStart(8)}${why === undefined ? '' : `  ${why.split('\n')[0]}`}`,
-    );
+    print(`${cells.join(' ')}${why === undefined ? '' : `  ${why.split('\n')[0]}`}`);
   }
   const slow = results.filter(({ slowest = [] }) => slowest.length > 0);
   if (slow.length > 0) print('\nslowest, of 20 s and more:');

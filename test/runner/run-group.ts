@@ -1,6 +1,7 @@
 /** Runs one group and counts. */
 import { join, relative } from 'node:path';
 import { ensureNode, NODE_VERSION } from '../../deploy/lab/node-binary.ts';
+import { busySince, cpuTime } from './busy.ts';
 import { ROOT, testFiles, type Group } from './groups.ts';
 import { runNode } from './program.ts';
 
@@ -8,6 +9,8 @@ export interface GroupResult {
   readonly name: string;
   readonly ok: boolean;
   readonly seconds: number;
+  /** Percent of the processors' time, by whatever ran on the machine; undefined: the group did not get so far. */
+  readonly busy?: number;
   readonly tests: number;
   readonly failed: number;
   readonly why: string | undefined;
@@ -45,14 +48,14 @@ const CHECKS = [
 
 /** Never throws for what tests do. */
 export async function runGroup(group: Group, context: GroupContext): Promise<GroupResult> {
-  const started = performance.now();
+  const [started, cpu] = [performance.now(), cpuTime()];
   const by = group.onNodeOfImages === true ? `, on Node ${NODE_VERSION}` : '';
   context.print(`\n=== ${group.name} (started ${new Date().toISOString().slice(11, 19)}${by})`);
   const result = await (group.folder === undefined ? runChecks(group, context) : runTests(group, context));
-  return { name: group.name, seconds: (performance.now() - started) / 1000, ...result };
+  return { name: group.name, seconds: (performance.now() - started) / 1000, busy: busySince(cpu), ...result };
 }
 
-type Outcome = Omit<GroupResult, 'name' | 'seconds'>;
+type Outcome = Omit<GroupResult, 'name' | 'seconds' | 'busy'>;
 
 async function runChecks(group: Group, context: GroupContext): Promise<Outcome> {
   const failed: string[] = [];
