@@ -37,7 +37,8 @@ export function ofRecord(hash: Hash, record: AttachmentRecord): Fingerprints {
  * the name tells nothing: the attachment is known by what it was asked for as.
  */
 function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string, through: ThroughDefinition | undefined): Fingerprints {
-  const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood, pool } = link;
+  const { kind, interfaceName, vni, dstPort, srcPorts, parent, mtu, up, addresses, routes, peers, flood, pool, mac } =
+    link;
   const ports = srcPorts === undefined ? null : `${srcPorts.first}-${srcPorts.last}`;
   const routeTexts = routes.map((route) => `${route.destination} via ${route.gateway}`);
   return {
@@ -56,6 +57,7 @@ function ofVxlan(hash: Hash, link: VxlanLinkSpec, vtep: string, through: Through
       ports,
       flood !== false,
       ...(pool === undefined ? [] : [pool]),
+      ...(mac === undefined ? [] : [mac]),
     ]),
     tunnelHash: short(hash, [kind, vni, dstPort, parent, vtep, ports]),
   };

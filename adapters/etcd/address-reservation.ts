@@ -2,8 +2,7 @@
  * An address of a VXLAN network is reserved by the intent of its attachment and given back in the transaction in which the attachment
  * leaves its network, or goes over to another address.
  */
-import { addressHolder, claimedAddresses, freedAddresses } from '../../domain/plan/address-claims.ts';
-import { addressOf } from '../../domain/text/cidr.ts';
+import { addressesOf, addressHolder, claimedAddresses, freedAddresses } from '../../domain/plan/address-claims.ts';
 import * as keys from '../../domain/keys.ts';
 import type { AttachmentRecord, VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
@@ -39,7 +38,7 @@ export function takenAddress(
   found: readonly Entry[],
 ): TakenAddress | undefined {
   const own = claimedAddresses(previous);
-  for (const address of record.link.addresses.map(addressOf)) {
+  for (const address of addressesOf(record.link)) {
     const key = keys.addressKey(record.network, address);
     const entry = found.find((each) => each.key === key);
     if (entry !== undefined && entry.value !== addressHolder(record) && !own.includes(address))

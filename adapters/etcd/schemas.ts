@@ -51,6 +51,7 @@ const link = z.object({
   routes: z.array(z.object({ destination: z.string(), gateway: z.string() })),
   peers: z.array(z.string()),
   flood: z.literal(false).exactOptional(),
+  mac: z.string().exactOptional(),
   pool: pool.exactOptional(),
 });
 

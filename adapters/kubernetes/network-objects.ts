@@ -256,7 +256,7 @@ const spec = z
         allowedNamespaces: namespaces('Namespaces whose pods may choose their addresses; an empty list allows nobody.'),
       })
       .exactOptional()
-      .meta({ description: 'Who may choose addresses ("ips"). Left out: whoever may be attached.' }),
+      .meta({ description: 'Who may choose addresses ("ips", "mac"). Left out: whoever may be attached.' }),
   })
   .refine(({ pool, subnets }) => pool === undefined || subnets.length > 0, POOL_NEEDS)
   .meta(

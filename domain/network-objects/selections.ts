@@ -59,15 +59,17 @@ export function judgeObject(reading: ObjectReading, input: ObjectInput): ObjectV
   }
   const { link, refusals } = linkOf(definition, spec, input);
   const { addresses } = optionsOf(dialect);
-  const isStatic = (input.asked.capabilityArgs.ips ?? []).length > 0;
+  const { ips = [], mac } = input.asked.capabilityArgs;
+  const chosen = ips.length > 0 ? addresses : 'mac';
+  const isStatic = ips.length > 0 || mac !== undefined;
   const problems = [
     ...refusals.map(({ code, option, why }) => problem(code, why, option)),
     ...(isStatic && !admitsStatic(spec, podNamespace)
       ? [
           problem(
             'StaticAddressNotAdmitted',
-            `${name} does not let pods of namespace ${podNamespace} choose their addresses; allowed: no "${addresses}", or its owner admits it (spec.staticAddresses)`,
-            addresses,
+            `${name} does not let pods of namespace ${podNamespace} choose their addresses; allowed: no "${chosen}", or its owner admits it (spec.staticAddresses)`,
+            chosen,
           ),
         ]
       : []),
@@ -164,6 +166,7 @@ function linkOf(
     refusals.push({ code: 'InvalidValue', option: options.addresses, why });
   }
   const { interfaceName } = asked;
+  const { mac } = asked.capabilityArgs;
   // The kernel and `ip` are stricter than CNI's rule for names.
   if (interfaceName !== '' && !isInterfaceName(interfaceName, 'kube-vxlan-controller')) {
     const why = `value ${shown(interfaceName)} is no name for a VXLAN link; allowed: a letter, then up to 14 letters, digits, ".", "_" or "-", and no word of the ip command`;
@@ -173,6 +176,7 @@ function linkOf(
     ...{ kind: 'vxlan', interfaceName, vni: spec.vni, dstPort: spec.port, parent: DEFAULT_PARENT },
     ...(spec.mtu === undefined ? {} : { mtu: spec.mtu }),
     ...{ up: true, addresses, routes, peers: [] },
+    ...(mac === undefined ? {} : { mac }),
     ...(pool === undefined || pool === 'twice' ? {} : { pool }),
   };
   return { link, refusals };
@@ -206,12 +210,11 @@ const isIn = (address: string, cidr: string, ip: IpCodec): boolean =>
 
 /** What entries may ask of CNI plugins, and an overlay network of podwire's does not do. */
 function notServed({ capabilityArgs, configArgs, defaultRoute }: CniAttachmentSpec): Refusal[] {
-  const { mac, infinibandGUID, bandwidth, portMappings } = capabilityArgs;
-  const rule = 'allowed for a network object: interface, ips';
+  const { infinibandGUID, bandwidth, portMappings } = capabilityArgs;
+  const rule = 'allowed for a network object: interface, ips, mac';
   const refusalOf = (option: string, isAsked: boolean, why: string): Refusal[] =>
     isAsked ? [{ code: 'KeyNotServed', option, why: `${why}; ${rule}` }] : [];
   return [
-    ...refusalOf('mac', mac !== undefined, 'is not served: a member keeps the MAC that its link got'),
     ...refusalOf('infiniband-guid', infinibandGUID !== undefined, 'is not served: VXLAN carries Ethernet'),
     ...refusalOf('bandwidth', bandwidth !== undefined, 'is not served: the link has no queue'),
     ...refusalOf('portMappings', portMappings !== undefined, 'is not served: the network does not lead to the host'),

@@ -1,7 +1,8 @@
-/** Each address of a VXLAN network is one pod's. Pure; the reservations themselves are in etcd. */
+/** Each address of a VXLAN network, IP or MAC, is one pod's. Pure; the reservations themselves are in etcd. */
 import { addressOf } from '../text/cidr.ts';
 import type { PodIdentity } from '../pod/pod-view.ts';
 import type { AttachmentRecord } from '../records.ts';
+import type { VxlanLinkSpec } from '../vxlan/vxlan.ts';
 
 /**
  * Addresses, without prefix length, that an attachment keeps others from: its own, and until an edit is through those that it may go back
@@ -9,9 +10,19 @@ import type { AttachmentRecord } from '../records.ts';
  */
 export function claimedAddresses(record: AttachmentRecord | undefined): readonly string[] {
   if (record?.kind !== 'vxlan' || record.phase === 'removing') return [];
-  const all = [...record.link.addresses, ...(record.lastGood?.link.addresses ?? [])];
-  return [...new Set(all.map(addressOf))];
+  return [
+    ...new Set([
+      ...addressesOf(record.link),
+      ...(record.lastGood === undefined ? [] : addressesOf(record.lastGood.link)),
+    ]),
+  ];
 }
+
+/** Those that a link was asked to have, without prefix length; a MAC address that the kernel chose is nobody's claim. */
+export const addressesOf = ({ addresses, mac }: VxlanLinkSpec): readonly string[] => [
+  ...addresses.map(addressOf),
+  ...(mac === undefined ? [] : [mac]),
+];
 
 /** What a reservation says of its holder: `<pod UID>/<interface> <namespace>/<name>`. */
 export const addressHolder = (record: AttachmentRecord): string =>

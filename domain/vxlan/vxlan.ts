@@ -51,6 +51,8 @@ export interface VxlanLinkSpec {
   readonly peers: readonly string[];
   /** False: frames go to the member that has their MAC, and addresses are known without asking. Absent: unknown MACs are flooded. */
   readonly flood?: false;
+  /** MAC address, lower case with colons. Absent: the one that the link got when it was made. */
+  readonly mac?: string;
   /** Absent: no further addresses than those above. */
   readonly pool?: LinkPool;
 }

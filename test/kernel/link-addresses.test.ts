@@ -101,6 +101,15 @@ describe('a link of a network with a pool', () => {
     assert.equal(await owners(), 0);
   });
 
+  it('has the MAC address that its pod asks for, also later', async () => {
+    const pod = await node.pod();
+    const first = await attach(pod, { pool: IPV4, mac: '02:00:00:00:09:01' });
+    assert.deepEqual([first.mac, (await pod.link())?.mac], ['02:00:00:00:09:01', '02:00:00:00:09:01']);
+    const second = await attach(pod, { pool: IPV4, mac: '02:00:00:00:09:02' }, 2, first);
+    assert.deepEqual([second.mac, second.ifindex], ['02:00:00:00:09:02', first.ifindex]);
+    await detach(pod, second);
+  });
+
   it('waits while the pool is exhausted, and is made when an address is free', async () => {
     const [one, two, three] = [await node.pod(), await node.pod(), await node.pod()];
     const first = await attach(one, { pool: IPV4 });

@@ -62,6 +62,8 @@ describe('the API server, with the definitions of network objects', () => {
   });
 });
 
+const MAC = '02:00:00:34:00:01';
+
 describe('a network object', () => {
   const t = labTest('objects');
   const name = (kind: string): string => `${kind}-${t.namespace}`;
@@ -95,7 +97,7 @@ describe('a network object', () => {
 
   test('connects running pods of two nodes by NPWG’s annotation, with addresses and routes as it says', async () => {
     const [p, q] = pods;
-    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'] }]);
+    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'], mac: MAC }]);
     await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }]);
     await waitLink(t.lab, p, 'data0', (link) => link?.up === true && link.vni === 3401);
     await waitLink(t.lab, q, 'net1', (link) => link?.addresses.includes('10.34.0.2/16') === true);
@@ -110,12 +112,16 @@ describe('a network object', () => {
   test('that does not admit the namespace, or whose address another pod has, is refused with an event, and costs nothing else', async () => {
     const [p, q] = pods;
     const link = await podLink(t.lab, p, 'data0');
-    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'] }, { name: 'closed' }]);
+    assert.equal(link?.mac, MAC);
+    const own = { name: 'blue', interface: 'data0', ips: ['10.34.0.1'], mac: MAC };
+    await wantNetworks(t.lab, p, [own, { name: 'closed' }]);
     const event = await waitEvent(t.lab, p, 'NetworkRefused', /closed.*does not admit pods of namespace/);
     assert.equal(event.type, 'Warning');
     assert.deepEqual(await podLink(t.lab, p, 'data0'), link);
     await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.1'] }]);
     await waitEvent(t.lab, q, 'NetworkRefused', new RegExp(`address 10\\.34\\.0\\.1 belongs to pod ${t.namespace}/p`));
+    await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'], mac: MAC }]);
+    await waitEvent(t.lab, q, 'NetworkRefused', new RegExp(`address ${MAC} belongs to pod ${t.namespace}/p`));
     await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }]);
     await waitStatus(t.lab, q, ['net1 Attached']);
   });

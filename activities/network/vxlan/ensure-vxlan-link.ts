@@ -51,11 +51,13 @@ async function desiredOf(
   const podUid = uidInRuntime(record);
   const spec = {
     ...{ link, podUid, generation, vtep },
-    ...(result === undefined ? {} : { mac: result.mac }),
+    ...macOf(link.mac ?? result?.mac),
     temporaryName: temporaryName(podUid, interfaceName),
   };
   return { spec, given };
 }
+
+const macOf = (mac: string | undefined): Pick<DesiredLink, 'mac'> => (mac === undefined ? {} : { mac });
 
 type Work = Exclude<LinkPlan, { kind: 'same' | 'conflict' }>;
 

@@ -86,6 +86,11 @@ describe('a definition that names a network object', () => {
     ]);
   });
 
+  it('has the MAC address that is asked for', () => {
+    assert.equal(only(parsed([{ name: 'blue', mac: '02-00-00-00-00-0A' }])).link.mac, '02:00:00:00:00:0a');
+    assert.equal(only(parsed('blue')).link.mac, undefined);
+  });
+
   it('has its addresses from the network’s pool, but those that the pod asks for', () => {
     const four = { cidr: '10.20.0.0/16', gateway: '10.20.0.1', routes: ['10.0.0.0/8'], exclude: ['10.20.0.0/28'] };
     const six = { cidr: 'fd00:20::/64', routes: [], exclude: [] };
@@ -204,6 +209,10 @@ const REFUSED: Readonly<Record<string, Row>> = {
     objects: specified({ ...SPEC, staticAddresses: { allowedNamespaces: { names: [] } } }),
     ...{ entry: { ips: ['10.20.0.9'] }, code: 'StaticAddressNotAdmitted', mentions: ['spec.staticAddresses'] },
   },
+  'a MAC address of a namespace that may choose none': {
+    objects: specified({ ...SPEC, staticAddresses: { allowedNamespaces: { names: [] } } }),
+    ...{ entry: { mac: '02:00:00:00:00:01' }, code: 'StaticAddressNotAdmitted', mentions: ['no "mac"'] },
+  },
   'an address of no subnet': asking({ ips: ['10.21.0.9'] }, 'AddressNotOfNetwork', '10.20.0.0/16', 'fd00:20::/64'),
   'an address of a network without subnets': {
     objects: specified({ vni: 5 }),
@@ -213,7 +222,6 @@ const REFUSED: Readonly<Record<string, Row>> = {
   'the gateway': asking({ ips: ['10.20.0.1'] }, 'AddressNotOfNetwork', 'gateway'),
   'the network address': asking({ ips: ['10.20.0.0'] }, 'AddressNotOfNetwork', 'network address'),
   'the broadcast address': asking({ ips: ['10.20.255.255'] }, 'AddressNotOfNetwork', 'broadcast address'),
-  'a MAC': asking({ mac: '02:00:00:00:00:01' }, 'KeyNotServed', 'allowed for a network object: interface, ips'),
   'a bandwidth': asking({ bandwidth: { ingressRate: 1000, ingressBurst: 1000 } }, 'KeyNotServed', 'bandwidth'),
   'port mappings': asking({ portMappings: [{ hostPort: 1, containerPort: 1 }] }, 'KeyNotServed', 'portMappings'),
   'a default route': asking({ 'default-route': ['10.20.0.1'] }, 'KeyNotServed', 'default-route'),
