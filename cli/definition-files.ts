@@ -5,7 +5,8 @@ import {
   type DefinitionLookup,
   type NetworkDefinition,
 } from '../domain/cni/network-definition.ts';
-import { readNetworkSpec } from '../adapters/kubernetes/network-objects.ts';
+import { FIRST_GIVEN_VNI } from '../domain/network-objects/vnis.ts';
+import { readAllocatedVni, readNetworkSpec } from '../adapters/kubernetes/network-objects.ts';
 import { readText } from './text-source.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -74,7 +75,7 @@ function definition(
   const namespace = kind === 'cluster-network' ? '' : textIn(metadata, 'namespace', file);
   const ref = { kind, namespace: namespace === '' ? namespaces[kind] : namespace, name, uid: '' };
   if (kind === 'network' || kind === 'cluster-network')
-    return [{ ...ref, config: '', plugin: '', declares: readNetworkSpec(spec) }];
+    return [{ ...ref, config: '', plugin: '', declares: readNetworkSpec(spec), allocatedVni: vniIn(object) }];
   return [
     {
       ...ref,
@@ -83,6 +84,9 @@ function definition(
     },
   ];
 }
+
+/** Of an object that was never applied, the first one that podwire might give it. */
+const vniIn = (object: Json): number => readAllocatedVni(object['status']) ?? FIRST_GIVEN_VNI;
 
 function textIn(object: Json, key: string, file: string): string {
   const value = object[key] ?? '';

@@ -4,6 +4,7 @@ import type { EtcdOptions } from '../adapters/etcd/client.ts';
 import type { LogLevel } from '../adapters/log/logger.ts';
 import type { TemporalOptions } from '../adapters/temporal/connection.ts';
 import { EVENT_REASONS, type EventReasons } from '../domain/status/event-reasons.ts';
+import type { VniRange } from '../domain/ports/network-objects.ts';
 import type { DialectSettings } from '../domain/settings.ts';
 import { describeSettings, readSettings, type SettingsTable } from './cli-flags.ts';
 import type { SettingsFile } from './settings-file.ts';
@@ -18,6 +19,7 @@ import {
 } from './common.ts';
 import { etcdOf, etcdSettings } from './etcd.ts';
 import { sdkSettings, temporalOf, temporalSettings, versioningSettings } from './temporal.ts';
+import { vniSettings } from './vni-range.ts';
 import { reflectOf, reflectSettings, type ReflectConfig } from './reflect/reflect.ts';
 
 export interface OrchestratorConfig {
@@ -31,6 +33,8 @@ export interface OrchestratorConfig {
   readonly eventReasons: EventReasons;
   readonly bindAddress: string;
   readonly nodeGoneSeconds: number;
+  /** From which network objects get a VNI. */
+  readonly vniRange: VniRange;
   /** Of one command in an agent container, in milliseconds. */
   readonly execCommandMs: number;
   readonly failpointsFile: string | undefined;
@@ -81,6 +85,7 @@ export const orchestratorSettings = {
     schema: z.string().optional(),
     help: 'crash tests only: JSON file of places where this process shall die, wait or fail',
   },
+  ...vniSettings,
   ...reflectSettings,
   ...logSettings,
 } as const satisfies SettingsTable;
@@ -106,6 +111,7 @@ export function readOrchestratorConfig(
     eventReasons: values.eventReasons,
     bindAddress: values.bindAddress,
     nodeGoneSeconds: values.nodeGoneMs / 1_000,
+    vniRange: values.vniRange,
     execCommandMs: values.execCommandMs,
     failpointsFile: values.failpointsFile,
     logLevel: values.logLevel,

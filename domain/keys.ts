@@ -35,6 +35,12 @@ export const userKey = (network: NetworkRef, podUid: string, interfaceName: stri
 export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceName: string, tunnel: string): string =>
   `${userKey(network, podUid, interfaceName)}~${tunnel.replace('/', '-')}`;
 
+/** The network object that declares a network, with the tunnel that it holds. */
+export const networkObjectKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/object`;
+/** By which an object holds its tunnel as a user does, members or not; no interface's name has a `~`. */
+export const objectUserKey = (network: NetworkRef, objectUid: string): string =>
+  `${usersPrefix(network)}${objectUid}/~object`;
+
 /** Whose an address of a VXLAN network is. @param address without prefix length */
 export const addressKey = (network: NetworkRef, address: string): string =>
   `${ROOT}/networks/${networkKey(network)}/addresses/${address}`;

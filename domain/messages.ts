@@ -6,6 +6,7 @@ import type { PodIdentity } from './pod/pod-view.ts';
 
 export const POD_NETWORK = 'podNetwork';
 export const NETWORK_MESH = 'networkMesh';
+export const NETWORK_OBJECT = 'networkObject';
 export const CONTROL_QUEUE = 'podwire-control';
 
 /** Long polls of a node's queue that are under way. Each costs Temporal a twentieth of a CPU millisecond a second, for every node. */
@@ -15,6 +16,9 @@ export const NODE_POLLERS = 1;
 export const nodeQueue = (target: string): string => (isExecTarget(target) ? EXEC_QUEUE : `podwire-node-${target}`);
 export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}/${pod.name}/${pod.uid}`;
 export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKey(network)}`;
+
+/** @param uid of the network object */
+export const objectWorkflowId = (uid: string): string => `network/${uid}`;
 
 export interface PodNetworkInput extends PodIdentity {
   /** The pod's node as the starter saw it, if it did: where its records are looked for at once. A hint, the pod has the last word. */
@@ -35,6 +39,9 @@ export const POD_DELETED = 'podDeleted';
 export const RETRY_NOW = 'retryNow';
 /** Members of a network came, went or changed. */
 export const MEMBERS_CHANGED = 'membersChanged';
+
+/** A network object was made, changed or deleted, or something of its network changed. */
+export const OBJECT_CHANGED = 'objectChanged';
 
 export interface ReconcileRequest {
   readonly reason: string;

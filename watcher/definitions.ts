@@ -20,6 +20,8 @@ export interface DefinitionsOptions {
   readonly timings: Partial<ListWatchTimings> & Pick<ListWatchTimings, 'stallMs'>;
   /** After `onSynced`: a definition came, changed or went, or its kind was listed at last. */
   readonly onChange: () => void;
+  /** Each network object that came, changed or went, also those of the first list. */
+  readonly onObject: (object: NetworkDefinition, isGone: boolean) => void;
   /** Once, when every kind was listed; one that older roles do not have may have been refused instead. */
   readonly onSynced: () => void;
 }
@@ -75,10 +77,14 @@ export class Definitions {
       mayBeUnknown: true,
       map: (object) => definitionView(kind, object),
       onChange: ({ type, view }) => {
+        if (LATER_KINDS.has(kind)) this.#options.onObject(view, type === 'deleted');
         const key = definitionKey(view);
+        const before = this.#byKey.get(key);
         // A definition made anew under the name of one that went: the delete of the old one may come last.
         if (type !== 'deleted') this.#byKey.set(key, view);
-        else if (this.#byKey.get(key)?.uid === view.uid) this.#byKey.delete(key);
+        else if (before?.uid === view.uid) this.#byKey.delete(key);
+        // A status that podwire wrote changes nothing of what a pod asks for.
+        if (type !== 'deleted' && before !== undefined && JSON.stringify(before) === JSON.stringify(view)) return;
         if (this.#synced && this.#listed.has(kind)) this.#options.onChange();
       },
       onSynced: () => {

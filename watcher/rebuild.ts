@@ -30,6 +30,8 @@ export interface RebuildOptions {
   readonly isListed: () => boolean;
   readonly check: Pick<RelistCheck, 'request' | 'idle'>;
   readonly newId: () => string;
+  /** The store is another one, or podwire is to be out of the cluster, or back in it. */
+  readonly onOtherStore: (reason: string) => void;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly intervalMs?: number;
 }
@@ -83,7 +85,9 @@ export class Rebuild {
       this.#pauseMs = this.#interval;
       this.#nextLookAt = 0;
       if (!state.isWhole) {
-        this.#options.log.warn({ incarnation: id }, "podwire's etcd is new: what is attached is being recorded again");
+        const what = "podwire's etcd is new: what is attached is being recorded again";
+        this.#options.log.warn({ incarnation: id }, what);
+        this.#options.onOtherStore(what);
         check.request();
       }
     }
@@ -107,6 +111,7 @@ export class Rebuild {
       ? 'podwire is taken out of the cluster: all networks are detached'
       : 'podwire is back in the cluster';
     this.#options.log.warn({ since: teardown?.since }, what);
+    this.#options.onOtherStore(what);
     this.#options.check.request();
   }
 

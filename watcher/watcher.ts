@@ -11,6 +11,7 @@ import { getPod } from '../adapters/kubernetes/pods.ts';
 import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../adapters/temporal/connection.ts';
+import { signalObject } from '../adapters/temporal/object-starter.ts';
 import { signalPod } from '../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../adapters/reflect/reflect-starter.ts';
 import { requireSearchAttributes } from '../adapters/temporal/search-attributes.ts';
@@ -18,6 +19,8 @@ import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import type { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
 import type { PodView } from '../domain/pod/pod-view.ts';
+import { OBJECT_CHANGED } from '../domain/messages.ts';
+import { objectText } from '../domain/network-objects/network-object.ts';
 import { claimedTunnels, claimsNetworks } from '../domain/plan/published-claims.ts';
 import { Definitions } from './definitions.ts';
 import type { ConvergedReader } from './converged-reader.ts';
@@ -27,6 +30,7 @@ import type { PartMetrics } from '../workers/metrics/part-metrics.ts';
 import { StartChecks } from '../workers/start-checks.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
 import { PodChanges } from './pod-changes.ts';
+import { ObjectSignals } from './object-signals.ts';
 import { PodInputsReader } from './pod-inputs.ts';
 import { PodSignals } from './pod-signals.ts';
 import { openReflectStore } from '../adapters/reflect/reflect-store.ts';
@@ -90,6 +94,7 @@ class WatcherParts {
   readonly #loss: TemporalLoss;
   readonly #rebuild: Rebuild;
   readonly #definitions: Definitions;
+  readonly #objects: ObjectSignals;
   readonly #configMaps: ListWatch<ConfigMapView>;
   #declared = false;
   #defined = false;
@@ -112,6 +117,7 @@ class WatcherParts {
     this.#metrics = this.#newMetrics(registry);
     exposeExpiry(registry, credentials);
     this.#signals = this.#newSignals();
+    this.#objects = this.#newObjectSignals();
     this.#reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd, credentials);
     this.#reflection = this.#newReflection();
     this.#pods = this.#newPods();
@@ -123,6 +129,7 @@ class WatcherParts {
       views: () => this.#pods.views(),
       isListed: () => this.#pods.state().synced,
       newId: randomUUID,
+      onOtherStore: (reason) => this.#objects.tellAll(reason),
     });
     this.#definitions = this.#newDefinitions();
     this.#configMaps = this.#newConfigMaps();
@@ -152,7 +159,7 @@ class WatcherParts {
       this.#reflection?.stop(),
     ]);
     this.#reflectStore?.close();
-    await this.#signals.stop();
+    await Promise.all([this.#signals.stop(), this.#objects.stop()]);
     await Promise.all([health.stop(), this.#temporal.close()]);
     this.#kube.close();
   }
@@ -213,6 +220,20 @@ class WatcherParts {
     });
   }
 
+  #newObjectSignals(): ObjectSignals {
+    return new ObjectSignals({
+      send: async (object, reason) => {
+        await signalObject(this.#temporal.client, object, { reason });
+        this.#reach.reached();
+        this.#metrics.starts.inc({ signal: OBJECT_CHANGED });
+      },
+      onFailed: (object, error) => {
+        this.#metrics.signalErrors.inc();
+        this.#log.warn({ object: objectText(object), err: error }, 'signal failed');
+      },
+    });
+  }
+
   #newReflection(): Reflection | undefined {
     const { reflect } = this.#config;
     if (reflect === undefined || this.#reflectStore === undefined) return undefined;
@@ -265,6 +286,7 @@ class WatcherParts {
       identity: this.#temporal.identity,
       onLost: () => {
         this.#check.request();
+        this.#objects.tellAll("Temporal's database is another one");
         this.#reflection?.resyncAll("Temporal's database is another one");
       },
       log: this.#log,
@@ -278,6 +300,7 @@ class WatcherParts {
       observer: this.#observer,
       timings: this.#timings,
       onChange: () => void this.#changes.reconsiderAll('a network definition changed'),
+      onObject: (object, isGone) => this.#objects.take(object, isGone),
       onSynced: () => {
         this.#defined = true;
         this.#startPods();

@@ -1,9 +1,9 @@
 /**
- * A network's VNI is reserved by the intent of its first user and freed by the last one that goes, in the very transaction in which
- * it goes: a crash between two transactions would keep the reservation for ever.
+ * A network's VNI is reserved by the intent of its first user, or for the object that declares the network, and freed by the last one that
+ * goes, in the very transaction in which it goes: a crash between two transactions would keep the reservation for ever.
  */
 import * as keys from '../../domain/keys.ts';
-import { networkKey } from '../../domain/network-selection.ts';
+import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import type { VxlanAttachmentRecord } from '../../domain/records.ts';
 import type { Condition, Etcd, Operation } from './client.ts';
 import { unchanged } from './record-entries.ts';
@@ -19,12 +19,20 @@ export interface Leaving {
 export const STAYS: Leaving = { conditions: [], operations: [], witness: undefined };
 
 /** What belongs to the transaction in which an attachment no longer uses a tunnel (`port/id`) of its network. */
-export async function leaveVni(etcd: Etcd, record: VxlanAttachmentRecord, tunnel: string): Promise<Leaving> {
-  const { network } = record;
+export const leaveVni = (etcd: Etcd, record: VxlanAttachmentRecord, tunnel: string): Promise<Leaving> =>
+  leaveTunnel(etcd, record.network, tunnel, ownUserKeys(record));
+
+/** What belongs to the transaction in which a user of a network no longer uses a tunnel. @param ownKeys by which it holds tunnels */
+export async function leaveTunnel(
+  etcd: Etcd,
+  network: NetworkRef,
+  tunnel: string,
+  ownKeys: readonly string[],
+): Promise<Leaving> {
   const key = keys.tunnelKey(tunnel);
   const reservation = await etcd.get(key);
   if (reservation?.value !== networkKey(network)) return STAYS;
-  const own = new Set(ownUserKeys(record));
+  const own = new Set(ownKeys);
   // Read after the reservation: an intent that comes in between writes the reservation again, and the removal fails.
   const { entries } = await etcd.list(keys.usersPrefix(network));
   const others = entries.filter((user) => user.value === tunnel && !own.has(user.key));

@@ -7,7 +7,7 @@ import {
 } from '../../domain/cni/network-definition.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
-import { NETWORK_OBJECTS, readNetworkSpec } from './network-objects.ts';
+import { NETWORK_OBJECTS, readAllocatedVni, readNetworkSpec } from './network-objects.ts';
 
 interface Resource {
   readonly group: string;
@@ -31,6 +31,32 @@ const RESOURCES: Readonly<Record<DefinitionKind, Resource>> = {
 
 const FORBIDDEN = 403;
 
+interface Metadata {
+  readonly uid?: unknown;
+  readonly namespace?: unknown;
+  readonly name?: unknown;
+  readonly generation?: unknown;
+  readonly deletionTimestamp?: unknown;
+}
+
+/** What a network object has beside its spec. */
+function lifeOf(
+  metadata: Metadata | undefined,
+  status: unknown,
+): Pick<NetworkDefinition, 'allocatedVni' | 'deleting' | 'generation'> {
+  const { generation, deletionTimestamp } = metadata ?? {};
+  const allocatedVni = readAllocatedVni(status);
+  return {
+    ...(allocatedVni === undefined ? {} : { allocatedVni }),
+    ...(typeof deletionTimestamp === 'string' ? { deleting: true } : {}),
+    ...(typeof generation === 'number' ? { generation } : {}),
+  };
+}
+
+/** Path of one object. */
+export const definitionPath = ({ kind, namespace, name }: DefinitionRef): string =>
+  `${definitionsPath(kind, namespace === '' ? undefined : namespace)}/${encodeURIComponent(name)}`;
+
 /** Path of the collection; without a namespace, of all namespaces. */
 export function definitionsPath(kind: DefinitionKind, namespace?: string): string {
   const { group, version, plural } = RESOURCES[kind];
@@ -40,16 +66,19 @@ export function definitionsPath(kind: DefinitionKind, namespace?: string): strin
 
 /** @returns undefined when the object is no stored definition; a config that is no text counts as absent. */
 export function definitionView(kind: DefinitionKind, object: unknown): NetworkDefinition | undefined {
-  const { metadata, spec } = (object ?? {}) as {
-    metadata?: { uid?: unknown; namespace?: unknown; name?: unknown };
+  const { metadata, spec, status } = (object ?? {}) as {
+    metadata?: Metadata;
     spec?: { config?: unknown; plugin?: unknown } | null;
+    status?: unknown;
   };
   const { uid, name } = metadata ?? {};
   const namespace = kind === 'cluster-network' ? '' : metadata?.namespace;
   if (typeof uid !== 'string' || typeof namespace !== 'string' || typeof name !== 'string') return undefined;
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-  if (kind === 'network' || kind === 'cluster-network')
-    return { kind, uid, namespace, name, config: '', plugin: '', declares: readNetworkSpec(spec) };
+  if (kind === 'network' || kind === 'cluster-network') {
+    const declares = readNetworkSpec(spec);
+    return { kind, uid, namespace, name, config: '', plugin: '', declares, ...lifeOf(metadata, status) };
+  }
   return { kind, uid, namespace, name, config: text(spec?.config), plugin: text(spec?.plugin) };
 }
 
@@ -64,9 +93,7 @@ export async function getDefinition(
 ): Promise<NetworkDefinition | 'unreadable' | undefined> {
   const { kind, namespace, name } = ref;
   const what = `read ${RESOURCES[kind].kindName} ${namespace}/${name}`;
-  const collection = definitionsPath(kind, namespace === '' ? undefined : namespace);
-  const path = `${collection}/${encodeURIComponent(name)}`;
-  const answer = await client.call({ method: 'GET', path });
+  const answer = await client.call({ method: 'GET', path: definitionPath(ref) });
   if (answer.status === FORBIDDEN && LATER_KINDS.has(kind)) return 'unreadable';
   const body = bodyOf(answer, what);
   if (body === undefined) return undefined;

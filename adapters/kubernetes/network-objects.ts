@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { NetworkDeclaration, NetworkSpec } from '../../domain/network-objects/declaration.ts';
 import { DEFAULT_REST_MS } from '../../domain/ipam/pool.ts';
+import { LAST_VNI } from '../../domain/network-objects/vnis.ts';
 import { addressOf } from '../../domain/text/cidr.ts';
 import { DEFAULT_DST_PORT } from '../../domain/vxlan/vxlan.ts';
 import { ipCodec } from '../ip/ip-codec.ts';
@@ -161,18 +162,18 @@ const overlap = (one: string, other: string): boolean =>
 
 const FIXED = 'cannot be changed: members would be cut off from each other; make another network';
 
+export const vniSchema = z.int().min(1).max(LAST_VNI);
+
 const spec = z
   .strictObject({
-    vni: z
-      .int()
-      .min(1)
-      .max(2 ** 24 - 1)
+    vni: vniSchema
       .meta(
-        described('VXLAN network identifier (RFC 7348), which no other network of the same port has.', {
-          rule: 'self == oldSelf',
-          message: FIXED,
-        }),
-      ),
+        described(
+          'VXLAN network identifier (RFC 7348), which no other network of the same port has. Left out: podwire gives the network one, see status.vni.',
+          { rule: 'self == oldSelf', message: FIXED },
+        ),
+      )
+      .exactOptional(),
     mode: z
       .enum(['pod'])
       .default('pod')
@@ -260,10 +261,17 @@ const spec = z
   })
   .refine(({ pool, subnets }) => pool === undefined || subnets.length > 0, POOL_NEEDS)
   .meta(
-    described('An overlay network that pods are attached to, on new and on running pods.', {
-      rule: '!has(self.pool) || (has(self.subnets) && self.subnets.size() > 0)',
-      message: POOL_NEEDS,
-    }),
+    described(
+      'An overlay network that pods are attached to, on new and on running pods.',
+      {
+        rule: 'has(self.vni) == has(oldSelf.vni)',
+        message: `vni ${FIXED}`,
+      },
+      {
+        rule: '!has(self.pool) || (has(self.subnets) && self.subnets.size() > 0)',
+        message: POOL_NEEDS,
+      },
+    ),
   );
 
 export const networkSpecSchema: z.ZodType<NetworkSpec> = spec;
@@ -274,4 +282,10 @@ export function readNetworkSpec(value: unknown): NetworkDeclaration {
   if (found.success) return { ok: true, spec: found.data };
   const [issue] = found.error.issues;
   return { ok: false, why: `${['spec', ...(issue?.path ?? [])].map(String).join('.')}: ${issue?.message ?? 'wrong'}` };
+}
+
+/** The VNI that podwire gave, from an object's status; undefined: none that could be one. */
+export function readAllocatedVni(status: unknown): number | undefined {
+  const found = vniSchema.safeParse((status as { vni?: unknown } | null | undefined)?.vni);
+  return found.success ? found.data : undefined;
 }

@@ -101,6 +101,11 @@ function firstAttributes({ namespace, nodeName = '', networks, networksBefore }:
   ];
 }
 
+/** Of runs that are about one network. */
+export const networkAttributes = (network: NetworkRef): SearchAttributePair[] => [
+  { key: networksAttribute, value: [networkKey(network)] },
+];
+
 /** Tells the network's run that members changed, or starts one. Returns and throws like `signalPod`. */
 export async function signalMesh(client: Client, network: NetworkRef, request: ReconcileRequest): Promise<string> {
   const input: NetworkRef = { scope: network.scope, name: network.name };
@@ -110,7 +115,7 @@ export async function signalMesh(client: Client, network: NetworkRef, request: R
     input,
     signal: MEMBERS_CHANGED,
     request,
-    attributes: [{ key: networksAttribute, value: [networkKey(network)] }],
+    attributes: networkAttributes(network),
     summary: `mesh of ${networkKey(network)}`,
   });
 }

@@ -1,6 +1,7 @@
 /** The CustomResourceDefinitions of podwire's own kinds, made from the schema that reads the objects. */
 import { z } from 'zod';
 import { NETWORK_OBJECTS, networkSpecSchema } from '../../adapters/kubernetes/network-objects.ts';
+import { networkStatusSchema } from '../../adapters/kubernetes/network-status.ts';
 import { OPTION_NAMES } from '../../domain/openvnf/names.ts';
 
 interface OwnKind {
@@ -45,6 +46,7 @@ function definitionOf({ kind, scope, shortName, description }: OwnKind): object 
         {
           ...{ name: NETWORK_OBJECTS.version, served: true, storage: true },
           additionalPrinterColumns: columns(),
+          subresources: { status: {} },
           schema: { openAPIV3Schema: objectSchema(description) },
         },
       ],
@@ -52,11 +54,17 @@ function definitionOf({ kind, scope, shortName, description }: OwnKind): object 
   };
 }
 
+const condition = (type: string, field: string): string => `.status.conditions[?(@.type=="${type}")].${field}`;
+
 const columns = (): object[] => [
-  { name: 'VNI', type: 'integer', jsonPath: '.spec.vni', description: 'VXLAN network identifier' },
+  { name: 'VNI', type: 'integer', jsonPath: '.status.vni', description: 'VXLAN network identifier that it has' },
   { name: 'Mode', type: 'string', jsonPath: '.spec.mode', description: 'Where the VXLAN devices are' },
   { name: 'Port', type: 'integer', jsonPath: '.spec.port', description: 'UDP port of the tunnels', priority: 1 },
   { name: 'MTU', type: 'integer', jsonPath: '.spec.mtu', description: 'Largest packet in bytes', priority: 1 },
+  { name: 'Members', type: 'integer', jsonPath: '.status.members', description: 'Interfaces that are members' },
+  { name: 'Nodes', type: 'integer', jsonPath: '.status.nodes', description: 'Nodes with members', priority: 1 },
+  { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status'), description: 'Pods can be attached' },
+  { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason'), description: 'Why', priority: 1 },
   { name: 'Subnet', type: 'string', jsonPath: '.spec.subnets[0].cidr', description: 'The first subnet' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
 ];
@@ -78,6 +86,7 @@ const objectSchema = (description: string): object => ({
     kind: { type: 'string' },
     metadata: { type: 'object', properties: { name: NAME } },
     spec: structural(z.toJSONSchema(networkSpecSchema, { io: 'input' })),
+    status: structural(z.toJSONSchema(networkStatusSchema, { io: 'input' })),
   },
   'x-kubernetes-validations': [NAME_RULE],
 });

@@ -24,6 +24,12 @@ export interface NetworkDefinition extends DefinitionRef {
   readonly plugin: string;
   /** Of podwire's own kinds. */
   readonly declares?: NetworkDeclaration;
+  /** The VNI that podwire gave a network object which asks for none, as its status has it. */
+  readonly allocatedVni?: number;
+  /** Somebody deletes the network object: its members may stay, and nobody joins. */
+  readonly deleting?: true;
+  /** Of a network object: grows with every change of its spec. */
+  readonly generation?: number;
 }
 
 /** `absent`: it surely does not exist. `unreadable`: nothing can be said, what is attached stays. */

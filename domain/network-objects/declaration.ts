@@ -31,8 +31,8 @@ interface NamespaceChoice {
 }
 
 export interface NetworkSpec {
-  /** 1…16777215. */
-  readonly vni: number;
+  /** 1…16777215. Absent: podwire gives it one (ADR 62). */
+  readonly vni?: number;
   /** A VXLAN device in each member's network namespace. */
   readonly mode: 'pod';
   /** UDP. */

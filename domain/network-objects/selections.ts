@@ -77,9 +77,12 @@ export function judgeObject(reading: ObjectReading, input: ObjectInput): ObjectV
   return problems.length > 0 ? { problems } : { object: definition, link, problems: [] };
 }
 
+/** With the VNI that the object asks for, or that podwire gave it. */
+type ServedSpec = NetworkSpec & { readonly vni: number };
+
 interface Declared {
   readonly definition: NetworkDefinition;
-  readonly spec: NetworkSpec;
+  readonly spec: ServedSpec;
 }
 
 function declaredObject(
@@ -107,7 +110,25 @@ function declaredObject(
     const why = `${objectText(definition)} is wrong (${declares?.why ?? 'no spec'}); ${STAYS} until it is corrected`;
     return { code: 'NetworkBroken', why };
   }
-  return takenInConfigMap(definition, declares.spec, declared) ?? { definition, spec: declares.spec };
+  return servedObject(definition, declares.spec, declared);
+}
+
+/** An object that is right, with its VNI. */
+function servedObject(
+  definition: NetworkDefinition,
+  { vni = definition.allocatedVni, ...spec }: NetworkSpec,
+  declared: ObjectInput['declared'],
+): Declared | { readonly code: string; readonly why: string } {
+  if (definition.deleting === true) {
+    const why = `${objectText(definition)} is being deleted and takes no new members; ${STAYS}, and keeps it from going`;
+    return { code: 'NetworkBeingDeleted', why };
+  }
+  if (vni === undefined) {
+    const why = `${objectText(definition)} has no VNI yet; podwire gives it one and attaches the pod then (status.conditions of the object say what is in the way)`;
+    return { code: 'VniPending', why };
+  }
+  const served = { ...spec, vni };
+  return takenInConfigMap(definition, served, declared) ?? { definition, spec: served };
 }
 
 /**
@@ -117,7 +138,7 @@ function declaredObject(
  */
 function takenInConfigMap(
   definition: NetworkDefinition,
-  { vni, port }: NetworkSpec,
+  { vni, port }: ServedSpec,
   declared: ObjectInput['declared'],
 ): { readonly code: string; readonly why: string } | undefined {
   const { networks, broken, identities } =
@@ -142,7 +163,7 @@ interface Refusal {
 
 function linkOf(
   definition: NetworkDefinition,
-  spec: NetworkSpec,
+  spec: ServedSpec,
   { dialect, asked, ip }: ObjectInput,
 ): { readonly link: VxlanLinkSpec; readonly refusals: readonly Refusal[] } {
   const options = optionsOf(dialect);

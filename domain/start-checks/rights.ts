@@ -44,6 +44,7 @@ export const orchestratorRights = (settings: DialectSettings): ApiRight[] => [
   ...each(['get'], core('nodes', 'a node that is gone for good leaves the meshes')),
   ...each(['get'], configMap(settings)),
   ...definitions(settings, ['get'], 'the configuration that a pod refers to'),
+  ...networkObjects(settings),
   // Per namespace it may be bound there alone; for the whole cluster it must be everywhere.
   ...(settings.agents.backend.default === 'exec'
     ? each(['get', 'create'], core('pods/exec', 'works in agent containers'))
@@ -51,6 +52,21 @@ export const orchestratorRights = (settings: DialectSettings): ApiRight[] => [
         each(['get', 'create'], { ...core('pods/exec', 'works in agent containers'), namespace }),
       )),
 ];
+
+/** What the run of a network object writes. */
+function networkObjects(settings: DialectSettings): ApiRight[] {
+  const kinds = { networks: 'network', clusternetworks: 'cluster-network' } as const;
+  if (!settings.npwg.enabled) return [];
+  return Object.entries(kinds).flatMap(([resource, definitions]) => [
+    ...each(['patch'], { group: 'podwire.io', resource, definitions, why: 'keeps it until its members are gone' }),
+    ...each(['patch'], {
+      group: 'podwire.io',
+      resource: `${resource}/status`,
+      definitions,
+      why: 'says its VNI and members',
+    }),
+  ]);
+}
 
 const execNamespaces = ({ agents }: DialectSettings): string[] =>
   [...Object.entries(agents.backend.byNamespace)].flatMap(([namespace, backend]) =>

@@ -5,16 +5,43 @@ import { apiPath, createKubeClient, type KubeClient } from '../../adapters/kuber
 import { annotate, apply, declareNetworks, SELECTOR_LABEL } from '../../deploy/demo/cluster.ts';
 import { podLink, type PodRef } from '../../deploy/demo/kernel-look.ts';
 import { waitReachable } from '../../deploy/demo/ping.ts';
-import { kubectl } from '../../deploy/lab/lab.ts';
+import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
+import type { NetworkStatus } from '../../domain/network-objects/status.ts';
 import { ACCEPTED_SPECS, REFUSED_SPECS } from '../unit/network-objects/specs.ts';
 import { defineNetworks, npwgStatus, waitStatus, wantNetworks } from './cni-networks.ts';
 import { labTest, openTestLab, waitEvent, waitFor, waitLink } from './harness.ts';
+import { readKeys } from './records.ts';
 
 const API_VERSION = 'podwire.io/v1alpha1';
 const clusterNetwork = (name: string, spec: object): object => ({
   ...{ apiVersion: API_VERSION, kind: 'ClusterNetwork' },
   ...{ metadata: { name }, spec },
 });
+
+/** Of a ClusterNetwork, as podwire published it. */
+const statusOf = (lab: Lab, name: string, isRight: (status: NetworkStatus) => boolean): Promise<NetworkStatus> =>
+  waitFor(
+    `the status of ${name}`,
+    async () => {
+      const object = await kubectl(lab, ['get', 'clusternetwork', name, '-o', 'json']);
+      const { status } = JSON.parse(object) as { status?: NetworkStatus };
+      return status !== undefined && isRight(status) ? status : undefined;
+    },
+    { limitMs: 15_000 },
+  );
+
+type Condition = NetworkStatus['conditions'][number];
+
+async function condition(
+  lab: Lab,
+  name: string,
+  type: Condition['type'],
+  isRight: (condition: Condition) => boolean,
+): Promise<Condition> {
+  const of = ({ conditions }: NetworkStatus): Condition | undefined => conditions.find((each) => each.type === type);
+  const isSuch = (found: Condition | undefined): boolean => found !== undefined && isRight(found);
+  return of(await statusOf(lab, name, (status) => isSuch(of(status)))) ?? assert.fail();
+}
 
 describe('the API server, with the definitions of network objects', () => {
   let client: KubeClient;
@@ -52,8 +79,9 @@ describe('the API server, with the definitions of network objects', () => {
     try {
       for (const change of [{ vni: 3302 }, { vni: 3301, port: 4789 }])
         await assert.rejects(apply(lab, [clusterNetwork('kept-vni', change)]), /cannot be changed/);
+      await condition(lab, 'kept-vni', 'Ready', ({ status }) => status === 'True');
       const [, row = ''] = (await kubectl(lab, ['get', 'clusternetworks', 'kept-vni'])).split('\n');
-      assert.match(row, /^kept-vni +3301 +pod +10\.33\.0\.0\/16 /);
+      assert.match(row, /^kept-vni +3301 +pod +0 +True +10\.33\.0\.0\/16 /);
       const explained = await kubectl(lab, ['explain', 'clusternetworks.podwire.io.spec.subnets']);
       assert.match(explained, /gateway\s+<string>\s+An address of the subnet that leads out of it; no pod gets it\./);
     } finally {
@@ -126,7 +154,7 @@ describe('a network object', () => {
     await waitStatus(t.lab, q, ['net1 Attached']);
   });
 
-  test('is waited for: a pod whose Network is made later is attached then, and keeps it when it is deleted', async () => {
+  test('is waited for: a pod whose Network is made later is attached then, and keeps it while it is deleted', async () => {
     const [p] = pods;
     const wanted = [
       { name: 'blue', interface: 'data0', ips: ['10.34.0.1'] },
@@ -139,16 +167,43 @@ describe('a network object', () => {
     const made = await waitLink(t.lab, p, 'late0', (link) => link?.up === true && link.vni === 3403);
     await apply(t.lab, [{ ...network, spec: { vni: 3403, mtu: 1300 } }]);
     await waitLink(t.lab, p, 'late0', (link) => link?.mtu === 1300);
-    await kubectl(t.lab, ['-n', t.namespace, 'delete', 'networks.podwire.io', 'late']);
+    await kubectl(t.lab, ['-n', t.namespace, 'delete', 'networks.podwire.io', 'late', '--wait=false']);
     await waitFor(
       'a status that says why',
       async () => {
         const status = await waitStatus(t.lab, p, (all) => all.some(({ state }) => state === 'Refused'));
-        return status.some(({ code }) => code === 'NetworkNotFound') ? true : undefined;
+        return status.some(({ code }) => code === 'NetworkBeingDeleted') ? true : undefined;
       },
       { limitMs: 15_000 },
     );
     assert.equal((await podLink(t.lab, p, 'late0'))?.ifindex, made?.ifindex);
+    await wantNetworks(t.lab, p, wanted.slice(0, 1));
+    await kubectl(t.lab, ['-n', t.namespace, 'wait', '--for=delete', 'networks.podwire.io/late', '--timeout=30s']);
+  });
+
+  test('without a VNI gets one, says who its members are, and goes when the last one has gone', async () => {
+    const [p, q] = pods;
+    const given = name('given');
+    await apply(t.lab, [clusterNetwork(given, { subnets: [{ cidr: '10.36.0.0/16' }] })]);
+    removed.push(given);
+    await defineNetworks(t.lab, t.namespace, { given: { cniVersion: '1.0.0', type: 'podwire', network: given } });
+    const entry = (at: number): object => ({ name: 'given', interface: 'data2', ips: [`10.36.0.${at}`] });
+    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'] }, entry(1)]);
+    await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }, entry(2)]);
+    const link = await waitLink(t.lab, p, 'data2', (found) => (found?.vni ?? 0) >= 65_536);
+    await waitReachable(t.lab, p, '10.36.0.2');
+    const status = await statusOf(t.lab, given, ({ members }) => members === 2);
+    assert.deepEqual([status.vni, status.nodes, status.addresses], [link?.vni, 2, 2]);
+    await kubectl(t.lab, ['delete', 'clusternetwork', given, '--wait=false']);
+    const { message } = await condition(t.lab, given, 'Ready', ({ reason }) => reason === 'DeletionWaits');
+    assert.match(message, new RegExp(`attached: 2 \\(${t.namespace}/p, ${t.namespace}/q\\)`));
+    await waitReachable(t.lab, q, '10.36.0.1');
+    await wantNetworks(t.lab, p, [{ name: 'blue', interface: 'data0', ips: ['10.34.0.1'] }]);
+    await condition(t.lab, given, 'Ready', (found) => found.message.includes('attached: 1 '));
+    await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }]);
+    await kubectl(t.lab, ['wait', '--for=delete', `clusternetwork/${given}`, '--timeout=30s']);
+    assert.deepEqual(await readKeys(t.lab, `/podwire/networks/cluster.network/${given}/`), []);
+    assert.deepEqual(await readKeys(t.lab, `/podwire/vnis/8472/${String(link?.vni)}`), []);
   });
 
   test('of a name that the ConfigMap declares as well is refused, and what is attached stays', async () => {

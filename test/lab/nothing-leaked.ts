@@ -1,6 +1,6 @@
 /** NothingLeaked: records, reservations, members, links and open runs are those that living pods' wishes imply. */
 import { linksIn } from '../../deploy/demo/kernel-look.ts';
-import { pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
+import { kubectl, pathOnHost, type Lab } from '../../deploy/lab/lab.ts';
 import { claimedAddresses } from '../../domain/plan/address-claims.ts';
 import { identitiesOf } from '../../domain/cni/identities.ts';
 import { addressKey, cniResultKey, identityKey } from '../../domain/keys.ts';
@@ -25,7 +25,7 @@ export async function nothingLeaked(lab: Lab, o?: SettleOptions): Promise<void> 
 async function violations(lab: Lab): Promise<string[]> {
   // Records first: what comes into being later is then no leak in this look.
   const keys = await readKeys(lab);
-  const pods = await askingPods(lab);
+  const [pods, objectUids] = await Promise.all([askingPods(lab), objectUidsIn(lab)]);
   const attachments = below(keys, '/podwire/attachments/').map(({ value }) => value as AttachmentRecord);
   const [links, leftovers, runs] = await Promise.all([
     linkViolations(lab, attachments),
@@ -34,7 +34,7 @@ async function violations(lab: Lab): Promise<string[]> {
   ]);
   return [
     ...attachments.flatMap((record) => attachmentViolations(record, pods)),
-    ...keyViolations(keys, attachments, new Set(pods.map((pod) => pod.view.uid))),
+    ...keyViolations(keys, attachments, new Set(pods.map((pod) => pod.view.uid)), objectUids),
     ...links,
     ...leftovers,
     ...runs,
@@ -71,11 +71,13 @@ function keyViolations(
   keys: readonly StoredKey[],
   attachments: readonly AttachmentRecord[],
   podUids: ReadonlySet<string>,
+  objectUids: ReadonlySet<string>,
 ): string[] {
   const networks = new Set(attachments.map(({ network }) => networkKey(network)));
-  const implied = new Set(
-    attachments.flatMap((record) => [`/podwire/pod-nodes/${record.podUid}/${record.node}`, ...impliedBy(record)]),
-  );
+  const implied = new Set([
+    ...attachments.flatMap((record) => [`/podwire/pod-nodes/${record.podUid}/${record.node}`, ...impliedBy(record)]),
+    ...keys.flatMap((each) => heldBy(each, objectUids)),
+  ]);
   const mustBeImplied = ['pod-nodes', 'vnis', 'cni-results', 'cni-identities', 'tombstones', 'failures'].map(
     (each) => `/podwire/${each}/`,
   );
@@ -91,6 +93,21 @@ function keyViolations(
     const sandboxOf = /^\/podwire\/sandboxes\/[^/]+\/([^/]+)$/.exec(key)?.[1];
     return sandboxOf !== undefined && !podUids.has(sandboxOf) ? [`${key} belongs to no pod`] : [];
   });
+}
+
+/** What a network object that exists holds. @param key any key */
+function heldBy({ key, value }: StoredKey, objectUids: ReadonlySet<string>): string[] {
+  if (!/^\/podwire\/networks\/[^/]+\/[^/]+\/object$/.test(key)) return [];
+  const { uid, tunnel } = value as { uid: string; tunnel: string };
+  if (!objectUids.has(uid)) return [];
+  return [key, key.replace(/object$/, `users/${uid}/~object`), `/podwire/vnis/${tunnel}`];
+}
+
+/** Of network objects. */
+async function objectUidsIn(lab: Lab): Promise<ReadonlySet<string>> {
+  const kinds = 'networks.podwire.io,clusternetworks.podwire.io';
+  const found = await kubectl(lab, ['get', kinds, '-A', '-o', 'jsonpath={.items[*].metadata.uid}']);
+  return new Set(found.split(' '));
 }
 
 function impliedBy(record: AttachmentRecord): string[] {

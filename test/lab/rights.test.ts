@@ -202,6 +202,23 @@ describe('changes of the accounts, as the API server admits them', () => {
     await refused({ status: { conditions: [{ type: 'Ready', status: 'True' }] } }, why);
   });
 
+  it('of a network object its finalizer and its status are changed, and nothing else', async () => {
+    const object = { apiVersion: 'podwire.io/v1alpha1', kind: 'Network', metadata: { namespace, name: 'held' } };
+    await kubectl(lab, ['apply', '-f', '-'], { input: JSON.stringify({ ...object, spec: { vni: 3399 } }) });
+    const path = apiPath('apis', 'podwire.io', 'v1alpha1', 'namespaces', namespace, 'networks', 'held');
+    const send = async (body: object, through = ''): Promise<string> => {
+      const request = { method: 'PATCH', path: `${path}${through}`, contentType: 'application/merge-patch+json', body };
+      const answer = await orchestrator.call(request as Parameters<typeof orchestrator.call>[0]);
+      return `${answer.status} ${JSON.stringify(answer.body)}`;
+    };
+    assert.match(await send({ spec: { mtu: 1400 } }), /^422 .*nothing of a network's spec/);
+    assert.match(await send({ metadata: { labels: { a: 'b' } } }), /^422 .*nothing of a network's metadata/);
+    assert.match(await send({ metadata: { finalizers: ['theirs.io/x'] } }), /^422 .*no finalizer of a network but/);
+    assert.match(await send({ status: { vni: 7 } }, '/status'), /^422 .*status.conditions/);
+    assert.match(await send({ metadata: { finalizers: ['podwire.io/network'] } }), /^200 /);
+    await kubectl(lab, ['-n', namespace, 'delete', 'networks.podwire.io', 'held']);
+  });
+
   it('events are written about pods of their own namespace, in the name of podwire', async () => {
     const event = { pod, type: 'Normal', reason: 'NetworkAttached', message: 'a test', key: randomUUID() } as const;
     assert.equal(await createEvent(orchestrator, event), 'created');

@@ -1,10 +1,11 @@
 /** The lives of runs whose histories are kept: each brings one run to a point, and the run may still be open there. */
 import { createSandboxRuns } from '../../adapters/temporal/sandbox-runs.ts';
+import { signalObject } from '../../adapters/temporal/object-starter.ts';
 import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../../adapters/reflect/reflect-starter.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { memberKey } from '../../domain/keys.ts';
-import { meshWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
+import { meshWorkflowId, objectWorkflowId, RETRY_NOW } from '../../domain/messages.ts';
 import { DEFAULT_REFLECT_SETTINGS } from '../../domain/reflect/settings.ts';
 import { REFLECT_VIEW, reflectWorkflowId, type ReflectView } from '../../domain/reflect/messages.ts';
 import { markerKey } from '../../domain/reflect/pod-networks.ts';
@@ -339,6 +340,25 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     return id;
   },
   ...SANDBOX_SCENARIOS,
+  'network-object': async (lab) => {
+    const ref = lab.objects.apply({});
+    const id = objectWorkflowId(ref.uid);
+    await signalObject(lab.client, ref, { reason: 'made' });
+    await until('it has a status', () => lab.objects.find(ref)?.status !== undefined);
+    lab.objects.delete(ref);
+    await signalObject(lab.client, ref, { reason: 'deleted' });
+    await lab.client.workflow.getHandle(id).result();
+    return id;
+  },
+  'network-object-waiting-open': async (lab) => {
+    const vni = lab.vni();
+    const pod = await lab.pod(`red id=${vni}`);
+    await pod.converge();
+    const ref = lab.objects.apply({ vni });
+    await signalObject(lab.client, ref, { reason: 'made' });
+    await until('it says whose the VNI is', () => lab.objects.find(ref)?.status?.conditions[1]?.status === 'True');
+    return objectWorkflowId(ref.uid);
+  },
   mesh: (lab) => mesh(lab, 'whole', ['n1']),
   'mesh-with-a-node-behind': (lab) => mesh(lab, 'half', ['away', 'n1']),
 };

@@ -1,10 +1,11 @@
 /** Lets the orchestrator's activities fail or hang for one pod, as they do when etcd or the API is away, and counts their calls. */
 import { Context } from '@temporalio/activity';
 import type { ControlSteps, CombinedSteps } from '../../activities/control/control-contract.ts';
+import type { NetworkObjectSteps } from '../../activities/control/network-object-contract.ts';
 import { toApplicationFailure } from '../../activities/failure-mapping.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 
-export type ControlName = keyof ControlSteps;
+export type ControlName = keyof ControlSteps | keyof NetworkObjectSteps;
 /** `hang` until its time is up; an Error is thrown as it is; undefined: nothing is wrong. */
 export type Fault = 'hang' | FailureCode | Error | undefined;
 
@@ -37,7 +38,7 @@ export class ControlFaults {
   }
 
   /** As the orchestrator registers them: failures become ApplicationFailure. */
-  around(activities: ControlSteps): ControlSteps {
+  around<Steps extends ControlSteps | NetworkObjectSteps>(activities: Steps): Steps {
     const wrapped = Object.entries(activities).map(([name, activity]) => [
       name,
       async (input: { uid?: string; name?: string; node?: string }): Promise<unknown> => {
@@ -52,7 +53,7 @@ export class ControlFaults {
         }
       },
     ]);
-    return Object.fromEntries(wrapped) as ControlSteps;
+    return Object.fromEntries(wrapped) as Steps;
   }
 }
 

@@ -19,6 +19,7 @@ import { connectClient, type TemporalClient } from '../../adapters/temporal/conn
 import { createSignals } from '../../adapters/temporal/signals.ts';
 import { CONTROL_QUEUE, nodeQueue } from '../../domain/messages.ts';
 import type { Observation } from '../../domain/plan/observation.ts';
+import type { NetworkRef } from '../../domain/network-selection.ts';
 import type { NodeStore } from '../../domain/ports/node-store.ts';
 import type { RecordStore } from '../../domain/ports/record-store.ts';
 import { DEFAULT_DIALECT_SETTINGS, type DialectSettings } from '../../domain/settings.ts';
@@ -28,6 +29,10 @@ import { workflowCode } from '../../workers/workflow-code.ts';
 import { ControlFaults } from './control-faults.ts';
 import { makeWhole } from '../etcd/whole-store.ts';
 import { startDevServer } from './dev-server.ts';
+import { createNetworkObjectActivities, tellingObjects } from '../../activities/control/network-objects.ts';
+import { createNetworkHolds } from '../../adapters/etcd/network-holds.ts';
+import { createObjectTeller } from '../../adapters/temporal/object-starter.ts';
+import { FakeNetworkObjects } from './fake-network-objects.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { MemoryEtcd } from './memory-etcd.ts';
 import { ScriptedNodes } from './scripted-nodes.ts';
@@ -42,6 +47,8 @@ export interface Harness {
   readonly store: NodeStore;
   readonly nodes: ScriptedNodes;
   readonly faults: ControlFaults;
+  /** Network objects, which pods of the cluster may name too. */
+  readonly objects: FakeNetworkObjects;
   /** What the reflection reads and writes. */
   readonly reflection: { readonly cluster: FakeReflectCluster; readonly store: MemoryReflectStore };
   /** `scope/name` of networks whose mesh run was told of a change, in order. */
@@ -136,20 +143,30 @@ export async function startHarness(
       maxHeartbeatThrottleInterval: '500ms',
       defaultHeartbeatThrottleInterval: '500ms',
     });
+  const objects = new FakeNetworkObjects(cluster);
+  const holds = createNetworkHolds(etcd, { range: { first: 70_000, last: 70_999 }, random: Math.random });
+  const signals = {
+    membersChanged: async ({ scope, name }: NetworkRef) => void meshSignals.push(`${scope}/${name}`),
+    podChanged: createSignals(temporal.client).podChanged,
+  };
   const control = createControlActivities({
-    ...{ cluster, records, ip: ipCodec, settings, hash: inputsHash, md5 },
+    ...{ cluster, records, signals, ip: ipCodec, settings, hash: inputsHash, md5 },
     nodeGoneSeconds: NODE_GONE_SECONDS,
-    signals: {
-      membersChanged: async ({ scope, name }) => void meshSignals.push(`${scope}/${name}`),
-      podChanged: createSignals(temporal.client).podChanged,
-    },
   });
-  const steps = faults.around(control);
+  const steps = faults.around(tellingObjects(control, { holds, tell: createObjectTeller(temporal.client) }));
+  const objectSteps = faults.around(
+    createNetworkObjectActivities({ cluster, records, signals, objects, holds, ip: ipCodec, settings }),
+  );
   const reflecting = createReflectActivities(fakeReflectDeps(reflection.cluster, reflection.store));
   const startOrchestrator = (workflows: Partial<WorkerOptions>): Promise<() => Promise<void>> =>
     startWorker({
       taskQueue: CONTROL_QUEUE,
-      activities: { ...steps, ...faults.garbling(combineSteps(steps, BEGINS_WITHIN_MS)), ...reflecting },
+      activities: {
+        ...steps,
+        ...objectSteps,
+        ...faults.garbling(combineSteps(steps, BEGINS_WITHIN_MS)),
+        ...reflecting,
+      },
       ...workflows,
     });
   if (orchestrator === 'present') await startOrchestrator(workflowCode());
@@ -160,7 +177,7 @@ export async function startHarness(
   let pods = 0;
   let vnis = 100;
   return {
-    ...{ ...world, etcd, faults, meshSignals, reflection, startNode, startTeam, startOrchestrator },
+    ...{ ...world, etcd, faults, meshSignals, objects, reflection, startNode, startTeam, startOrchestrator },
     observe: ({ uid, namespace, name }) => control.observePod({ uid, namespace, name }),
     vni: () => (vnis += 1),
     pod: async (annotation, node = 'n1', namespace?) => {

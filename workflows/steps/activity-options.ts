@@ -26,6 +26,8 @@
  * | reflect: names           | 2 s, 1 attempt   | as control; the names stay with the workflow, which tries again after 1…30 s      |
  * | reflect: resync          | 10 min, 1 attempt| hundreds of thousands of objects; killed workers are noticed in 15 s              |
  * | reflect: lingering       | 10 s             | a run that is told of something each second is not begun anew each time           |
+ * | object: pace           | 3 s              | a status is written no more often, however often members come and go              |
+ * | object: looks          | 5…60 s           | what nobody tells of: a VNI that became free, a node that caught up, the last pod |
  * | sandbox: a step          | 10, from 1 s     | nobody waits for it; a node without its worker is looked for after 2 min           |
  * | sandbox: verification    | 6, from 2 s      | a runtime tells of a sandbox some seconds after its ADD; after 90 s nobody asks   |
  * | hook: one call           | 30 s, 1 attempt  | of another team; the workflow repeats it, so that the others have their turn       |
@@ -169,6 +171,11 @@ export const REFLECT_PAUSE_SECONDS = { first: 1, longest: 30 } as const;
 export const REFLECT_LINGER = '10s';
 /** Signals per run before it continues as new: each costs five events. */
 export const REFLECT_SIGNALS_PER_RUN = 600;
+
+/** Between a status of a network object and the next. */
+export const OBJECT_PACE = '3s';
+/** Between two looks of the run of a network object at what it waits for, in seconds. */
+export const OBJECT_LOOK_SECONDS = { first: 5, longest: 60 } as const;
 
 /** What a node does for a sandbox of the primary network, behind calls that nobody waits for. */
 export const SANDBOX_STEP: ActivityOptions = {

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ipCodec } from '../../../adapters/ip/ip-codec.ts';
 import { readNetworkSpec } from '../../../adapters/kubernetes/network-objects.ts';
-import { definitionKey, type DefinitionLookup } from '../../../domain/cni/network-definition.ts';
+import {
+  definitionKey,
+  type DefinitionLookup,
+  type NetworkDefinition,
+} from '../../../domain/cni/network-definition.ts';
 import type { ParsedSelections, VxlanSelection } from '../../../domain/network-selection.ts';
 import { parseNpwgSelections, type NpwgInput } from '../../../domain/npwg/selections.ts';
 import { parseConfigMap } from '../../../domain/openvnf/config-map.ts';
@@ -43,6 +47,14 @@ const lookupOf =
       plugin: '',
       ...declares,
     };
+  };
+
+/** What else the API says of the network objects. */
+const changed =
+  (change: Partial<NetworkDefinition>, objects: Objects = BLUE): DefinitionLookup =>
+  (ref) => {
+    const found = lookupOf(objects)(ref);
+    return typeof found === 'string' || ref.kind === 'nad' ? found : { ...found, ...change };
   };
 
 const parsed = (
@@ -201,6 +213,11 @@ const REFUSED: Readonly<Record<string, Row>> = {
     change: { declared: parseConfigMap({ blue: 'id=9 dstport=4789' }, ipCodec) },
     ...{ code: 'IdTaken', mentions: ['vni 9', 'UDP port 4789', '"blue"'] },
   },
+  'an object that has no VNI yet': { objects: specified({}), code: 'VniPending', mentions: ['ClusterNetwork blue'] },
+  'an object that is being deleted': {
+    change: { lookup: changed({ deleting: true }) },
+    ...{ code: 'NetworkBeingDeleted', mentions: ['no new members', 'stays'] },
+  },
   'a namespace that is not admitted': {
     objects: specified({ ...SPEC, allowedNamespaces: { names: ['green'] } }),
     ...{ code: 'NamespaceNotAdmitted', mentions: ['namespace red', 'spec.allowedNamespaces'] },
@@ -240,6 +257,12 @@ describe('an entry that leads to a network object is refused, with the rule, and
       assert.equal(problems[0]?.network, 'red/blue');
     });
   }
+
+  it('and is not for a VNI that podwire gave the object', () => {
+    const objects = specified({ subnets: SPEC.subnets });
+    const lookup = changed({ allocatedVni: 70_000 }, objects);
+    assert.equal(only(parsed('blue', objects, { lookup })).link.vni, 70_000);
+  });
 
   it('and is not for the id at another port, nor for one that the cluster declares twice', () => {
     const nad = { 'nad/red/blue': config({ network: 'blue' }) };

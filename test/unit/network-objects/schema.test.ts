@@ -62,9 +62,10 @@ describe('the CustomResourceDefinitions of network objects', () => {
     };
     for (const { manifest } of ownDefinitions()) {
       const { spec } = manifest as {
-        spec: { versions: { schema: { openAPIV3Schema: { properties: { spec: unknown } } } }[] };
+        spec: { versions: { schema: { openAPIV3Schema: { properties: { spec: unknown; status: unknown } } } }[] };
       };
       look(spec.versions[0]?.schema.openAPIV3Schema.properties.spec, 'spec');
+      look(spec.versions[0]?.schema.openAPIV3Schema.properties.status, 'status');
     }
     assert.deepEqual(lacking, []);
   });

@@ -3,6 +3,7 @@
 const subnets = (...list: readonly object[]): object => ({ vni: 5, subnets: list });
 
 export const ACCEPTED_SPECS: Readonly<Record<string, object>> = {
+  nothing: {},
   'a VNI alone': { vni: 1 },
   'the highest VNI, port and MTU': { vni: 16_777_215, port: 65_535, mtu: 65_535, mode: 'pod' },
   'subnets of both families': subnets({ cidr: '10.20.0.0/16' }, { cidr: 'fd00:20::/64' }),
@@ -48,7 +49,6 @@ interface Refused {
 const wrong = (at: string, spec: object): Refused => ({ at, spec });
 
 export const REFUSED_SPECS: Readonly<Record<string, Refused>> = {
-  'no VNI': wrong('spec.vni', {}),
   'VNI 0': wrong('spec.vni', { vni: 0 }),
   'a VNI of 25 bits': wrong('spec.vni', { vni: 16_777_216 }),
   'a VNI with a fraction': wrong('spec.vni', { vni: 1.5 }),

@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 function start(api: Api) {
-  const seen = { synced: 0, toldBefore: 0, changes: 0, told: [] as string[] };
+  const seen = { synced: 0, toldBefore: 0, changes: 0, told: [] as string[], objects: [] as string[] };
   const definitions = new Definitions({
     client: api.client,
     settings: DEFAULT_DIALECT_SETTINGS,
@@ -55,6 +55,7 @@ function start(api: Api) {
     }),
     timings: { stallMs: 60_000, backOff: { minMs: 5, maxMs: 10 } },
     onChange: () => void (seen.changes += 1),
+    onObject: ({ name }, isGone) => void seen.objects.push(`${name}${isGone ? ' gone' : ''}`),
     onSynced: () => {
       seen.synced += 1;
       seen.toldBefore = seen.told.length;
@@ -107,6 +108,7 @@ describe("podwire's own kinds, which older roles do not have", () => {
     assert.equal(typeof found === 'string' ? found : found.uid, 'blue');
     await sleep(20);
     assert.equal(seen.changes, 2, 'once for a whole list');
+    assert.deepEqual(seen.objects, ['blue', 'red'], 'their runs are told of each');
     assert.equal(seen.synced, 1);
     assert.deepEqual(definitions.notReady(), []);
   });

@@ -1,0 +1,188 @@
+/** The run of a network object: finalizer, VNI, status, and an object that goes when its last member has gone. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { signalObject } from '../../adapters/temporal/object-starter.ts';
+import { signalMesh } from '../../adapters/temporal/pod-starter.ts';
+import * as keys from '../../domain/keys.ts';
+import { objectWorkflowId } from '../../domain/messages.ts';
+import { declaredNetwork } from '../../domain/network-objects/network-object.ts';
+import type { NetworkObjectRef, NetworkStatus } from '../../domain/network-objects/status.ts';
+import { networkKey } from '../../domain/network-selection.ts';
+import { RECORD_VERSION, type MemberRecord } from '../../domain/records.ts';
+import type { ControlName } from './control-faults.ts';
+import { startHarness, type Harness } from './harness.ts';
+import { until, untilAsked, within } from './limits.ts';
+
+const SUBNETS = [{ cidr: '10.20.0.0/16' }];
+
+describe('the run of a network object', { concurrency: true }, () => {
+  let lab: Harness;
+  before(async () => {
+    lab = await startHarness();
+  });
+  after(() => lab.stop());
+
+  const tell = async (ref: NetworkObjectRef): Promise<void> => {
+    await signalObject(lab.client, ref, { reason: 'test' });
+  };
+  const ends = (ref: NetworkObjectRef): Promise<void> =>
+    within('the run ends', lab.client.workflow.getHandle(objectWorkflowId(ref.uid)).result() as Promise<void>);
+  const status = (ref: NetworkObjectRef): NetworkStatus | undefined => lab.objects.find(ref)?.status;
+  const ready = (ref: NetworkObjectRef): string => {
+    const [condition] = status(ref)?.conditions ?? [];
+    return `${condition?.reason}: ${condition?.message}`;
+  };
+  const ownerOf = async (vni: number | undefined): Promise<string | undefined> =>
+    (await lab.etcd.get(keys.vniKey(8472, vni ?? 0)))?.value;
+  const keysOf = async (ref: NetworkObjectRef): Promise<readonly string[]> =>
+    lab.etcd.keys(`${keys.networksPrefix()}${networkKey(declaredNetwork(ref))}/`);
+  const memberOf = (node: string): MemberRecord => ({
+    ...{ v: RECORD_VERSION, node, sandboxId: `sandbox-${node}`, interfaceName: 'net1', generation: 1 },
+    ...{ vtep: '10.0.0.1', mac: '02:00:00:00:00:01', addresses: ['10.20.0.1/16'] },
+  });
+  const join = async (ref: NetworkObjectRef, podUid: string): Promise<void> => {
+    const value = JSON.stringify(memberOf('n1'));
+    await lab.etcd.transact([], [{ put: keys.memberKey(declaredNetwork(ref), podUid, 'net1'), value }]);
+  };
+
+  it('gives a network without a VNI one, holds the object, says so, and ends', async () => {
+    const ref = lab.objects.apply({ subnets: SUBNETS });
+    await tell(ref);
+    await ends(ref);
+    assert.equal(lab.objects.find(ref)?.held, true);
+    const { vni, members, observedGeneration } = status(ref) ?? {};
+    assert.deepEqual([members, observedGeneration], [0, 1]);
+    assert.ok(vni !== undefined && vni >= 70_000);
+    assert.match(ready(ref), /^Serving/);
+    assert.equal(await ownerOf(vni), networkKey(declaredNetwork(ref)));
+  });
+
+  it('lets pods that waited for the VNI have the network', async () => {
+    const ref = lab.objects.apply({ subnets: SUBNETS });
+    const pod = await lab.pod('');
+    pod.define('blue', JSON.stringify({ type: 'podwire', network: ref.name }));
+    await pod.select('blue');
+    await pod.ended();
+    assert.match(lab.cluster.eventsOf(pod.uid).join('\n'), /NetworkRefused: .*has no VNI yet/);
+    await tell(ref);
+    await ends(ref);
+    await pod.signal();
+    await until('the pod has the link', () => pod.links.length === 1);
+    await pod.ended();
+    const [record] = await pod.records();
+    assert.equal(record?.kind === 'vxlan' ? record.link.vni : undefined, status(ref)?.vni);
+  });
+
+  it('hears of members by the run of the mesh, and writes one status for many of them', async () => {
+    const ref = lab.objects.apply({ vni: lab.vni() });
+    await tell(ref);
+    await ends(ref);
+    for (const podUid of ['a', 'b', 'c', 'd', 'e']) {
+      await join(ref, podUid);
+      await signalMesh(lab.client, declaredNetwork(ref), { reason: 'test' });
+    }
+    await until('the status has them', () => status(ref)?.members === 5);
+    assert.deepEqual([status(ref)?.nodes, status(ref)?.addresses, status(ref)?.meshComplete], [1, 5, true]);
+    const written = lab.objects.written.get(ref.uid) ?? [];
+    assert.ok(written.length <= 3, `${written.length} statuses`);
+    for (const [at, { at: time }] of written.entries())
+      assert.ok(at === 0 || time - (written[at - 1]?.at ?? 0) > 2_500, 'paced');
+  });
+
+  it('keeps a deleted object, names who is attached, admits nobody new, and lets it go with the last one', async () => {
+    const ref = lab.objects.apply({ subnets: SUBNETS });
+    await tell(ref);
+    await ends(ref);
+    const pod = await lab.pod('');
+    pod.define('blue', JSON.stringify({ type: 'podwire', network: ref.name }));
+    await pod.select('blue');
+    await pod.ended();
+    const vni = status(ref)?.vni;
+    lab.objects.delete(ref);
+    await tell(ref);
+    await until('it says who', () => ready(ref).includes(`attached: 1 (${pod.namespace}/${pod.name})`));
+    await pod.signal();
+    await pod.ended();
+    assert.equal((await pod.records()).length, 1, 'what is attached stays');
+    const late = await lab.pod('');
+    late.define('blue', JSON.stringify({ type: 'podwire', network: ref.name }));
+    await late.select('blue');
+    await late.ended();
+    assert.match(lab.cluster.eventsOf(late.uid).join('\n'), /is being deleted/);
+    await pod.remove();
+    await pod.ended();
+    await tell(ref);
+    await ends(ref);
+    assert.equal(lab.objects.find(ref), undefined);
+    assert.equal(await ownerOf(vni), undefined);
+    assert.deepEqual(await keysOf(ref), []);
+  });
+
+  it('waits for a VNI that another network has, says whose it is, and gets it when it is free', async () => {
+    const vni = lab.vni();
+    const owner = await lab.pod(`red id=${vni}`);
+    await owner.converge();
+    const ref = lab.objects.apply({ vni });
+    await tell(ref);
+    await until('the status says so', () => ready(ref).startsWith('VniTaken'));
+    assert.match(ready(ref), new RegExp(`belongs to network ${owner.namespace}/red`));
+    await owner.remove();
+    await owner.ended();
+    await tell(ref);
+    await ends(ref);
+    assert.deepEqual([status(ref)?.vni, ready(ref).split(':')[0]], [vni, 'Serving']);
+  });
+
+  it('leaves the VNIs of the ConfigMap to its networks', async () => {
+    const vni = lab.vni();
+    lab.cluster.declared = { ...lab.cluster.declared, theirs: `id=${vni}` };
+    const ref = lab.objects.apply({ vni });
+    await tell(ref);
+    await until('the status says so', () => status(ref)?.conditions[1]?.reason === 'VniDeclaredTwice');
+    assert.equal(await ownerOf(vni), undefined);
+    lab.objects.delete(ref);
+    await tell(ref);
+    await ends(ref);
+  });
+
+  const STEPS: readonly ControlName[] = [
+    ...(['observeNetworkObject', 'holdNetworkObject', 'reserveNetworkVni', 'publishNetworkStatus'] as const),
+  ];
+  for (const name of STEPS)
+    it(`goes on by itself after ${name} has failed for a while, and again when the object is deleted`, async () => {
+      const ref = lab.objects.apply({});
+      const failing = (step: ControlName) => (called: ControlName) => (called === step ? 'EtcdUnavailable' : undefined);
+      lab.faults.set(ref.uid, failing(name));
+      await tell(ref);
+      await until('a few tries', () => lab.faults.count(ref.uid, name) >= 3);
+      lab.faults.set(ref.uid, undefined);
+      await ends(ref);
+      const vni = status(ref)?.vni;
+      assert.equal(await ownerOf(vni), networkKey(declaredNetwork(ref)));
+      lab.faults.set(ref.uid, failing(name === 'reserveNetworkVni' ? 'releaseNetworkVni' : 'holdNetworkObject'));
+      lab.objects.delete(ref);
+      await tell(ref);
+      await untilAsked(
+        'a few tries',
+        async () => (await ownerOf(vni)) === undefined || lab.faults.count(ref.uid, 'releaseNetworkVni') > 2,
+      );
+      lab.faults.set(ref.uid, undefined);
+      await ends(ref);
+      assert.equal(lab.objects.find(ref), undefined);
+      assert.deepEqual(await keysOf(ref), []);
+      assert.equal(await ownerOf(vni), undefined);
+    });
+
+  it('gives up what an object held that is gone without it', async () => {
+    const ref = lab.objects.apply({});
+    await tell(ref);
+    await ends(ref);
+    const vni = status(ref)?.vni;
+    await lab.objects.hold(ref, false);
+    lab.objects.delete(ref);
+    await tell(ref);
+    await ends(ref);
+    assert.equal(await ownerOf(vni), undefined);
+    assert.deepEqual(await keysOf(ref), []);
+  });
+});
