@@ -39,6 +39,7 @@ const THIRDS = [
     'lab-life',
     'list-pods',
     'primary-churn',
+    'primary-hooks',
     'slow-dependencies',
     'teardown',
     'temporal-lost',
