@@ -27,6 +27,7 @@ import { netlinkBench } from './netlink.ts';
 import { primaryBench } from './primary.ts';
 import { ratioOf, resultLines, type BenchResult } from './report.ts';
 import type { Site } from './site.ts';
+import { stormBench } from './storm.ts';
 
 /** How often and how much; each bench has its own defaults. */
 interface Counts {
@@ -48,6 +49,8 @@ const REPEATS = 5;
 const ROUNDS = 3;
 const PODS = 40;
 const COLD_PODS = 20;
+/** As many as a kubelet takes by default. */
+const STORM_PODS = 110;
 const IDLE_SECONDS = 120;
 const REFLECTED = { pods: 20_000, services: 2_000, policies: 500, seconds: 120 };
 
@@ -78,6 +81,7 @@ const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Prom
   netlink: (_site, { repeats = ROUNDS }) => netlinkBench(repeats),
   ipam: (_site, { repeats = ROUNDS }) => ipamBench(repeats),
   primary: (_site, { cycles = TURN_CYCLES }) => primaryBench(cycles),
+  storm: (site, { pods = STORM_PODS, repeats = ROUNDS }) => stormBench(site, { pods, rounds: repeats }),
   install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
   pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
 };
@@ -118,12 +122,12 @@ const program = withComparedOptions(new Command('bench'))
   )
   .option(
     '--repeats <n>',
-    `bursts of cni-burst (${REPEATS}), rounds of netlink, ipam, install and pods (${ROUNDS})`,
+    `bursts of cni-burst (${REPEATS}), rounds of netlink, ipam, storm, install and pods (${ROUNDS})`,
     Number,
   )
   .option(
     '--pods <n>',
-    `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of each kind of cold-plug: ${COLD_PODS}; of reflect: ${REFLECTED.pods}`,
+    `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of each kind of cold-plug: ${COLD_PODS}; of storm: ${STORM_PODS}; of reflect: ${REFLECTED.pods}`,
     Number,
   )
   .option('--services <n>', `services of reflect (${REFLECTED.services})`, Number)
