@@ -41,6 +41,11 @@ function upTo(
       counted();
       socket.request(...args);
     },
+    requestAll: (requests) =>
+      requests.flatMap((request) => {
+        counted();
+        return socket.requestAll([request]);
+      }),
   });
   const [host, inside] = [open(node), open(pod)];
   const filter = inNetns(enteredBy(node).descriptor, openNetfilterSocket);

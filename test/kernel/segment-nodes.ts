@@ -140,5 +140,5 @@ export class Segments {
   }
 }
 
-const portOf = ({ podUid, interfaceName }: SegmentMember): string =>
+export const portOf = ({ podUid, interfaceName }: SegmentMember): string =>
   portName(createHash('sha256').update(`${podUid}/${interfaceName}`).digest('hex'));

@@ -27,7 +27,7 @@ import {
   vxlanInfo,
   type LinkMessage,
 } from '../codec/link.ts';
-import { FLAG } from '../codec/messages.ts';
+import { FLAG, HEADER } from '../codec/messages.ts';
 import {
   decodeNeighbour,
   encodeNeighbour,
@@ -41,13 +41,13 @@ import {
   type NeighbourMessage,
 } from '../codec/neighbour.ts';
 import { AF, macBytes } from '../codec/values.ts';
-import { ERRNO, NetlinkRefused } from '../refused.ts';
-import type { NetlinkSocket } from '../socket.ts';
+import { ERRNO, NetlinkRefused, refusal } from '../refused.ts';
+import type { NetlinkRequest, NetlinkSocket } from '../socket.ts';
 import { LINK_NAMES, NEIGHBOUR_NAMES } from './attribute-names.ts';
 import { readNeighbours } from './forwarding.ts';
 import { linkNamed } from './links.ts';
 
-export type Requests = Pick<NetlinkSocket, 'request' | 'get' | 'dump'>;
+export type Requests = Pick<NetlinkSocket, 'request' | 'requestAll' | 'get' | 'dump'>;
 
 /** By their indices. */
 export interface SegmentLinks {
@@ -83,13 +83,16 @@ export function writeForwarding(socket: Requests, links: SegmentLinks, plan: Seg
   const ports = portsOf(socket, links.bridge);
   const indexOf = new Map(ports.map(({ name, index }) => [name, index]));
   const change = forwardingDifference(seenForwarding(socket, links, plan, ports), plan, new Set(indexOf.keys()));
-  for (const each of change.behind) putBehind(socket, indexOf.get(each.port) ?? 0, each.mac);
-  for (const each of change.tunnels) putTunnel(socket, links.device, each);
-  for (const each of change.neighbours.set) putNeighbour(socket, links.bridge, each);
-  for (const each of change.remove.behind)
-    removeEntry(socket, { ...NO_STATE, index: links.device, mac: mac(each.mac), flags: NTF_MASTER });
-  for (const each of change.remove.tunnels) removeEntry(socket, tunnelOf(links.device, each));
-  for (const each of change.neighbours.remove) removeNeighbour(socket, links.bridge, each);
+  sendAll(socket, [
+    ...change.behind.map(({ mac: hardware, port }) => behindRequest(indexOf.get(port) ?? 0, hardware)),
+    ...change.tunnels.map((each) => tunnelRequest(links.device, each)),
+    ...change.neighbours.set.map((each) => neighbourRequest(links.bridge, each)),
+    ...change.remove.behind.map(({ mac: hardware }) =>
+      removal({ ...ENTRY, index: links.device, mac: mac(hardware), flags: NTF_MASTER }),
+    ),
+    ...change.remove.tunnels.map((each) => removal(tunnelOf(links.device, each))),
+    ...change.neighbours.remove.map(({ address: of }) => removal(neighbourAt(links.bridge, of))),
+  ]);
   const { tunnels, behind, neighbours, remove, moved } = change;
   return {
     written: tunnels.length + behind.length + neighbours.set.length,
@@ -137,10 +140,8 @@ export function makePort(socket: Requests, link: LinkMessage, bridge: number, fl
 }
 
 /** Static: it is aged by nobody. */
-export function putBehind(socket: Requests, port: number, hardware: string): void {
-  const entry = { family: AF.BRIDGE, index: port, mac: mac(hardware), state: STATIC, flags: NTF_MASTER };
-  socket.request({ type: RTM_NEIGHBOUR.NEW, flags: PUT, payload: encodeNeighbour(entry) }, NEIGHBOUR_NAMES);
-}
+export const putBehind = (socket: Requests, port: number, hardware: string): void =>
+  sendAll(socket, [behindRequest(port, hardware)]);
 
 export const setLink = (socket: Requests, link: Parameters<typeof encodeLink>[0]): void =>
   socket.request({ type: RTM_LINK.NEW, payload: encodeLink(link) }, LINK_NAMES);
@@ -152,10 +153,9 @@ export function removeLink(socket: Requests, index: number): void {
   );
 }
 
-const PUT = FLAG.CREATE | FLAG.REPLACE;
 /** As `bridge fdb add … static`: the bridge's own entries alone are permanent. */
 const STATIC = NUD_NOARP | NUD_REACHABLE;
-const NO_STATE = { family: AF.BRIDGE } as const;
+const ENTRY = { family: AF.BRIDGE } as const;
 const GONE: readonly number[] = [ERRNO.ENOENT, ERRNO.ESRCH, ERRNO.ENODEV];
 
 /**
@@ -256,42 +256,53 @@ const fdbEntry = ({ mac: hardware = '', destination, port, vni }: NeighbourMessa
 });
 
 const tunnelOf = (index: number, { mac: hardware, destination = '', port, vni }: FdbEntry) => ({
-  ...{ ...NO_STATE, index, flags: NTF_SELF, mac: mac(hardware), destination: address(destination) },
+  ...{ ...ENTRY, index, flags: NTF_SELF, mac: mac(hardware), destination: address(destination) },
   ...(port === undefined ? {} : { port }),
   ...(vni === undefined ? {} : { vni }),
 });
 
+/** What is refused with one of these is as it is to be. */
+type EntryRequest = NetlinkRequest & { readonly unless: readonly number[] };
+
+const behindRequest = (port: number, hardware: string): EntryRequest =>
+  put({ ...ENTRY, index: port, mac: mac(hardware), state: STATIC, flags: NTF_MASTER });
+
 /** Broadcasts have a destination for each node; a MAC that is behind another node from now on has one all the time. */
-function putTunnel(socket: Requests, device: number, entry: FdbEntry): void {
+function tunnelRequest(device: number, entry: FdbEntry): EntryRequest {
   const message = tunnelOf(device, entry);
-  if (entry.mac !== FLOOD_MAC) {
-    const payload = encodeNeighbour({ ...message, state: STATIC, flags: NTF_SELF | NTF_MASTER });
-    socket.request({ type: RTM_NEIGHBOUR.NEW, flags: PUT, payload }, NEIGHBOUR_NAMES);
-    return;
-  }
+  if (entry.mac !== FLOOD_MAC) return put({ ...message, state: STATIC, flags: NTF_SELF | NTF_MASTER });
   const payload = encodeNeighbour({ ...message, state: NUD_NOARP | NUD_PERMANENT });
-  tolerating([ERRNO.EEXIST], () =>
-    socket.request({ type: RTM_NEIGHBOUR.NEW, flags: FLAG.CREATE | FLAG.APPEND, payload }, NEIGHBOUR_NAMES),
-  );
+  return { type: RTM_NEIGHBOUR.NEW, flags: FLAG.CREATE | FLAG.APPEND, payload, unless: [ERRNO.EEXIST] };
 }
 
-function putNeighbour(socket: Requests, bridge: number, { address: of, mac: hardware }: Neighbour): void {
-  const neighbour = { ...neighbourAt(bridge, of), state: NUD_PERMANENT, mac: mac(hardware), protocol: ROUTE_PROTOCOL };
-  socket.request({ type: RTM_NEIGHBOUR.NEW, flags: PUT, payload: encodeNeighbour(neighbour) }, NEIGHBOUR_NAMES);
-}
+const neighbourRequest = (bridge: number, { address: of, mac: hardware }: Neighbour): EntryRequest =>
+  put({ ...neighbourAt(bridge, of), state: NUD_PERMANENT, mac: mac(hardware), protocol: ROUTE_PROTOCOL });
 
-const removeNeighbour = (socket: Requests, bridge: number, { address: of }: Neighbour): void =>
-  removeEntry(socket, neighbourAt(bridge, of));
+type Entry = Parameters<typeof encodeNeighbour>[0];
+
+const put = (entry: Entry): EntryRequest => ({
+  ...{ type: RTM_NEIGHBOUR.NEW, flags: FLAG.CREATE | FLAG.REPLACE },
+  ...{ payload: encodeNeighbour(entry), unless: [] },
+});
+
+const removal = (entry: Entry): EntryRequest => ({
+  ...{ type: RTM_NEIGHBOUR.DELETE, payload: encodeNeighbour(entry) },
+  unless: GONE,
+});
+
+/** In their order. @throws NetlinkRefused: the first that was refused */
+function sendAll(socket: Requests, requests: readonly EntryRequest[]): void {
+  socket.requestAll(requests).forEach((answer, index) => {
+    const { payload = Buffer.alloc(0), unless = [] } = requests[index] ?? {};
+    if (answer.errno === 0 || unless.includes(answer.errno)) return;
+    throw refusal(answer, Buffer.concat([Buffer.alloc(HEADER), payload]), NEIGHBOUR_NAMES);
+  });
+}
 
 function neighbourAt(index: number, of: string) {
   const destination = address(of);
   return { family: destination.includes(':') ? AF.INET6 : AF.INET, index, destination };
 }
-
-const removeEntry = (socket: Requests, entry: Parameters<typeof encodeNeighbour>[0]): void =>
-  tolerating(GONE, () =>
-    socket.request({ type: RTM_NEIGHBOUR.DELETE, payload: encodeNeighbour(entry) }, NEIGHBOUR_NAMES),
-  );
 
 function tolerating(errnos: readonly number[], work: () => void): void {
   try {
