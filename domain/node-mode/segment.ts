@@ -20,6 +20,8 @@ export interface SegmentNetwork {
   readonly mtu?: number;
   /** Whether frames to MACs that no member has go to all members. */
   readonly floodUnknown: boolean;
+  /** Whether members may send as themselves alone. */
+  readonly guarded: boolean;
 }
 
 /** The node itself. */
@@ -56,6 +58,8 @@ export interface SegmentPlan extends SegmentNames {
   readonly neighbours: readonly Neighbour[];
   /** Which MAC is behind which port, of this node's members. */
   readonly behind: readonly PortEntry[];
+  /** As whom these may send; none where whoever likes may. */
+  readonly guards: readonly GuardedPort[];
   /** Nodes that tunnel packets are taken from. */
   readonly senders: Senders;
 }
@@ -64,6 +68,11 @@ export interface SegmentPlan extends SegmentNames {
 export interface PortEntry {
   readonly mac: string;
   readonly port: string;
+}
+
+interface GuardedPort {
+  readonly port: string;
+  readonly guard: PortGuard;
 }
 
 /** What a member's link is made from. */
@@ -134,6 +143,11 @@ export function segmentPlan(
     ],
     neighbours: neighboursOf([...others, ...own]),
     behind: [...behind].map(([mac, port]) => ({ mac, port })),
+    guards: !spec.guarded
+      ? []
+      : own
+          .filter(isUnicast)
+          .map((member) => ({ port: portOf(member), guard: portGuard(member.mac, member.addresses) })),
     senders: { vni: spec.vni, dstPort: spec.dstPort, family, from: nodes },
   };
 }

@@ -317,12 +317,14 @@ describe('ports of a network of mode node', () => {
 
   test('that are not guarded send as whoever they like', async () => {
     const [first, second] = segments.nodes as [SegmentNode, SegmentNode];
-    const [a, b] = [await segments.pod(first, 21, { guarded: false }), await segments.pod(second, 22)];
+    segments.network = { ...segments.network, guarded: false };
+    const [a, b] = [await segments.pod(first, 21), await segments.pod(second, 22)];
     const [from, to] = [rawLink(a.open, LINK), rawLink(b.open, LINK)];
     from.send(ipv4Frame({ from: '02:00:00:00:55:55', to: b.member.mac }, '10.9.9.9', b.four, 'forged'));
     await until('it is heard', () => to.frames().some((frame) => frame.includes('forged')));
     for (const link of [from, to]) link.close();
     for (const pod of [a, b]) await segments.detach(pod);
+    segments.network = { ...segments.network, guarded: true };
   });
 
   test('leave nothing behind: with the last one of a node its device, its bridge and all rules go', async () => {

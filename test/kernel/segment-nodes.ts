@@ -42,14 +42,13 @@ export interface SegmentPod {
 
 export interface PodOptions {
   readonly isolated?: boolean;
-  readonly guarded?: boolean;
   readonly mac?: string;
 }
 
 export const LINK = 'blue0';
 const SPEC: SegmentNetwork = {
   network: { scope: 'cluster.network', name: 'blue' },
-  ...{ vni: 100, dstPort: 4789, floodUnknown: false },
+  ...{ vni: 100, dstPort: 4789, floodUnknown: false, guarded: true },
 };
 
 export class Segments {
@@ -102,7 +101,8 @@ export class Segments {
       mac: options.mac ?? `02:00:00:00:09:${number.toString(16).padStart(2, '0')}`,
       addresses: [`${four}/24`, `${six}/64`],
     };
-    const { isolated = false, guarded = true } = options;
+    const { isolated = false } = options;
+    const { guarded } = this.network;
     const alias = `podwire:${member.podUid}:1`;
     const port = segmentPort({ member, hostName: portOf(member), alias, isolated, guarded });
     return { at, member, port, netns, open: await this.#open(netns), four, six };

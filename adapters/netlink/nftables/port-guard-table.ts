@@ -1,12 +1,12 @@
 /**
  * As whom a port of a network of mode node may send (`domain/node-mode/port-guard.ts`): a table of the family netdev for each port, in the node's
- * namespace, whose chain sees what the pod sends before the bridge does. It is replaced as a whole by one transaction. Pure.
+ * namespace, whose chain sees what the pod sends before the bridge does. It is replaced as a whole by one transaction. Pure but for what asks the kernel.
  *
  * Offsets are those of Ethernet's header, of ARP (RFC 826), IPv4 (RFC 791), IPv6 (RFC 8200) and of Neighbour Discovery (RFC 4861 §4).
  */
 import { linkName, mac } from '../../links/link-values.ts';
 import type { PortGuard } from '../../../domain/node-mode/port-guard.ts';
-import type { Attribute } from '../codec/attributes.ts';
+import { decodeAttributes, read, type Attribute } from '../codec/attributes.ts';
 import { ipBytesOf, macBytes } from '../codec/values.ts';
 import { accept, differs, drop, equals, HEADER_BASE, isIn, isNotIn, META, meta, payload } from './expressions.ts';
 import {
@@ -16,12 +16,13 @@ import {
   addTable,
   appendRule,
   deleteTable,
+  withHeader,
   type BaseChain,
   type KeySet,
   type Table,
 } from './objects.ts';
-import type { NetfilterMessage } from './transport.ts';
-import { NETDEV_INGRESS, NFPROTO } from './uapi.ts';
+import type { NetfilterMessage, NetfilterSocket } from './transport.ts';
+import { NETDEV_INGRESS, NFPROTO, NFT_MSG, TABLE } from './uapi.ts';
 
 /** What the names of such tables begin with; the link's follows. */
 const TABLE_NAME = 'podwire_';
@@ -88,6 +89,17 @@ export function deafMessages(link: string): NetfilterMessage[] {
     ...[addChain(table, chainOf(link)), appendRule(table, CHAIN_NAME, [drop])],
   ];
 }
+
+/** Names of links that have such a table, whatever is in it. @throws NetlinkRefused, MalformedNetlink */
+export function guardedLinks(socket: Pick<NetfilterSocket, 'dump'>): Set<string> {
+  const names = socket
+    .dump(NFT_MSG.GETTABLE, withHeader(NFPROTO.NETDEV, []))
+    .map((payload) => read.text(decodeAttributes(payload.subarray(FAMILY_HEADER)), TABLE.NAME) ?? '');
+  return new Set(names.filter((name) => name.startsWith(TABLE_NAME)).map((name) => name.slice(TABLE_NAME.length)));
+}
+
+/** `struct nfgenmsg`. */
+const FAMILY_HEADER = 4;
 
 /** A table that is not there cannot be deleted. */
 export const noGuardMessages = (link: string): NetfilterMessage[] => [

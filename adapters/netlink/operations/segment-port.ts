@@ -15,7 +15,7 @@ import { FLAG } from '../codec/messages.ts';
 import { RT_SCOPE } from '../codec/route.ts';
 import { macBytes } from '../codec/values.ts';
 import { commit } from '../nftables/commit.ts';
-import { deafMessages, guardMessages, noGuardMessages } from '../nftables/port-guard-table.ts';
+import { deafMessages, guardedLinks, guardMessages, noGuardMessages } from '../nftables/port-guard-table.ts';
 import { changeSenders, readSenders } from '../nftables/senders.ts';
 import type { NetfilterSocket } from '../nftables/transport.ts';
 import { ERRNO, NetlinkRefused } from '../refused.ts';
@@ -55,7 +55,14 @@ function ensureSegment({ links: socket, filter }: SegmentSockets, plan: SegmentP
   const change = sendersDifference(readSenders(filter, plan.device), plan.senders);
   // Nodes that are new may send before they are sent to, and those that left no longer.
   if (change !== undefined) changeSenders(filter, plan.device, change);
-  if (linkNamed(socket, plan.bridge)?.up !== true) commit(filter, deafMessages(plan.bridge));
+  const guarded = guardedLinks(filter);
+  // Of a bridge that went and was made anew the table has no chain any more.
+  if (linkNamed(socket, plan.bridge)?.up !== true || !guarded.has(plan.bridge))
+    commit(filter, deafMessages(plan.bridge));
+  const ports = new Set((memberPorts(socket, plan) ?? []).map(({ name }) => name));
+  // Whoever empties the node's rules, as its firewall's service does, takes these along.
+  for (const { port, guard } of plan.guards)
+    if (ports.has(port) && !guarded.has(port)) commit(filter, guardMessages(port, guard));
   const changes = writeForwarding(socket, links, plan);
   raiseSegment(socket, links, plan);
   return { ...links, ...changes };

@@ -11,7 +11,13 @@ import {
   type SeenForwarding,
 } from '../../../domain/node-mode/forwarding-difference.ts';
 
-const NETWORK = { network: { scope: 'cluster.network', name: 'blue' }, vni: 100, dstPort: 4789, floodUnknown: false };
+const NETWORK = {
+  network: { scope: 'cluster.network', name: 'blue' },
+  vni: 100,
+  dstPort: 4789,
+  floodUnknown: false,
+  guarded: true,
+};
 const HERE = { node: 'n1', vtep: '192.0.2.1', parentMtu: 1500 };
 const { device } = segmentNames(NETWORK);
 const EMPTY: SeenForwarding = { tunnels: [], behind: [], neighbours: [] };

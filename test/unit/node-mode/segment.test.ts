@@ -6,7 +6,7 @@ import { linkLocal, portGuard } from '../../../domain/node-mode/port-guard.ts';
 import { portName, portSettings, segmentNames, segmentPlan, segmentPort } from '../../../domain/node-mode/segment.ts';
 
 const network = { scope: 'cluster.network', name: 'blue' };
-const spec = { network, vni: 100, dstPort: 4789, floodUnknown: false };
+const spec = { network, vni: 100, dstPort: 4789, floodUnknown: false, guarded: true };
 const place = { node: 'n1', vtep: '192.0.2.1', parentMtu: 1500 };
 const member = {
   ...{ podUid: 'p1', interfaceName: 'blue0', node: 'n1', vtep: '192.0.2.1', mac: '0a:58:0a:01:01:02' },
@@ -44,6 +44,14 @@ describe('a network of mode node', () => {
     const far = { ...member, node: 'n2', vtep: '2001:db8::2' };
     const { tunnels, senders } = segmentPlan(spec, place, [far], () => '');
     assert.deepEqual([tunnels, senders.from], [[], []]);
+  });
+
+  test('guards the ports of its own members, or none', () => {
+    const guardsOf = (guarded: boolean) =>
+      segmentPlan({ ...spec, guarded }, place, [member, { ...member, node: 'n2', vtep: '192.0.2.2' }], () => 'pwn1')
+        .guards;
+    assert.deepEqual(guardsOf(true), [{ port: 'pwn1', guard: portGuard(member.mac, member.addresses) }]);
+    assert.deepEqual(guardsOf(false), []);
   });
 });
 
