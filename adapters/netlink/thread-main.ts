@@ -9,6 +9,8 @@ import { linkName } from '../links/link-values.ts';
 import { parentPort } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import { meshSettings, type MeshPlan } from '../../domain/primary/node-mesh.ts';
+import { portSettings, type SegmentPlan, type SegmentPort } from '../../domain/node-mode/segment.ts';
+import type { AttachedPort } from '../../domain/ports/segment-kernel.ts';
 import type { MeshOutcome } from '../../domain/ports/node-mesh.ts';
 import { wiringSettings, type PodWiring } from '../../domain/primary/pod-wiring.ts';
 import { MalformedNetlink } from './codec/malformed.ts';
@@ -27,6 +29,7 @@ import { hostEnds, observe } from './operations/observe.ts';
 import { configureMesh, ensureMeshDevice } from './operations/node-mesh.ts';
 import { configurePair, ensurePair, removePair } from './operations/pod-wiring.ts';
 import { print } from './operations/print.ts';
+import { ensurePort, raisePort, removePort, syncSegment, type SegmentSockets } from './operations/segment-port.ts';
 import { readSysctls, writeSysctls } from './operations/sysctls.ts';
 import { ERRNO, NetlinkRefused } from './refused.ts';
 import { NetlinkSocket, PROTOCOL } from './socket.ts';
@@ -80,6 +83,19 @@ function ensureMesh(place: Place, socket: NetlinkSocket, plan: MeshPlan): MeshOu
   const index = ensureMeshDevice(socket, plan.device);
   const refused = entered(place, () => writeSysctls(meshSettings(plan)));
   return { ...configureMesh(socket, index, plan), refused: refused.map(({ path, code }) => `${path}: ${code}`) };
+}
+
+const withSegment = <T>(place: Place, work: (sockets: SegmentSockets) => T): T =>
+  withSocket(place, (links) => withNetfilter(place, (filter) => work({ links, filter })));
+
+function attachPort(pod: OpenPlace, host: Place, plan: SegmentPlan, port: SegmentPort): AttachedPort {
+  return withSegment(host, (node) => {
+    const sockets = { ...node, pod: pod.socket, hostFd: host?.fd ?? homeDescriptor() };
+    const end = ensurePort(sockets, plan, port);
+    const refused = entered(pod.place, () => writeSysctls(portSettings(port)));
+    raisePort(sockets, end, port);
+    return { ifindex: end.index, refused: refused.map(({ path, code }) => `${path}: ${code}`) };
+  });
 }
 
 /** The same for what changes something: it is not told to those who follow the namespace. */
@@ -139,6 +155,10 @@ const handlers: Handlers = {
   ensureMesh: (place) => (plan) => withSocket(place, (socket) => ensureMesh(place, socket, plan)),
   replaceNodeTable: (place) => (filter) => withNetfilter(place, (socket) => replaceNodeTable(socket, filter)),
   nodeTable: (place) => () => withNetfilter(place, nodeTableHandle),
+  attachPort: (place) => (plan, port, host) =>
+    changing(place, (socket) => attachPort({ place, socket }, host, plan, port)),
+  syncSegment: (place) => (plan) => withSegment(place, (sockets) => syncSegment(sockets, plan)),
+  detachPort: (place) => (names, port) => withSegment(place, (sockets) => removePort(sockets, names, port)),
   print: (place) => (questions) => withSocket(place, (socket) => print(socket, questions)),
   probe: (place) => () => {
     enterOwn();

@@ -4,9 +4,11 @@ import type { FdbEntry } from '../../domain/forwarding/fdb.ts';
 import type { Neighbour } from '../../domain/forwarding/neighbours.ts';
 import type { SeenSenders, SendersChange } from '../../domain/forwarding/senders.ts';
 import type { HostEnd, NetnsView } from '../../domain/vxlan/link-observation.ts';
+import type { SegmentNames, SegmentPlan, SegmentPort } from '../../domain/node-mode/segment.ts';
 import type { NodeFilter } from '../../domain/primary/node-filter.ts';
 import type { MeshPlan } from '../../domain/primary/node-mesh.ts';
 import type { MeshOutcome } from '../../domain/ports/node-mesh.ts';
+import type { AttachedPort, SegmentChanges } from '../../domain/ports/segment-kernel.ts';
 import type { PodWiring } from '../../domain/primary/pod-wiring.ts';
 import type { InspectQuestion } from '../../domain/ports/inspect-pod.ts';
 import type { ForwardingOutcome, LinkCommand } from '../../domain/ports/link-kernel.ts';
@@ -48,6 +50,12 @@ export interface Operations {
   replaceNodeTable(filter: NodeFilter): string | undefined;
   /** What tells the table from another one of its name; undefined: there is none. */
   nodeTable(): string | undefined;
+  /** In the pod's namespace. @param host the node's; absent: that of the process */
+  attachPort(plan: SegmentPlan, port: SegmentPort, host?: NetnsDescriptor): AttachedPort;
+  /** In the node's namespace. */
+  syncSegment(plan: SegmentPlan): SegmentChanges | 'absent';
+  /** In the node's namespace. */
+  detachPort(names: SegmentNames, port: Pick<SegmentPort, 'hostName' | 'alias'>): boolean;
   /** Enters its own namespace and opens a socket: whether this thread may and this kernel can. */
   probe(): undefined;
   /** From now on changes that are not podwire's own are told under this key. */

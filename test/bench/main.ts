@@ -21,6 +21,7 @@ import { loadLine, machineLoad, type MachineLoad } from './load.ts';
 import { measuredPodwire, presentPodwire, WAYS, type Way } from './measured-podwire.ts';
 import { memoryBench } from './memory.ts';
 import { meshBench } from './mesh.ts';
+import { meshNodeBench } from './mesh-node.ts';
 import { reflectBench } from './reflect.ts';
 import { meshScaleBench } from './mesh-scale.ts';
 import { netlinkBench } from './netlink.ts';
@@ -38,6 +39,8 @@ interface Counts {
   readonly policies?: number;
   readonly seconds?: number;
   readonly orchestrators?: number;
+  /** Of mesh. */
+  readonly mode: 'pod' | 'node';
 }
 
 const OWN_LAB = 'bench';
@@ -85,6 +88,7 @@ const OF_THEIR_OWN: Readonly<Record<string, (site: Site, counts: Counts) => Prom
   install: (site, { repeats = ROUNDS }) => installBench(site, repeats),
   pods: (site, { cycles = TURN_CYCLES, repeats = ROUNDS }) => besideBench(site, { cycles, rounds: repeats }),
 };
+const meshOfNodes: (typeof OF_THEIR_OWN)[string] = (_site, { repeats = ROUNDS }) => meshNodeBench(repeats);
 const NAMES = [...Object.keys(BENCHES), ...Object.keys(OF_THEIR_OWN)];
 
 /** They give single processes other settings while they run, or start without one of them. */
@@ -129,6 +133,11 @@ const program = withComparedOptions(new Command('bench'))
     '--pods <n>',
     `pods of cni-burst on one node (${PODS}); over all nodes two and a half times as many; of each kind of cold-plug: ${COLD_PODS}; of storm: ${STORM_PODS}; of reflect: ${REFLECTED.pods}`,
     Number,
+  )
+  .addOption(
+    new Option('--mode <mode>', 'networks of mesh: members that are pods, or a device and a bridge for each node')
+      .choices(['pod', 'node'])
+      .default('pod'),
   )
   .option('--services <n>', `services of reflect (${REFLECTED.services})`, Number)
   .option('--policies <n>', `network policies of reflect (${REFLECTED.policies})`, Number)
@@ -213,7 +222,7 @@ async function measure(lab: Lab, chosen: readonly string[], flags: Flags, progre
 }
 
 async function one(running: Running, name: string, counts: Counts): Promise<BenchResult> {
-  const own = OF_THEIR_OWN[name];
+  const own = name === 'mesh' && counts.mode === 'node' ? meshOfNodes : OF_THEIR_OWN[name];
   if (own === undefined) return (BENCHES[name] as (typeof BENCHES)[string])(await running.bench(), counts);
   await running.end();
   return own(running.site, counts);

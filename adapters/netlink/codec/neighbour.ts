@@ -96,12 +96,25 @@ function destinationBytes(family: NeighbourFamily, text: string): Buffer {
   return ipBytesOf(family === AF.INET ? 4 : 6, text);
 }
 
-/** The kernel heeds the index (of the link whose entries are asked for) only on a socket with NETLINK_GET_STRICT_CHK. */
-export function encodeNeighbourDump(asked: { readonly family: NeighbourFamily; readonly index?: number }): Buffer {
+/**
+ * The kernel heeds the index (of the link whose entries are asked for) only on a socket with NETLINK_GET_STRICT_CHK.
+ * @param asked.masterIndex a bridge: its entries for all its ports, and what these have themselves
+ */
+export function encodeNeighbourDump(asked: {
+  readonly family: NeighbourFamily;
+  readonly index?: number;
+  readonly masterIndex?: number;
+}): Buffer {
   const head = Buffer.alloc(NEIGHBOUR_HEADER);
   head.writeUInt8(asked.family, 0);
   // Not in the header: for neighbours of IP the kernel refuses it there.
-  return Buffer.concat([head, encodeAttributes(asked.index === undefined ? [] : [u32(NDA.IFINDEX, asked.index)])]);
+  return Buffer.concat([
+    head,
+    encodeAttributes([
+      ...(asked.index === undefined ? [] : [u32(NDA.IFINDEX, asked.index)]),
+      ...(asked.masterIndex === undefined ? [] : [u32(NDA.MASTER, asked.masterIndex)]),
+    ]),
+  ]);
 }
 
 export interface NeighbourMessage {

@@ -11,9 +11,10 @@ const REGISTER = { VERDICT: 0, VALUE: 1 } as const;
 /** NFT_META_… */
 export const META = { IIF: 4, IIFNAME: 6, NFPROTO: 15, L4PROTO: 16 } as const;
 /** enum nft_payload_bases. */
-export const HEADER_BASE = { NETWORK: 1, TRANSPORT: 2 } as const;
+export const HEADER_BASE = { LINK: 0, NETWORK: 1, TRANSPORT: 2 } as const;
 
 const EQUALS = 0;
+const DIFFERS = 1;
 /** NFT_LOOKUP_F_INV. */
 const INVERTED = 1;
 
@@ -28,8 +29,15 @@ export const payload = (base: number, offset: number, length: number): Attribute
   expression('payload', [be32(1, REGISTER.VALUE), be32(2, base), be32(3, offset), be32(4, length)]);
 
 /** NFTA_CMP_SREG, …OP, …DATA. */
-export const equals = (...value: readonly number[]): Attribute =>
-  expression('cmp', [be32(1, REGISTER.VALUE), be32(2, EQUALS), nested(3, [bytes(DATA.VALUE, Uint8Array.from(value))])]);
+const compared = (operator: number, value: readonly number[]): Attribute =>
+  expression('cmp', [
+    be32(1, REGISTER.VALUE),
+    be32(2, operator),
+    nested(3, [bytes(DATA.VALUE, Uint8Array.from(value))]),
+  ]);
+
+export const equals = (...value: readonly number[]): Attribute => compared(EQUALS, value);
+export const differs = (...value: readonly number[]): Attribute => compared(DIFFERS, value);
 
 /** NFTA_LOOKUP_SET, …SREG, …SET_ID, …FLAGS. @param isNew the set is made in the same transaction */
 const lookup = (set: string, isNew: boolean, flags: readonly Attribute[]): Attribute =>
@@ -39,10 +47,11 @@ export const isIn = (set: string, isNew: boolean): Attribute => lookup(set, isNe
 export const isNotIn = (set: string, isNew: boolean): Attribute => lookup(set, isNew, [be32(5, INVERTED)]);
 
 /** NFTA_IMMEDIATE_DREG, …DATA. */
-export const drop: Attribute = expression('immediate', [
-  be32(1, REGISTER.VERDICT),
-  nested(2, [nested(DATA.VERDICT, [be32(VERDICT_CODE, VERDICT.DROP)])]),
-]);
+const verdict = (code: number): Attribute =>
+  expression('immediate', [be32(1, REGISTER.VERDICT), nested(2, [nested(DATA.VERDICT, [be32(VERDICT_CODE, code)])])]);
+
+export const drop: Attribute = verdict(VERDICT.DROP);
+export const accept: Attribute = verdict(VERDICT.ACCEPT);
 
 /**
  * The way back to a packet's source by the link that it came in by: index of that link, 0 where the node would send there by another one. What

@@ -47,6 +47,8 @@ export interface BaseChain {
   /** NF_INET_…; absent: `input`. */
   readonly hook?: number;
   readonly priority: number;
+  /** Of the family netdev: the link that the hook is of. */
+  readonly device?: string;
   /** Absent: the kernel's own, which is to accept as well. */
   readonly policy?: 'accept';
 }
@@ -204,11 +206,14 @@ const keyByteOrder = (byteOrder: KeySet['byteOrder']): Uint8Array =>
 
 export const chainAttributes = (
   table: Table,
-  { name, type = 'filter', hook = NF_INET.LOCAL_IN, priority, policy }: BaseChain,
+  { name, type = 'filter', hook = NF_INET.LOCAL_IN, priority, device, policy }: BaseChain,
 ): Attribute[] => [
   text(CHAIN.TABLE, table.name),
   text(CHAIN.NAME, name),
-  nested(CHAIN.HOOK, [be32(HOOK.NUMBER, hook), be32(HOOK.PRIORITY, priority >>> 0)]),
+  nested(CHAIN.HOOK, [
+    ...[be32(HOOK.NUMBER, hook), be32(HOOK.PRIORITY, priority >>> 0)],
+    ...(device === undefined ? [] : [text(HOOK.DEVICE, device)]),
+  ]),
   ...(policy === undefined ? [] : [be32(CHAIN.POLICY, VERDICT.ACCEPT)]),
   text(CHAIN.TYPE, type),
 ];

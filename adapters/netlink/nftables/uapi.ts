@@ -29,8 +29,10 @@ export const NFT_MSG = {
 } as const;
 
 /** linux/netfilter.h. */
-export const NFPROTO = { UNSPEC: 0, INET: 1, IPV4: 2, IPV6: 10 } as const;
+export const NFPROTO = { UNSPEC: 0, INET: 1, IPV4: 2, NETDEV: 5, IPV6: 10 } as const;
 export const NF_INET = { PRE_ROUTING: 0, LOCAL_IN: 1, FORWARD: 2, POST_ROUTING: 4 } as const;
+/** NF_NETDEV_INGRESS of linux/netfilter.h. */
+export const NETDEV_INGRESS = 0;
 export const VERDICT = { DROP: 0, ACCEPT: 1 } as const;
 
 /** NFTA_TABLE_…; the name is 1 wherever objects are asked for by their table. */
@@ -49,7 +51,7 @@ export const CHAIN = {
   USERDATA: 12,
 } as const;
 /** NFTA_HOOK_… */
-export const HOOK = { NUMBER: 1, PRIORITY: 2 } as const;
+export const HOOK = { NUMBER: 1, PRIORITY: 2, DEVICE: 3 } as const;
 /** NFTA_RULE_… */
 export const RULE = { TABLE: 1, CHAIN: 2, HANDLE: 3, EXPRESSIONS: 4, PAD: 8, CHAIN_ID: 11 } as const;
 /** NFTA_SET_… */

@@ -14,6 +14,7 @@ import type { NetlinkRequest, NetlinkSocket } from '../socket.ts';
 import { ADDRESS_NAMES, LINK_NAMES, NEIGHBOUR_NAMES, ROUTE_NAMES } from './attribute-names.ts';
 import { indexOf } from './links.ts';
 
+type Requests = Pick<NetlinkSocket, 'request' | 'get'>;
 type Request = NetlinkRequest & { readonly names: AttributeNames };
 type On<Op extends LinkCommand['op']> = Extract<LinkCommand, { op: Op }>;
 
@@ -21,7 +22,7 @@ type On<Op extends LinkCommand['op']> = Extract<LinkCommand, { op: Op }>;
  * Runs the commands in order and stops at the first that fails; what is already so counts as done.
  * @throws PodwireError as `NetnsKernel.execute` says
  */
-export function executeAll(socket: NetlinkSocket, commands: readonly LinkCommand[]): void {
+export function executeAll(socket: Requests, commands: readonly LinkCommand[]): void {
   for (const command of commands) {
     try {
       for (const request of requestsOf(socket, command)) socket.request(request, request.names);
@@ -44,13 +45,13 @@ class LinkAbsent extends Error {
 const wordsOf = (error: unknown): string | undefined =>
   error instanceof NetlinkRefused || error instanceof LinkAbsent ? error.message : undefined;
 
-function present(socket: NetlinkSocket, name: string): number {
+function present(socket: Requests, name: string): number {
   const index = indexOf(socket, linkName(name));
   if (index === undefined) throw new LinkAbsent(name);
   return index;
 }
 
-function requestsOf(socket: NetlinkSocket, command: LinkCommand): Request[] {
+function requestsOf(socket: Requests, command: LinkCommand): Request[] {
   if (command.op === 'add-vxlan') return [addVxlan(command, present(socket, command.parent))];
   const requests = checkedRequests(command);
   const index = present(socket, command.name);
