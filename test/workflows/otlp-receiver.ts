@@ -68,8 +68,11 @@ interface Request {
 
 const ERROR = 2;
 
-/** Serves on loopback. */
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/** @param onSpans told of each batch */
+export async function startOtlpReceiver(
+  { host, port }: { readonly host: string; readonly port: number } = { host: '127.0.0.1', port: 0 },
+  onSpans: (spans: readonly ReceivedSpan[]) => void = () => undefined,
+): Promise<OtlpReceiver> {
   const type = protobuf.parse(PROTO).root.lookupType('Request');
   const spans: ReceivedSpan[] = [];
   const server = createServer((request, response) => {
@@ -79,11 +82,15 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       const isSpans = request.url === '/v1/traces' && request.headers['content-type'] === 'application/x-protobuf';
       const sent = Buffer.concat(chunks);
       const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent;
-      if (isSpans) spans.push(...spansOf(type.toObject(type.decode(body), { longs: String })));
+      if (isSpans) {
+        const batch = spansOf(type.toObject(type.decode(body), { longs: String }));
+        spans.push(...batch);
+        onSpans(batch);
+      }
       response.writeHead(isSpans ? 200 : 415, { 'content-type': 'application/x-protobuf' }).end();
     });
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  await once(server.listen(port, host), 'listening');
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
