@@ -9,6 +9,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'podwire list pods': ['podwire list pods', 'podwire list pods web'],
   'podwire explain': ['podwire explain shop/web-0', 'podwire explain shop/web-0 -o yaml'],
   'podwire status': ['podwire status --state Stuck', 'podwire status shop/web-0', 'podwire status --watch'],
+  'podwire logs': ['podwire logs shop/web-0', 'podwire logs shop/web-0 --since 10m -o json'],
   'podwire networks': ['podwire networks', 'podwire networks shop/blue -o yaml', 'podwire networks -o wide --watch 5'],
   'podwire nodes': ['podwire nodes', 'podwire nodes -o wide'],
   'podwire network add': ['podwire network add shop/web-0 blue --interface net1'],

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { temporalUnavailable } from '../adapters/temporal/connection.ts';
 import {
   POD_NETWORK,
+  podOfWorkflow,
   RETRY_NOW,
   SEARCH_NAMESPACE,
   SEARCH_NETWORKS,
@@ -63,11 +64,10 @@ export async function findOpenRuns(client: Client, filter: RunFilter): Promise<P
   try {
     await client.withDeadline(Date.now() + LIST_DEADLINE_MS, async () => {
       for await (const { workflowId, runId, startTime, typedSearchAttributes } of client.workflow.list({ query })) {
-        const [, namespace = '', name = '', uid = ''] = workflowId.split('/');
         runs.push({
           workflowId,
           runId,
-          pod: { namespace, name, uid },
+          pod: podOfWorkflow(workflowId) ?? { namespace: '', name: '', uid: '' },
           state: typedSearchAttributes.get(stateKey) ?? '',
           node: typedSearchAttributes.get(nodeKey) ?? '',
           networks: typedSearchAttributes.get(networksKey) ?? [],

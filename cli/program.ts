@@ -12,6 +12,7 @@ import { register as registerIpam } from './ipam/ipam.ts';
 import { register as registerKsr } from './reflect/ksr.ts';
 import { register as registerLint } from './commands/lint.ts';
 import { register as registerList } from './commands/list.ts';
+import { register as registerLogs } from './commands/logs.ts';
 import { register as registerNetwork } from './commands/network.ts';
 import { register as registerNetworks } from './commands/networks.ts';
 import { register as registerNodes } from './commands/nodes.ts';
@@ -37,6 +38,7 @@ const COMMANDS = [
   registerList,
   registerExplain,
   registerStatus,
+  registerLogs,
   registerNetworks,
   registerNodes,
   registerNetwork,

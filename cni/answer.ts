@@ -21,6 +21,7 @@ import {
   type CniServerVersion,
   type ServedCommand,
 } from '../domain/cni-server/versions.ts';
+import { readTraceParent } from '../domain/text/trace-parent.ts';
 import { askNode, NoAnswer, shownAddress } from './ask-node.ts';
 
 export interface Asked {
@@ -124,7 +125,10 @@ function requestOf(
   if (command === 'STATUS') return { config, limitMs };
   if (command === 'GC') return { config, valid: readValidAttachments(config), limitMs };
   const mayLackPod = service === 'ipam' || command === 'DEL';
-  return { call: { ...readContainer(env, command, mayLackPod), config }, limitMs };
+  const { TRACEPARENT: traceparent = '' } = env;
+  // One that is none is the runtime's own affair: no pod waits for its correction.
+  const traced = readTraceParent(traceparent) === undefined ? {} : { traceparent };
+  return { call: { ...readContainer(env, command, mayLackPod), config }, limitMs, ...traced };
 }
 
 /** In the version that was asked in, where that is one of ours; a runtime may ask with nothing on standard input. */

@@ -15,6 +15,13 @@ export const NODE_POLLERS = 1;
 /** @param target a node's name, or the exec backend's stand-in for it */
 export const nodeQueue = (target: string): string => (isExecTarget(target) ? EXEC_QUEUE : `podwire-node-${target}`);
 export const podWorkflowId = (pod: PodIdentity): string => `pod/${pod.namespace}/${pod.name}/${pod.uid}`;
+/** The pod of a run of `podNetwork`, by the run's id; undefined: the id is that of another run. */
+export function podOfWorkflow(workflowId: string): PodIdentity | undefined {
+  const [kind, namespace, name, uid, ...more] = workflowId.split('/');
+  if (kind !== 'pod' || namespace === undefined || name === undefined || uid === undefined || more.length > 0)
+    return undefined;
+  return { namespace, name, uid };
+}
 export const meshWorkflowId = (network: NetworkRef): string => `mesh/${networkKey(network)}`;
 
 /** @param uid of the network object */

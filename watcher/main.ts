@@ -5,10 +5,12 @@
 import { createEtcd } from '../adapters/etcd/client.ts';
 import { timedEtcd } from '../adapters/etcd/timed.ts';
 import { createLogger } from '../adapters/log/logger.ts';
+import { createTracing } from '../adapters/tracing/create-tracing.ts';
 import { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { readWatcherConfig, watcherHelp, type WatcherConfig } from '../config/watcher.ts';
+import { buildInfo } from '../workers/build-info.ts';
 import { exitOnFaults } from '../workers/exit-on-faults.ts';
 import { createPartMetrics } from '../workers/metrics/part-metrics.ts';
 import { etcdConvergedReader } from './etcd-converged-reader.ts';
@@ -32,7 +34,8 @@ async function run(config: WatcherConfig): Promise<void> {
   const credentials = new RotatingCredentials(log);
   const part = createPartMetrics('watcher');
   const etcd = timedEtcd(createEtcd(config.etcd, credentials), part.calls.etcd);
-  const known = { converged: etcdConvergedReader(etcd, log), store: etcdStoreAccess(etcd), part };
+  const tracing = await createTracing('watcher', buildInfo(process.env).version, process.env, log);
+  const known = { tracing, converged: etcdConvergedReader(etcd, log), store: etcdStoreAccess(etcd), part };
   const watcher = await startWatcher(config, known, log, credentials);
   log.info({ address: watcher.address }, 'watching');
   const stop = (signal: string): void => {
@@ -41,8 +44,9 @@ async function run(config: WatcherConfig): Promise<void> {
       log.error('did not stop in time');
       process.exit(1);
     }, STOP_LIMIT_MS).unref();
-    void watcher.stop().then(() => {
+    void watcher.stop().then(async () => {
       etcd.close();
+      await tracing.close();
       process.exit(0);
     });
   };

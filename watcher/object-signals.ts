@@ -15,7 +15,7 @@ export class ObjectSignals {
 
   constructor({ send, onFailed }: ObjectSignalsOptions) {
     this.#signals = new PodSignals({
-      send: (named, _signal, reason) => send(refOf(named), reason),
+      send: (named, _signal, { reason }) => send(refOf(named), reason),
       onSent: () => undefined,
       onFailed: (_signal, error, _retryInMs, named) => onFailed(refOf(named), error),
     });

@@ -11,7 +11,7 @@ import { DESIRED_CHANGED, POD_DELETED } from '../domain/messages.ts';
 
 export interface PodSignalsOptions {
   /** Delivers one signal, within a limit of its own. */
-  readonly send: (pod: SignalledPod, signal: string, reason: string, unlessInputs?: string) => Promise<void>;
+  readonly send: (pod: SignalledPod, signal: string, why: SignalCause) => Promise<void>;
   readonly concurrency?: number;
   readonly backOff?: BackOff;
   /** Least time between two signals of one pod, in milliseconds. */
@@ -21,12 +21,16 @@ export interface PodSignalsOptions {
   readonly onFailed: (signal: string, error: unknown, retryInMs: number, pod: SignalledPod) => void;
 }
 
-interface Wanted {
-  readonly signal: string;
+export interface SignalCause {
   readonly reason: string;
   /** A run that works on these inputs already need not be disturbed. */
   readonly unlessInputs: string | undefined;
+  /** When it was observed first, by the monotonic clock. */
   readonly since: number;
+}
+
+interface Wanted extends SignalCause {
+  readonly signal: string;
 }
 
 interface Slot {
@@ -214,7 +218,7 @@ export class PodSignals {
     slot.wanted = undefined;
     const pod = { ...slot.pod, networksBefore: slot.toldNetworks };
     try {
-      await this.#options.send(pod, wanted.signal, wanted.reason, wanted.unlessInputs);
+      await this.#options.send(pod, wanted.signal, wanted);
       slot.toldNetworks = pod.networks ?? slot.toldNetworks;
       slot.failures = 0;
       this.#failing.clear();

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { startHealthServer, type HealthServer } from '../adapters/http/health-server.ts';
+import { logLevelRoutes } from '../adapters/http/log-level-routes.ts';
 import { ipCodec } from '../adapters/ip/ip-codec.ts';
 import { createKubeClient, type KubeClient } from '../adapters/kubernetes/client.ts';
 import { configMapView, type ConfigMapView } from '../adapters/kubernetes/config-map.ts';
@@ -12,12 +13,14 @@ import { podKeys, podView } from '../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { connectClient, type TemporalClient } from '../adapters/temporal/connection.ts';
 import { signalObject } from '../adapters/temporal/object-starter.ts';
-import { signalPod } from '../adapters/temporal/pod-starter.ts';
+import { NO_TRACING, type Tracing } from '../adapters/tracing/tracing.ts';
+import { signalPod, type SignalledPod } from '../adapters/temporal/pod-starter.ts';
 import { signalDirty, signalResync } from '../adapters/reflect/reflect-starter.ts';
 import { requireSearchAttributes } from '../adapters/temporal/search-attributes.ts';
 import { exposeExpiry } from '../adapters/tls/expiry-metric.ts';
 import type { RotatingCredentials } from '../adapters/tls/rotation.ts';
 import type { WatcherConfig } from '../config/watcher.ts';
+import { podWorkflowId } from '../domain/messages.ts';
 import type { PodView } from '../domain/pod/pod-view.ts';
 import { OBJECT_CHANGED } from '../domain/messages.ts';
 import { objectText } from '../domain/network-objects/network-object.ts';
@@ -29,6 +32,7 @@ import { etcdSource, kubernetesSource, temporalSource } from '../workers/check-s
 import type { PartMetrics } from '../workers/metrics/part-metrics.ts';
 import { StartChecks } from '../workers/start-checks.ts';
 import { createMetrics, type WatcherMetrics } from './metrics.ts';
+import { ChangeTraces } from './change-traces.ts';
 import { PodChanges } from './pod-changes.ts';
 import { ObjectSignals } from './object-signals.ts';
 import { PodInputsReader } from './pod-inputs.ts';
@@ -52,6 +56,8 @@ export interface WatcherKnows {
   readonly converged: ConvergedReader;
   readonly store: StoreAccess;
   readonly part: PartMetrics;
+  /** Absent: no traces are recorded. */
+  readonly tracing?: Tracing;
 }
 
 /** Starts everything and returns at once; what cannot be reached is tried for ever. Rejects when the bind address or the kubeconfig is refused. */
@@ -69,6 +75,7 @@ export async function startWatcher(
     notReady,
     checks: () => parts.checks.checks(),
     refresh: () => parts.checks.refresh(),
+    local: logLevelRoutes(log),
   });
   parts.start();
   return { address: health.address, notReady, stop: () => parts.stop(health) };
@@ -101,7 +108,7 @@ class WatcherParts {
 
   constructor(
     config: WatcherConfig,
-    { converged, store, part: { registry, calls } }: WatcherKnows,
+    { converged, store, part: { registry, calls }, tracing = NO_TRACING }: WatcherKnows,
     log: Logger,
     credentials: RotatingCredentials,
   ) {
@@ -116,7 +123,7 @@ class WatcherParts {
     this.#inputs = new PodInputsReader(config.dialect, ipCodec, (ref) => this.#definitions.lookup(ref));
     this.#metrics = this.#newMetrics(registry);
     exposeExpiry(registry, credentials);
-    this.#signals = this.#newSignals();
+    this.#signals = this.#newSignals(new ChangeTraces(tracing));
     this.#objects = this.#newObjectSignals();
     this.#reflectStore = config.reflect === undefined ? undefined : openReflectStore(config.reflect.etcd, credentials);
     this.#reflection = this.#newReflection();
@@ -197,25 +204,25 @@ class WatcherParts {
     });
   }
 
-  #newSignals(): PodSignals {
+  #newSignals(traces: ChangeTraces): PodSignals {
     const log = this.#log;
     return new PodSignals({
-      send: async (pod, signal, reason, unlessInputs) => {
-        const request = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
-        await signalPod(this.#temporal.client, pod, signal, request);
-      },
-      onSent: (signal, lagMs, pod) => {
+      send: (pod, signal, why) =>
+        traces.sending(pod, signal, why, async () => {
+          const { reason, unlessInputs, since } = why;
+          const request = { reason, ...(unlessInputs === undefined ? {} : { unlessInputs }) };
+          const runId = await signalPod(this.#temporal.client, pod, signal, request);
+          const lagMs = Math.round(performance.now() - since);
+          log.info({ ...aboutPod(pod), runId, signal, reason, lagMs }, 'signalled');
+        }),
+      onSent: (signal, lagMs) => {
         this.#reach.reached();
         this.#metrics.starts.inc({ signal });
         this.#metrics.lag.observe(lagMs / 1_000);
-        log.debug(
-          { podUid: pod.uid, pod: `${pod.namespace}/${pod.name}`, signal, lagMs: Math.round(lagMs) },
-          'signalled',
-        );
       },
       onFailed: (signal, error, retryInMs, pod) => {
         this.#metrics.signalErrors.inc();
-        log.warn({ podUid: pod.uid, signal, retryInMs: Math.round(retryInMs), err: error }, 'signal failed');
+        log.warn({ ...aboutPod(pod), signal, retryInMs: Math.round(retryInMs), err: error }, 'signal failed');
       },
     });
   }
@@ -349,6 +356,10 @@ class WatcherParts {
     if (this.#declared && this.#defined) this.#pods.start();
   }
 }
+
+const aboutPod = (pod: SignalledPod): object => ({
+  ...{ pod: `${pod.namespace}/${pod.name}`, podUid: pod.uid, workflowId: podWorkflowId(pod) },
+});
 
 /** The published status is the biggest thing a view can hold; it only matters beside a status that another runtime may have written. */
 function forCache(view: PodView | undefined): PodView | undefined {

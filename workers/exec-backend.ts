@@ -11,11 +11,13 @@ import { createNodeStore, listExecAttachments } from '../adapters/etcd/node-stor
 import { temporaryName } from '../adapters/host/temporary-name.ts';
 import { createExecKernel } from '../adapters/iproute/exec-kernel.ts';
 import { createPodExec } from '../adapters/kubernetes/pod-exec.ts';
+import type { Tracing } from '../adapters/tracing/tracing.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { EXEC_QUEUE } from '../domain/target.ts';
 import type { Cluster } from '../domain/ports/cluster.ts';
 import type { Failpoints } from '../domain/ports/failpoints.ts';
 import { everyInterval } from './loops.ts';
+import { aroundSteps } from './step-traces.ts';
 
 /** One pod holds at most a few of them, whatever happens to it. */
 const SLOTS = 64;
@@ -33,6 +35,7 @@ export interface ExecBackendOptions {
   readonly failpoints: Failpoints;
   readonly connection: NativeConnection;
   readonly temporalNamespace: string;
+  readonly tracing: Tracing;
   readonly log: Logger;
   readonly metrics: { readonly timedExec: (steps: NodeSteps) => NodeSteps };
 }
@@ -44,7 +47,7 @@ export interface ExecBackend {
 }
 
 export async function createExecBackend(options: ExecBackendOptions): Promise<ExecBackend> {
-  const { cluster, failpoints, log } = options;
+  const { cluster, failpoints, log, tracing } = options;
   const store = createNodeStore(options.etcd);
   const kernel = createExecKernel(createPodExec(options.kubeconfig), options.commandMs);
   const entries = new AgentEntries({
@@ -52,7 +55,7 @@ export async function createExecBackend(options: ExecBackendOptions): Promise<Ex
     kernel,
     netnsResolver: createAgentNetnsResolver({ cluster, kernel }),
     onBehind: ({ podUid, interfaceName }, err) =>
-      log.warn({ podUid, ifName: interfaceName, err }, 'forwarding entries are behind; tried again until they are not'),
+      log.warn({ podUid, interfaceName, err }, 'forwarding entries are behind; tried again until they are not'),
   });
   const steps = options.metrics.timedExec(
     createExecSteps({ cluster, store, kernel, entries, failpoints, temporaryName }),
@@ -65,6 +68,7 @@ export async function createExecBackend(options: ExecBackendOptions): Promise<Ex
       ...createNodeActivities(steps),
       lookIntoPods: withHeartbeat(createInspectBatch(steps.lookIntoPod, LOOKS_AT_ONCE)),
     },
+    interceptors: aroundSteps(tracing, log),
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     maxConcurrentActivityTaskExecutions: SLOTS,
     maxHeartbeatThrottleInterval: '500ms',

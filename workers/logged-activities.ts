@@ -1,13 +1,14 @@
-/** Activities as a worker registers them: what they fail with is logged here and told to Temporal in the shape that workflows know. */
-import { Context } from '@temporalio/activity';
+/** Activities as a worker registers them: what they fail with is told to Temporal in the shape that workflows know. */
+import { CancelledFailure, Context } from '@temporalio/activity';
 import { toApplicationFailure } from '../activities/failure-mapping.ts';
 import { withinMs } from '../adapters/concurrency/call-limit.ts';
 import type { Logger } from '../adapters/log/logger.ts';
+import { PodwireError } from '../domain/failures.ts';
 
 /** What is left for the answer's way: a call that takes all the time there is fails with its own error, which names the call. */
 const FOR_THE_ANSWER_MS = 100;
 
-/** A local activity's calls share its time. */
+/** A local activity's calls share its time. Each try that fails is logged by step-log.ts; here, what nobody foresaw, with its stack. */
 export function loggedActivities<T extends object>(activities: T, log: Logger): T {
   const wrapped = Object.entries(activities).map(([name, activity]) => [
     name,
@@ -15,7 +16,8 @@ export function loggedActivities<T extends object>(activities: T, log: Logger): 
       try {
         return await inItsTime(() => (activity as (...input: unknown[]) => Promise<unknown>)(...input));
       } catch (error) {
-        log.warn({ err: error, activity: name }, 'activity failed');
+        if (!(error instanceof PodwireError || error instanceof CancelledFailure))
+          log.error({ err: error, step: name }, 'a step failed in a way of its own');
         throw toApplicationFailure(error);
       }
     },

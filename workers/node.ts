@@ -4,12 +4,15 @@
  * worker already.
  */
 import type { Worker } from '@temporalio/worker';
+import { logLevelRoutes } from '../adapters/http/log-level-routes.ts';
 import type { Route } from '../adapters/http/routes.ts';
 import { createLogger } from '../adapters/log/logger.ts';
+import { createTracing } from '../adapters/tracing/create-tracing.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { nodeHelp, readNodeConfig, type NodeConfig } from '../config/node.ts';
 import { nodeQueue } from '../domain/messages.ts';
+import { buildInfo } from './build-info.ts';
 import { createPartMetrics } from './metrics/part-metrics.ts';
 import { withSdk } from './metrics/sdk-metrics.ts';
 import { assembleNode } from './node/node-assembly.ts';
@@ -29,36 +32,33 @@ import { toldToEnd } from './told-to-end.ts';
 const EXIT_TAKEN = 3;
 
 async function serve(config: NodeConfig): Promise<void> {
-  const log = createLogger('node', config.logLevel).child({ node: config.node });
+  const log = createLogger('node', config.logLevel, { node: config.node });
   const ending = toldToEnd();
   const { signal } = ending;
+  const tracing = await createTracing('node', buildInfo(process.env).version, process.env, log);
   const opened = new Opened();
+  opened.add(tracing, (each) => each.close());
   const claim = await claimNode(config.node, log, signal);
   if (claim === undefined) return;
   opened.add(claim, (each) => each.close());
   const sdk = await installRuntime(log, { coreLog: 'output', workerHeartbeats: false });
   const { registry, calls } = createPartMetrics('node');
-  const connections = openNodeConnections(config, calls, log, signal, opened);
+  const connections = openNodeConnections(config, calls, { log, tracing, signal, opened });
   const assembly = await assembleNode(config, connections, registry, log);
   const { deps, metrics } = assembly;
 
   const startUp = new StartUp(log, signal);
   const workers: Worker[] = [];
   // Before anything is waited for: a worker that waits is alive, and says what it waits for.
-  const routes: Route[] = [];
+  const routes: Route[] = [...logLevelRoutes(log)];
   const saidOf = {
-    metrics: withSdk(registry, sdk),
-    linkKernel: assembly.kernel,
-    startUp,
-    workers,
-    routes,
-    log,
-    signal,
+    ...{ metrics: withSdk(registry, sdk), linkKernel: assembly.kernel },
+    ...{ startUp, workers, routes, log, signal },
   };
   const health = opened.add(await startNodeHealth(config, connections, saidOf), (each) => each.stop());
   log.info({ health: health.address }, 'starting');
   // Pods start and end whether Temporal answers or not.
-  const primary = await serveCni(config, connections, assembly, log, { signal, opened });
+  const primary = await serveCni(config, connections, assembly, log, { tracing, signal, opened });
   routes.push(...(primary?.routes ?? []));
   const connecting = startUp.temporal(config.temporal, connections.temporal, {
     makeSearchAttributes: false,
@@ -76,7 +76,12 @@ async function serve(config: NodeConfig): Promise<void> {
   if (ready && connection !== undefined) {
     const sweep = createNodeSweep(deps, metrics.sweep, log);
     const parts = { ...deps, nodeMesh: primary?.mesh };
-    const worker = await createNodeWorker(config, connection, parts, metrics, { sweep, sandbox: primary?.steps });
+    const worker = await createNodeWorker(config, connection, parts, metrics, {
+      sweep,
+      sandbox: primary?.steps,
+      tracing,
+      log,
+    });
     upkeep.sweep(sweep);
     connection.keepFresh([worker]);
     workers.push(worker);

@@ -6,10 +6,12 @@ import type { Worker } from '@temporalio/worker';
 import { loadFailpoints } from '../adapters/host/failpoints.ts';
 import { createLogger } from '../adapters/log/logger.ts';
 import { createSignals } from '../adapters/temporal/signals.ts';
+import { createTracing } from '../adapters/tracing/create-tracing.ts';
 import { ConfigError } from '../config/cli-flags.ts';
 import { loadSettingsFile } from '../config/load-settings-file.ts';
 import { orchestratorHelp, readOrchestratorConfig, type OrchestratorConfig } from '../config/orchestrator.ts';
 import { CONTROL_QUEUE } from '../domain/messages.ts';
+import { buildInfo } from './build-info.ts';
 import { createExecBackend } from './exec-backend.ts';
 import { Opened } from './opened.ts';
 import { seeToGoneMembers } from './orchestrator/gone-members.ts';
@@ -32,8 +34,11 @@ import { workflowSlots } from './workflow-slots.ts';
 async function run(config: OrchestratorConfig): Promise<void> {
   const log = createLogger('orchestrator', config.logLevel);
   const { signal } = toldToEnd();
+  const { version } = buildInfo(process.env);
+  const tracing = await createTracing('orchestrator', version, process.env, log);
   const sdk = await installRuntime(log);
   const opened = new Opened();
+  opened.add(tracing, (each) => each.close());
   const { registry, calls } = createPartMetrics('orchestrator');
   const connections = openOrchestratorConnections(config, calls, log, opened);
   exposeConnected(registry, connections);
@@ -60,13 +65,13 @@ async function run(config: OrchestratorConfig): Promise<void> {
   const { namespace } = config.temporal;
   const { tuned: sdkTuned, options } = thread;
   const worker = await createOrchestratorWorker({
-    ...{ connection, namespace, versioning, activities },
+    ...{ connection, namespace, versioning, activities, tracing, log },
     code: { ...code, ...options },
     slots: workflowSlots(config.workflowSlots),
   });
   thread.workerIsThere();
   const exec = await createExecBackend({
-    ...{ cluster, etcd: connections.etcd, connection: connection.native, log, failpoints, metrics },
+    ...{ cluster, etcd: connections.etcd, connection: connection.native, tracing, log, failpoints, metrics },
     kubeconfig: config.kubeconfig,
     commandMs: config.execCommandMs,
     temporalNamespace: namespace,

@@ -4,8 +4,8 @@ import type { Logger } from '../adapters/log/logger.ts';
 import { freeLoopbackAddress, sdkMetricsAt, type SdkMetrics } from './metrics/sdk-metrics.ts';
 
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-/** An activity-only worker says so at each start; that is how node workers are meant to be. */
-const EXPECTED = 'No workflows registered';
+/** An activity-only worker says the first at each start, and that is how node workers are meant to be; the second is told by step-log.ts. */
+const NOT_SAID = ['No workflows registered', 'Activity failed'];
 /** Another process may take the port between the moment when it was free and its use. */
 const ADDRESSES_TRIED = 5;
 
@@ -60,7 +60,7 @@ function install(log: Logger, o: RuntimeUse, address: string): void {
   Runtime.install({
     ...(o.workerHeartbeats ? {} : { workerHeartbeatInterval: 0 }),
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
-      if (message.startsWith(EXPECTED)) return;
+      if (NOT_SAID.some((start) => message.startsWith(start))) return;
       const { error, workflowId, runId, activityId, activityType, attempt } = (meta ?? {}) as Record<string, unknown>;
       log[LEVELS[level]]({ err: error, workflowId, runId, activityId, activityType, attempt }, message);
     }),

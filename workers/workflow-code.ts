@@ -8,19 +8,25 @@ import { buildInfo } from './build-info.ts';
 
 const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
 const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+/** Passes traces on; part of every bundle, for a run that began traced has to be replayed by whoever goes on with it. */
+const tracePath = fileURLToPath(new URL('../workflows/tracing/run-trace.ts', import.meta.url));
 
 /**
  * How the sources become a bundle. Every module is evaluated once for a worker instead of once for each run, which took 1 ms of
  * each (ADR 17). Modules of workflows/ and domain/ therefore hold no state of a run.
  */
-export const WORKFLOW_SOURCES = { workflowsPath, preloadModules: [workflowsPath] };
+export const WORKFLOW_SOURCES = {
+  workflowsPath,
+  preloadModules: [workflowsPath, tracePath],
+  workflowInterceptorModules: [tracePath],
+};
 
-type WorkflowCode = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'>;
+type WorkflowCode = Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions' | 'interceptors'>;
 
 export function workflowCode(): WorkflowCode {
   if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
-  const { preloadModules } = WORKFLOW_SOURCES;
-  return { workflowsPath, bundlerOptions: { preloadModules } };
+  const { preloadModules, workflowInterceptorModules: workflowModules } = WORKFLOW_SOURCES;
+  return { workflowsPath, bundlerOptions: { preloadModules }, interceptors: { workflowModules } };
 }
 
 export interface WorkflowBuild {

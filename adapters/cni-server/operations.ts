@@ -1,4 +1,5 @@
 /** The calls of a node's runtime, by whichever way they come: in order, a few at once, each with its limit. */
+import { AsyncResource } from 'node:async_hooks';
 import { resultInVersion } from '../../domain/cni/result-version.ts';
 import type { JsonObject } from '../../domain/cni/attachment.ts';
 import { MAX_LIMIT_MS, readVersion } from '../../domain/cni-server/configuration.ts';
@@ -6,7 +7,9 @@ import { CNI_CODES, CniAnswerError, type LeavePlace, type PodCni } from '../../d
 import type { AnsweredError, ServerAnswer } from '../../domain/cni-server/protocol.ts';
 import type { ServedCommand } from '../../domain/cni-server/versions.ts';
 import { withinSignal } from '../concurrency/within-signal.ts';
+import { readTraceParent } from '../../domain/text/trace-parent.ts';
 import type { Logger } from '../log/logger.ts';
+import { NO_TRACING, type Tracing } from '../tracing/tracing.ts';
 import { CallQueue, QueueFull } from './call-queue.ts';
 import type { CheckedRequest } from './request-schemas.ts';
 
@@ -22,6 +25,8 @@ export interface CniOperationsOptions {
   readonly podCni: PodCni;
   readonly observer: CniObserver;
   readonly log: Pick<Logger, 'debug' | 'warn'>;
+  /** Absent: no traces are recorded. */
+  readonly tracing?: Tracing;
 }
 
 const AT_WORK = 8;
@@ -66,8 +71,8 @@ export class CniOperations {
     let error: AnsweredError | undefined;
     let result: ServerAnswer = {};
     try {
-      request = read();
-      result = await this.#limited(request, gone);
+      const asked = (request = read());
+      result = await this.#traced(asked, () => this.#limited(asked, gone));
     } catch (thrown) {
       error = this.#answerOf(command, thrown);
     }
@@ -77,6 +82,20 @@ export class CniOperations {
     if (error === undefined) log.debug(about, 'CNI call served');
     else log.warn({ ...about, code: error.code, why: error.msg }, 'CNI call answered with an error');
     return error === undefined ? result : { error };
+  }
+
+  /** What a pod's networks wait for begins with its container's call: below the runtime's span, where it has told of one. */
+  #traced(request: CheckedRequest, work: () => Promise<ServerAnswer>): Promise<ServerAnswer> {
+    const { tracing = NO_TRACING } = this.#options;
+    if (!tracing.isOn || !('call' in request)) return work();
+    const { command, call, traceparent } = request;
+    const { pod, containerId: sandboxId, ifName: interfaceName } = call;
+    const attributes = {
+      'podwire.pod': `${pod.namespace}/${pod.name}`,
+      ...{ 'podwire.sandboxId': sandboxId, 'podwire.interfaceName': interfaceName },
+    };
+    const parent = traceparent === undefined ? undefined : readTraceParent(traceparent);
+    return tracing.span(`CNI ${command}`, { kind: 'server', attributes, parent, codeOf }, work);
   }
 
   async #limited(request: CheckedRequest, gone: AbortSignal): Promise<ServerAnswer> {
@@ -108,7 +127,8 @@ export class CniOperations {
       return {};
     }
     const [key, work] = workOf(podCni, request, signal);
-    return this.#queue.run(key, signal, work);
+    // Called when another call leaves its place, whose trace is not this one's.
+    return this.#queue.run(key, signal, AsyncResource.bind(work));
   }
 
   #answerOf(command: ServedCommand, thrown: unknown): AnsweredError {
@@ -122,6 +142,8 @@ export class CniOperations {
     return { code: CNI_CODES.failed, msg: thrown instanceof Error ? thrown.message : String(thrown) };
   }
 }
+
+const codeOf = (error: unknown): string => (error instanceof CniAnswerError ? `CNI ${error.code}` : 'Unexpected');
 
 /** A container's calls have one key, a network's collections of garbage another. */
 function workOf(

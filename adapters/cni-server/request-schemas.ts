@@ -19,6 +19,7 @@ import {
 import { CNI_CODES, CniAnswerError } from '../../domain/cni-server/pod-cni.ts';
 import type { CniService, ContainerRequest, NetworkRequest } from '../../domain/cni-server/protocol.ts';
 import type { ServedCommand } from '../../domain/cni-server/versions.ts';
+import { readTraceParent, TRACE_PARENT_RULE } from '../../domain/text/trace-parent.ts';
 import { parseStrictJson } from '../../domain/text/strict-json.ts';
 
 /** A configuration, and what is around it. */
@@ -47,6 +48,10 @@ const container = z.strictObject({
     config,
   }),
   limitMs,
+  traceparent: z
+    .string()
+    .refine((text) => readTraceParent(text) !== undefined, `must be ${TRACE_PARENT_RULE}`)
+    .exactOptional(),
 });
 const network = z.strictObject({ config, limitMs });
 const collection = z.strictObject({
@@ -69,13 +74,13 @@ export function readRequest(command: ServedCommand, body: string, service: CniSe
 function read(command: ServedCommand, value: unknown, service: CniService): CheckedRequest {
   if (command === 'STATUS') return { command, ...checked(network, value) };
   if (command === 'GC') return { command, ...checked(collection, value) };
-  const { call, limitMs: limit } = checked(container, value);
+  const { call, ...rest } = checked(container, value);
   const { pod, netns } = call;
   if (command !== 'DEL' && netns === undefined) throw undecodable(`call.netns is missing; allowed: ${PATH_RULE}`);
   // Addresses are for whoever runs CNI.
   if (service === 'cni' && command !== 'DEL' && (pod.namespace === '' || pod.name === ''))
     throw undecodable("call.pod is empty; allowed: the pod's namespace and name");
-  return { command, call: { ...call, netns, pod: { ...pod, uid: pod.uid } }, limitMs: limit };
+  return { command, call: { ...call, netns, pod: { ...pod, uid: pod.uid } }, ...rest };
 }
 
 function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {

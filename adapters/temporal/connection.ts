@@ -5,6 +5,7 @@ import { atMostMs } from '../concurrency/call-limit.ts';
 import { withConnectLimit } from '../grpc/connect-limit.ts';
 import type { TlsFiles } from '../tls/credential-files.ts';
 import { readOnce, type CredentialSource, type CredentialStore } from '../tls/rotation.ts';
+import { traceHeaders } from './trace-headers.ts';
 import { rotatingChannelCredentials } from './channel-credentials.ts';
 
 export interface TemporalOptions {
@@ -90,7 +91,7 @@ export function connectClient(
     }
   };
   return {
-    client: new Client({ connection, namespace: options.namespace }),
+    client: new Client({ connection, namespace: options.namespace, interceptors: { workflow: [traceHeaders] } }),
     namespace: options.namespace,
     probe: async () => {
       await describe();

@@ -1,7 +1,9 @@
 /** `podwire list pods`: addresses of pods in their networks, in the form of kube-vxlan-controller. */
 import type { Command } from 'commander';
+import { listAnswer } from '../inspect/answers.ts';
 import { addInspectSettings, inspecting } from '../inspect/session.ts';
-import { podsListText } from '../inspect/texts.ts';
+import { listedPods, podsListText } from '../inspect/texts.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 
 /** Adds the command to the program. */
 export function register(program: Command): void {
@@ -12,9 +14,10 @@ export function register(program: Command): void {
       'One line for each IPv4 address: NAMESPACE/POD NETWORK ADDRESS. Exit code 1: a node or a pod did not answer.',
     )
     .argument('[prefix...]', 'only pods whose names begin so');
-  addInspectSettings(pods).action((prefixes: string[]) =>
+  addInspectSettings(addOutput(pods)).action((prefixes: string[], output: OutputOption) =>
     inspecting(pods, async ({ pods: all, look }) => {
-      process.stdout.write(await podsListText(all, prefixes, look));
+      const listed = await listedPods(all, prefixes, look);
+      await print(listAnswer(listed), output, () => podsListText(listed));
     }),
   );
 }

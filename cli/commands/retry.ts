@@ -12,6 +12,7 @@ import { eachOnce, podsInEtcd, type KnownPod } from '../known-pods.ts';
 import { apiSettings } from '../kube-api.ts';
 import { livePod } from '../live-pod.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 import { tell, warn } from '../tell.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
@@ -20,9 +21,20 @@ import { withTemporal } from '../with-temporal.ts';
 const table = { ...temporalSettings, ...etcdSettings, ...apiSettings };
 type Settings = Values<typeof table>;
 
-interface RetryOptions {
+interface RetryOptions extends OutputOption {
   readonly allStuck?: boolean;
 }
+
+/** A run that has the signal. */
+export interface Retried {
+  readonly pod: string;
+  readonly uid: string;
+  readonly workflowId: string;
+  /** There was no open run; this one was started for it. */
+  readonly started: boolean;
+}
+/** Told of each as it is done. */
+type Tell = (retried: Retried) => void;
 
 /** Signals under way at once. */
 const AT_ONCE = 16;
@@ -36,7 +48,7 @@ export function register(program: Command): void {
     )
     .argument('[namespace/pod]', 'one pod, whatever its state; without an open run it gets one')
     .option('--all-stuck', 'every open run whose ProvisioningState is Stuck');
-  addSettings(command, table).action(retry);
+  addSettings(addOutput(command), table).action(retry);
 }
 
 async function retry(pod: string | undefined, options: RetryOptions, command: Command): Promise<void> {
@@ -45,34 +57,32 @@ async function retry(pod: string | undefined, options: RetryOptions, command: Co
   const name = pod === undefined ? undefined : podArgument(pod);
   const settings = settingsOf(command, table);
   await withTemporal(settings, async (client) => {
-    const signalled = name === undefined ? await retryStuck(client) : await retryPod(client, settings, name);
-    if (signalled > 0) return;
-    tell(nothingText(name, settings));
+    const retried: Retried[] = [];
+    const told: Tell = (one) => {
+      retried.push(one);
+      // People see each when it is done; programs get all at once.
+      if (options.output === 'text') process.stdout.write(retriedText(one));
+    };
+    await (name === undefined ? retryStuck(client, told) : retryPod(client, settings, name, told));
+    if (options.output !== 'text') await print(retried, options, () => '');
+    if (retried.length === 0) tell(nothingText(name, settings));
   });
 }
 
-/** @returns how many runs have the signal */
-async function retryStuck(client: Client): Promise<number> {
+async function retryStuck(client: Client, told: Tell): Promise<void> {
   const { findOpenRuns, signalRetryNow } = await import('../pod-runs.ts');
   const runs = await findOpenRuns(client, { state: 'Stuck' });
-  let signalled = 0;
   for (let start = 0; start < runs.length; start += AT_ONCE) {
     const batch = runs.slice(start, start + AT_ONCE);
     const taken = await Promise.all(batch.map((run) => signalRetryNow(client, run)));
     for (const [index, run] of batch.entries()) {
-      if (taken[index] !== true) continue;
-      signalled += 1;
-      say(run.pod);
+      if (taken[index] === true) told(retriedOf(run.pod, false));
     }
   }
-  return signalled;
 }
 
-/**
- * A name may have been several pods': one that is gone and not yet cleaned up is retried, too.
- * @returns how many of them have the signal
- */
-async function retryPod(client: Client, settings: Settings, name: PodName): Promise<number> {
+/** A name may have been several pods': one that is gone and not yet cleaned up is retried, too. */
+async function retryPod(client: Client, settings: Settings, name: PodName, told: Tell): Promise<void> {
   const [{ findOpenRuns, RETRY_REQUEST, signalRetryNow }, { signalPod }] = await Promise.all([
     import('../pod-runs.ts'),
     import('../../adapters/temporal/pod-starter.ts'),
@@ -83,12 +93,11 @@ async function retryPod(client: Client, settings: Settings, name: PodName): Prom
   for (const pod of pods) {
     const taken = await signalRetryNow(client, { workflowId: podWorkflowId(pod) });
     if (!taken) await signalPod(client, pod, RETRY_NOW, RETRY_REQUEST);
-    say(pod, taken ? '' : ', a new run: it had no open one');
+    told(retriedOf(pod, !taken));
   }
   const [first] = failures;
   if (first !== undefined && pods.length === 0) throw first;
   for (const { message } of failures) warn(message);
-  return pods.length;
 }
 
 interface Found {
@@ -119,8 +128,13 @@ async function lookUp(settings: Settings, name: PodName): Promise<Found> {
   return { known, failures };
 }
 
-const say = (pod: PodIdentity, what = ''): void =>
-  void process.stdout.write(`retryNow → ${podText(pod)} (${podWorkflowId(pod)})${what}\n`);
+const retriedOf = (pod: PodIdentity, started: boolean): Retried => ({
+  ...{ pod: podText(pod), uid: pod.uid, workflowId: podWorkflowId(pod), started },
+});
+
+/** For people. */
+export const retriedText = ({ pod, workflowId, started }: Retried): string =>
+  `retryNow → ${pod} (${workflowId})${started ? ', a new run: it had no open one' : ''}\n`;
 
 function nothingText(pod: PodName | undefined, { kubeconfig }: Settings): string {
   if (pod === undefined) return 'no open run is stuck';

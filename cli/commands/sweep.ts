@@ -6,6 +6,7 @@ import { temporalSettings } from '../../config/temporal.ts';
 import { nodeKey } from '../../domain/keys.ts';
 import type { NodeSweepInput, SweepReport, SweepRow } from '../../domain/sweep/messages.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 import { ageText, textTable } from '../text-table.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
@@ -13,7 +14,7 @@ import { withTemporal } from '../with-temporal.ts';
 
 const table = { ...temporalSettings, ...etcdSettings };
 
-interface SweepOptions {
+interface SweepOptions extends OutputOption {
   readonly dryRun?: boolean;
   readonly removeForeign?: boolean;
   readonly yes?: boolean;
@@ -40,7 +41,7 @@ export function register(program: Command): void {
       "remove also reservations and libcni's cache files that podwire did not make; needs --yes",
     )
     .option('--yes', 'really remove what podwire did not make');
-  addSettings(command, table).action(sweep);
+  addSettings(addOutput(command), table).action(sweep);
 }
 
 async function sweep(named: string[], options: SweepOptions, command: Command): Promise<void> {
@@ -65,7 +66,7 @@ async function sweep(named: string[], options: SweepOptions, command: Command): 
     ...(removeForeign ? { removeForeign } : {}),
   }));
   const reports = await withTemporal(settings, (client) => sweepAll(client, inputs));
-  process.stdout.write(reportText(reports));
+  await print(reports, options, () => reportText(reports));
   process.exitCode = exitCodeOf(reports);
 }
 
@@ -78,7 +79,8 @@ async function sweepAll(client: Client, inputs: readonly NodeSweepInput[]): Prom
 
 const HEAD = ['node', 'what', 'where', 'owner', 'since', 'action', 'why'];
 
-function reportText(reports: readonly SweepReport[]): string {
+/** For people. */
+export function reportText(reports: readonly SweepReport[]): string {
   const rows = reports.flatMap(({ node, rows: found }) => found.map((row) => [node, ...cellsOf(row)]));
   const notes = reports.flatMap((report) => noteOf(report) ?? []);
   const swept = reports.filter(({ state }) => state === 'done').map(({ node }) => node);

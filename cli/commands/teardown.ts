@@ -10,18 +10,38 @@ import * as keys from '../../domain/keys.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { AttachmentRecord, FailureRecord } from '../../domain/records.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 import { textTable } from '../text-table.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
 
 const table = etcdSettings;
 
-interface TeardownOptions {
+interface TeardownOptions extends OutputOption {
   readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly undo?: boolean;
   readonly purge?: boolean;
   readonly wait: string;
+}
+
+/** What is still attached, or was found attached by a dry run. */
+export interface LeftAttachment {
+  readonly node: string;
+  readonly pod: string;
+  readonly interface: string;
+  readonly network: string;
+  readonly kind: AttachmentRecord['kind'];
+  /** Why it is not detached. */
+  readonly why?: string;
+}
+
+/** For programs. `dry-run`: nothing was changed. */
+interface TeardownAnswer {
+  readonly state: 'dry-run' | 'detached' | 'waiting' | 'undone';
+  readonly left: readonly LeftAttachment[];
+  /** Records that were removed from etcd. */
+  readonly removed?: number;
 }
 
 const LOOK_MS = 1_000;
@@ -43,51 +63,73 @@ export function register(program: Command): void {
     .option('--wait <seconds>', 'wait so long for the end', '600')
     .option('--undo', 'podwire attaches again what pods ask for')
     .option('--purge', "remove what else podwire has in etcd; only once podwire's workloads are deleted");
-  addSettings(command, table).action(teardown);
+  addSettings(addOutput(command), table).action(teardown);
 }
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+/** How far it is: part of the answer for people, beside the answer for programs. */
+type Say = (line: string) => void;
+const sayTo =
+  (stream: NodeJS.WritableStream): Say =>
+  (line) =>
+    void stream.write(`${line}\n`);
 
 async function teardown(options: TeardownOptions, command: Command): Promise<void> {
   const settings = settingsOf(command, table);
   const waitSeconds = Number(options.wait);
   if (!Number.isInteger(waitSeconds) || waitSeconds < 1)
     throw new UsageError(`--wait ${JSON.stringify(options.wait)}: allowed are whole seconds from 1`);
-  await withEtcd(settings, async (etcd) => {
-    if (options.undo === true) return undo(etcd);
-    const before = await attachments(etcd);
-    if (options.dryRun === true) {
-      say(before.length === 0 ? 'nothing is attached' : perNode(before));
-      process.exitCode = before.length === 0 ? 0 : EXIT_REMAINS;
-      return;
-    }
-    if (options.yes !== true) {
-      throw new UsageError(
-        `this takes ${before.length} interfaces out of running pods, all that podwire made; look first (--dry-run), then add --yes`,
-      );
-    }
-    const { setTeardown } = await import('../../adapters/etcd/store-state.ts');
-    await setTeardown(etcd, new Date().toISOString());
-    say('podwire attaches nothing any more (podwire teardown --undo takes that back)');
-    const left = await waitForEnd(etcd, waitSeconds * 1_000);
-    if (left.length > 0) return tellLeft(etcd, left, waitSeconds);
-    await removeRecords(etcd, options.purge === true);
-    say(
-      "nothing of podwire's is attached any more; now remove its workloads: kubectl delete -k … -l app.kubernetes.io/part-of=podwire",
-    );
-  });
+  const isText = options.output === 'text';
+  const say = sayTo(isText ? process.stdout : process.stderr);
+  const answer = await withEtcd(settings, (etcd) => carriedOut(etcd, options, waitSeconds, say));
+  if (answer.left.length > 0) process.exitCode = EXIT_REMAINS;
+  if (!isText) await print(answer, options, () => '');
 }
 
-async function undo(etcd: Etcd): Promise<void> {
+async function carriedOut(
+  etcd: Etcd,
+  options: TeardownOptions,
+  waitSeconds: number,
+  say: Say,
+): Promise<TeardownAnswer> {
+  if (options.undo === true) return undo(etcd, say);
+  const before = await attachments(etcd);
+  if (options.dryRun === true) {
+    say(before.length === 0 ? 'nothing is attached' : perNode(before));
+    return { state: 'dry-run', left: before.map(leftOf) };
+  }
+  if (options.yes !== true) {
+    throw new UsageError(
+      `this takes ${before.length} interfaces out of running pods, all that podwire made; look first (--dry-run), then add --yes`,
+    );
+  }
+  const { setTeardown } = await import('../../adapters/etcd/store-state.ts');
+  await setTeardown(etcd, new Date().toISOString());
+  say('podwire attaches nothing any more (podwire teardown --undo takes that back)');
+  const records = await waitForEnd(etcd, waitSeconds * 1_000, say);
+  if (records.length > 0) {
+    const left = await withReasons(etcd, records);
+    say(leftText(left, waitSeconds));
+    return { state: 'waiting', left };
+  }
+  const removed = await removeRecords(etcd, options.purge === true);
+  say(`removed ${removed} records from podwire's etcd`);
+  say(
+    "nothing of podwire's is attached any more; now remove its workloads: kubectl delete -k … -l app.kubernetes.io/part-of=podwire",
+  );
+  return { state: 'detached', left: [], removed };
+}
+
+async function undo(etcd: Etcd, say: Say): Promise<TeardownAnswer> {
   const { unsetTeardown } = await import('../../adapters/etcd/store-state.ts');
   // A pod whose converged record says that its desired networks are carried out would be passed over.
   await removeKeys(etcd, await etcd.keys(keys.convergedPrefix()));
   await unsetTeardown(etcd);
   say('podwire attaches again what pods ask for, within seconds');
+  return { state: 'undone', left: [] };
 }
 
 /** Says how far it is when that changes, at most every two seconds. */
-async function waitForEnd(etcd: Etcd, limitMs: number): Promise<readonly AttachmentRecord[]> {
+async function waitForEnd(etcd: Etcd, limitMs: number, say: Say): Promise<readonly AttachmentRecord[]> {
   const startedAt = performance.now();
   let said = '';
   let saidAt = -Infinity;
@@ -121,7 +163,12 @@ function perNode(left: readonly AttachmentRecord[]): string {
   return `left: ${nodes.map(([node, { vxlan, cni }]) => `${node}: ${vxlan} VXLAN, ${cni} CNI`).join('; ')}`;
 }
 
-async function tellLeft(etcd: Etcd, left: readonly AttachmentRecord[], waitedSeconds: number): Promise<void> {
+const leftOf = ({ node, namespace, name, interfaceName, network, kind }: AttachmentRecord): LeftAttachment => ({
+  ...{ node, pod: `${namespace}/${name}`, interface: interfaceName, network: networkKey(network), kind },
+});
+
+/** Reasons of the first ones only: each is a read of its own. */
+async function withReasons(etcd: Etcd, left: readonly AttachmentRecord[]): Promise<LeftAttachment[]> {
   const { failureSchema, parseEntry } = await import('../../adapters/etcd/schemas.ts');
   const why = async ({ podUid, interfaceName, node }: AttachmentRecord): Promise<string> => {
     const entry = await etcd.get(keys.failureKey(podUid, interfaceName));
@@ -129,16 +176,16 @@ async function tellLeft(etcd: Etcd, left: readonly AttachmentRecord[], waitedSec
     const { code, message }: FailureRecord = parseEntry(failureSchema, entry);
     return `${code}: ${message}`;
   };
-  const rows = await Promise.all(
-    left.slice(0, SHOWN).map(async (record) => {
-      const { node, namespace, name, interfaceName, network } = record;
-      return [node, `${namespace}/${name}`, interfaceName, networkKey(network), await why(record)];
-    }),
-  );
-  process.stdout.write(textTable(['node', 'pod', 'interface', 'network', 'why'], rows));
-  if (left.length > SHOWN) say(`and ${left.length - SHOWN} more`);
-  say(`after ${waitedSeconds} s this is left; podwire goes on with it. Repeat this command to watch it on`);
-  process.exitCode = EXIT_REMAINS;
+  const told = await Promise.all(left.slice(0, SHOWN).map(async (each) => ({ ...leftOf(each), why: await why(each) })));
+  return [...told, ...left.slice(SHOWN).map(leftOf)];
+}
+
+/** For people. */
+export function leftText(left: readonly LeftAttachment[], waitedSeconds: number): string {
+  const rows = left.slice(0, SHOWN).map((each) => [each.node, each.pod, each.interface, each.network, each.why ?? '']);
+  const more = left.length > SHOWN ? `and ${left.length - SHOWN} more\n` : '';
+  const table = textTable(['node', 'pod', 'interface', 'network', 'why'], rows);
+  return `${table}${more}after ${waitedSeconds} s this is left; podwire goes on with it. Repeat this command to watch it on`;
 }
 
 /** What running workers publish of themselves and of their nodes stays until a purge: they would only write it again. */
@@ -146,11 +193,12 @@ const KEPT = ['sandboxes/', 'nodes/', 'node-configs/', 'orchestrators/', 'store/
   (each) => `${keys.rootPrefix()}${each}`,
 );
 
-async function removeRecords(etcd: Etcd, everything: boolean): Promise<void> {
+/** @returns how many */
+async function removeRecords(etcd: Etcd, everything: boolean): Promise<number> {
   const all = await etcd.keys(keys.rootPrefix());
   const going = everything ? all : all.filter((key) => !KEPT.some((kept) => key.startsWith(kept)));
   await removeKeys(etcd, going);
-  say(`removed ${going.length} records from podwire's etcd`);
+  return going.length;
 }
 
 const KEYS_AT_ONCE = 100;

@@ -58,16 +58,20 @@ export function listLines(
   network: string,
   addresses: string | undefined,
 ): string {
-  const found = linesOf(addresses).flatMap((line) => {
-    const [family, cidr] = line.split(' ').filter((word) => word !== '');
-    return family === 'inet' && cidr !== undefined ? [cidr] : [];
-  });
+  const found = ipv4Of(addresses);
   return (found.length === 0 ? [''] : found)
     .map((cidr) => `${pod.namespace}/${pod.name} ${network} ${cidr}\n`)
     .join('');
 }
 
-const linesOf = (text = ''): string[] => text.split('\n').filter((line) => line !== '');
+/** IPv4 addresses with prefix length, in the words of `ip addr show`. */
+export const ipv4Of = (addresses: string | undefined): string[] =>
+  linesOf(addresses).flatMap((line) => {
+    const [family, cidr] = line.split(' ').filter((word) => word !== '');
+    return family === 'inet' && cidr !== undefined ? [cidr] : [];
+  });
+
+export const linesOf = (text = ''): string[] => text.split('\n').filter((line) => line !== '');
 
 const indented = (lines: readonly string[], by: number): string => trimmed(lines.join(`\n${' '.repeat(by)}`));
 

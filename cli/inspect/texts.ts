@@ -43,13 +43,19 @@ function shown(pod: SelectedPod, network: WrittenNetwork, said: Said): ShownMemb
 const networkOf = ({ networks }: PodWithNetworks, name: string): WrittenNetwork | undefined =>
   networks.find((network) => network.name === name);
 
-/** `inspect nets`: a block for each name, in the order given. */
-export async function netsText(
+/** A network, as its members' kernels show it. */
+export interface ShownNetwork {
+  readonly network: string;
+  readonly members: readonly ShownMember[];
+}
+
+/** For `inspect nets`: one for each name, in the order given. */
+export async function shownNetworks(
   pods: readonly PodWithNetworks[],
   names: readonly string[],
   fields: readonly Field[],
   inspect: Inspect,
-): Promise<string> {
+): Promise<ShownNetwork[]> {
   const wanted = [...new Set(names)];
   const said = await inspect(
     pods.map((each): Asked => {
@@ -57,22 +63,33 @@ export async function netsText(
       return { pod: each.pod, questions: questionsAbout(networks, fields) };
     }),
   );
-  const blocks = names.map((name) => {
-    const members = pods.flatMap((each) => {
-      const network = networkOf(each, name);
-      return network === undefined ? [] : [shown(each.pod, network, said)];
-    });
-    return networkText(name, members, fields);
-  });
-  return blocks.join('');
+  return names.map((network) => ({
+    network,
+    members: pods.flatMap((each) => {
+      const written = networkOf(each, network);
+      return written === undefined ? [] : [shown(each.pod, written, said)];
+    }),
+  }));
 }
 
-/** `list pods`. */
-export async function podsListText(
+/** `inspect nets`: a block for each network. */
+export const netsText = (networks: readonly ShownNetwork[], fields: readonly Field[]): string =>
+  networks.map(({ network, members }) => networkText(network, members, fields)).join('');
+
+/** A pod's place in a network, with what `ip addr` says of its link there. */
+export interface ListedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly network: string;
+  readonly addresses: string;
+}
+
+/** For `list pods`: in the API's order. */
+export async function listedPods(
   pods: readonly PodWithNetworks[],
   prefixes: readonly string[],
   inspect: Inspect,
-): Promise<string> {
+): Promise<ListedPod[]> {
   const listed = pods.filter(
     ({ pod }) => prefixes.length === 0 || prefixes.some((prefix) => pod.name.startsWith(prefix)),
   );
@@ -82,29 +99,48 @@ export async function podsListText(
       questions: [...new Set(networks.map(linkOf))].map((link) => ({ about: 'addresses' as const, link })),
     })),
   );
-  return listed
-    .flatMap(({ pod, networks }) =>
-      networks.map((network) => listLines(pod, network.name, said(pod, 'addresses', linkOf(network)))),
-    )
-    .join('');
+  return listed.flatMap(({ pod, networks }) =>
+    networks.map((network) => ({
+      ...{ namespace: pod.namespace, name: pod.name, network: network.name },
+      addresses: said(pod, 'addresses', linkOf(network)),
+    })),
+  );
 }
 
-/** `inspect pods`: podwire's own; everything that is known of each pod. */
-export async function podsText(
+/** `list pods`. */
+export const podsListText = (listed: readonly ListedPod[]): string =>
+  listed.map((each) => listLines(each, each.network, each.addresses)).join('');
+
+/** A pod with all of its networks, as its kernel shows them. */
+export interface ShownPod {
+  readonly pod: SelectedPod;
+  readonly networks: readonly (ShownMember & { readonly network: string })[];
+  /** What podwire last published on it, a line for each interface. */
+  readonly states: readonly string[];
+}
+
+/** For `inspect pods`, which is podwire's own: everything that is known of each pod. */
+export async function shownPods(
   pods: readonly PodWithNetworks[],
   fields: readonly Field[],
   inspect: Inspect,
-): Promise<string> {
+): Promise<ShownPod[]> {
   const said = await inspect(pods.map(({ pod, networks }) => ({ pod, questions: questionsAbout(networks, fields) })));
-  return pods
-    .map(({ pod, networks }) => {
+  return pods.map(({ pod, networks }) => ({
+    ...{ pod, states: statesOf(pod.publishedStatus) },
+    networks: networks.map((network) => ({ network: network.name, ...shown(pod, network, said) })),
+  }));
+}
+
+/** `inspect pods`. */
+export const podsText = (pods: readonly ShownPod[], fields: readonly Field[]): string =>
+  pods
+    .map(({ pod, networks, states }) => {
       const head = `[${pod.namespace}/${pod.name}]\n uid: ${pod.uid}\n node: ${pod.nodeName}\n ips: ${pod.podIPs.join(' ')}\n`;
-      const states = statesOf(pod.publishedStatus).map((state) => ` status: ${state}\n`);
-      const blocks = networks.map((network) => `\n${memberLines(shown(pod, network, said), fields)}`);
-      return `${head}${states.join('')}${blocks.join('')}\n`;
+      const blocks = networks.map((network) => `\n${memberLines(network, fields)}`);
+      return `${head}${states.map((state) => ` status: ${state}\n`).join('')}${blocks.join('')}\n`;
     })
     .join('');
-}
 
 /** What podwire last published on the pod; an annotation that somebody else wrote is not worth a crash. */
 function statesOf(published: string | undefined): string[] {

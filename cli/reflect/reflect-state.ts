@@ -8,18 +8,24 @@ import { reflectSettings } from '../../config/reflect/reflect.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import type { ReflectStore } from '../../domain/ports/reflect-store.ts';
 import type { ReflectSettings } from '../../domain/reflect/settings.ts';
-import { findDifferences, stillDifferent, type Difference } from '../../domain/reflect/differences.ts';
+import { findDifferences, stillDifferent } from '../../domain/reflect/differences.ts';
 import {
   REFLECT_SOURCES,
   type ReflectSource,
   type ResyncMarker,
-  type ResyncProgress,
 } from '../../domain/reflect/messages.ts';
 import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { apiSettings } from '../kube-api.ts';
-import { ageText, textTable } from '../text-table.ts';
+import { addOutput, print, type OutputOption } from '../output.ts';
 import { UsageError } from '../usage-error.ts';
+import {
+  differencesText,
+  progressText,
+  reflectionText,
+  type KindDifferences,
+  type ReflectionRow,
+} from './reflect-texts.ts';
 import { withBothSides, withReflectStore } from './with-reflect.ts';
 import { withTemporal } from '../with-temporal.ts';
 
@@ -38,10 +44,12 @@ const KINDS = `of ${REFLECT_SOURCES.join(', ')}; all when left out`;
 /** Adds the commands to the group. */
 export function register(group: Command): void {
   addSettings(
-    group.command('status').description('What the reflection does, by kind, and since when etcd is complete.'),
+    addOutput(
+      group.command('status').description('What the reflection does, by kind, and since when etcd is complete.'),
+    ),
     whole,
-  ).action(async (_options: object, command: Command) => status(command));
-  addSettings(
+  ).action(async (output: OutputOption, command: Command) => status(output, command));
+  const differences = addOutput(
     group
       .command('diff')
       .description(
@@ -49,15 +57,15 @@ export function register(group: Command): void {
       )
       .argument('[kind...]', KINDS)
       .option('--all', `every difference, not the first ${SHOWN} of a kind`),
-    sides,
-  ).action(diff);
-  addSettings(
+  );
+  addSettings(differences, sides).action(diff);
+  const resyncs = addOutput(
     group
       .command('resync')
       .description('Has everything compared and repaired now, and shows the progress until it is done.')
       .argument('[kind...]', KINDS),
-    whole,
-  ).action(async (named: string[], _options: object, command: Command) => resync(named, command));
+  );
+  addSettings(resyncs, whole).action(resync);
 }
 
 function sourcesOf(named: readonly string[]): readonly ReflectSource[] {
@@ -67,75 +75,75 @@ function sourcesOf(named: readonly string[]): readonly ReflectSource[] {
   return named.length === 0 ? REFLECT_SOURCES : (named as ReflectSource[]);
 }
 
-async function status(command: Command): Promise<void> {
+async function status(output: OutputOption, command: Command): Promise<void> {
   const settings = settingsOf(command, whole);
   const { seeReflection } = await import('../../adapters/reflect/reflect-starter.ts');
   const markers = await withReflectStore(settings, readMarkers);
-  const now = Date.now();
   const rows = await withTemporal(settings, (client) =>
     Promise.all(
-      REFLECT_SOURCES.map(async (source) => {
+      REFLECT_SOURCES.map(async (source): Promise<ReflectionRow> => {
         const { view, progress } = await seeReflection(client, source);
         const marker = markers.get(source);
-        const last =
-          marker === undefined ? 'never' : `${ageText(new Date(marker.at), now)} ago, ${marker.objects} objects`;
-        const doing =
-          view?.resync === undefined
-            ? ''
-            : `${view.resync}${progress === undefined ? '' : `: ${progressText(progress)}`}`;
-        return [source, view?.state ?? 'idle', String(view?.dirty ?? 0), last, doing, view?.failure ?? ''];
+        return {
+          ...{ kind: source, state: view?.state ?? 'idle', waiting: view?.dirty ?? 0 },
+          ...(marker === undefined ? {} : { lastResync: { at: marker.at, objects: marker.objects } }),
+          ...(view?.resync === undefined ? {} : { resync: view.resync, ...(progress === undefined ? {} : { progress }) }),
+          ...(view?.failure === undefined ? {} : { failure: view.failure }),
+        };
       }),
     ),
   );
-  process.stdout.write(textTable(['kind', 'state', 'waiting', 'last resync', 'resync now', 'failure'], rows));
+  await print(rows, output, () => reflectionText(rows, Date.now()));
 }
 
-async function diff(named: string[], { all = false }: { all?: boolean }, command: Command): Promise<void> {
+interface DiffOptions extends OutputOption {
+  readonly all?: boolean;
+}
+
+async function diff(named: string[], options: DiffOptions, command: Command): Promise<void> {
   const sources = sourcesOf(named);
-  const counts: string[][] = [];
-  const lines: string[] = [];
+  const found: KindDifferences[] = [];
   await withBothSides(settingsOf(command, sides), async (both) => {
     for (const source of sources) {
-      const found = await findDifferences(both, source);
-      if (found.differences.length > 0) await sleep(SECOND_LOOK_MS);
-      const still = await stillDifferent(both, source, found.differences);
-      const count = (what: Difference['what']): string => String(still.filter((each) => each.what === what).length);
-      const { objects, stored, skipped } = found;
-      counts.push([
-        source,
-        ...[objects, stored, skipped].map(String),
-        count('missing'),
-        count('different'),
-        count('extra'),
-      ]);
-      const shown = all ? still : still.slice(0, SHOWN);
-      for (const { what, key } of shown) lines.push(`${what.padEnd(9)}  ${key}`);
-      if (shown.length < still.length)
-        lines.push(`${still.length - shown.length} more of ${source}; show them with --all`);
+      const { differences, objects, stored, skipped } = await findDifferences(both, source);
+      if (differences.length > 0) await sleep(SECOND_LOOK_MS);
+      const still = await stillDifferent(both, source, differences);
+      found.push({ kind: source, objects, stored, notReflectable: skipped, differences: still });
     }
   });
-  const head = ['kind', 'objects', 'in etcd', 'not reflectable', 'missing', 'different', 'extra'];
-  process.stdout.write(textTable(head, counts));
-  for (const line of lines) process.stdout.write(`${line}\n`);
-  if (lines.length > 0) process.exitCode = EXIT_DIFFERENT;
+  await print(found, options, () => differencesText(found, options.all === true ? Infinity : SHOWN));
+  if (found.some(({ differences }) => differences.length > 0)) process.exitCode = EXIT_DIFFERENT;
 }
 
-async function resync(named: string[], command: Command): Promise<void> {
+async function resync(named: string[], output: OutputOption, command: Command): Promise<void> {
   const settings = settingsOf(command, whole);
   const sources = sourcesOf(named);
   const { signalResync } = await import('../../adapters/reflect/reflect-starter.ts');
+  // How far it is: part of the answer for people, beside the answer for programs.
+  const progress = output.output === 'text' ? process.stdout : process.stderr;
+  const done: { kind: ReflectSource; state: 'done' }[] = [];
   await withReflectStore(settings, (etcd, reflect) =>
     withTemporal(settings, async (client) => {
       const before = await readMarkers(etcd, reflect);
       await Promise.all(sources.map((source) => signalResync(client, source, 'a person asked for it')));
       await Promise.all(
-        sources.map((source) => follow(client, source, () => isNewer(etcd, reflect, source, before.get(source)))),
+        sources.map(async (source) => {
+          const isDone = (): Promise<boolean> => isNewer(etcd, reflect, source, before.get(source));
+          await follow(client, source, isDone, (line) => void progress.write(`${source}: ${line}\n`));
+          done.push({ kind: source, state: 'done' });
+        }),
       );
     }),
   );
+  if (output.output !== 'text') await print(done, output, () => '');
 }
 
-async function follow(client: Client, source: ReflectSource, isDone: () => Promise<boolean>): Promise<void> {
+async function follow(
+  client: Client,
+  source: ReflectSource,
+  isDone: () => Promise<boolean>,
+  say: (line: string) => void,
+): Promise<void> {
   const { seeReflection } = await import('../../adapters/reflect/reflect-starter.ts');
   const until = performance.now() + RESYNC_LIMIT_MS;
   let last = '';
@@ -148,11 +156,11 @@ async function follow(client: Client, source: ReflectSource, isDone: () => Promi
     }
     const { view, progress } = await seeReflection(client, source);
     const line = view?.failure ?? (progress === undefined ? '' : progressText(progress));
-    if (line !== '' && line !== last) process.stdout.write(`${source}: ${line}\n`);
+    if (line !== '' && line !== last) say(line);
     last = line;
     await sleep(FOLLOW_MS);
   }
-  process.stdout.write(`${source}: done\n`);
+  say('done');
 }
 
 const isNewer = async (
@@ -184,9 +192,4 @@ function markerOf(value: Uint8Array): ResyncMarker | undefined {
   } catch {
     return undefined;
   }
-}
-
-function progressText({ phase, compared, stored, added, updated, deleted }: ResyncProgress): string {
-  const done = `${added} added, ${updated} updated, ${deleted} removed`;
-  return `${phase}, ${compared} objects compared with ${stored} values (${done})`;
 }

@@ -10,6 +10,8 @@ export interface ContainerRequest {
   readonly call: PodCniCall;
   /** How long the asker waits for the answer, in milliseconds. */
   readonly limitMs: number;
+  /** The span that the runtime was in when it started the executable (W3C Trace Context); absent: it has told of none. */
+  readonly traceparent?: string;
 }
 export interface NetworkRequest {
   readonly config: PodCniCall['config'];

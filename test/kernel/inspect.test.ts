@@ -15,7 +15,7 @@ import { createNodeNetnsResolver } from '../../activities/network/sandbox-netns.
 import type { SelectedPod } from '../../adapters/kubernetes/selected-pods.ts';
 import { inspectPods, type PodWithNetworks } from '../../cli/inspect/members.ts';
 import { fieldsOf } from '../../cli/inspect/render.ts';
-import { netsText, podsListText, podsText, type Inspect } from '../../cli/inspect/texts.ts';
+import { listedPods, netsText, podsListText, podsText, shownNetworks, shownPods, type Inspect } from '../../cli/inspect/texts.ts';
 import { unpackAnswers } from '../../adapters/temporal/inspections.ts';
 import { writtenNetworks } from '../../domain/openvnf/written-networks.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';
@@ -184,12 +184,15 @@ for (const [name, kernel] of Object.entries({ netlink, iproute2 })) describe(nam
 function inspecting(kernel: LinkKernel): void {
   const inspect = inspectWith(kernel);
 
+  const netsOf = async (of: readonly PodWithNetworks[], names: readonly string[], words: string): Promise<string> => {
+    const fields = fieldsOf(words);
+    return netsText(await shownNetworks(of, names, fields, inspect), fields);
+  };
   const inspected = (names: readonly string[], fields: string): Promise<string> =>
-    netsText(
+    netsOf(
       pods.map(({ each }) => each),
       names,
-      fieldsOf(fields),
-      inspect,
+      fields,
     );
 
   for (const [says, names, fields] of [
@@ -259,10 +262,11 @@ function inspecting(kernel: LinkKernel): void {
       'shop/no-links vxeth1 ',
       'shop/no-links vxeth2 ',
     ];
-    assert.equal(await podsListText(all, [], inspect), expected.map((line) => `${line}\n`).join(''));
+    const listed = async (prefixes: readonly string[]) => podsListText(await listedPods(all, prefixes, inspect));
+    assert.equal(await listed([]), expected.map((line) => `${line}\n`).join(''));
     const some = expected.filter((line) => line.startsWith('shop/a') || line.startsWith('shop/no'));
-    assert.equal(await podsListText(all, ['no-', 'a'], inspect), some.map((line) => `${line}\n`).join(''));
-    assert.equal(await podsListText(all, ['shop/a', 'nobody'], inspect), '');
+    assert.equal(await listed(['no-', 'a']), some.map((line) => `${line}\n`).join(''));
+    assert.equal(await listed(['shop/a', 'nobody']), '');
     // The lines are those that the original makes of `ip addr show`.
     const words = (await asOriginal(a.netns, 'ip addr show dev vxeth1'))
       .split('\n')
@@ -274,11 +278,9 @@ function inspecting(kernel: LinkKernel): void {
   });
 
   test('inspect pods shows all networks of a pod, and a pod without any', async () => {
-    const text = await podsText(
-      pods.map(({ each }) => each),
-      fieldsOf('net,route'),
-      inspect,
-    );
+    const fields = fieldsOf('net,route');
+    const all = pods.map(({ each }) => each);
+    const text = podsText(await shownPods(all, fields, inspect), fields);
     assert.match(
       text,
       /^\[shop\/a\]\n uid: uid-a\n node: n1\n ips: 10\.244\.1\.5\n\n net: .* up:true\n route: 192\.168\.11\.0\/29 /,
@@ -291,7 +293,7 @@ function inspecting(kernel: LinkKernel): void {
     const [first] = pods;
     assert.ok(first);
     const gone = { ...first.each, pod: { ...first.each.pod, uid: 'uid-gone', name: 'gone' } };
-    const text = await netsText([gone, first.each], ['vxeth1'], fieldsOf('pod,fdb'), inspect);
+    const text = await netsOf([gone, first.each], ['vxeth1'], 'pod,fdb');
     assert.match(text, /^\[vxeth1\]\n pod: shop\/gone 10\.244\.1\.5\n fdb: \n\n pod: shop\/a .*\n fdb: 00:00/);
     assert.deepEqual(problems.splice(0), [
       'shop/gone: SandboxGone: pod shop/gone has no Ready sandbox with a netns of its own here',

@@ -62,7 +62,7 @@ export interface Harness {
   /** Starts a node's worker; what is returned stops it. @param more activities of its queue */
   startNode(node: string, more?: object): Promise<() => Promise<void>>;
   /** Starts another team's worker; what is returned stops it. */
-  startTeam(taskQueue: string, activities: object): Promise<() => Promise<void>>;
+  startTeam(taskQueue: string, activities: object, more?: Partial<WorkerOptions>): Promise<() => Promise<void>>;
   /** Starts another orchestrator's worker, with workflows as these options say; what is returned stops it. */
   startOrchestrator(workflows: Partial<WorkerOptions>): Promise<() => Promise<void>>;
   /** Ends everything. @throws Error when a workflow task failed in any run, for that is a workflow that never goes on */
@@ -133,8 +133,8 @@ export async function startHarness(
       await ended;
     };
   };
-  const startTeam = (taskQueue: string, activities: object): Promise<() => Promise<void>> =>
-    startWorker({ taskQueue, activities });
+  const startTeam: Harness['startTeam'] = (taskQueue, activities, more = {}) =>
+    startWorker({ taskQueue, activities, ...more });
   const startNode = (node: string, more: object = {}): Promise<() => Promise<void>> =>
     startWorker({
       taskQueue: nodeQueue(node),

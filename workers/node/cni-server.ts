@@ -2,6 +2,7 @@
 import { byMode } from '../../activities/primary/by-mode.ts';
 import { startCniServer } from '../../adapters/cni-server/server.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
+import type { Tracing } from '../../adapters/tracing/tracing.ts';
 import type { NodeConfig } from '../../config/node.ts';
 import type { Opened } from '../opened.ts';
 import type { NodeAssembly } from './node-assembly.ts';
@@ -20,9 +21,9 @@ export async function serveCni(
   connections: NodeConnections,
   assembly: NodeAssembly,
   log: Logger,
-  ending: { readonly signal: AbortSignal; readonly opened: Opened },
+  ending: { readonly tracing: Tracing; readonly signal: AbortSignal; readonly opened: Opened },
 ): Promise<Primary | undefined> {
-  const { signal, opened } = ending;
+  const { tracing, signal, opened } = ending;
   const { cniSocket: socket, contivAddress: contiv, cniChainDir } = config;
   const { coldPlug } = assembly;
   if (socket === undefined || coldPlug === undefined) return undefined;
@@ -43,7 +44,7 @@ export async function serveCni(
   const { cniServer: metrics } = assembly.metrics;
   const { observer } = metrics;
   const ipam = assembly.addresses.podCni;
-  const server = opened.add(await startCniServer({ socket, contiv, podCni, ipam, observer, log }), (each) =>
+  const server = opened.add(await startCniServer({ socket, contiv, podCni, ipam, observer, tracing, log }), (each) =>
     each.stop(),
   );
   metrics.follow(server.counts);

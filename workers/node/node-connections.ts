@@ -11,6 +11,8 @@ import type { Logger } from '../../adapters/log/logger.ts';
 import { createNetlinkThread, type NetlinkThread } from '../../adapters/netlink/thread.ts';
 import { createLauncher, type Launcher } from '../../adapters/process/launcher.ts';
 import { ProcessRegistry } from '../../adapters/process/registry.ts';
+import { tracedRun } from '../../adapters/process/traced-run.ts';
+import type { Tracing } from '../../adapters/tracing/tracing.ts';
 import { connectClient, type TemporalClient } from '../../adapters/temporal/connection.ts';
 import { RotatingCredentials } from '../../adapters/tls/rotation.ts';
 import type { NodeConfig } from '../../config/node.ts';
@@ -39,15 +41,21 @@ export interface NodeConnections {
   readonly kube: KubeClient | undefined;
 }
 
-/** @param signal tells the worker to end: after the grace nothing waits for the runtime any more. @throws CredentialError, KubeConfigError */
+interface OpenedWith {
+  readonly log: Logger;
+  readonly tracing: Tracing;
+  /** Tells the worker to end: after the grace nothing waits for the runtime any more. */
+  readonly signal: AbortSignal;
+  readonly opened: Opened;
+}
+
+/** @throws CredentialError, KubeConfigError */
 export function openNodeConnections(
   config: NodeConfig,
   calls: CallMetrics,
-  log: Logger,
-  signal: AbortSignal,
-  opened: Opened,
+  { log, tracing, signal, opened }: OpenedWith,
 ): NodeConnections {
-  const launcher = opened.add(startLauncher(config, log), (each) => each.close());
+  const launcher = opened.add(startLauncher(config, tracing, log), (each) => each.close());
   const netlink = opened.add(createNetlinkThread(), (each) => each.close());
   const credentials = opened.add(new RotatingCredentials(log), (each) => each.stop());
   const etcd = opened.add(timedEtcd(createEtcd(config.etcd, credentials), calls.etcd), (each) => each.close());
@@ -64,9 +72,10 @@ const connectApi = ({ kubeconfig }: NodeConfig, calls: CallMetrics): KubeClient 
   timedKube(createKubeClient({ kubeconfig, deadlineMs: API_DEADLINE_MS }), calls.kubernetes);
 
 /** Children of a worker that died are ended before new ones are started. */
-function startLauncher({ stateDir }: NodeConfig, log: Logger): Launcher {
+function startLauncher({ stateDir }: NodeConfig, tracing: Tracing, log: Logger): Launcher {
   const registryDir = join(stateDir, 'children');
   const killed = new ProcessRegistry(registryDir).endSurvivors();
   if (killed.length > 0) log.warn({ pids: killed }, 'ended children that a previous worker left behind');
-  return createLauncher({ registryDir });
+  const launcher = createLauncher({ registryDir });
+  return { ...launcher, run: tracedRun(launcher.run, tracing) };
 }

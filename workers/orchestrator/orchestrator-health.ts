@@ -1,6 +1,7 @@
 /** What an orchestrator says of itself on its health port: whether it is ready, and what it waits for. */
 import type { Worker } from '@temporalio/worker';
 import { startHealthServer, type HealthServer } from '../../adapters/http/health-server.ts';
+import { logLevelRoutes } from '../../adapters/http/log-level-routes.ts';
 import { ownPod } from '../../adapters/kubernetes/own-pod.ts';
 import { podKeys } from '../../adapters/kubernetes/pod-view.ts';
 import type { Logger } from '../../adapters/log/logger.ts';
@@ -49,6 +50,7 @@ export async function startOrchestratorHealth(
     notReady: () => [...startUp.reasons(checks.reasons()), ...workerReasons(workers), ...checks.reasons()],
     checks: () => checks.checks(),
     refresh: () => checks.refresh(),
+    local: logLevelRoutes(log),
   });
   checks.start();
   return health;

@@ -8,6 +8,7 @@ import type { Observed } from './ksr-parts.ts';
 import { connectWorker } from '../native-connection.ts';
 import type { SdkRuntime } from '../runtime.ts';
 import { tuneSdk, type SdkTuning } from '../sdk-tuning.ts';
+import { stepLog } from '../step-log.ts';
 import { workflowCode } from '../workflow-code.ts';
 
 /** One run for each kind of object. */
@@ -33,6 +34,7 @@ export async function workUntilStopped(
     throw error;
   });
   if (connection === undefined) return;
+  const code = workflowCode();
   const thread = tuneSdk(o.sdkTuning, log);
   try {
     const worker = await Worker.create({
@@ -41,9 +43,10 @@ export async function workUntilStopped(
         activities,
         namespace: o.temporal.namespace,
         taskQueue: REFLECT_QUEUE,
-        ...workflowCode(),
+        ...code,
         ...thread.options,
       },
+      interceptors: { ...code.interceptors, activity: [stepLog(log)] },
       maxCachedWorkflows: CACHED_WORKFLOWS,
       maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
       // How long the tasks of a killed worker wait for it before another one gets them.

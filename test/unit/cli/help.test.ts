@@ -49,9 +49,11 @@ describe('the help of each command', () => {
     const answering = all.filter((command) => optionOf(command, '--output') !== undefined);
     assert.deepEqual(
       answering.map(pathOf).sort(),
-      ['doctor', 'explain', 'ipam show', 'ipam status', 'networks', 'nodes', 'status', 'version'].map(
-        (name) => `podwire ${name}`,
-      ),
+      [
+        ...['doctor', 'explain', 'inspect nets', 'inspect pods', 'ipam show', 'ipam status', 'list pods', 'logs'],
+        ...['networks', 'nodes', 'reflect diff', 'reflect resync', 'reflect status', 'retry', 'status', 'sweep'],
+        ...['teardown', 'version'],
+      ].map((name) => `podwire ${name}`),
     );
     for (const command of answering) {
       const choices = optionOf(command, '--output')?.argChoices ?? [];

@@ -258,7 +258,7 @@ test('a change that failed stays a change, also when a newer signal may be spare
   const signals = new PodSignals({
     backOff: { minMs: 1, maxMs: 4 },
     spacingMs: 1,
-    send: (_pod, _signal, _reason, unlessInputs) => {
+    send: (_pod, _signal, { unlessInputs }) => {
       sent.push(unlessInputs);
       return sent.length > 1 ? Promise.resolve() : new Promise((_, reject) => (answer = reject));
     },

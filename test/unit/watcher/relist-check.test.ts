@@ -53,7 +53,7 @@ function checkOf(world: World) {
   const sent: string[] = [];
   const disturbing: string[] = [];
   const signals = new PodSignals({
-    send: async ({ uid }, signal, _reason, unlessInputs) => {
+    send: async ({ uid }, signal, { unlessInputs }) => {
       sent.push(`${signal} ${uid}`);
       if (unlessInputs === undefined) disturbing.push(uid);
     },
