@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { createNetworkHolds } from '../../adapters/etcd/network-holds.ts';
+import { createNetworkHolds, holdingObjects } from '../../adapters/etcd/network-holds.ts';
 import * as keys from '../../domain/keys.ts';
 import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { declaredNetwork } from '../../domain/network-objects/network-object.ts';
@@ -45,6 +45,7 @@ describe('the VNI of a network object', () => {
     assert.equal(await ownerOf(wanted, 100), networkKey(declaredNetwork(a)));
     assert.equal((await one.use(declaredNetwork(a), a.uid)).tunnel, `${wanted.port}/100`);
     assert.deepEqual(await one.objectOf(declaredNetwork(a)), a);
+    assert.deepEqual(await holdingObjects(real.etcd), [a, b]);
   });
 
   it('is given once when thirty objects ask two orchestrators at once, and all are free when the objects are gone', async () => {

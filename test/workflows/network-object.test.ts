@@ -34,8 +34,12 @@ describe('the run of a network object', { concurrency: true }, () => {
   };
   const ownerOf = async (vni: number | undefined): Promise<string | undefined> =>
     (await lab.etcd.get(keys.vniKey(8472, vni ?? 0)))?.value;
-  const keysOf = async (ref: NetworkObjectRef): Promise<readonly string[]> =>
-    lab.etcd.keys(`${keys.networksPrefix()}${networkKey(declaredNetwork(ref))}/`);
+  const keysOf = async (ref: NetworkObjectRef): Promise<readonly string[]> => {
+    const network = declaredNetwork(ref);
+    const hold = await lab.etcd.get(keys.networkObjectKey(network));
+    const below = await lab.etcd.keys(`${keys.networksPrefix()}${networkKey(network)}/`);
+    return [...below, ...(hold === undefined ? [] : [hold.key])];
+  };
   const memberOf = (node: string): MemberRecord => ({
     ...{ v: RECORD_VERSION, node, sandboxId: `sandbox-${node}`, interfaceName: 'net1', generation: 1 },
     ...{ vtep: '10.0.0.1', mac: '02:00:00:00:00:01', addresses: ['10.20.0.1/16'] },
