@@ -36,7 +36,8 @@ export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceNa
   `${userKey(network, podUid, interfaceName)}~${tunnel.replace('/', '-')}`;
 
 /** The network object that declares a network, with the tunnel that it holds. */
-export const networkObjectKey = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/object`;
+export const networkObjectKey = (network: NetworkRef): string => `${networkObjectsPrefix()}${networkKey(network)}`;
+export const networkObjectsPrefix = (): string => `${ROOT}/network-objects/`;
 /** By which an object holds its tunnel as a user does, members or not; no interface's name has a `~`. */
 export const objectUserKey = (network: NetworkRef, objectUid: string): string =>
   `${usersPrefix(network)}${objectUid}/~object`;

@@ -1,5 +1,5 @@
 /** From "this network object changed" to a signal for its run: as for pods, with a slot per UID and back-off (pod-signals.ts). */
-import type { NetworkDefinition } from '../domain/cni/network-definition.ts';
+import type { DefinitionLookup, NetworkDefinition } from '../domain/cni/network-definition.ts';
 import type { NetworkObjectRef } from '../domain/network-objects/status.ts';
 import { PodSignals } from './pod-signals.ts';
 
@@ -30,6 +30,15 @@ export class ObjectSignals {
     }
     this.#objects.set(object.uid, object);
     this.#signals.observe(object, hashOf(object), true, 'the object changed');
+  }
+
+  /** Objects that hold something and are gone: they went while nobody watched, without the finalizer that podwire had put on them. */
+  tellMissing(holding: readonly NetworkObjectRef[], lookup: DefinitionLookup): void {
+    for (const object of holding) {
+      const found = lookup(object);
+      if (found === 'absent' || (found !== 'unreadable' && found.uid !== object.uid))
+        this.#signals.gone(object, true, 'the object is gone');
+    }
   }
 
   /** What podwire knew of them may be lost. */

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { PodView } from '../domain/pod/pod-view.ts';
+import type { NetworkObjectRef } from '../domain/network-objects/status.ts';
 import type { StoreState } from '../domain/ports/store-state.ts';
 import { inChunks } from './chunks.ts';
 import type { ConvergedReader } from './converged-reader.ts';
@@ -19,6 +20,8 @@ export interface StoreAccess {
   readonly declareKnown: (what: 'ids' | 'whole', id: string) => Promise<boolean>;
   /** Tunnels (`port/id`) that some network has. */
   readonly reservedTunnels: () => Promise<ReadonlySet<string>>;
+  /** Network objects that hold a VNI. */
+  readonly holdingObjects: () => Promise<readonly NetworkObjectRef[]>;
 }
 
 export interface RebuildOptions {
@@ -30,6 +33,8 @@ export interface RebuildOptions {
   readonly isListed: () => boolean;
   readonly check: Pick<RelistCheck, 'request' | 'idle'>;
   readonly newId: () => string;
+  /** After the first look at a store that is listed whole: which network objects hold something there. */
+  readonly onHolding: (objects: readonly NetworkObjectRef[]) => void;
   /** The store is another one, or podwire is to be out of the cluster, or back in it. */
   readonly onOtherStore: (reason: string) => void;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -49,6 +54,7 @@ export class Rebuild {
   #pauseMs: number;
   #nextLookAt = 0;
   #unsettled = 0;
+  #hasTold = false;
   #trouble = '';
 
   constructor(options: RebuildOptions) {
@@ -90,6 +96,10 @@ export class Rebuild {
         this.#options.onOtherStore(what);
         check.request();
       }
+    }
+    if (isListed() && !this.#hasTold) {
+      this.#options.onHolding(await store.holdingObjects());
+      this.#hasTold = true;
     }
     if (performance.now() < this.#nextLookAt || !isListed()) return;
     if (state.teardown !== undefined) check.request();

@@ -136,6 +136,7 @@ class WatcherParts {
       views: () => this.#pods.views(),
       isListed: () => this.#pods.state().synced,
       newId: randomUUID,
+      onHolding: (objects) => this.#objects.tellMissing(objects, this.#definitions.lookup),
       onOtherStore: (reason) => this.#objects.tellAll(reason),
     });
     this.#definitions = this.#newDefinitions();

@@ -8,7 +8,7 @@ import type { NetworkHolds, NetworkObjects } from '../../domain/ports/network-ob
 import type { DialectSettings } from '../../domain/settings.ts';
 import type { ControlSteps } from './control-contract.ts';
 import type { NetworkObjectSteps } from './network-object-contract.ts';
-import { wakeAfterLeaving, type WakeDeps } from './wake-waiting.ts';
+import { wakeAfterLeaving, wakeWaiting, type WakeDeps } from './wake-waiting.ts';
 
 export interface NetworkObjectDeps extends WakeDeps {
   readonly objects: NetworkObjects;
@@ -36,8 +36,9 @@ export function createNetworkObjectActivities(deps: NetworkObjectDeps): NetworkO
     },
     releaseNetworkVni: async (ref) => {
       const tunnel = await holds.release(ref);
-      if (tunnel === undefined) return;
-      await wakeAfterLeaving(deps, { network: declaredNetwork(ref), tunnels: [tunnel], addresses: [] });
+      // Where an earlier attempt gave it up, nobody knows whether that one came to wake those who wait.
+      if (tunnel === undefined) await wakeWaiting(deps);
+      else await wakeAfterLeaving(deps, { network: declaredNetwork(ref), tunnels: [tunnel], addresses: [] });
     },
     publishNetworkStatus: ({ status, ...ref }) => objects.publish(ref, status),
   };

@@ -48,12 +48,21 @@ export function createNetworkHolds(etcd: Etcd, options: HoldsOptions): NetworkHo
     release: (object) => release(etcd, declaredNetwork(object), object.uid),
     objectOf: async (network) => {
       const hold = await readHold(etcd, network);
-      if (hold === undefined) return undefined;
-      const { kind, namespace, name, uid } = hold.value;
-      return { kind, namespace, name, uid };
+      return hold && refOf(hold.value);
     },
   };
 }
+
+/** Every object that holds a VNI. @throws PodwireError EtcdUnavailable */
+export async function holdingObjects(etcd: Pick<Etcd, 'list'>): Promise<NetworkObjectRef[]> {
+  const { entries } = await etcd.list(keys.networkObjectsPrefix());
+  return entries.flatMap((entry) => {
+    const hold = readable(holdSchema, entry);
+    return hold === undefined ? [] : [refOf(hold)];
+  });
+}
+
+const refOf = ({ kind, namespace, name, uid }: HoldRecord): NetworkObjectRef => ({ kind, namespace, name, uid });
 
 type StoredHold = Pick<Entry, 'key' | 'modRevision'> & { readonly value: HoldRecord };
 

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { Etcd } from '../../adapters/etcd/client.ts';
-import { createNetworkHolds } from '../../adapters/etcd/network-holds.ts';
+import { createNetworkHolds, holdingObjects } from '../../adapters/etcd/network-holds.ts';
 import * as keys from '../../domain/keys.ts';
+import { createRecordStore } from '../../adapters/etcd/record-store.ts';
 import { declaredNetwork } from '../../domain/network-objects/network-object.ts';
 import type { NetworkObjectRef } from '../../domain/network-objects/status.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { NetworkHolds, Wanted } from '../../domain/ports/network-objects.ts';
 import { etcdForTests } from './etcd-for-tests.ts';
+import { intent } from './some-records.ts';
 
 const FREE: Wanted = { port: 8472 };
 const nothing = (): boolean => false;
@@ -33,11 +35,6 @@ describe('the VNI of a network object', () => {
   });
   const ownerOf = async (wanted: Wanted, vni: number): Promise<string | undefined> =>
     (await real.etcd.get(keys.vniKey(wanted.port, vni)))?.value;
-  const join = async (ref: NetworkObjectRef, wanted: Wanted, vni: number): Promise<string> => {
-    const userKey = keys.userKey(declaredNetwork(ref), `pod-${(made += 1)}`, 'net1');
-    await real.etcd.transact([], [{ put: userKey, value: `${wanted.port}/${vni}` }]);
-    return userKey;
-  };
 
   it('is the lowest that is free, and the same however often the object asks', async () => {
     const wanted = port();
@@ -48,6 +45,7 @@ describe('the VNI of a network object', () => {
     assert.equal(await ownerOf(wanted, 100), networkKey(declaredNetwork(a)));
     assert.equal((await one.use(declaredNetwork(a), a.uid)).tunnel, `${wanted.port}/100`);
     assert.deepEqual(await one.objectOf(declaredNetwork(a)), a);
+    assert.deepEqual(await holdingObjects(real.etcd), [a, b]);
   });
 
   it('is given once when thirty objects ask two orchestrators at once, and all are free when the objects are gone', async () => {
@@ -92,15 +90,26 @@ describe('the VNI of a network object', () => {
     assert.deepEqual(await one.reserve(b, wanted, nothing), { kind: 'reserved', vni: 7 });
   });
 
-  it('stays the network’s while it has attachments, and goes with the last of them', async () => {
-    const wanted = port();
+  it('stays the network’s while the object or an attachment has it, and goes with the last of them', async () => {
+    const store = createRecordStore(real.etcd);
     const ref = object();
-    await one.reserve(ref, wanted, nothing);
-    await join(ref, wanted, 100);
-    const use = await one.use(declaredNetwork(ref), ref.uid);
-    assert.deepEqual([use.attached, use.members], [1, 0]);
-    assert.equal(await one.release(ref), `${wanted.port}/100`);
-    assert.equal(await ownerOf(wanted, 100), networkKey(declaredNetwork(ref)));
+    const attach = async (): Promise<() => Promise<boolean>> => {
+      const record = intent(`pod-${(made += 1)}`, 100, { network: declaredNetwork(ref) });
+      const outcome = await store.recordIntent(record);
+      assert.ok(outcome.kind === 'recorded', outcome.kind);
+      return async () => store.forget((await store.beginRemoval(outcome.stored)) ?? assert.fail());
+    };
+    assert.deepEqual(await one.reserve(ref, FREE, nothing), { kind: 'reserved', vni: 100 });
+    const first = await attach();
+    const { attached, members, pods } = await one.use(declaredNetwork(ref), ref.uid);
+    assert.deepEqual([attached, members, pods], [1, 0, [`pod-${made}/web`]]);
+    assert.ok(await first());
+    assert.equal(await ownerOf(FREE, 100), networkKey(declaredNetwork(ref)), 'the object has it');
+    const last = await attach();
+    assert.equal(await one.release(ref), '8472/100');
+    assert.equal(await ownerOf(FREE, 100), networkKey(declaredNetwork(ref)), 'the attachment has it');
+    assert.ok(await last());
+    assert.equal(await ownerOf(FREE, 100), undefined);
   });
 
   it('that it had is taken again while it is free, also before the store is whole; a new one waits for that', async () => {

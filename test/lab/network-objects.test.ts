@@ -203,6 +203,7 @@ describe('a network object', () => {
     await wantNetworks(t.lab, q, [{ name: 'blue', ips: ['10.34.0.2'] }]);
     await kubectl(t.lab, ['wait', '--for=delete', `clusternetwork/${given}`, '--timeout=30s']);
     assert.deepEqual(await readKeys(t.lab, `/podwire/networks/cluster.network/${given}/`), []);
+    assert.deepEqual(await readKeys(t.lab, `/podwire/network-objects/cluster.network/${given}`), []);
     assert.deepEqual(await readKeys(t.lab, `/podwire/vnis/8472/${String(link?.vni)}`), []);
   });
 

@@ -78,9 +78,15 @@ function keyViolations(
     ...attachments.flatMap((record) => [`/podwire/pod-nodes/${record.podUid}/${record.node}`, ...impliedBy(record)]),
     ...keys.flatMap((each) => heldBy(each, objectUids)),
   ]);
-  const mustBeImplied = ['pod-nodes', 'vnis', 'cni-results', 'cni-identities', 'tombstones', 'failures'].map(
-    (each) => `/podwire/${each}/`,
-  );
+  const mustBeImplied = [
+    'pod-nodes',
+    'vnis',
+    'network-objects',
+    'cni-results',
+    'cni-identities',
+    'tombstones',
+    'failures',
+  ].map((each) => `/podwire/${each}/`);
   const ofPods = ['/podwire/pods/', '/podwire/refusals/', '/podwire/failures/'];
   return keys.flatMap(({ key }) => {
     const mesh = /^\/podwire\/networks\/(.+)\/mesh$/.exec(key)?.[1];
@@ -97,10 +103,12 @@ function keyViolations(
 
 /** What a network object that exists holds. @param key any key */
 function heldBy({ key, value }: StoredKey, objectUids: ReadonlySet<string>): string[] {
-  if (!/^\/podwire\/networks\/[^/]+\/[^/]+\/object$/.test(key)) return [];
+  const network = /^\/podwire\/network-objects\/(.+)$/.exec(key)?.[1];
+  if (network === undefined) return [];
   const { uid, tunnel } = value as { uid: string; tunnel: string };
-  if (!objectUids.has(uid)) return [];
-  return [key, key.replace(/object$/, `users/${uid}/~object`), `/podwire/vnis/${tunnel}`];
+  return objectUids.has(uid)
+    ? [key, `/podwire/networks/${network}/users/${uid}/~object`, `/podwire/vnis/${tunnel}`]
+    : [];
 }
 
 /** Of network objects. */

@@ -6,8 +6,8 @@ import { toApplicationFailure } from '../../activities/failure-mapping.ts';
 import { PodwireError, type FailureCode } from '../../domain/failures.ts';
 
 export type ControlName = keyof ControlSteps | keyof NetworkObjectSteps;
-/** `hang` until its time is up; an Error is thrown as it is; undefined: nothing is wrong. */
-export type Fault = 'hang' | FailureCode | Error | undefined;
+/** `hang` until its time is up; `lost`: it is done, and nobody hears of it; an Error is thrown as it is; undefined: nothing is wrong. */
+export type Fault = 'hang' | 'lost' | FailureCode | Error | undefined;
 
 export class ControlFaults {
   readonly calls: { readonly of: string; readonly name: ControlName }[] = [];
@@ -46,8 +46,10 @@ export class ControlFaults {
         this.calls.push({ of, name: name as ControlName });
         try {
           const fault = this.#faults.get(of)?.(name as ControlName);
-          if (fault !== undefined) await hit(fault);
-          return await (activity as (input: unknown) => Promise<unknown>)(input);
+          if (fault !== undefined && fault !== 'lost') await hit(fault);
+          const result = await (activity as (input: unknown) => Promise<unknown>)(input);
+          if (fault === 'lost') throw new PodwireError('EtcdUnavailable', 'scripted: the answer is lost');
+          return result;
         } catch (error) {
           throw toApplicationFailure(error);
         }
@@ -57,7 +59,7 @@ export class ControlFaults {
   }
 }
 
-async function hit(fault: Exclude<Fault, undefined>): Promise<void> {
+async function hit(fault: Exclude<Fault, 'lost' | undefined>): Promise<void> {
   if (fault === 'hang') await Context.current().cancelled;
   else throw fault instanceof Error ? fault : new PodwireError(fault, `scripted ${fault}`);
 }

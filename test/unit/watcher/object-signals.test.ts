@@ -42,3 +42,20 @@ test('all objects are told of at once where podwire may have lost what it knew',
   assert.equal(sent[1], 'network red/blue: etcd is new');
   await signals.stop();
 });
+
+test('the run of an object that holds something and is gone is told when the watcher starts, and of no other', async () => {
+  const sent: string[] = [];
+  const signals = new ObjectSignals({
+    send: async ({ name, uid }, reason) => void sent.push(`${name} ${uid}: ${reason}`),
+    onFailed: (_object, error) => assert.fail(String(error)),
+  });
+  const holding = (name: string, uid = name) => ({ kind: 'cluster-network', namespace: '', name, uid }) as const;
+  const all = [holding('there'), holding('gone'), holding('made-anew', 'earlier'), holding('unknown')];
+  signals.tellMissing(all, ({ name }) => {
+    if (name === 'gone') return 'absent';
+    return name === 'unknown' ? 'unreadable' : { ...BLUE, name, uid: name };
+  });
+  await until('both signals', () => sent.length === 2);
+  await signals.stop();
+  assert.deepEqual(sent, ['gone gone: the object is gone', 'made-anew earlier: the object is gone']);
+});
