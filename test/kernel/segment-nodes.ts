@@ -66,16 +66,16 @@ export class Segments {
     this.links = createNetlinkKernel({ netnsRoots: [NETNS_ROOT], thread });
   }
 
-  /** @param count of nodes */
-  static async create(thread: NetlinkThread, count: number): Promise<Segments> {
+  /** @param count of nodes @param family of their addresses */
+  static async create(thread: NetlinkThread, count: number, family: 4 | 6 = 4): Promise<Segments> {
     const segments = new Segments(thread, await Underlay.create(thread));
-    for (let number = 1; number <= count; number += 1) await segments.#node(number);
+    for (let number = 1; number <= count; number += 1) await segments.#node(number, family);
     return segments;
   }
 
-  async #node(number: number): Promise<void> {
-    const vtep = `192.0.2.${number}`;
-    const netns = await this.underlay.host([`${vtep}/24`]);
+  async #node(number: number, family: 4 | 6): Promise<void> {
+    const vtep = family === 4 ? `192.0.2.${number}` : `2001:db8:2::${number}`;
+    const netns = await this.underlay.host([`${vtep}/${family === 4 ? 24 : 64}`]);
     const open = await this.#open(netns);
     const kernel = createSegmentKernel(this.#thread, open);
     this.nodes.push({ node: `n${number}`, vtep, netns, open, kernel, parentMtu: 1500 });
