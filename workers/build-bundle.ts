@@ -9,7 +9,7 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { WORKFLOW_SOURCES } from './workflow-code.ts';
 
 /** zod alone would make it 1.6 MB larger and every cached workflow six times as heavy. */
-const MAX_BYTES = 2_500_000;
+const MAX_BYTES = 2_600_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'build/workflow-bundle.js');
