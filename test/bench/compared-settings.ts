@@ -9,6 +9,8 @@ export type Compared = Readonly<Record<string, string>>;
 export interface ComparedFlags {
   readonly sdkTuning: string;
   readonly workflowSlots: string;
+  /** Where traces go to; absent: they are off. */
+  readonly traces?: string;
 }
 
 const LINES = 2_000;
@@ -24,16 +26,18 @@ export function withComparedOptions(program: Command): Command {
       new Option('--workflow-slots <whose>', 'slots for workflow tasks: those of ADR 15, or as many of the SDK')
         .choices(['link-first', 'fixed'])
         .default('link-first'),
-    );
+    )
+    .option('--traces <url>', 'record traces, and send them by OTLP to this address, which all parts reach');
 }
 
-export const comparedOf = ({ sdkTuning, workflowSlots }: ComparedFlags): Compared => ({
+export const comparedOf = ({ sdkTuning, workflowSlots, traces }: ComparedFlags): Compared => ({
   PODWIRE_SDK_TUNING: sdkTuning,
   PODWIRE_WORKFLOW_SLOTS: workflowSlots,
+  ...(traces === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: traces }),
 });
 
 export const askedLine = (asked: Compared): string =>
-  `settings: sdk-tuning ${asked['PODWIRE_SDK_TUNING']}, workflow-slots ${asked['PODWIRE_WORKFLOW_SLOTS']}`;
+  `settings: sdk-tuning ${asked['PODWIRE_SDK_TUNING']}, workflow-slots ${asked['PODWIRE_WORKFLOW_SLOTS']}, traces ${asked['OTEL_EXPORTER_OTLP_ENDPOINT'] === undefined ? 'off' : 'on'}`;
 
 /** The same with what the orchestrator says in its log that it does: with a tuning that it refused, the other way is measured. */
 export function comparedLine(podwire: Pick<MeasuredPodwire, 'compared' | 'logLines'>): string {

@@ -19,7 +19,6 @@ import { NO_RELISTS, NO_SWEEPS } from './quiet-settings.ts';
 import type { Site } from './site.ts';
 
 const WATCHER_READY = 'http://127.0.0.1:9464/readyz';
-const WATCHER = { logLevel: 'debug', env: NO_RELISTS };
 
 let built: Promise<void> | undefined;
 
@@ -40,7 +39,8 @@ export class HostPodwire implements MeasuredPodwire {
     // What an older build does is no figure of this one.
     await (built ??= this.#progress.task('tsc and the workflow bundle', buildPodwire));
     await startPodwire(this.lab, this.#part());
-    await startPodwirePart(this.lab, WATCHER_PART, WATCHER);
+    const watcher = { logLevel: 'debug', env: { ...NO_RELISTS, ...this.compared } };
+    await startPodwirePart(this.lab, WATCHER_PART, watcher);
     await waitFor(
       'the watcher to be ready',
       async () => {
