@@ -81,7 +81,8 @@ export async function readLog(
   bounds: LogBounds,
   onCut: () => void,
 ): Promise<readonly LogLine[]> {
-  const read = (previous: boolean): Promise<LogLine[]> => readOne(kube, namespace, part, { ...bounds, previous }, onCut);
+  const read = (previous: boolean): Promise<LogLine[]> =>
+    readOne(kube, namespace, part, { ...bounds, previous }, onCut);
   const before = part.restarted ? await read(true) : [];
   return [...before, ...(await read(false))];
 }

@@ -51,7 +51,9 @@ export async function gatherLogs(
   const lines = await allWithLimit(parts.slice(0, MAX_PARTS), AT_ONCE, async (part) => {
     try {
       return await readLog(kube, namespace, part, bounds, () =>
-        tell(`log of ${part.pod}: only its first ${bounds.limitBytes} bytes were read; ask for less (--since, --tail) or more (--limit-bytes)`),
+        tell(
+          `log of ${part.pod}: only its first ${bounds.limitBytes} bytes were read; ask for less (--since, --tail) or more (--limit-bytes)`,
+        ),
       );
     } catch (error) {
       if (!(error instanceof PodwireError)) throw error;

@@ -9,11 +9,7 @@ import { PodwireError } from '../../domain/failures.ts';
 import type { ReflectStore } from '../../domain/ports/reflect-store.ts';
 import type { ReflectSettings } from '../../domain/reflect/settings.ts';
 import { findDifferences, stillDifferent } from '../../domain/reflect/differences.ts';
-import {
-  REFLECT_SOURCES,
-  type ReflectSource,
-  type ResyncMarker,
-} from '../../domain/reflect/messages.ts';
+import { REFLECT_SOURCES, type ReflectSource, type ResyncMarker } from '../../domain/reflect/messages.ts';
 import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { apiSettings } from '../kube-api.ts';
@@ -87,7 +83,9 @@ async function status(output: OutputOption, command: Command): Promise<void> {
         return {
           ...{ kind: source, state: view?.state ?? 'idle', waiting: view?.dirty ?? 0 },
           ...(marker === undefined ? {} : { lastResync: { at: marker.at, objects: marker.objects } }),
-          ...(view?.resync === undefined ? {} : { resync: view.resync, ...(progress === undefined ? {} : { progress }) }),
+          ...(view?.resync === undefined
+            ? {}
+            : { resync: view.resync, ...(progress === undefined ? {} : { progress }) }),
           ...(view?.failure === undefined ? {} : { failure: view.failure }),
         };
       }),

@@ -32,7 +32,9 @@ export const reflectionText = (rows: readonly ReflectionRow[], now: number): str
     ['kind', 'state', 'waiting', 'last resync', 'resync now', 'failure'],
     rows.map(({ kind, state, waiting, lastResync, resync, progress, failure }) => [
       ...[kind, state, String(waiting)],
-      lastResync === undefined ? 'never' : `${ageText(new Date(lastResync.at), now)} ago, ${lastResync.objects} objects`,
+      lastResync === undefined
+        ? 'never'
+        : `${ageText(new Date(lastResync.at), now)} ago, ${lastResync.objects} objects`,
       resync === undefined ? '' : `${resync}${progress === undefined ? '' : `: ${progressText(progress)}`}`,
       failure ?? '',
     ]),
@@ -43,13 +45,14 @@ export function differencesText(found: readonly KindDifferences[], shown: number
   const head = ['kind', 'objects', 'in etcd', 'not reflectable', 'missing', 'different', 'extra'];
   const counts = found.map(({ kind, objects, stored, notReflectable, differences }) => {
     const count = (what: Difference['what']): number => differences.filter((each) => each.what === what).length;
-    return [kind, ...[objects, stored, notReflectable, count('missing'), count('different'), count('extra')].map(String)];
+    return [
+      kind,
+      ...[objects, stored, notReflectable, count('missing'), count('different'), count('extra')].map(String),
+    ];
   });
   const lines = found.flatMap(({ kind, differences }) => [
     ...differences.slice(0, shown).map(({ what, key }) => `${what.padEnd(9)}  ${key}\n`),
-    ...(differences.length > shown
-      ? [`${differences.length - shown} more of ${kind}; show them with --all\n`]
-      : []),
+    ...(differences.length > shown ? [`${differences.length - shown} more of ${kind}; show them with --all\n`] : []),
   ]);
   return `${textTable(head, counts)}${lines.join('')}`;
 }

@@ -15,7 +15,15 @@ import { createNodeNetnsResolver } from '../../activities/network/sandbox-netns.
 import type { SelectedPod } from '../../adapters/kubernetes/selected-pods.ts';
 import { inspectPods, type PodWithNetworks } from '../../cli/inspect/members.ts';
 import { fieldsOf } from '../../cli/inspect/render.ts';
-import { listedPods, netsText, podsListText, podsText, shownNetworks, shownPods, type Inspect } from '../../cli/inspect/texts.ts';
+import {
+  listedPods,
+  netsText,
+  podsListText,
+  podsText,
+  shownNetworks,
+  shownPods,
+  type Inspect,
+} from '../../cli/inspect/texts.ts';
 import { unpackAnswers } from '../../adapters/temporal/inspections.ts';
 import { writtenNetworks } from '../../domain/openvnf/written-networks.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../domain/settings.ts';

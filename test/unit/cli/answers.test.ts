@@ -93,7 +93,15 @@ describe('podwire reflect', () => {
     const different = { kind: 'pod', name: 'shop/web-0', key: '/k8s/pod/web-0', what: 'missing' } as const;
     assert.equal(
       differencesText(
-        [{ kind: 'pod', objects: 2, stored: 1, notReflectable: 0, differences: [different, { ...different, what: 'extra' }] }],
+        [
+          {
+            kind: 'pod',
+            objects: 2,
+            stored: 1,
+            notReflectable: 0,
+            differences: [different, { ...different, what: 'extra' }],
+          },
+        ],
         1,
       ),
       lines(

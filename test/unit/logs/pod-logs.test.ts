@@ -101,7 +101,12 @@ describe('podwire logs', () => {
     assert.deepEqual(messages(lines), ['signalled', 'observe', 'step failed', 'call', 'publish', 'served']);
     assert.deepEqual(told, []);
     assert.equal(lines[0]?.part, 'podwire-watcher');
-    assert.deepEqual(opened[0]?.query, { container: 'main', sinceSeconds: '600', tailLines: '100', limitBytes: '10000' });
+    assert.deepEqual(opened[0]?.query, {
+      container: 'main',
+      sinceSeconds: '600',
+      tailLines: '100',
+      limitBytes: '10000',
+    });
   });
 
   it('asks all node workers where the pod is gone', async () => {
