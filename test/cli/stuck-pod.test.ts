@@ -86,6 +86,23 @@ describe('a stuck pod', () => {
     assert.match(none.stderr, /has no pod/);
   });
 
+  test('podwire logs gathers what the parts wrote about a pod, in order', async () => {
+    const target = `${t.namespace}/shown`;
+    const withApi = ['--kubeconfig', t.lab.kubeconfigs.admin];
+    const said = await podwire(t.lab, ['logs', target, ...withApi]);
+    assert.equal(said.code, 0, said.stderr);
+    const lines = said.stdout.trimEnd().split('\n');
+    assert.deepEqual(lines.toSorted(), lines, 'each line begins with its moment');
+    for (const part of ['podwire-watcher', 'podwire-orchestrator', `podwire-node@${t.node(0)}`])
+      assert.ok(
+        lines.some((line) => line.split(' ')[1] === part),
+        `${part}: ${said.stdout.slice(0, 2_000)}`,
+      );
+    assert.match(said.stdout, /ensureVxlanLink.*ParentMissing/);
+    const others = names.slice(1).filter((name) => said.stdout.includes(`${t.namespace}/${name}`));
+    assert.deepEqual(others, []);
+  });
+
   test('podwire networks and podwire nodes show who is where, for people and for programs', async () => {
     const all = await podwire(t.lab, ['networks']);
     assert.equal(all.code, 0, all.stderr);

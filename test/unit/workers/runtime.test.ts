@@ -29,6 +29,8 @@ function bindAddress(): string {
   return (metrics as { prometheus: { bindAddress: string } }).prometheus.bindAddress;
 }
 
+const MOST_ATTEMPTS = 6;
+
 describe("the SDK's runtime", () => {
   it('is made anew elsewhere when somebody took the address of the one that a failed attempt ended', async () => {
     const sdk = await installRuntime(silent, { coreLog: 'output', workerHeartbeats: false });
@@ -39,7 +41,8 @@ describe("the SDK's runtime", () => {
       ...silent,
       warn: ({ err }: { err?: Error }) => {
         problems.push(err?.message ?? '');
-        if (problems.length === 2) stopping.abort();
+        // The core may end the runtime of a failed attempt after the next one has begun.
+        if (bindAddress() !== first || problems.length === MOST_ATTEMPTS) stopping.abort();
       },
     } as unknown as Logger;
     let taken: Promise<string> | undefined;
@@ -51,7 +54,7 @@ describe("the SDK's runtime", () => {
     );
     await assert.rejects(connecting);
     assert.equal(await taken, first);
-    assert.equal(problems.length, 2);
+    assert.ok(problems.length >= 2);
     for (const problem of problems) assert.doesNotMatch(problem, /address already in use|os error 98/i);
     assert.notEqual(bindAddress(), first);
 
