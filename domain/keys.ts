@@ -43,8 +43,9 @@ export const objectUserKey = (network: NetworkRef, objectUid: string): string =>
   `${usersPrefix(network)}${objectUid}/~object`;
 
 /** Whose an address of a VXLAN network is. @param address without prefix length */
-export const addressKey = (network: NetworkRef, address: string): string =>
-  `${ROOT}/networks/${networkKey(network)}/addresses/${address}`;
+export const addressKey = (network: NetworkRef, address: string): string => `${addressesPrefix(network)}${address}`;
+
+export const addressesPrefix = (network: NetworkRef): string => `${ROOT}/networks/${networkKey(network)}/addresses/`;
 
 /** Who was first to have what only one pod of a CNI network can have. @param place as identities.ts has it */
 export const identityKey = (place: string): string => `${ROOT}/cni-identities/${place}`;

@@ -127,6 +127,8 @@ export interface VxlanAttachmentRecord extends AttachmentBase, LinkBasis {
    * is recorded.
    */
   readonly replaces?: readonly string[];
+  /** A MAC address that the pod asked for and asks for no longer: the link keeps it as long as it is there, and nobody else gets it. */
+  readonly keptMac?: string;
   /** This pod's address on the parent link: what the other members send to. */
   readonly vtep: string;
   /** Absent: openvnf's annotation asks for it. */

@@ -20,6 +20,7 @@ import {
   type AttachmentRecord,
   type SandboxRecord,
   type Stored,
+  type VxlanAttachmentRecord,
 } from '../../domain/records.ts';
 import { readDesiredState, vtepOf, type DesiredState } from './desired-state.ts';
 import { ofRecord, ofSelection } from './fingerprints.ts';
@@ -268,6 +269,7 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
       link: { ...selection.link, interfaceName },
       ...(replaces.length === 0 ? {} : { replaces }),
       ...(lastGood === undefined ? {} : { lastGood }),
+      ...keptMacOf(selection, previous?.value),
       vtep,
       ...(selection.through === undefined ? {} : { through: selection.through }),
     };
@@ -285,6 +287,17 @@ function intentRecord({ input, sandbox, vtep, selection, previous }: IntentParts
     // The definition holds for the next ADD. The earlier interface is removed with the configuration that made it.
     ...(made === undefined ? {} : { madeWith: made }),
   };
+}
+
+/** The link has the MAC address that was asked for before, and no claim would keep others from it. */
+function keptMacOf(
+  { network, link }: VxlanSelection,
+  previous: AttachmentRecord | undefined,
+): Pick<VxlanAttachmentRecord, 'keptMac'> {
+  if (link.mac !== undefined || previous?.kind !== 'vxlan' || networkKey(previous.network) !== networkKey(network))
+    return {};
+  const keptMac = previous.link.mac ?? previous.keptMac;
+  return keptMac === undefined ? {} : { keptMac };
 }
 
 /** Tunnels of the network that the interface may still have on the host. */

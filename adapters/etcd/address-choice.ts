@@ -1,7 +1,7 @@
 /** Which addresses of a pool an owner is to get, before the transaction that gives them. */
 import { PodwireError } from '../../domain/failures.ts';
 import type { Taken } from '../../domain/ipam/occupancy.ts';
-import { ownerText, stickyKey, type AddressOwner } from '../../domain/ipam/owner.ts';
+import { ownerId, ownerText, stickyKey, type AddressOwner } from '../../domain/ipam/owner.ts';
 import {
   anyIndex,
   capacityOf,
@@ -10,10 +10,11 @@ import {
   type AddressPool,
   type AddressSet,
 } from '../../domain/ipam/pool.ts';
-import type { AddressRecord, GivenAddress, StickyRecord } from '../../domain/ipam/records.ts';
+import type { AddressRecord, GivenAddress, OwnerRecord, StickyRecord } from '../../domain/ipam/records.ts';
 import { poolAddressKey, quotaPrefix, stickyAddressesKey } from '../../domain/keys.ts';
 import type { WantedAddresses } from '../../domain/ports/address-pools.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
+import { addressOf } from '../../domain/text/cidr.ts';
 import { subnetText, type IpValue } from '../../domain/primary/subnet.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
 import { rested, stickyRecordIn, takenIn } from './pool-records.ts';
@@ -24,6 +25,8 @@ export interface Asked {
   readonly pool: AddressPool;
   readonly owner: AddressOwner;
   readonly wanted: WantedAddresses;
+  /** What the owner has, to be exchanged; absent: it has nothing. */
+  readonly previous?: { readonly entry: Entry; readonly record: OwnerRecord };
 }
 
 /** What one set of the pool gives. */
@@ -43,6 +46,8 @@ export interface Chosen {
     | { readonly key: string; readonly conditions: readonly Condition[]; readonly operations: readonly Operation[] }
     | undefined;
   readonly slot: number | undefined;
+  /** That nobody has the addresses without the pool. */
+  readonly conditions: readonly Condition[];
 }
 
 interface Sticky {
@@ -60,6 +65,8 @@ interface Deps {
 /** Of many who want the lowest address each draws among as many more as have met before. */
 const LOWEST_WINDOW = 4;
 const MAX_WINDOW = 256;
+/** Each finds an address more that is somebody's without the pool; what is known of those is read with the pool. */
+const MAX_LOOKS = 16;
 
 export class AddressChoice {
   readonly #etcd: Pick<Etcd, 'read' | 'get' | 'keys'>;
@@ -96,17 +103,60 @@ export class AddressChoice {
     this.#view.occupancy.prune(this.#deps.now());
     const sticky = await this.#readSticky();
     const wanted = await this.#readWanted();
-    const places: Place[] = [];
-    for (const [set, ranges] of pool.sets.entries()) {
-      const place =
-        wanted.get(set) ??
-        this.#stickyPlace(set, ranges, sticky) ??
-        this.#restingPlace(set, ranges, attempt) ??
-        this.#search(set, ranges, attempt);
-      if (place === undefined) return undefined;
-      places.push(place);
+    const kept = await this.#readKept(wanted);
+    for (let look = 1; look <= MAX_LOOKS; look += 1) {
+      const places: Place[] = [];
+      for (const [set, ranges] of pool.sets.entries()) {
+        const place =
+          wanted.get(set) ??
+          kept.get(set) ??
+          this.#stickyPlace(set, ranges, sticky) ??
+          this.#restingPlace(set, ranges, attempt) ??
+          this.#search(set, ranges, attempt);
+        if (place === undefined) return undefined;
+        places.push(place);
+      }
+      // An address that is asked for is the owner's own reservation.
+      const conditions = await this.#unreserved(places.filter((place) => wanted.get(place.set) !== place));
+      if (conditions !== undefined)
+        return { places, slot, conditions, sticky: sticky && this.#stickyChange(sticky, places) };
+      this.settled();
+      for (const [set, { address }] of kept) if (this.#view.reserved.has(pendingKey(address))) kept.delete(set);
     }
-    return { places, slot, sticky: sticky && this.#stickyChange(sticky, places) };
+    return undefined;
+  }
+
+  /** Conditions that nobody has these addresses without the pool; undefined: somebody has, and the view knows it now. */
+  async #unreserved(places: readonly Place[]): Promise<readonly Condition[] | undefined> {
+    const { reserved } = this.#asked.pool;
+    if (reserved === undefined) return [];
+    const keys = places.map(({ address }) => `${reserved.prefix}${this.#deps.ip.text(address)}`);
+    const found = keys.length === 0 ? [] : await this.#etcd.read(keys.map((key) => ({ key })));
+    const conditions = keys.map((key, index): Condition | undefined => {
+      const [entry] = found[index] ?? [];
+      if (entry === undefined) return { key, is: 'absent' };
+      if (entry.value === reserved.own) return unchanged(entry);
+      const place = places[index];
+      if (place !== undefined) this.#view.reserved.add(pendingKey(place.address));
+      return undefined;
+    });
+    return conditions.every((each) => each !== undefined) ? conditions : undefined;
+  }
+
+  /** Addresses that the owner has and that stay: those of sets of which no other address is asked for. */
+  async #readKept(wanted: ReadonlyMap<number, Place>): Promise<Map<number, Place>> {
+    const kept = new Map<number, Place>();
+    const texts = (this.#asked.previous?.record.addresses ?? []).map(({ address }) => addressOf(address));
+    await this.#learn(texts);
+    for (const text of texts) {
+      const address = this.#deps.ip.value(text);
+      if (address === undefined || !this.#mayTake(this.#view.occupancy.at(address)?.record)) continue;
+      const set = this.#asked.pool.sets.findIndex((ranges) => rangeOf(ranges, address) !== undefined);
+      const ranges = this.#asked.pool.sets[set];
+      if (ranges !== undefined && !wanted.has(set) && !kept.has(set))
+        kept.set(set, this.#place(set, ranges, address, undefined));
+    }
+    return kept;
   }
 
   /** To be called when it is known what became of the last choice: others of this process keep off its addresses until then. */
@@ -135,11 +185,14 @@ export class AddressChoice {
       const ranges = set.map(({ subnet }) => subnetText(subnet, this.#deps.ip)).join(', ');
       return `${ranges}: of ${capacityOf(set)} there are ${[`${held} in use`, ...others].join(', ')}`;
     });
-    return new PodwireError('PoolExhausted', `no address of pool ${pool.name} is free; ${parts.join('; ')}`);
+    const { size } = this.#view.reserved;
+    const reserved = size === 0 ? '' : `; ${size} more belong to pods that chose them before there was a pool`;
+    return new PodwireError('PoolExhausted', `no address of pool ${pool.name} is free; ${parts.join('; ')}${reserved}`);
   }
 
   async #slot(): Promise<number | 'none' | undefined> {
-    const { pool, owner } = this.#asked;
+    const { pool, owner, previous } = this.#asked;
+    if (previous?.record.slot !== undefined) return previous.record.slot;
     if (pool.perNamespace === undefined || owner.pod === undefined) return undefined;
     const prefix = quotaPrefix(pool.name, owner.pod.namespace);
     const used = new Set((await this.#etcd.keys(prefix)).map((key) => Number(key.slice(prefix.length))));
@@ -200,6 +253,9 @@ export class AddressChoice {
   /** What rests may be had by whoever names it. */
   #mayTake(record: AddressRecord | undefined): boolean {
     if (record === undefined) return false;
+    const { previous, owner } = this.#asked;
+    if (previous !== undefined && record.state === 'held')
+      return ownerId(record.owner) === ownerId(owner) && record.owner.node === owner.node;
     return record.state === 'resting' || (record.state === 'kept' && record.sticky === this.#stickyKey);
   }
 
@@ -223,14 +279,16 @@ export class AddressChoice {
   #restingPlace(set: number, ranges: AddressSet, attempt: number): Place | undefined {
     if (attempt > 1) return undefined;
     const isSought = (each: IpValue): boolean =>
-      rangeOf(ranges, each) !== undefined && !this.#view.pending.has(pendingKey(each));
+      rangeOf(ranges, each) !== undefined &&
+      !this.#view.pending.has(pendingKey(each)) &&
+      !this.#view.reserved.has(pendingKey(each));
     const address = this.#view.occupancy.restingOf(this.#asked.owner, isSought);
     return address === undefined ? undefined : this.#place(set, ranges, address, undefined);
   }
 
   #search(set: number, ranges: AddressSet, attempt: number): Place | undefined {
     const { random, now } = this.#deps;
-    const { occupancy, cursors, pending } = this.#view;
+    const { occupancy, cursors, pending, reserved } = this.#view;
     const at = now();
     const isLowest = this.#asked.pool.order === 'lowest';
     const isFirst = attempt === 1;
@@ -238,8 +296,10 @@ export class AddressChoice {
     // Each process has a place of its own to begin at, and those that have met go apart.
     const start = isLowest ? 0n : ((isFirst ? cursors.get(set) : undefined) ?? elsewhere());
     const most = isLowest && !isFirst ? Math.min(MAX_WINDOW, LOWEST_WINDOW * 2 ** (attempt - 1)) : 1;
-    const isFree = (address: IpValue): boolean => occupancy.isFree(address, at) && !pending.has(pendingKey(address));
-    const found = freeAddresses(ranges, start, isFree, { taken: occupancy.size + pending.size, most });
+    const isFree = (address: IpValue): boolean =>
+      occupancy.isFree(address, at) && !pending.has(pendingKey(address)) && !reserved.has(pendingKey(address));
+    const taken = occupancy.size + pending.size + reserved.size;
+    const found = freeAddresses(ranges, start, isFree, { taken, most });
     const one = found[Math.floor(random() * found.length)];
     return one === undefined ? undefined : this.#place(set, ranges, one.address, one.index);
   }

@@ -10,6 +10,7 @@ import {
   quotaKey,
   stickyAddressesKey,
 } from '../../domain/keys.ts';
+import type { AddressPool } from '../../domain/ipam/pool.ts';
 import type { AddressPools } from '../../domain/ports/address-pools.ts';
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import { addressOf } from '../../domain/text/cidr.ts';
@@ -49,6 +50,7 @@ export function createAddressPools(etcd: Etcd, deps: AddressPoolsDeps): AddressP
   };
   return {
     allocate: (pool, owner, wanted = {}) => allocate(etcd, deps, views, { pool, owner, wanted }),
+    exchange: (pool, owner, wanted = {}) => exchange(etcd, deps, views, { pool, owner, wanted }),
     async release(owner, pool) {
       const all = await recordsBelow(addressOwnersPrefix(owner.node, ownerId(owner)));
       const meant = all.filter(({ record }) => pool === undefined || record.pool === pool);
@@ -91,7 +93,7 @@ async function chooseAndCommit(
   const { pool, owner } = asked;
   const ownerKey = addressOwnerKey(owner.node, ownerId(owner), pool.name);
   const view = views.of(pool.name);
-  if (!view.isLoaded) await views.load(pool.name, view);
+  if (!view.isLoaded) await views.load(pool, view);
   let isNew = false;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     if (choice.isParticular) {
@@ -105,7 +107,7 @@ async function chooseAndCommit(
       const known = await etcd.get(ownerKey);
       if (known !== undefined) return addressesIn(known);
       if (isNew) throw choice.exhausted();
-      await views.load(pool.name, view);
+      await views.load(pool, view);
       isNew = true;
       continue;
     }
@@ -113,12 +115,44 @@ async function chooseAndCommit(
     if (given !== undefined) return given;
     if (attempt > 1) await sleep(backOffDelay(BACK_OFF, attempt - 1, deps.random));
     isNew = attempt % RELOAD_EVERY === 0;
-    if (isNew) await views.load(pool.name, view);
+    if (isNew) await views.load(pool, view);
   }
-  throw new PodwireError(
+  throw tooManyRaces(pool);
+}
+
+const tooManyRaces = ({ name }: AddressPool): PodwireError =>
+  new PodwireError(
     'EtcdUnavailable',
-    `others were faster ${MAX_ATTEMPTS} times in a row to take an address of pool ${pool.name}`,
+    `others were faster ${MAX_ATTEMPTS} times in a row to take an address of pool ${name}`,
   );
+
+async function exchange(
+  etcd: Etcd,
+  deps: AddressPoolsDeps,
+  views: PoolViews,
+  asked: Asked,
+): Promise<readonly GivenAddress[]> {
+  const { pool, owner } = asked;
+  const view = views.of(pool.name);
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    const entry = await etcd.get(addressOwnerKey(owner.node, ownerId(owner), pool.name));
+    if (entry === undefined) return allocate(etcd, deps, views, asked);
+    const previous = { entry, record: readable(entry) };
+    const isNew = !view.isLoaded || attempt % RELOAD_EVERY === 0;
+    if (isNew) await views.load(pool, view);
+    const choice = new AddressChoice(etcd, deps, { ...asked, previous }, view);
+    try {
+      const chosen = await choice.next(attempt);
+      if (chosen === undefined && isNew) throw choice.exhausted();
+      if (chosen === undefined) view.isLoaded = false;
+      const given = chosen && (await commit(etcd, deps, { ...asked, previous }, view, chosen));
+      if (given !== undefined) return given;
+    } finally {
+      choice.settled();
+    }
+    if (attempt > 1) await sleep(backOffDelay(BACK_OFF, attempt - 1, deps.random));
+  }
+  throw tooManyRaces(pool);
 }
 
 /** @returns undefined: somebody else was faster; the view knows it then */
@@ -137,6 +171,10 @@ async function commit(
       view.occupancy.learn(address, { record: change.held, modRevision: revision });
       if (index !== undefined) view.cursors.set(set, index + 1n);
     }
+    for (const { address, record } of change.left) {
+      const value = deps.ip.value(address);
+      if (value !== undefined) view.occupancy.learn(value, { record, modRevision: revision });
+    }
     return change.record.addresses;
   }
   const [[known] = [], ...found] = await etcd.read([change.ownerKey, ...change.addressKeys].map((key) => ({ key })));
@@ -144,12 +182,14 @@ async function commit(
     const entry = found[index]?.[0];
     view.occupancy.learn(address, entry === undefined ? undefined : takenIn(entry));
   }
-  return known === undefined ? undefined : addressesIn(known);
+  return known === undefined || asked.previous !== undefined ? undefined : addressesIn(known);
 }
 
-function addressesIn(entry: Entry): readonly GivenAddress[] {
+const addressesIn = (entry: Entry): readonly GivenAddress[] => readable(entry).addresses;
+
+function readable(entry: Entry): OwnerRecord {
   const record = ownerRecordIn(entry);
-  if (record !== undefined) return record.addresses;
+  if (record !== undefined) return record;
   throw new PodwireError('RecordInvalid', `the record ${entry.key} of addresses cannot be read; it is left as it is`);
 }
 

@@ -1,5 +1,6 @@
 /** What this process knows of the pools that it gives addresses of. */
 import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
+import type { AddressPool, ReservedElsewhere } from '../../domain/ipam/pool.ts';
 import { Occupancy } from '../../domain/ipam/occupancy.ts';
 import { poolAddressesPrefix } from '../../domain/keys.ts';
 import type { IpValue } from '../../domain/primary/subnet.ts';
@@ -14,6 +15,8 @@ export interface PoolView {
   readonly cursors: Map<number, bigint>;
   /** Addresses whose transactions are under way in this process, as `pendingKey` has them. */
   readonly pending: Set<string>;
+  /** Addresses that are somebody's without the pool, in the same form. */
+  readonly reserved: Set<string>;
   isLoaded: boolean;
 }
 
@@ -35,7 +38,8 @@ export class PoolViews {
 
   of(pool: string): PoolView {
     const view: PoolView = this.#views.get(pool) ?? {
-      ...{ occupancy: new Occupancy(), cursors: new Map(), pending: new Set(), isLoaded: false },
+      ...{ occupancy: new Occupancy(), cursors: new Map(), pending: new Set() },
+      ...{ reserved: new Set<string>(), isLoaded: false },
     };
     this.#views.delete(pool);
     this.#views.set(pool, view);
@@ -45,12 +49,18 @@ export class PoolViews {
   }
 
   /** Reads everything of a pool, once for all who want it at the same moment. @throws PodwireError EtcdUnavailable */
-  load(pool: string, view: PoolView): Promise<void> {
-    return this.#loads.run(pool, () => this.#load(pool, view));
+  load({ name, reserved }: Pick<AddressPool, 'name' | 'reserved'>, view: PoolView): Promise<void> {
+    return this.#loads.run(name, () => this.#load(name, reserved, view));
   }
 
-  async #load(pool: string, view: PoolView): Promise<void> {
+  async #load(pool: string, reserved: ReservedElsewhere | undefined, view: PoolView): Promise<void> {
     const { entries } = await this.#etcd.list(poolAddressesPrefix(pool));
+    const elsewhere = reserved === undefined ? [] : (await this.#etcd.list(reserved.prefix)).entries;
+    view.reserved.clear();
+    for (const { key, value } of elsewhere) {
+      const address = this.#ip.value(key.slice(reserved?.prefix.length));
+      if (address !== undefined && value !== reserved?.own) view.reserved.add(pendingKey(address));
+    }
     view.occupancy.load(
       entries.flatMap((entry) => {
         const address = addressIn(pool, entry, this.#ip);

@@ -80,6 +80,7 @@ const vxlanAttachment = z.object({
   link,
   lastGood: z.object({ link, vtep: z.string() }).exactOptional(),
   replaces: z.array(z.string()).exactOptional(),
+  keptMac: z.string().exactOptional(),
   vtep: z.string(),
   through: z.object({ dialect: z.enum(['npwg', 'kaloom']), definition: network }).exactOptional(),
 });

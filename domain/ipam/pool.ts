@@ -38,6 +38,15 @@ export interface AddressPool {
   readonly perNamespace: number | undefined;
   /** Pods of StatefulSets keep their addresses when they are gone. */
   readonly sticky: boolean;
+  /** Absent: an address is somebody's by the pool's records alone. */
+  readonly reserved?: ReservedElsewhere;
+}
+
+/** Addresses that are somebody's without the pool: one key of etcd for each, which ends in the address and says who has it. */
+export interface ReservedElsewhere {
+  readonly prefix: string;
+  /** What such a key says of the owner who asks. */
+  readonly own: string;
 }
 
 export const DEFAULT_REST_MS = 60_000;

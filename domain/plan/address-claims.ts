@@ -10,8 +10,10 @@ import type { VxlanLinkSpec } from '../vxlan/vxlan.ts';
  */
 export function claimedAddresses(record: AttachmentRecord | undefined): readonly string[] {
   if (record?.kind !== 'vxlan' || record.phase === 'removing') return [];
+  const kept = record.keptMac === undefined ? [] : [record.keptMac];
   return [
     ...new Set([
+      ...kept,
       ...addressesOf(record.link),
       ...(record.lastGood === undefined ? [] : addressesOf(record.lastGood.link)),
     ]),

@@ -1,5 +1,6 @@
 /** Which of a pod's desired networks its backend cannot make: refused before anything is tried, with what to do instead. */
 import { keepAll } from './keep.ts';
+import { askedAs } from './observation.ts';
 import type { Dialect, ParsedSelections, SelectionProblem } from '../network-selection.ts';
 import type { Backend } from '../target.ts';
 import type { PodView } from '../pod/pod-view.ts';
@@ -37,6 +38,8 @@ export function fitForBackend(
         network: network.name,
         message: `network ${network.name}: its addresses come from a pool, which needs podwire's node worker, and namespace ${pod.namespace} has backend exec; choose backend node for it`,
       });
+      // A pool that an object comes to have detaches nothing.
+      keep.push(askedAs(selection));
       return false;
     }
     return selection.kind === 'vxlan' && hasAgent;

@@ -21,6 +21,11 @@ export interface AddressPools {
    */
   allocate(pool: AddressPool, owner: AddressOwner, wanted?: WantedAddresses): Promise<readonly GivenAddress[]>;
   /**
+   * The same for an owner that has addresses which are not, or not all, what it is to have: what can stay stays, and the rest is exchanged in
+   * one transaction. If that cannot be, the owner has what it had. What it has no longer rests for a minute at least, since its link has it still.
+   */
+  exchange(pool: AddressPool, owner: AddressOwner, wanted?: WantedAddresses): Promise<readonly GivenAddress[]>;
+  /**
    * From now on the addresses rest, or stay reserved; success where the owner has none.
    * @param pool undefined: those of all pools
    * @returns what was released

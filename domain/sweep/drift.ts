@@ -77,6 +77,9 @@ function vxlanDrift(record: VxlanAttachmentRecord, result: LinkResult, view: Net
     (route) => !routes.has(`${route.destination} ${route.gateway} ${link.name}`),
   );
   return [
+    ...(record.link.pool !== undefined && result.given === undefined
+      ? [`it has no addresses of pool ${record.link.pool.name}`]
+      : []),
     ...(vxlan.vni === spec.vni && vxlan.dstPort === spec.dstPort
       ? []
       : [`VNI ${vxlan.vni} port ${vxlan.dstPort} instead of ${spec.vni} port ${spec.dstPort}`]),

@@ -129,6 +129,58 @@ describe('a pool of addresses', () => {
     assert.deepEqual(await textsOf(pools(), pool, container(2), { addresses: ['10.0.0.7'] }), ['10.0.0.7/24']);
   });
 
+  it('exchanges what an owner is not to have any more in one step, or leaves it what it has', async () => {
+    const pool = poolOf({ range: '10.0.0.0/29', order: 'lowest', restSeconds: 0 });
+    const one = pools();
+    const exchanged = async (from: AddressPool, wanted?: WantedAddresses): Promise<string[]> =>
+      (await one.exchange(from, container(1), wanted)).map(({ address }) => address);
+    await one.allocate(pool, container(1));
+    await one.allocate(pool, container(2));
+    await assert.rejects(one.exchange(pool, container(1), { addresses: ['10.0.0.2'] }), { code: 'AddressTaken' });
+    assert.deepEqual(await textsOf(one, pool, container(1)), ['10.0.0.1/29']);
+    assert.deepEqual(await exchanged(pool, { addresses: ['10.0.0.5'] }), ['10.0.0.5/29']);
+    // Its link has the former one for a moment still, whatever the pool's rest is.
+    assert.deepEqual(await textsOf(one, pool, container(3)), ['10.0.0.3/29']);
+    const both = poolOf({
+      ipRanges: [{ range: '10.0.0.0/29' }, { range: 'fd00::/64' }],
+      order: 'lowest',
+      restSeconds: 0,
+    });
+    assert.deepEqual(await exchanged(both), ['10.0.0.5/29', 'fd00::1/64']);
+    assert.deepEqual(await exchanged(pool), ['10.0.0.5/29']);
+    assert.equal((await held()).length, 3);
+    await one.release(container(1));
+    assert.deepEqual(await exchanged(pool, { addresses: ['10.0.0.6'] }), ['10.0.0.6/29']);
+  });
+
+  it('exchanges beside others without giving anything twice', async () => {
+    const pool = poolOf({ range: '10.0.0.0/26', restSeconds: 0 });
+    const all = Array.from({ length: 16 }, (_, number) => ({ number, from: pools() }));
+    await Promise.all(all.map(({ from, number }) => from.allocate(pool, container(number))));
+    const wider = poolOf({ ipRanges: [{ range: '10.0.0.0/26' }, { range: 'fd00::/120' }], restSeconds: 0 });
+    await Promise.all(all.map(({ from, number }) => from.exchange(wider, container(number))));
+    assert.equal((await held()).length, 32);
+  });
+
+  it('gives no address that is somebody’s without the pool, also when that came meanwhile', async () => {
+    const reserved = { prefix: '/podwire/networks/x/blue/addresses/', own: 'mine' };
+    const pool = { ...poolOf({ range: '10.0.0.0/29', order: 'lowest', restSeconds: 0 }), reserved };
+    const put = (address: string, value: string): Promise<unknown> =>
+      real.etcd.transact([], [{ put: `${reserved.prefix}${address}`, value }]);
+    const one = pools();
+    await put('10.0.0.1', 'theirs');
+    assert.deepEqual(await textsOf(one, pool, container(1)), ['10.0.0.2/29']);
+    await put('10.0.0.3', 'theirs');
+    await put('10.0.0.4', 'mine');
+    assert.deepEqual(await textsOf(one, pool, container(2)), ['10.0.0.4/29']);
+    await one.allocate(pool, container(3));
+    await one.allocate(pool, container(4));
+    await assert.rejects(one.allocate(pool, container(5)), {
+      code: 'PoolExhausted',
+      message: /of 6 there are 4 in use; 2 more belong to pods that chose them/,
+    });
+  });
+
   it('keeps the address of a StatefulSet’s pod, and gives it to nobody else until it is forgotten', async () => {
     const pool = poolOf({ range: '10.0.0.0/30', sticky: true, restSeconds: 0 });
     const pod = { namespace: 'shop', name: 'db-0' };

@@ -6,12 +6,12 @@ import { createLinkAddresses } from '../../activities/network/vxlan/link-address
 import { createAddressPools } from '../../adapters/etcd/address-pools.ts';
 import { ipNumbers } from '../../adapters/ip/ip-numbers.ts';
 import { poolNameOf } from '../../domain/network-objects/network-pool.ts';
-import { addressOwnersPrefix, rootPrefix } from '../../domain/keys.ts';
+import { addressKey, addressOwnersPrefix, rootPrefix } from '../../domain/keys.ts';
 import type { LinkResult, Stored, VxlanAttachmentRecord } from '../../domain/records.ts';
 import { driftOf } from '../../domain/sweep/drift.ts';
 import type { LinkPool, VxlanLinkSpec } from '../../domain/vxlan/vxlan.ts';
 import { etcdForTests } from '../etcd/etcd-for-tests.ts';
-import { createNode, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
+import { createNode, NETWORK, NEVER, type NodeUnderTest, type Pod } from './node-under-test.ts';
 
 const NAME = poolNameOf({ kind: 'cluster-network', namespace: '', name: 'green' });
 const SUBNET = { cidr: '10.9.0.0/29', gateway: '10.9.0.1', routes: ['10.8.0.0/16'], exclude: ['10.9.0.4/30'] };
@@ -101,12 +101,52 @@ describe('a link of a network with a pool', () => {
     assert.equal(await owners(), 0);
   });
 
+  it('keeps what it has while it waits for the address that its pod asks for, and takes nothing that is reserved without the pool', async () => {
+    const [chooser, other, third] = [await node.pod(), await node.pod(), await node.pod()];
+    const asked = { addresses: ['10.9.0.2/29'], pool: { ...IPV4, wanted: ['10.9.0.2'] } };
+    const first = await attach(chooser, asked);
+    const second = await attach(other, { pool: IPV4 });
+    await assert.rejects(attach(other, asked, 2, second), { code: 'AddressHeld' });
+    await assert.rejects(attach(third, { pool: IPV4 }), { code: 'PoolExhausted' });
+    assert.deepEqual(await globalOf(other), second.addresses);
+    await detach(other, second, asked);
+    await real.etcd.transact([], [{ put: addressKey(NETWORK, '10.9.0.3'), value: 'somebody/net1 default/b' }]);
+    await assert.rejects(attach(third, { pool: IPV4 }), { code: 'PoolExhausted' });
+    await real.etcd.transact([], [{ remove: addressKey(NETWORK, '10.9.0.3') }]);
+    assert.deepEqual((await attach(third, { pool: IPV4 })).addresses, ['10.9.0.3/29']);
+    await detach(chooser, first, asked);
+  });
+
+  it('keeps its address when its network has a subnet of another family, or other settings of its pool', async () => {
+    const pod = await node.pod();
+    const first = await attach(pod, { pool: IPV4 });
+    const second = await attach(pod, {}, 2, first);
+    assert.deepEqual(second.addresses, [...first.addresses, 'fd00:9::1/64']);
+    const third = await attach(pod, { pool: { ...POOL, restSeconds: 30 } }, 3, second);
+    assert.deepEqual(third.addresses, second.addresses);
+    const [entry] = (await real.etcd.list(addressOwnersPrefix())).entries;
+    assert.equal((JSON.parse(entry?.value ?? '{}') as { restMs?: number }).restMs, 30_000);
+    await detach(pod, third);
+  });
+
+  it('leaves no address behind when an attach with a pool was given up before its result was recorded', async () => {
+    const pod = await node.pod();
+    await attach(pod, {});
+    const network = { scope: 'cluster.network', name: 'green' };
+    const link = { addresses: ['10.9.0.7/29'], routes: [] };
+    await steps.ensureVxlanLink(inputOf(await pod.intend(link, { generation: 2, network })), NEVER);
+    assert.equal(await owners(), 0);
+  });
+
   it('has the MAC address that its pod asks for, also later', async () => {
     const pod = await node.pod();
     const first = await attach(pod, { pool: IPV4, mac: '02:00:00:00:09:01' });
     assert.deepEqual([first.mac, (await pod.link())?.mac], ['02:00:00:00:09:01', '02:00:00:00:09:01']);
     const second = await attach(pod, { pool: IPV4, mac: '02:00:00:00:09:02' }, 2, first);
     assert.deepEqual([second.mac, second.ifindex], ['02:00:00:00:09:02', first.ifindex]);
+    // Nobody asks for one any more, and nobody else is given it.
+    const kept = await pod.intend({ ...OPEN, pool: IPV4 }, { generation: 3, result: second, keptMac: second.mac });
+    assert.equal((await steps.ensureVxlanLink(inputOf(kept), NEVER)).mac, second.mac);
     await detach(pod, second);
   });
 

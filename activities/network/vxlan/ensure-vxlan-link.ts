@@ -51,7 +51,7 @@ async function desiredOf(
   const podUid = uidInRuntime(record);
   const spec = {
     ...{ link, podUid, generation, vtep },
-    ...macOf(link.mac ?? result?.mac),
+    ...macOf(link.mac ?? record.keptMac ?? result?.mac),
     temporaryName: temporaryName(podUid, interfaceName),
   };
   return { spec, given };
@@ -88,6 +88,7 @@ async function converge(
   }
   const link = view.links.find(({ name }) => name === record.interfaceName) as LinkView;
   if (!filled) await device.sync(netns, isAdopted(link));
+  await deps.addresses?.settled(record);
   await deps.failpoints.hit('ensureVxlanLink:after-fill');
   return {
     ...resultOf(link, record.result?.before ?? before, given),

@@ -3,12 +3,15 @@
  * then, and asked for again by each later one: whoever asks has what it has.
  */
 import { PodwireError } from '../../../domain/failures.ts';
-import type { AddressOwner } from '../../../domain/ipam/owner.ts';
+import { stickyKey, type AddressOwner } from '../../../domain/ipam/owner.ts';
 import type { OwnerRecord } from '../../../domain/ipam/records.ts';
 import { rangeOf, type AddressPool } from '../../../domain/ipam/pool.ts';
+import { addressesPrefix } from '../../../domain/keys.ts';
+import { isOfObject } from '../../../domain/network-objects/network-object.ts';
 import { addressPoolOf, givenBy, subnetFor } from '../../../domain/network-objects/network-pool.ts';
 import { uidInRuntime } from '../../../domain/pod/static-pods.ts';
-import type { AddressPools } from '../../../domain/ports/address-pools.ts';
+import { addressHolder } from '../../../domain/plan/address-claims.ts';
+import type { AddressPools, WantedAddresses } from '../../../domain/ports/address-pools.ts';
 import type { IpNumbers } from '../../../domain/ports/ip-numbers.ts';
 import type { VxlanAttachmentRecord } from '../../../domain/records.ts';
 import { addressOf } from '../../../domain/text/cidr.ts';
@@ -18,17 +21,19 @@ import type { GivenToLink, LinkPool } from '../../../domain/vxlan/vxlan.ts';
 
 export interface LinkAddresses {
   /**
-   * What the record's link has from its network's pool; undefined: it has none. What it had from another pool is given back.
+   * What the record's link is to have from its network's pool; undefined: nothing. It keeps what it has had until this is there.
    * @param view of the pod's netns: a link of podwire's keeps its addresses whatever etcd knows of them
    * @throws PodwireError PoolExhausted, AddressHeld, AddressOutside, StoreRebuilding, EtcdUnavailable
    */
   give(record: VxlanAttachmentRecord, view: NetnsView): Promise<GivenToLink | undefined>;
+  /** To be called when the link is as it is to be: what it had from another pool is given back. */
+  settled(record: VxlanAttachmentRecord): Promise<void>;
   /** To be called when the link is gone. */
   takeBack(record: VxlanAttachmentRecord): Promise<void>;
 }
 
 export interface LinkAddressesDeps {
-  readonly pools: Pick<AddressPools, 'allocate' | 'release' | 'held'>;
+  readonly pools: Pick<AddressPools, 'allocate' | 'exchange' | 'release' | 'held'>;
   readonly ip: Pick<IpNumbers, 'value' | 'subnet'>;
   /** False: who was attached before etcd was lost is not recorded yet, nor are the addresses. */
   readonly isWhole: () => Promise<boolean>;
@@ -38,12 +43,16 @@ export function createLinkAddresses(deps: LinkAddressesDeps): LinkAddresses {
   return {
     async give(record, view) {
       const { pool } = record.link;
-      const owner = poolOwner(record);
-      const held = pool !== undefined || mayHold(record) ? await deps.pools.held(owner) : [];
-      for (const other of held) if (other.pool !== pool?.name) await deps.pools.release(owner, other.pool);
       if (pool === undefined) return undefined;
-      const known = held.find((each) => each.pool === pool.name);
+      const known = (await deps.pools.held(poolOwner(record))).find((each) => each.pool === pool.name);
       return givenBy(record.link, await addressesOf(deps, record, pool, known, view), deps.ip);
+    },
+    async settled(record) {
+      if (!mayHold(record)) return;
+      const owner = poolOwner(record);
+      const pool = record.link.pool?.name;
+      for (const other of await deps.pools.held(owner))
+        if (other.pool !== pool) await deps.pools.release(owner, other.pool);
     },
     async takeBack(record) {
       if (mayHold(record)) await deps.pools.release(poolOwner(record));
@@ -51,9 +60,9 @@ export function createLinkAddresses(deps: LinkAddressesDeps): LinkAddresses {
   };
 }
 
-/** A record that says nothing of a pool costs no look for addresses. */
-const mayHold = ({ link, lastGood, result }: VxlanAttachmentRecord): boolean =>
-  link.pool !== undefined || lastGood?.link.pool !== undefined || result?.given !== undefined;
+/** Only networks of objects have pools: others cost no look. An attach that was given up may have left what no record names. */
+const mayHold = ({ network, link, lastGood, result }: VxlanAttachmentRecord): boolean =>
+  isOfObject(network) || link.pool !== undefined || lastGood?.link.pool !== undefined || result?.given !== undefined;
 
 const poolOwner = ({ podUid: id, interfaceName, node, namespace, name }: VxlanAttachmentRecord): AddressOwner => ({
   ...{ kind: 'pod', id, interfaceName, node },
@@ -68,38 +77,44 @@ async function addressesOf(
   view: NetnsView,
 ): Promise<readonly string[]> {
   const { pools, ip } = deps;
-  const pool = addressPoolOf(declared, ip);
+  const reserved = { prefix: addressesPrefix(record.network), own: addressHolder(record) };
+  const pool = { ...addressPoolOf(declared, ip), reserved };
   const { wanted } = declared;
   const owner = poolOwner(record);
-  if (known !== undefined && serves(known, pool, declared, ip)) return textsOf(known.addresses);
-  if (known !== undefined) await pools.release(owner, pool.name);
+  if (known !== undefined) {
+    if (serves(known, pool, declared, ip)) return textsOf(known.addresses);
+    return textsOf(await orWaits(pools.exchange(pool, owner, wantedOf(wanted))));
+  }
   const present = presentIn(view, record, pool, ip);
-  if (present.length === 0 && !(await deps.isWhole()))
+  // What the pod asks for stands above what its link has.
+  const kept = present.filter((address) => !wanted.some((each) => setOf(each, pool, ip) === setOf(address, pool, ip)));
+  if (kept.length + wanted.length < pool.sets.length && !(await deps.isWhole()))
     throw new PodwireError(
       'StoreRebuilding',
       `podwire's etcd was begun anew, and addresses of pool ${pool.name} that pods have are still being written back; another one is given after that`,
     );
-  const give = async (addresses: readonly string[]): Promise<readonly string[]> =>
-    textsOf(await pools.allocate(pool, owner, addresses.length === 0 ? {} : { addresses }));
-  // What the pod asks for stands above what its link has.
-  const kept = present.filter((address) => !wanted.some((each) => setOf(each, pool, ip) === setOf(address, pool, ip)));
   try {
-    return await give([...wanted, ...kept]);
+    return textsOf(await pools.allocate(pool, owner, wantedOf([...wanted, ...kept])));
   } catch (error) {
     const isTaken = error instanceof PodwireError && error.code === 'AddressTaken';
-    if (!isTaken) throw error;
-    if (kept.length === 0) throw waits(error);
-  }
-  // Somebody else has what this link had: two pods with one address would be worse than a new one for this pod.
-  try {
-    return await give(wanted);
-  } catch (error) {
-    throw error instanceof PodwireError && error.code === 'AddressTaken' ? waits(error) : error;
+    if (!isTaken || kept.length === 0) return orWaits(Promise.reject(error));
+    // Somebody else has what this link had: two pods with one address would be worse than a new one for this pod.
+    return textsOf(await orWaits(pools.allocate(pool, owner, wantedOf(wanted))));
   }
 }
 
-/** Tried until the other one has given it back. */
-const waits = ({ message }: PodwireError): PodwireError => new PodwireError('AddressHeld', message);
+const wantedOf = (addresses: readonly string[]): WantedAddresses => (addresses.length === 0 ? {} : { addresses });
+
+/** Whose address somebody else has is tried until that one has given it back. */
+async function orWaits<T>(given: Promise<T>): Promise<T> {
+  try {
+    return await given;
+  } catch (error) {
+    throw error instanceof PodwireError && error.code === 'AddressTaken'
+      ? new PodwireError('AddressHeld', error.message)
+      : error;
+  }
+}
 
 const textsOf = (given: OwnerRecord['addresses']): string[] => given.map(({ address }) => address);
 
@@ -110,13 +125,16 @@ function setOf(address: string, { sets }: AddressPool, ip: Pick<IpNumbers, 'valu
 
 /** Whether what an owner has is what its link is to have: the wanted addresses, and one of each set in a subnet that there is still. */
 function serves(
-  { addresses }: OwnerRecord,
-  { sets }: AddressPool,
+  { addresses, restMs, sticky, owner }: OwnerRecord,
+  { sets, ...pool }: AddressPool,
   { wanted, subnets }: LinkPool,
   ip: LinkAddressesDeps['ip'],
 ): boolean {
   const has = addresses.map(({ address }) => addressOf(address));
+  const isSticky = pool.sticky && stickyKey(owner) !== undefined;
   return (
+    restMs === pool.restMs &&
+    (sticky !== undefined) === isSticky &&
     wanted.every((address) => has.includes(address)) &&
     addresses.length === sets.length &&
     addresses.every(({ address }) => {

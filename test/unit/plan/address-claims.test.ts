@@ -13,6 +13,10 @@ function vxlan(addresses: readonly string[], before?: readonly string[]): VxlanA
 
 test('an attachment keeps its addresses from others, and while it is edited those that it may go back to', () => {
   assert.deepEqual(claimedAddresses(vxlan(['10.0.0.1/24', 'fd00::1/64'])), ['10.0.0.1', 'fd00::1']);
+  const mac = '02:00:00:00:00:01';
+  const asking = vxlan([]);
+  assert.deepEqual(claimedAddresses({ ...asking, link: { ...asking.link, mac } }), [mac]);
+  assert.deepEqual(claimedAddresses({ ...asking, keptMac: mac }), [mac], 'asked for no longer');
   assert.deepEqual(claimedAddresses(vxlan(['10.0.0.1/24'], ['10.0.0.2/24', '10.0.0.1/16'])), ['10.0.0.1', '10.0.0.2']);
 });
 

@@ -11,6 +11,13 @@ describe('drift of an attachment', () => {
     assert.deepEqual(driftOf(cniRecord(), view(both)), []);
   });
 
+  test('is told for a link that has no addresses of the pool that its network has', () => {
+    const record = vxlanRecord();
+    const pool = { name: 'ClusterNetwork:green', order: 'next', restSeconds: 60, sticky: false } as const;
+    const pooled = { ...record, link: { ...record.link, pool: { ...pool, subnets: [], wanted: [] } } };
+    assert.deepEqual(driftOf(pooled, view(both)), ['it has no addresses of pool ClusterNetwork:green']);
+  });
+
   test('is not asked about while the attachment is being made or removed', () => {
     assert.deepEqual(driftOf(vxlanRecord({ phase: 'intent' }), view([])), []);
     assert.deepEqual(driftOf(cniRecord({ phase: 'removing' }), view([])), []);
