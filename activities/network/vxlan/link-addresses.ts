@@ -93,11 +93,11 @@ async function addressesOf(
       'StoreRebuilding',
       `podwire's etcd was begun anew, and addresses of pool ${pool.name} that pods have are still being written back; another one is given after that`,
     );
+  if (kept.length === 0) return textsOf(await orWaits(pools.allocate(pool, owner, wantedOf(wanted))));
   try {
     return textsOf(await pools.allocate(pool, owner, wantedOf([...wanted, ...kept])));
   } catch (error) {
-    const isTaken = error instanceof PodwireError && error.code === 'AddressTaken';
-    if (!isTaken || kept.length === 0) return orWaits(Promise.reject(error));
+    if (!(error instanceof PodwireError) || error.code !== 'AddressTaken') throw error;
     // Somebody else has what this link had: two pods with one address would be worse than a new one for this pod.
     return textsOf(await orWaits(pools.allocate(pool, owner, wantedOf(wanted))));
   }

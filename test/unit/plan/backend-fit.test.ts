@@ -22,7 +22,7 @@ test('a pod of backend exec whose network comes to have a pool is told so, and k
     problems: [],
     keep: [],
     warnings: [],
-  } as ParsedSelections;
+  };
   const pod = podWith('blue', { namespace: 'red', agents: [{ role: 'main' }] } as never);
   const fit = fitForBackend(parsed, pod, 'exec', AGENTS as never);
   assert.deepEqual(fit.selections, []);
