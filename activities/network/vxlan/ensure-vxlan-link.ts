@@ -27,7 +27,9 @@ export function ensureVxlanLink(deps: LinkDeps, input: LinkInput, signal: AbortS
     try {
       const record = await reading;
       await requireNoPredecessor(deps, record);
-      return await deps.fdb.withDevice(record, (device) => converge(deps, record, netns, device));
+      const result = await deps.fdb.withDevice(record, (device) => converge(deps, record, netns, device));
+      await deps.addresses?.settled(record);
+      return result;
     } finally {
       await netns.close();
     }
@@ -88,7 +90,6 @@ async function converge(
   }
   const link = view.links.find(({ name }) => name === record.interfaceName) as LinkView;
   if (!filled) await device.sync(netns, isAdopted(link));
-  await deps.addresses?.settled(record);
   await deps.failpoints.hit('ensureVxlanLink:after-fill');
   return {
     ...resultOf(link, record.result?.before ?? before, given),
