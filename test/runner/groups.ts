@@ -36,7 +36,7 @@ const WITHOUT_LAB: readonly Group[] = [
   { name: 'kernel', folder: 'kernel', concurrency: 2, needsLab: false, limitMs: minutes(10) },
   // The CNI plugin's executable, which is made at the first use.
   { name: 'cni-server', folder: 'cni-server', concurrency: 2, needsLab: false, limitMs: minutes(10) },
-  { name: 'etcd', folder: 'etcd', concurrency: 1, needsLab: false, limitMs: minutes(10) },
+  { name: 'etcd', folder: 'etcd', concurrency: 3, needsLab: false, limitMs: minutes(10) },
   { name: 'workflows', folder: 'workflows', concurrency: 2, needsLab: false, limitMs: minutes(15) },
 ];
 
