@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   nextStep,
+  observationOf,
   type NetworkStatus,
   type ObjectObservation,
   type RefusedReservation,
@@ -105,6 +106,22 @@ describe('the run of a network object', () => {
       ...['Ready=False VniDeclaredTwice', 'Conflict=True VniDeclaredTwice'],
     ]);
     assert.equal(conditions(published(seen(declared)))[0], 'Ready=True Serving');
+  });
+
+  it('tells of a VNI that podwire gave before the ConfigMap declared it', () => {
+    const spec = { port: 8472, mode: 'pod', subnets: [] } as const;
+    const ref = { kind: 'network', namespace: 'shop', name: 'blue', uid: 'u', config: '', plugin: '' } as const;
+    const definition = { ...ref, declares: { ok: true, spec } } as const;
+    const observed = (declared: number): ObjectObservation =>
+      observationOf({ definition, held: true, status: undefined }, { ...USE, tunnel: '8472/70000' }, (port, vni) =>
+        port === 8472 && vni === declared ? 'red' : undefined,
+      );
+    const status = published(observed(70_000));
+    assert.deepEqual(conditions(status).slice(0, 2), [
+      ...['Ready=False VniDeclaredTwice', 'Conflict=True VniDeclaredTwice'],
+    ]);
+    assert.match(status.conditions[1]?.message ?? '', /has VNI 70000 \(UDP port 8472\) for network "red"/);
+    assert.equal(conditions(published(observed(70_001)))[0], 'Ready=True Serving');
   });
 
   it('says what is wrong with a broken object, and keeps it', () => {
