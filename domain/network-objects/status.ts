@@ -64,6 +64,9 @@ export type ObjectStep =
 export function nextStep({ object, use }: ObjectObservation, refused?: RefusedReservation): ObjectStep {
   if (object === undefined) return use.tunnel === undefined ? SETTLED : { kind: 'release' };
   const leaving = object.deleting || use.tornDown;
+  // In an etcd that was begun anew nobody is attached until the pods have recorded what they have. What the status says stays as well: by its
+  // VNI they find their network again.
+  if (object.deleting && !use.isWhole && !use.tornDown) return { kind: 'rest', isSettled: false };
   const step = leaving ? stepOfLeaving(object, use) : stepToServe(object, use, refused);
   if (step !== undefined) return step;
   const status = statusOf({ object, use }, refused);
@@ -105,9 +108,10 @@ type Observed = ObjectObservation & { readonly object: SeenObject };
 function statusOf({ object, use }: Observed, refused: RefusedReservation | undefined): NetworkStatus {
   const { members, nodes, addresses, behind, tunnel } = use;
   const conflict = conflictOf(object, tunnel, refused);
-  const vni = vniIn(tunnel);
+  const vni = vniIn(tunnel) ?? (object.deleting ? object.status?.vni : undefined);
   return {
     observedGeneration: object.generation,
+    // Of an object that was being deleted when an etcd was lost, its members alone hold it afterwards.
     ...(vni === undefined ? {} : { vni }),
     ...{ members, nodes, addresses, meshComplete: behind.length === 0 },
     conditions: [
