@@ -8,6 +8,7 @@ import type { DefinitionLookup, DefinitionRef } from './cni/network-definition.t
 import { kaloomReferences } from './kaloom/references.ts';
 import { parseKaloomSelections } from './kaloom/selections.ts';
 import { networkKey, type ParsedSelections } from './network-selection.ts';
+import type { Rejoins } from './plan/published-claims.ts';
 import type { OwnLink } from './status/podwire-status.ts';
 import { npwgReferences } from './npwg/references.ts';
 import { parseNpwgSelections } from './npwg/selections.ts';
@@ -32,6 +33,11 @@ export interface Surroundings {
    * Who compares hashes leaves it out: the watcher knows no records.
    */
   readonly recorded?: readonly OwnLink[];
+  /**
+   * What the pod is to have again although its network object is being deleted, while the store is not whole. Who compares hashes leaves it out,
+   * for the same reason.
+   */
+  readonly rejoins?: Rejoins;
 }
 
 export interface DesiredInputs {
@@ -75,13 +81,13 @@ export function referencedDefinitions(pod: PodView, settings: DialectSettings): 
 /** Reads a pod's desired networks. Pure and total. Warnings change nothing, but an edit that brings one has to be answered with it. */
 export function desiredInputs(
   pod: PodView,
-  { declared, definitions, md5, recorded }: Surroundings,
+  { declared, definitions, md5, recorded, rejoins }: Surroundings,
   settings: DialectSettings,
   ip: IpCodec,
 ): DesiredInputs {
   const parts = [
-    parseNpwgSelections({ pod, lookup: definitions, settings, ip, declared, recorded }),
-    parseSelections({ pod, declared, settings, ip, lookup: settings.npwg.enabled ? definitions : undefined }),
+    parseNpwgSelections({ pod, lookup: definitions, settings, ip, declared, recorded, rejoins }),
+    parseSelections({ pod, declared, settings, ip, rejoins, lookup: settings.npwg.enabled ? definitions : undefined }),
     parseKaloomSelections({ pod, lookup: definitions, settings, md5 }),
   ];
   const backend = backendOf(pod.namespace, settings.agents.backend);

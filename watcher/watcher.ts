@@ -325,7 +325,9 @@ class WatcherParts {
       map: configMapView,
       onChange: (change) => {
         this.#inputs.declare(change.type === 'deleted' ? undefined : change.view.data);
-        if (this.#declared) void this.#changes.reconsiderAll('declared networks changed');
+        if (!this.#declared) return;
+        void this.#changes.reconsiderAll('declared networks changed');
+        this.#objects.tellAll('declared networks changed');
       },
       onSynced: () => {
         if (this.#declared) return;

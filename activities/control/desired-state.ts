@@ -6,11 +6,13 @@ import { recordedLinks, type OwnLink } from '../../domain/status/podwire-status.
 import { parseConfigMap, type DeclaredNetworks } from '../../domain/openvnf/config-map.ts';
 import { objectsNamed } from '../../domain/openvnf/object-networks.ts';
 import { objectsOfAll } from '../../domain/network-objects/references.ts';
+import { BEING_DELETED } from '../../domain/network-objects/selections.ts';
 import { openvnfAnnotation } from '../../domain/openvnf/selections.ts';
 import type { Cluster } from '../../domain/ports/cluster.ts';
 import type { IpCodec } from '../../domain/ports/ip-codec.ts';
 import type { PodIdentity, PodView } from '../../domain/pod/pod-view.ts';
-import type { AttachmentRecord, Stored } from '../../domain/records.ts';
+import { rejoinsOf } from '../../domain/plan/published-claims.ts';
+import type { PodRecords } from '../../domain/ports/record-store.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 
 export interface DesiredStateDeps {
@@ -36,7 +38,7 @@ export interface DesiredState {
 
 /** What was read of a pod. What the pod asks for is known only together with the pod's records. */
 export interface Reading extends Pick<DesiredState, 'pod' | 'inputsHash'> {
-  readonly beside: (attachments: readonly Stored<AttachmentRecord>[]) => DesiredState;
+  readonly beside: (recorded: Pick<PodRecords, 'attachments' | 'isWhole'>) => DesiredState;
 }
 
 /**
@@ -80,13 +82,18 @@ export async function readDesiredState(
   return {
     pod,
     inputsHash,
-    beside: (attachments) => {
-      const recorded = recordedLinks(attachments.map(({ value }) => value));
+    beside: ({ attachments, isWhole }) => {
+      const records = attachments.map(({ value }) => value);
+      const recorded = recordedLinks(records);
       // Without podwire's own status, which somebody else may have removed, podwire's work would look like that of another runtime.
       const isUnsure = (written.parsed.foreign ?? []).some((entry) =>
         recorded.some(({ interfaceName }) => interfaceName === entry.interfaceName),
       );
-      const { parsed, asked } = isUnsure ? desiredInputs(pod, { ...surroundings, recorded }, settings, ip) : written;
+      const isLeftOut = !isWhole && written.parsed.problems.some(({ code }) => code === BEING_DELETED);
+      const rejoins = isLeftOut ? rejoinsOf(pod.publishedStatus, records) : undefined;
+      const known = { ...(isUnsure ? { recorded } : {}), ...(rejoins === undefined ? {} : { rejoins }) };
+      const isAsWritten = !isUnsure && rejoins === undefined;
+      const { parsed, asked } = isAsWritten ? written : desiredInputs(pod, { ...surroundings, ...known }, settings, ip);
       return { pod, parsed, inputsHash, askedHash: deps.hash(asked), recorded };
     },
   };

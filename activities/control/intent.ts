@@ -62,7 +62,7 @@ async function readAll(deps: IntentDeps, input: IntentInput, key: string): Promi
   const recorded = await withSandbox(deps.records, reading?.pod, input.node, byUid);
   const { attachments, sandbox: published } = recorded;
   const previous = attachments.find((stored) => stored.key === key);
-  const desiredState = reading === undefined ? undefined : inSandbox(reading.beside(attachments), recorded);
+  const desiredState = reading === undefined ? undefined : inSandbox(reading.beside(recorded), recorded);
   return { desiredState, published, previous };
 }
 

@@ -53,7 +53,7 @@ export function createObserveOnly(deps: LookDeps): (pod: PodIdentity) => Promise
 }
 
 function besideRecords(reading: Reading | undefined, recorded: PodRecords): DesiredState | undefined {
-  return reading === undefined ? undefined : inSandbox(reading.beside(recorded.attachments), recorded);
+  return reading === undefined ? undefined : inSandbox(reading.beside(recorded), recorded);
 }
 
 /** What holds while a sandbox is being taken down, and no other has come in its place. */

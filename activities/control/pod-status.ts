@@ -89,7 +89,7 @@ async function basisOf(deps: RecordDeps, reading: Reading): Promise<Basis> {
   const { pod } = reading;
   const target = targetOf(pod, deps.settings.agents.backend);
   const recorded = await withSandbox(deps.records, pod, target, await deps.records.pod(pod.uid, target));
-  const desiredState = inSandbox(reading.beside(recorded.attachments), recorded);
+  const desiredState = inSandbox(reading.beside(recorded), recorded);
   const attachments = recorded.attachments.map(({ value }) => value);
   const allDesired = namedSelections(deps.hash, desiredState, attachments, recorded.refusals);
   const current = standingRefusals(deps.hash, recorded.refusals, desiredState, allDesired, attachments);

@@ -9,7 +9,7 @@ import type { SandboxRuntime } from '../../domain/ports/sandbox-runtime.ts';
 
 export interface AddressCollectorDeps {
   readonly node: string;
-  readonly pools: Pick<AddressPools, 'ownersOf' | 'release'>;
+  readonly pools: Pick<AddressPools, 'ownersOf' | 'held' | 'release'>;
   readonly runtime: Pick<SandboxRuntime, 'describe'>;
   /** Whether anything is at a path of a network namespace; undefined: it cannot be seen from here. */
   readonly isThere: (netns: string) => boolean | undefined;
@@ -56,8 +56,11 @@ export class AddressCollector {
       const first = this.#missed.get(key) ?? now();
       missed.set(key, first);
       if (now() - first < APART_MS) continue;
-      const released = await pools.release(record.owner, record.pool);
       missed.delete(key);
+      // Whether an owner is there takes a while to find out, and one that came back meanwhile has another record.
+      const held = await pools.held(record.owner);
+      if (!held.some(({ pool, at }) => pool === record.pool && at === record.at)) continue;
+      const released = await pools.release(record.owner, record.pool);
       left -= 1;
       if (released.length > 0) observer.collected(record);
     }

@@ -73,13 +73,16 @@ const readHold = async (etcd: Etcd, network: NetworkRef): Promise<StoredHold | u
 
 async function readUse(etcd: Etcd, network: NetworkRef, uid: string): Promise<NetworkUse> {
   const usersPrefix = keys.usersPrefix(network);
-  const [[hold] = [], userEntries = [], memberEntries = [], [mesh] = [], [teardown] = []] = await etcd.read([
-    { key: keys.networkObjectKey(network) },
-    { prefix: usersPrefix },
-    { prefix: keys.membersPrefix(network) },
-    { key: keys.meshStateKey(network) },
-    { key: keys.teardownKey() },
-  ]);
+  const [[hold] = [], userEntries = [], memberEntries = [], [mesh] = [], [teardown] = [], whole = []] = await etcd.read(
+    [
+      { key: keys.networkObjectKey(network) },
+      { prefix: usersPrefix },
+      { prefix: keys.membersPrefix(network) },
+      { key: keys.meshStateKey(network) },
+      { key: keys.teardownKey() },
+      { key: keys.wholeKey() },
+    ],
+  );
   const users = userEntries.filter(({ key }) => !key.endsWith('/~object'));
   const attached = new Set(users.map(({ key }) => key.slice(usersPrefix.length).split('~', 1)[0] ?? ''));
   const members = memberEntries.flatMap((entry) => readable(memberSchema, entry) ?? []);
@@ -93,6 +96,7 @@ async function readUse(etcd: Etcd, network: NetworkRef, uid: string): Promise<Ne
     addresses: members.reduce((sum, { addresses }) => sum + addresses.length, 0),
     behind: readable(meshSchema, mesh)?.behind ?? [],
     tornDown: teardown !== undefined,
+    isWhole: whole.length > 0,
   };
 }
 
@@ -175,9 +179,20 @@ async function attemptOne(
     ],
   );
   if (applied) return { kind: 'reserved', vni: chosen };
-  if (isKnown.length > 0 && (await etcd.get(keys.idsKnownKey())) === undefined)
-    throw new PodwireError('StoreRebuilding', `podwire's etcd was begun anew: whose a free VNI is, is not known yet`);
+  await explainRefusal(etcd, isKnown.length > 0);
   return undefined;
+}
+
+/** @throws PodwireError where the transaction failed for what another try does not change */
+async function explainRefusal(etcd: Etcd, isKnownNeeded: boolean): Promise<void> {
+  const [teardown = [], known = []] = await etcd.read([{ key: keys.teardownKey() }, { key: keys.idsKnownKey() }]);
+  if (teardown.length > 0)
+    throw new PodwireError(
+      'EtcdUnavailable',
+      'no VNI is given: podwire is taken out of the cluster (podwire teardown)',
+    );
+  if (isKnownNeeded && known.length === 0)
+    throw new PodwireError('StoreRebuilding', `podwire's etcd was begun anew: whose a free VNI is, is not known yet`);
 }
 
 const IDS_KNOWN: Condition = { key: keys.idsKnownKey(), is: 'present' };

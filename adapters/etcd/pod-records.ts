@@ -15,11 +15,12 @@ export const readPodUnmarked = (etcd: Etcd, podUid: string, node: string): Promi
 
 async function readPodBy(etcd: Etcd, first: Etcd['read'], podUid: string, node: string): Promise<PodRecords> {
   const nodesPrefix = keys.podNodesPrefix(podUid);
-  const [nodes = [], refusals = [], failures = [], teardown = [], here = [], sandbox = []] = await first([
+  const [nodes = [], refusals = [], failures = [], teardown = [], whole = [], here = [], sandbox = []] = await first([
     { prefix: nodesPrefix },
     { prefix: keys.podRefusalsPrefix(podUid) },
     { prefix: keys.podFailuresPrefix(podUid) },
     { key: keys.teardownKey() },
+    { key: keys.wholeKey() },
     ...(node === ''
       ? []
       : [{ prefix: keys.podAttachmentsPrefix(node, podUid) }, { key: keys.sandboxKey(node, podUid) }]),
@@ -35,5 +36,6 @@ async function readPodBy(etcd: Etcd, first: Etcd['read'], podUid: string, node: 
     refusals: refusals.map((entry) => ({ ...parseEntry(refusalSchema, entry), modRevision: entry.modRevision })),
     failures: failures.map((entry) => parseEntry(failureSchema, entry)),
     tornDown: teardown.length > 0,
+    isWhole: whole.length > 0,
   };
 }

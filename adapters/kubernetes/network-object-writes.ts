@@ -70,8 +70,13 @@ interface Patch {
 }
 
 const INVALID = 422;
+/** Of an `Invalid` because the object is being deleted and takes no new finalizer, or because the UID is another one's by now. */
+const MOVED_ON: readonly string[] = ['metadata.finalizers', 'metadata.uid'];
 
-/** False: the object is gone, or does not take it in the state that it is in. @throws PodwireError `ApiUnavailable` */
+/**
+ * False: the object is gone, or does not take it in the state that it is in.
+ * @throws PodwireError `ApiUnavailable`, also where an admission policy or the definition's schema refuses what is written
+ */
 async function patch(client: KubeClient, { ref, metadata, status }: Patch): Promise<boolean> {
   const what = `${status === undefined ? 'hold or let go' : 'publish the status of'} ${objectText(ref)}`;
   const answer = await client.call({
@@ -84,8 +89,10 @@ async function patch(client: KubeClient, { ref, metadata, status }: Patch): Prom
     return bodyOf(answer, what) !== undefined;
   } catch (error) {
     if (!(error instanceof KubeRejection)) throw error;
-    // A new finalizer on an object that is being deleted, or a UID that is another one's by now: the next look sees it.
-    if (error.status === INVALID) return false;
+    // The next look sees it. Policies deny with the same code, and name no field.
+    const { fields } = error;
+    if (error.status === INVALID && fields.length > 0 && fields.every((field) => MOVED_ON.includes(field)))
+      return false;
     throw new PodwireError('ApiUnavailable', error.message, { cause: error });
   }
 }

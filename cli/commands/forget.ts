@@ -95,7 +95,12 @@ async function recordsToForget(
   );
 }
 
-function consequences(pod: PodName, interfaceName: string, stored: readonly Stored<AttachmentRecord>[]): string {
+/** What is told without --force. */
+export function consequences(
+  pod: PodName,
+  interfaceName: string,
+  stored: readonly Pick<Stored<AttachmentRecord>, 'value'>[],
+): string {
   const leaks = stored.map(({ value }) => {
     const { netns, node } = value;
     const what =
@@ -107,10 +112,17 @@ function consequences(pod: PodName, interfaceName: string, stored: readonly Stor
   const frees = stored.some(({ value }) => value.kind === 'vxlan')
     ? ['Its VNI becomes free, and another network may use it while this link still sends on it.']
     : [];
+  // Who has addresses of a network's pool is known by the record alone: the node's worker gives back those of an owner without one.
+  const givesBack = stored.some(({ value }) => value.kind === 'vxlan' && value.link.pool !== undefined)
+    ? [
+        'Its addresses of the pool go back within a minute, and another pod may get them while this link still has them.',
+      ]
+    : [];
   return [
     `forgetting ${podText(pod)} ${interfaceName} undoes nothing on the host. What would leak:`,
     ...leaks,
     ...frees,
+    ...givesBack,
     `First try: podwire retry ${podText(pod)}. If the node can never remove it, repeat this command with --force`,
   ].join('\n');
 }

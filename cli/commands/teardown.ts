@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { Etcd } from '../../adapters/etcd/client.ts';
 import { etcdSettings } from '../../config/etcd.ts';
 import * as keys from '../../domain/keys.ts';
+import { objectText } from '../../domain/network-objects/network-object.ts';
 import { networkKey } from '../../domain/network-selection.ts';
 import type { AttachmentRecord, FailureRecord } from '../../domain/records.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
@@ -40,6 +41,8 @@ export interface LeftAttachment {
 interface TeardownAnswer {
   readonly state: 'dry-run' | 'detached' | 'waiting' | 'undone';
   readonly left: readonly LeftAttachment[];
+  /** Network objects that podwire still keeps from going. */
+  readonly objects?: readonly string[];
   /** Records that were removed from etcd. */
   readonly removed?: number;
 }
@@ -81,7 +84,7 @@ async function teardown(options: TeardownOptions, command: Command): Promise<voi
   const isText = options.output === 'text';
   const say = sayTo(isText ? process.stdout : process.stderr);
   const answer = await withEtcd(settings, (etcd) => carriedOut(etcd, options, waitSeconds, say));
-  if (answer.left.length > 0) process.exitCode = EXIT_REMAINS;
+  if (answer.left.length > 0 || answer.objects !== undefined) process.exitCode = EXIT_REMAINS;
   if (!isText) await print(answer, options, () => '');
 }
 
@@ -105,17 +108,25 @@ async function carriedOut(
   const { setTeardown } = await import('../../adapters/etcd/store-state.ts');
   await setTeardown(etcd, new Date().toISOString());
   say('podwire attaches nothing any more (podwire teardown --undo takes that back)');
+  const until = performance.now() + waitSeconds * 1_000;
   const records = await waitForEnd(etcd, waitSeconds * 1_000, say);
   if (records.length > 0) {
     const left = await withReasons(etcd, records);
     say(leftText(left, waitSeconds));
     return { state: 'waiting', left };
   }
+  // Who purges has deleted the workloads: nobody is left who could let objects go.
+  const objects = options.purge === true ? [] : await waitForObjects(etcd, until, say);
+  if (objects.length > 0) {
+    say(`after ${waitSeconds} s podwire still keeps ${objectsText(objects)}; repeat this command to watch it on`);
+    return { state: 'waiting', left: [], objects };
+  }
   const removed = await removeRecords(etcd, options.purge === true);
   say(`removed ${removed} records from podwire's etcd`);
   say(
     "nothing of podwire's is attached any more; now remove its workloads: kubectl delete -k … -l app.kubernetes.io/part-of=podwire",
   );
+  say(`before that, this must print nothing where there are network objects:\n  ${FINALIZERS_LEFT}`);
   return { state: 'detached', left: [], removed };
 }
 
@@ -144,6 +155,33 @@ async function waitForEnd(etcd: Etcd, limitMs: number, say: Say): Promise<readon
     if (left.length === 0 || now - startedAt > limitMs) return left;
     await sleep(LOOK_MS);
   }
+}
+
+/** Objects without a VNI have no key in etcd, and only the API knows of their finalizers. docs/operations.md has the same command. */
+export const FINALIZERS_LEFT =
+  'kubectl get networks.podwire.io,clusternetworks.podwire.io -A -o jsonpath=\'{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} {.metadata.finalizers}{"\\n"}{end}\' | grep podwire.io/network';
+
+/**
+ * Waits until the runs of network objects have given up their VNIs, right before they take podwire's finalizer off.
+ * @param until as `performance.now()` has it
+ * @returns those that still hold something
+ */
+export async function waitForObjects(etcd: Pick<Etcd, 'list'>, until: number, say: Say): Promise<readonly string[]> {
+  const { holdingObjects } = await import('../../adapters/etcd/network-holds.ts');
+  let said = '';
+  for (;;) {
+    const objects = (await holdingObjects(etcd)).map(objectText);
+    const text = objectsText(objects);
+    if (objects.length > 0 && text !== said) say(`podwire lets network objects go: ${text}`);
+    said = text;
+    if (objects.length === 0 || performance.now() > until) return objects;
+    await sleep(LOOK_MS);
+  }
+}
+
+function objectsText(objects: readonly string[]): string {
+  const more = objects.length > SHOWN ? ` and ${objects.length - SHOWN} more` : '';
+  return `${objects.slice(0, SHOWN).join(', ')}${more}`;
 }
 
 /** @throws PodwireError RecordInvalid: what cannot be read cannot be detached either, so it is named */

@@ -62,7 +62,7 @@ export async function gather(sources: Sources, name: PodName): Promise<Explanati
   const store = createRecordStore(etcd);
   const node = targetOf(reading.pod, settings.agents.backend);
   const records = await withSandbox(store, reading.pod, node, await store.pod(known.uid, node));
-  const state = inSandbox(reading.beside(records.attachments), records);
+  const state = inSandbox(reading.beside(records), records);
   const [origin, run] = await Promise.all([originLines(kube, settings, name, warn), openRun(sources, name, known.uid)]);
   const desired = desiredOf(state, records);
   const interfaces = explainInterfaces({

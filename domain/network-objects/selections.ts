@@ -12,7 +12,8 @@ import { addressOf } from '../text/cidr.ts';
 import { shown } from '../text/shown.ts';
 import { DEFAULT_PARENT, type LinkPool, type Route, type VxlanLinkSpec } from '../vxlan/vxlan.ts';
 import type { NetworkSpec, NetworkSubnet } from './declaration.ts';
-import { admits, admitsStatic, objectText } from './network-object.ts';
+import type { Rejoins } from '../plan/published-claims.ts';
+import { admits, admitsStatic, declaredNetwork, objectText } from './network-object.ts';
 import { poolNameOf } from './network-pool.ts';
 import { foundObject, type ObjectReading } from './references.ts';
 
@@ -28,6 +29,8 @@ export interface ObjectInput {
   readonly lookup: DefinitionLookup;
   /** As `SelectionsInput.declared` of openvnf. */
   readonly declared: DeclaredNetworks | 'absent' | undefined;
+  /** Undefined: the pod is to have nothing again. */
+  readonly rejoins: Rejoins | undefined;
   readonly ip: IpCodec;
 }
 
@@ -87,7 +90,7 @@ interface Declared {
 
 function declaredObject(
   named: Extract<ObjectReading, { ok: true }>['value'],
-  { dialect, namespace, lookup, declared }: ObjectInput,
+  { dialect, namespace, lookup, declared, rejoins }: ObjectInput,
 ): Declared | { readonly code: string; readonly why: string } {
   const found = foundObject(named, namespace, lookup);
   const { network, kind } = named;
@@ -110,18 +113,23 @@ function declaredObject(
     const why = `${objectText(definition)} is wrong (${declares?.why ?? 'no spec'}); ${STAYS} until it is corrected`;
     return { code: 'NetworkBroken', why };
   }
-  return servedObject(definition, declares.spec, declared);
+  return servedObject(definition, declares.spec, { declared, rejoins });
 }
+
+/** What a pod is refused with that is no member of an object that somebody deletes. */
+export const BEING_DELETED = 'NetworkBeingDeleted';
 
 /** An object that is right, with its VNI. */
 function servedObject(
   definition: NetworkDefinition,
   { vni = definition.allocatedVni, ...spec }: NetworkSpec,
-  declared: ObjectInput['declared'],
+  { declared, rejoins }: Pick<ObjectInput, 'declared' | 'rejoins'>,
 ): Declared | { readonly code: string; readonly why: string } {
-  if (definition.deleting === true) {
+  // A member of which nothing is recorded any more records itself again, or its link would be taken for one that nobody owns.
+  const isMember = rejoins?.(declaredNetwork(definition), `${spec.port}/${vni ?? 0}`) === true;
+  if (definition.deleting === true && !isMember) {
     const why = `${objectText(definition)} is being deleted and takes no new members; ${STAYS}, and keeps it from going`;
-    return { code: 'NetworkBeingDeleted', why };
+    return { code: BEING_DELETED, why };
   }
   if (vni === undefined) {
     const why = `${objectText(definition)} has no VNI yet; podwire gives it one and attaches the pod then (status.conditions of the object say what is in the way)`;

@@ -40,7 +40,7 @@ export interface ObjectObservation {
     readonly status?: NetworkStatus;
     /** What its spec asks for, or what is wrong with it. */
     readonly wanted: Wanted | { readonly why: string };
-    /** Of the ConfigMap that has the VNI that the object asks for. */
+    /** Of the ConfigMap that has the VNI that the object asks for, or that podwire gave it before. */
     readonly declaredAs?: string;
   };
   readonly use: NetworkUse;
@@ -64,6 +64,9 @@ export type ObjectStep =
 export function nextStep({ object, use }: ObjectObservation, refused?: RefusedReservation): ObjectStep {
   if (object === undefined) return use.tunnel === undefined ? SETTLED : { kind: 'release' };
   const leaving = object.deleting || use.tornDown;
+  // In an etcd that was begun anew nobody is attached until the pods have recorded what they have. What the status says stays as well: by its
+  // VNI they find their network again.
+  if (object.deleting && !use.isWhole && !use.tornDown) return { kind: 'rest', isSettled: false };
   const step = leaving ? stepOfLeaving(object, use) : stepToServe(object, use, refused);
   if (step !== undefined) return step;
   const status = statusOf({ object, use }, refused);
@@ -104,10 +107,12 @@ type Observed = ObjectObservation & { readonly object: SeenObject };
 
 function statusOf({ object, use }: Observed, refused: RefusedReservation | undefined): NetworkStatus {
   const { members, nodes, addresses, behind, tunnel } = use;
-  const conflict = conflictOf(object, refused);
+  const conflict = conflictOf(object, tunnel, refused);
+  const vni = vniIn(tunnel) ?? (object.deleting ? object.status?.vni : undefined);
   return {
     observedGeneration: object.generation,
-    ...(tunnel === undefined ? {} : { vni: Number(tunnel.slice(tunnel.indexOf('/') + 1)) }),
+    // Of an object that was being deleted when an etcd was lost, its members alone hold it afterwards.
+    ...(vni === undefined ? {} : { vni }),
     ...{ members, nodes, addresses, meshComplete: behind.length === 0 },
     conditions: [
       readyOf(object, use, conflict, refused),
@@ -144,15 +149,19 @@ function readyOf(
 
 const DECLARED_TWICE = 'VniDeclaredTwice';
 
+const vniIn = (tunnel: string | undefined): number | undefined =>
+  tunnel === undefined ? undefined : Number(tunnel.slice(tunnel.indexOf('/') + 1));
+
 function conflictOf(
   { declaredAs, wanted }: SeenObject,
+  tunnel: string | undefined,
   refused: RefusedReservation | undefined,
 ): NetworkCondition | undefined {
   const conflict = (reason: string, message: string): NetworkCondition => ({
     ...{ type: 'Conflict', status: 'True', reason, message },
   });
   if (declaredAs !== undefined && 'port' in wanted) {
-    const why = `the ConfigMap of kube-vxlan-controller's networks has VNI ${wanted.given ?? 0} (UDP port ${wanted.port}) for network "${declaredAs}"; of two that are declared for the cluster, the first that is in use has it`;
+    const why = `the ConfigMap of kube-vxlan-controller's networks has VNI ${wanted.given ?? vniIn(tunnel) ?? 0} (UDP port ${wanted.port}) for network "${declaredAs}"; of two that are declared for the cluster, the first that is in use has it`;
     return conflict(DECLARED_TWICE, why);
   }
   if (refused?.kind !== 'taken') return undefined;
@@ -202,7 +211,8 @@ export function observationOf(
   if (object === undefined) return { use };
   const { definition, held, status } = object;
   const wanted = wantedOf(definition);
-  const name = 'port' in wanted && wanted.given !== undefined ? declaredAs(wanted.port, wanted.given) : undefined;
+  const vni = 'port' in wanted ? (wanted.given ?? vniIn(use.tunnel)) : undefined;
+  const name = 'port' in wanted && vni !== undefined ? declaredAs(wanted.port, vni) : undefined;
   return {
     object: {
       ...{ kind: definition.kind, generation: definition.generation ?? 0 },

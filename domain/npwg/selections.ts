@@ -8,6 +8,7 @@ import { declaredNetwork } from '../network-objects/network-object.ts';
 import { namedObject, type ObjectReading } from '../network-objects/references.ts';
 import { judgeObject } from '../network-objects/selections.ts';
 import { keepAll, keepEntry, keepInterface } from '../plan/keep.ts';
+import type { Rejoins } from '../plan/published-claims.ts';
 import {
   nameIn,
   namespaceScope,
@@ -38,6 +39,8 @@ export interface NpwgInput {
   readonly declared?: SelectionsInput['declared'];
   /** podwire's links as its records have them; without them its published status alone tells what is its own. */
   readonly recorded?: readonly OwnLink[] | undefined;
+  /** @see Surroundings */
+  readonly rejoins?: Rejoins | undefined;
 }
 
 /** Judges the networks of one pod; a pod without the annotation asks for nothing. */
@@ -136,11 +139,11 @@ function judge(candidate: Candidate, clashes: Clashes, satisfied: Satisfied, inp
 
 /** What an entry makes of a network object. */
 function objectVerdict({ element, network, spec }: Candidate, object: ObjectReading, input: NpwgInput): Verdict {
-  const { pod, lookup, declared, ip } = input;
+  const { pod, lookup, declared, rejoins, ip } = input;
   if (lookup === undefined) return { problems: [] };
   const { namespace, position } = element;
   const place = { dialect: 'npwg' as const, network, namespace, podNamespace: pod.namespace };
-  const judged = judgeObject(object, { ...place, asked: spec, lookup, declared, ip });
+  const judged = judgeObject(object, { ...place, asked: spec, lookup, declared, rejoins, ip });
   if (!('link' in judged)) return judged;
   const through = { dialect: 'npwg' as const, definition: refOf(element) };
   const of = declaredNetwork(judged.object);

@@ -4,6 +4,7 @@ import { declaredNetwork } from '../network-objects/network-object.ts';
 import { candidates } from '../network-objects/references.ts';
 import { judgeObject } from '../network-objects/selections.ts';
 import type { SelectionProblem, VxlanSelection } from '../network-selection.ts';
+import type { Rejoins } from '../plan/published-claims.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import { parseAnnotation, type AnnotatedNetwork } from './annotation.ts';
 import { NOTHING_DECLARED, type DeclaredNetworks } from './config-map.ts';
@@ -15,6 +16,7 @@ export interface ObjectNetworkInput {
   readonly podNamespace: string;
   readonly lookup: DefinitionLookup;
   readonly declared: DeclaredNetworks | 'absent';
+  readonly rejoins: Rejoins | undefined;
   readonly ip: IpCodec;
 }
 
@@ -45,7 +47,7 @@ function mayBeObject({ name, options, problems }: AnnotatedNetwork, declared: De
 /** Undefined: no object has the name, or the annotation means none. */
 export function objectNetwork(
   network: AnnotatedNetwork,
-  { podNamespace, lookup, declared, ip }: ObjectNetworkInput,
+  { podNamespace, lookup, declared, rejoins, ip }: ObjectNetworkInput,
 ): { readonly selection: VxlanSelection } | { readonly problems: readonly SelectionProblem[] } | undefined {
   if (!mayBeObject(network, declared)) return undefined;
   const { name, options, line } = network;
@@ -61,7 +63,7 @@ export function objectNetwork(
   const judged = judgeObject(
     { ok: true, value: { network: name } },
     {
-      ...{ dialect: 'openvnf', network: name, namespace: podNamespace, podNamespace, lookup, declared, ip },
+      ...{ dialect: 'openvnf', network: name, namespace: podNamespace, podNamespace, lookup, declared, rejoins, ip },
       asked: {
         ...{ kind: 'cni', interfaceName: options.name ?? name, args: [], defaultRoute: [] },
         capabilityArgs: { ips: options.addresses ?? [] },

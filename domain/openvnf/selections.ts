@@ -8,6 +8,7 @@ import {
   type VxlanSelection,
 } from '../network-selection.ts';
 import { isOfObject } from '../network-objects/network-object.ts';
+import type { Rejoins } from '../plan/published-claims.ts';
 import type { PodView } from '../pod/pod-view.ts';
 import type { IpCodec } from '../ports/ip-codec.ts';
 import type { DialectSettings } from '../settings.ts';
@@ -33,6 +34,8 @@ export interface SelectionsInput {
   readonly ip: IpCodec;
   /** Network objects, which declare what the ConfigMap does not; undefined: there are none. */
   readonly lookup?: DefinitionLookup | undefined;
+  /** @see Surroundings of desired-inputs.ts */
+  readonly rejoins?: Rejoins | undefined;
 }
 
 const MAX_PROBLEMS = 64;
@@ -107,9 +110,12 @@ function judge(network: AnnotatedNetwork, input: SelectionsInput): Verdict {
 }
 
 /** Undefined: no network object declares it. */
-function ofObject(network: AnnotatedNetwork, { pod, declared, lookup, ip }: SelectionsInput): Verdict | undefined {
+function ofObject(
+  network: AnnotatedNetwork,
+  { pod, declared, lookup, rejoins, ip }: SelectionsInput,
+): Verdict | undefined {
   if (lookup === undefined || declared === undefined) return undefined;
-  const found = objectNetwork(network, { podNamespace: pod.namespace, lookup, declared, ip });
+  const found = objectNetwork(network, { podNamespace: pod.namespace, lookup, declared, rejoins, ip });
   if (found === undefined) return undefined;
   const { line, warnings } = network;
   const problems = [...network.problems, ...('problems' in found ? found.problems : [])];

@@ -1,7 +1,7 @@
 /** What a pod's published status says that it has: beside the kernel the only trace of its VXLAN networks once podwire's etcd is lost. */
-import { networkKey } from '../network-selection.ts';
+import { networkKey, type NetworkRef } from '../network-selection.ts';
 import { publishedLinks } from '../status/podwire-status.ts';
-import { tunnelOf, type VxlanAttachmentRecord } from '../records.ts';
+import { tunnelOf, type AttachmentRecord, type VxlanAttachmentRecord } from '../records.ts';
 import { statusEntries } from '../status/status-entries.ts';
 import { isJsonObject, member } from '../text/strict-json.ts';
 
@@ -25,6 +25,28 @@ export const claimsTunnel = (
     ({ network, interfaceName, tunnel }) =>
       network === networkKey(record.network) && interfaceName === record.interfaceName && tunnel === tunnelOf(record),
   );
+
+/** Whether a pod was attached to a network through a tunnel (`port/id`) before an etcd was lost. */
+export type Rejoins = (network: NetworkRef, tunnel: string) => boolean;
+
+/**
+ * What a pod may have again while the store is not whole, whoever is admitted by now: what its status says that it has, and what it has recorded
+ * of that since. Undefined: nothing.
+ */
+export function rejoinsOf(
+  publishedStatus: string | undefined,
+  records: readonly AttachmentRecord[],
+): Rejoins | undefined {
+  const had = new Set([
+    ...claims(publishedStatus).map(({ network, tunnel }) => `${network} ${tunnel}`),
+    ...records.flatMap((record) =>
+      record.kind === 'vxlan' && record.phase !== 'removing'
+        ? [`${networkKey(record.network)} ${tunnelOf(record)}`]
+        : [],
+    ),
+  ]);
+  return had.size === 0 ? undefined : (network, tunnel) => had.has(`${networkKey(network)} ${tunnel}`);
+}
 
 interface Claim {
   readonly network: string;

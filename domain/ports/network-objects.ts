@@ -37,6 +37,8 @@ export interface NetworkUse {
   readonly behind: readonly string[];
   /** podwire is to be out of the cluster. */
   readonly tornDown: boolean;
+  /** Everything attached is recorded: without it no attachment may mean that an etcd was lost (ADR 26). */
+  readonly isWhole: boolean;
 }
 
 export interface Wanted {

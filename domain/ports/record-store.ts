@@ -39,6 +39,8 @@ export interface PodRecords {
   readonly failures: readonly FailureRecord[];
   /** podwire is to be out of the cluster: no pod asks for anything. */
   readonly tornDown: boolean;
+  /** Everything attached is recorded: without it a missing record says nothing (ADR 26). */
+  readonly isWhole: boolean;
 }
 
 /** A pod that was refused for what is otherwise by now. */

@@ -142,10 +142,23 @@ describe('the VNI of a network object', () => {
     assert.deepEqual(await few.reserve(object(), wanted, (vni) => vni === 6), { kind: 'exhausted' });
   });
 
-  it('is not given while podwire is out of the cluster', async () => {
+  it('is read together with whether all that is attached is recorded', async () => {
+    const ref = object();
+    const whole = await real.etcd.get(keys.wholeKey());
+    assert.equal((await one.use(declaredNetwork(ref), ref.uid)).isWhole, true);
+    await real.etcd.transact([], [{ remove: keys.wholeKey() }]);
+    try {
+      assert.equal((await one.use(declaredNetwork(ref), ref.uid)).isWhole, false);
+    } finally {
+      await real.etcd.transact([], [{ put: keys.wholeKey(), value: whole?.value ?? '' }]);
+    }
+  });
+
+  it('is not given while podwire is out of the cluster, and that is what is said', async () => {
     await real.etcd.transact([], [{ put: keys.teardownKey(), value: '{"v":1,"since":"now"}' }]);
     try {
-      await assert.rejects(one.reserve(object(), FREE, nothing), { code: 'EtcdUnavailable' });
+      const isSaid = { code: 'EtcdUnavailable', message: /podwire teardown/ };
+      await assert.rejects(one.reserve(object(), FREE, nothing), isSaid);
     } finally {
       await real.etcd.transact([], [{ remove: keys.teardownKey() }]);
     }

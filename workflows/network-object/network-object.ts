@@ -1,7 +1,7 @@
 /**
  * networkObject: keeps what belongs to a Network or ClusterNetwork as the object and its members are: its finalizer, its VNI, its status
- * (ADR 62). The watcher tells of the object, the mesh run of the members. The run looks, takes one step, and looks again; it ends when
- * nothing is to be done, and starts anew with the next signal.
+ * (ADR 62). The watcher tells of the object, the mesh run of the members. The run looks, takes one step, and looks again, also after a step that
+ * failed; it ends when nothing is to be done, and starts anew with the next signal.
  */
 import {
   condition,
@@ -22,7 +22,7 @@ import {
 import { OBJECT_CHANGED, type ReconcileRequest } from '../../domain/messages.ts';
 import * as options from '../steps/activity-options.ts';
 import { needsFreshHistory } from '../steps/fresh-history.ts';
-import { untilDone } from '../steps/until-done.ts';
+import { classify } from '../steps/outcome.ts';
 
 const objectChanged = defineSignal<[ReconcileRequest]>(OBJECT_CHANGED);
 
@@ -38,21 +38,29 @@ export async function networkObject(input: NetworkObjectRef): Promise<void> {
   });
   let refused: RefusedReservation | undefined;
   let pause: number = options.OBJECT_LOOK_SECONDS.first;
-  for (;;) {
+  let failedPause: number = options.CONTROL_PAUSE_SECONDS.first;
+  for (let proxy = steps; ;) {
     if (needsFreshHistory()) await continueAsNew<typeof networkObject>(ref);
     // Whoever tells of a change may tell of the very VNI that was refused.
     if (changed) refused = undefined;
     changed = false;
-    const observation = await untilDone(steps, patientSteps, (proxy) => proxy.observeNetworkObject(ref));
-    const step = nextStep(observation, refused);
-    setCurrentDetails(`${objectText(ref)}: ${step.kind}`);
+    const round = await roundOf(proxy, ref, refused);
+    if ('failed' in round) {
+      // The step may be none any more: the object is being deleted by now, or podwire is taken out of the cluster.
+      setCurrentDetails(`${objectText(ref)}: ${round.failed}`);
+      proxy = patientSteps;
+      await condition(() => changed, `${failedPause}s`);
+      failedPause = Math.min(failedPause * 2, options.CONTROL_PAUSE_SECONDS.longest);
+      continue;
+    }
+    [proxy, failedPause] = [steps, options.CONTROL_PAUSE_SECONDS.first];
+    const { step, taken } = round;
     if (step.kind !== 'rest') {
-      const done = await take(ref, step);
-      refused = done.refused ?? refused;
-      if (done.isOver) await condition(() => changed, options.OBJECT_PACE);
+      refused = taken.refused ?? refused;
+      if (taken.isOver) await condition(() => changed, options.OBJECT_PACE);
       // A burst of members is one status: the next look comes after the pace, whoever tells of more.
       else if (step.kind === 'publish') await condition(() => false, options.OBJECT_PACE);
-      if (done.isOver && !changed) return;
+      if (taken.isOver && !changed) return;
       continue;
     }
     if (step.isSettled) {
@@ -65,6 +73,28 @@ export async function networkObject(input: NetworkObjectRef): Promise<void> {
   }
 }
 
+interface Round {
+  readonly step: ObjectStep;
+  readonly taken: Taken;
+}
+
+/** A look and its step. @throws CancelledFailure */
+async function roundOf(
+  proxy: typeof steps,
+  ref: NetworkObjectRef,
+  refused: RefusedReservation | undefined,
+): Promise<Round | { readonly failed: string }> {
+  try {
+    const step = nextStep(await proxy.observeNetworkObject(ref), refused);
+    setCurrentDetails(`${objectText(ref)}: ${step.kind}`);
+    return { step, taken: step.kind === 'rest' ? {} : await take(proxy, ref, step) };
+  } catch (error) {
+    const outcome = classify(error);
+    if (outcome.kind === 'cancelled') throw error;
+    return { failed: 'failure' in outcome ? `${outcome.failure.code}: ${outcome.failure.message}` : outcome.kind };
+  }
+}
+
 interface Taken {
   /** The reservation was refused: the status says so, and the next look tries again. */
   readonly refused?: RefusedReservation;
@@ -72,25 +102,22 @@ interface Taken {
   readonly isOver?: boolean;
 }
 
-async function take(ref: NetworkObjectRef, step: Exclude<ObjectStep, { readonly kind: 'rest' }>): Promise<Taken> {
-  const until = <Result>(call: (proxy: typeof steps) => Promise<Result>): Promise<Result> =>
-    untilDone(steps, patientSteps, call);
+async function take(
+  proxy: typeof steps,
+  ref: NetworkObjectRef,
+  step: Exclude<ObjectStep, { readonly kind: 'rest' }>,
+): Promise<Taken> {
   switch (step.kind) {
-    case 'hold': {
-      const { held } = step;
-      return { isOver: !(await until((proxy) => proxy.holdNetworkObject({ ...ref, held }))) };
-    }
+    case 'hold':
+      return { isOver: !(await proxy.holdNetworkObject({ ...ref, held: step.held })) };
     case 'reserve': {
-      const { wanted } = step;
-      const reservation = await until((proxy) => proxy.reserveNetworkVni({ ...ref, wanted }));
+      const reservation = await proxy.reserveNetworkVni({ ...ref, wanted: step.wanted });
       return reservation.kind === 'reserved' ? {} : { refused: reservation };
     }
     case 'release':
-      await until((proxy) => proxy.releaseNetworkVni(ref));
+      await proxy.releaseNetworkVni(ref);
       return {};
-    case 'publish': {
-      const { status } = step;
-      return { isOver: !(await until((proxy) => proxy.publishNetworkStatus({ ...ref, status }))) };
-    }
+    case 'publish':
+      return { isOver: !(await proxy.publishNetworkStatus({ ...ref, status: step.status })) };
   }
 }

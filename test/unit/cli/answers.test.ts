@@ -1,15 +1,22 @@
 /** What commands that do or look at something answer, whole, to people and to programs. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { SelectedPod } from '../../../adapters/kubernetes/selected-pods.ts';
 import { retriedText } from '../../../cli/commands/retry.ts';
 import { reportText } from '../../../cli/commands/sweep.ts';
-import { leftText } from '../../../cli/commands/teardown.ts';
+import { consequences } from '../../../cli/commands/forget.ts';
+import { FINALIZERS_LEFT, leftText, waitForObjects } from '../../../cli/commands/teardown.ts';
 import { listAnswer, networksAnswer, podsAnswer } from '../../../cli/inspect/answers.ts';
 import { fieldsOf } from '../../../cli/inspect/render.ts';
 import { listedPods, podsListText, shownNetworks, shownPods, type Inspect } from '../../../cli/inspect/texts.ts';
+import { networkObjectKey } from '../../../domain/keys.ts';
+import { declaredNetwork } from '../../../domain/network-objects/network-object.ts';
 import type { Finding } from '../../../domain/sweep/finding.ts';
+import type { LinkPool } from '../../../domain/vxlan/vxlan.ts';
 import { differencesText, reflectionText } from '../../../cli/reflect/reflect-texts.ts';
+import { intent } from '../../etcd/some-records.ts';
+import { MemoryEtcd } from '../../workflows/memory-etcd.ts';
 
 /** Lines as they stand below each other here. */
 const lines = (...text: string[]): string => text.map((line) => `${line}\n`).join('');
@@ -62,6 +69,43 @@ describe('podwire teardown', () => {
         'and 1 more',
         'after 5 s this is left; podwire goes on with it. Repeat this command to watch it on',
       ].join('\n'),
+    );
+  });
+
+  it('waits for network objects that hold a VNI, says which, and gives up at its limit', async () => {
+    const etcd = new MemoryEtcd();
+    const ref = { kind: 'network', namespace: 'shop', name: 'blue', uid: 'u' };
+    const network = declaredNetwork({ kind: 'network', namespace: 'shop', name: 'blue' });
+    const put = networkObjectKey(network);
+    await etcd.transact([], [{ put, value: JSON.stringify({ v: 1, ...ref, tunnel: '8472/7' }) }]);
+    const said: string[] = [];
+    const say = (line: string): void => {
+      said.push(line);
+      void etcd.transact([], [{ remove: put }]);
+    };
+    assert.deepEqual(await waitForObjects(etcd, 0, () => undefined), ['Network shop/blue']);
+    assert.deepEqual(await waitForObjects(etcd, performance.now() + 60_000, say), []);
+    assert.deepEqual(said, ['podwire lets network objects go: Network shop/blue']);
+  });
+
+  it('prints the command for finalizers that the documentation has', () => {
+    const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+    assert.ok(text.includes(`\n${FINALIZERS_LEFT}\n`));
+  });
+});
+
+describe('podwire forget', () => {
+  it('says of a network with a pool that its addresses are given to others', () => {
+    const record = intent('shop', 7);
+    const told = (of: typeof record): string =>
+      consequences({ namespace: 'shop', name: 'web' }, 'red', [{ value: of }]).replaceAll('\n', ' ');
+    assert.doesNotMatch(told(record), /pool/);
+    const pool: LinkPool = {
+      ...{ name: 'ClusterNetwork:blue', order: 'next', restSeconds: 60, sticky: false, subnets: [], wanted: [] },
+    };
+    assert.match(
+      told({ ...record, link: { ...record.link, pool } }),
+      /addresses of the pool .* another pod may get them/,
     );
   });
 });

@@ -28,12 +28,14 @@ function node(owner: AddressOwner) {
       { v: 1, pool: 'blue', owner, addresses: [{ address: '10.0.0.1/24' }], at: 1_000_000, restMs: 0 },
     ] as OwnerRecord[],
     released: 0,
+    whileDescribed: (): void => undefined,
     looked: [] as [number, number][],
   };
   const collector = new AddressCollector({
     node: 'n1',
     pools: {
       ownersOf: async () => world.owners,
+      held: async () => world.owners,
       release: async () => {
         world.released += 1;
         const released = world.owners;
@@ -44,6 +46,7 @@ function node(owner: AddressOwner) {
     runtime: {
       describe: async () => {
         if (world.runtimeAway) throw new Error('away');
+        world.whileDescribed();
         return world.sandbox ? ({} as SandboxDetails) : undefined;
       },
     },
@@ -101,6 +104,19 @@ describe('addresses whose owners are gone', () => {
       await look();
       assert.equal(world.released, 0);
     }
+  });
+
+  it('stay where the owner was given them anew while it was looked for', async () => {
+    const { world, look } = node(container);
+    world.netns = false;
+    await look();
+    world.now += 20_000;
+    world.whileDescribed = () => {
+      world.owners = world.owners.map((record) => ({ ...record, at: world.now }));
+    };
+    assert.equal(await look(), false);
+    assert.equal(world.released, 0);
+    assert.deepEqual(world.looked.at(-1), [1, 0]);
   });
 
   it('stay while the runtime does not answer', async () => {

@@ -258,6 +258,18 @@ describe('an entry that leads to a network object is refused, with the rule, and
     });
   }
 
+  it('and is not for an object that is being deleted, of which the pod is to have again what it had', () => {
+    const lookup = changed({ deleting: true });
+    const rejoining = (name: string, tunnel: string): ParsedSelections =>
+      parsed('blue', BLUE, { lookup, rejoins: (network, of) => network.name === name && of === tunnel });
+    assert.equal(only(rejoining('blue', '8472/500')).link.vni, 500);
+    for (const other of [rejoining('blue', '8472/501'), rejoining('red', '8472/500')])
+      assert.deepEqual(
+        other.problems.map(({ code }) => code),
+        ['NetworkBeingDeleted'],
+      );
+  });
+
   it('and is not for a VNI that podwire gave the object', () => {
     const objects = specified({ subnets: SPEC.subnets });
     const lookup = changed({ allocatedVni: 70_000 }, objects);

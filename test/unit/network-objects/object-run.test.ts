@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   nextStep,
+  observationOf,
   type NetworkStatus,
   type ObjectObservation,
   type RefusedReservation,
@@ -14,6 +15,7 @@ type SeenObject = NonNullable<ObjectObservation['object']>;
 
 const USE: NetworkUse = {
   ...{ tunnel: undefined, attached: 0, pods: [], members: 0, nodes: 0, addresses: 0, behind: [], tornDown: false },
+  isWhole: true,
 };
 const OBJECT: SeenObject = {
   ...{ kind: 'cluster-network', generation: 3, deleting: false, held: true, wanted: { port: 8472 } },
@@ -64,11 +66,40 @@ describe('the run of a network object', () => {
       { kind: 'hold', held: false },
     ],
     ['holds none while podwire is out of the cluster', seen({ held: false }, { tornDown: true }), settled(true)],
+    [
+      'keeps a deleted object of which nothing is recorded in an etcd that was begun anew, and looks again',
+      seen({ deleting: true }, { isWhole: false }),
+      settled(false),
+    ],
+    [
+      'keeps its status, by which its pods find the VNI, while they come back',
+      seen({ deleting: true, status: lost() }, { attached: 1, isWhole: false }),
+      settled(false),
+    ],
+    [
+      'lets objects go when podwire is taken out of the cluster, whatever is recorded',
+      seen({ deleting: true }, { tornDown: true, isWhole: false }),
+      { kind: 'hold', held: false },
+    ],
   ];
   for (const [title, observation, expected, refused] of cases)
     it(title, () => {
       assert.deepEqual(nextStep(observation, refused), expected);
     });
+
+  /** Of a time before the loss. */
+  function lost(): NetworkStatus {
+    return {
+      ...{ observedGeneration: 3, vni: 70_000, members: 5, nodes: 2, addresses: 5, meshComplete: true, conditions: [] },
+    };
+  }
+
+  it('says the VNI that the members of a deleted object have after a loss of etcd', () => {
+    const status = lost();
+    const use = { attached: 5, members: 5 };
+    assert.equal(published(seen({ deleting: true, status }, use)).vni, 70_000);
+    assert.equal(published(seen({ deleting: false, status, declaredAs: 'red' }, use)).vni, undefined);
+  });
 
   function settled(isSettled: boolean): object {
     return { kind: 'rest', isSettled };
@@ -107,6 +138,22 @@ describe('the run of a network object', () => {
     assert.equal(conditions(published(seen(declared)))[0], 'Ready=True Serving');
   });
 
+  it('tells of a VNI that podwire gave before the ConfigMap declared it', () => {
+    const spec = { port: 8472, mode: 'pod', subnets: [] } as const;
+    const ref = { kind: 'network', namespace: 'shop', name: 'blue', uid: 'u', config: '', plugin: '' } as const;
+    const definition = { ...ref, declares: { ok: true, spec } } as const;
+    const observed = (declared: number): ObjectObservation =>
+      observationOf({ definition, held: true, status: undefined }, { ...USE, tunnel: '8472/70000' }, (port, vni) =>
+        port === 8472 && vni === declared ? 'red' : undefined,
+      );
+    const status = published(observed(70_000));
+    assert.deepEqual(conditions(status).slice(0, 2), [
+      ...['Ready=False VniDeclaredTwice', 'Conflict=True VniDeclaredTwice'],
+    ]);
+    assert.match(status.conditions[1]?.message ?? '', /has VNI 70000 \(UDP port 8472\) for network "red"/);
+    assert.equal(conditions(published(observed(70_001)))[0], 'Ready=True Serving');
+  });
+
   it('says what is wrong with a broken object, and keeps it', () => {
     const status = published(seen({ wanted: { why: 'spec.vni: too big' } }));
     assert.deepEqual(
@@ -142,30 +189,33 @@ describe('the run of a network object', () => {
       isGiven: fc.boolean(),
       isTaken: fc.boolean(),
       isGone: fc.boolean(),
+      isWhole: fc.boolean(),
     });
     fc.assert(
-      fc.property(observations, ({ deleting, held, attached, tornDown, tunnel, isGiven, isTaken, isGone }) => {
+      fc.property(observations, ({ deleting, held, isGiven, isTaken, isGone, ...use }) => {
+        const { attached, tornDown, isWhole } = use;
         const wanted = isGiven ? given : { port: 8472 };
-        let state = seen(isGone ? undefined : { deleting, held, wanted }, { attached, tornDown, tunnel });
+        let state = seen(isGone ? undefined : { deleting, held, wanted }, use);
         let refused: RefusedReservation | undefined;
         for (let steps = 0; steps < 6; steps += 1) {
-          const { object, use } = state;
+          const { object, use: now } = state;
           const step = nextStep(state, refused);
           if (step.kind === 'rest') {
-            if (object === undefined || ((deleting || tornDown) && attached === 0)) {
-              assert.equal(use.tunnel, undefined, 'nothing is kept for nobody');
+            const waits = !isWhole && !tornDown;
+            if (object === undefined || ((deleting || tornDown) && attached === 0 && !waits)) {
+              assert.equal(now.tunnel, undefined, 'nothing is kept for nobody');
               assert.equal(object?.held ?? false, false);
             }
             return;
           }
           if (step.kind === 'reserve') {
             if (isTaken) refused = TAKEN;
-            else state = { ...state, use: { ...use, tunnel: `8472/${step.wanted.given ?? 70_000}` } };
-          } else if (step.kind === 'release') state = { ...state, use: { ...use, tunnel: undefined } };
+            else state = { ...state, use: { ...now, tunnel: `8472/${step.wanted.given ?? 70_000}` } };
+          } else if (step.kind === 'release') state = { ...state, use: { ...now, tunnel: undefined } };
           else if (object !== undefined)
             state = {
               object: { ...object, ...(step.kind === 'hold' ? { held: step.held } : { status: step.status }) },
-              use,
+              use: now,
             };
         }
         assert.fail('six steps, and no rest');

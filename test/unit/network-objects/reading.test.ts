@@ -11,10 +11,13 @@ import { readNetworkSpec } from '../../../adapters/kubernetes/network-objects.ts
 import { definitionKey, type DefinitionRef, type NetworkDefinition } from '../../../domain/cni/network-definition.ts';
 import { DEFAULT_DIALECT_SETTINGS } from '../../../domain/settings.ts';
 import { PodInputsReader } from '../../../watcher/pod-inputs.ts';
+import { networkStatus } from '../../../domain/status/podwire-status.ts';
+import { intent, RESULT } from '../../etcd/some-records.ts';
 import { FakeCluster } from '../../workflows/fake-cluster.ts';
 import { podWith } from '../npwg/parsing.ts';
 
 const settings = DEFAULT_DIALECT_SETTINGS;
+const NOTHING = { attachments: [], isWhole: true };
 const pod = podWith('blue', { namespace: 'red', name: 'web' });
 
 const definition = (ref: DefinitionRef, change: Partial<NetworkDefinition>): NetworkDefinition => ({
@@ -93,7 +96,39 @@ describe('a pod whose definition leads to a network object', () => {
     const plugin = { ...nad({}), config: JSON.stringify({ cniVersion: '1.0.0', type: 'bridge' }) };
     const { asked, reading } = await read([plugin]);
     assert.deepEqual(asked, ['ConfigMap', 'nad/red/blue']);
-    assert.equal(reading?.beside([]).parsed.selections[0]?.kind, 'cni');
+    assert.equal(reading?.beside(NOTHING).parsed.selections[0]?.kind, 'cni');
+  });
+});
+
+describe('a pod of an object that is being deleted', () => {
+  const deleted = { ...object(5), deleting: true as const };
+  const record = intent('red', 5, { network: { scope: 'cluster.network', name: 'blue' } });
+  const published = networkStatus([{ ...record, phase: 'attached', result: RESULT }], [], [], []);
+  const member = { ...pod, publishedStatus: JSON.stringify(published) };
+  const named: typeof pod = {
+    ...{ ...member, labels: { [settings.selector]: 'true' } },
+    annotations: { [settings.annotation]: 'blue' },
+  };
+  const kept = { key: 'k', modRevision: '1', value: record };
+  const removed = { ...kept, value: { ...record, phase: 'removing' } as const };
+
+  it('may record again what it had until the store is whole, and its inputs stay what they are', async () => {
+    const cases = [
+      [member, { attachments: [], isWhole: false }, 1],
+      [named, { attachments: [], isWhole: false }, 1],
+      [member, { attachments: [], isWhole: true }, 0],
+      [pod, { attachments: [], isWhole: false }, 0],
+      // Its status says that it is being attached.
+      [pod, { attachments: [kept], isWhole: false }, 1],
+      [pod, { attachments: [removed], isWhole: false }, 0],
+    ] as const;
+    for (const [of, recorded, count] of cases) {
+      const { reading, watched } = await read([nad({}), deleted], undefined, of);
+      const state = reading?.beside(recorded);
+      assert.equal(state?.parsed.selections.length, count);
+      assert.equal(state?.parsed.problems.length, 1 - count);
+      assert.equal(state?.inputsHash, watched.hash);
+    }
   });
 });
 
@@ -135,7 +170,7 @@ describe('a network object that the API denies, because the roles are older than
     };
     const { reading, watched } = await read([], { green: 'id=9 up' }, of, denied);
     assert.equal(reading?.inputsHash, watched.hash);
-    const { selections, problems } = reading?.beside([]).parsed ?? { selections: [], problems: [] };
+    const { selections, problems } = reading?.beside(NOTHING).parsed ?? { selections: [], problems: [] };
     assert.deepEqual(
       selections.map(({ network }) => network.name),
       ['green'],

@@ -42,6 +42,12 @@ function api({ metadata = {}, status, answer }: Answers = {}) {
   return { objects: createNetworkObjects(client), patches };
 }
 
+/** As the API says that it does not take a write. */
+const invalid = (...causes: readonly { field?: string; message: string }[]): Partial<KubeAnswer> => ({
+  status: 422,
+  body: { reason: 'Invalid', message: causes.map(({ message }) => message).join('; '), details: { causes } },
+});
+
 describe('a network object', () => {
   it('is read with its finalizer and its status; another one of its name is none', async () => {
     const timed = STATUS.conditions.map((each) => ({ ...each, lastTransitionTime: '2026-01-01T00:00:00Z' }));
@@ -68,9 +74,24 @@ describe('a network object', () => {
   });
 
   it('that is being deleted takes no finalizer, and one that was changed in between is tried again', async () => {
-    assert.equal(await api({ answer: { status: 422, body: { message: 'Forbidden' } } }).objects.hold(REF, true), false);
+    const isDeleted = invalid({ field: 'metadata.finalizers', message: 'Forbidden: no new finalizers can be added' });
+    assert.equal(await api({ answer: isDeleted }).objects.hold(REF, true), false);
+    const isOther = invalid({ field: 'metadata.uid', message: 'Invalid value: "u": field is immutable' });
+    assert.equal(await api({ answer: isOther }).objects.publish(REF, STATUS), false);
     const raced = api({ answer: { status: 409, body: { message: 'Conflict' } } });
     await assert.rejects(raced.objects.hold(REF, true), { code: 'ApiUnavailable' });
+  });
+
+  it('that a policy or its schema keeps from being written is not taken for one that is gone', async () => {
+    const denials = [
+      invalid({ message: "ValidatingAdmissionPolicy 'x' denied request: no" }),
+      invalid({ field: 'metadata.finalizers', message: 'no' }, { field: 'spec.vni', message: 'Invalid value' }),
+      { status: 422, body: { message: 'no' } },
+    ];
+    for (const answer of denials) {
+      await assert.rejects(api({ answer }).objects.hold(REF, true), { code: 'ApiUnavailable', message: /no/ });
+      await assert.rejects(api({ answer }).objects.publish(REF, STATUS), { code: 'ApiUnavailable' });
+    }
   });
 
   it('gets its status through the subresource; a condition keeps its time for as long as its status stays', async () => {
