@@ -27,6 +27,19 @@ export async function print(
   process.stdout.write(await inFormat(answer, output, text));
 }
 
+/**
+ * Does the work, which puts into the answer what it has done and tells people of it as it goes on. Programs get the answer at the end, also
+ * when the work fails in the middle: what was done is done.
+ * @throws what the work throws
+ */
+export async function printDone(answer: object, { output }: OutputOption, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } finally {
+    if (output !== 'text') process.stdout.write(await inFormat(answer, output, () => ''));
+  }
+}
+
 /** The answer as it is written. */
 export async function inFormat(
   answer: object,

@@ -11,10 +11,18 @@ export interface TraceCarrier {
 
 export const traceCarrier = (parent: TraceParent): TraceCarrier => ({ traceparent: traceParentText(parent) });
 
-/** Undefined: what a header carried is of no trace. */
-export function carriedTrace(value: unknown): TraceParent | undefined {
-  const text = (value as Partial<TraceCarrier> | null | undefined)?.traceparent;
-  return typeof text === 'string' ? readTraceParent(text) : undefined;
+/**
+ * What a header carried, undefined when that is of no trace. A header that cannot be read is somebody else's (encrypted, another converter's),
+ * and never a reason to fail: a run would try again with the same header for ever.
+ * @param decode gives the header's value, or throws
+ */
+export function carriedTrace(decode: () => unknown): TraceParent | undefined {
+  try {
+    const text = (decode() as Partial<TraceCarrier> | null | undefined)?.traceparent;
+    return typeof text === 'string' ? readTraceParent(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a run worked on for one change: from what began it to the next change, or to the run's end. */

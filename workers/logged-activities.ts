@@ -1,5 +1,5 @@
 /** Activities as a worker registers them: what they fail with is told to Temporal in the shape that workflows know. */
-import { CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { toApplicationFailure } from '../activities/failure-mapping.ts';
 import { withinMs } from '../adapters/concurrency/call-limit.ts';
 import type { Logger } from '../adapters/log/logger.ts';
@@ -16,14 +16,20 @@ export function loggedActivities<T extends object>(activities: T, log: Logger): 
       try {
         return await inItsTime(() => (activity as (...input: unknown[]) => Promise<unknown>)(...input));
       } catch (error) {
-        if (!(error instanceof PodwireError || error instanceof CancelledFailure))
-          log.error({ err: error, step: name }, 'a step failed in a way of its own');
-        throw toApplicationFailure(error);
+        if (!isForeseen(error)) log.error({ err: error, step: name }, 'a step failed in a way of its own');
+        // Temporal is told of a cancellation as of one, and not as of a failure.
+        throw error instanceof CancelledFailure ? error : toApplicationFailure(error);
       }
     },
   ]);
   return Object.fromEntries(wrapped) as T;
 }
+
+/** Some activities give their failures Temporal's shape themselves (failure-mapping.ts). */
+const isForeseen = (error: unknown): boolean =>
+  error instanceof PodwireError ||
+  error instanceof CancelledFailure ||
+  (error instanceof ApplicationFailure && error.type !== 'Unexpected');
 
 function inItsTime<T>(work: () => Promise<T>): Promise<T> {
   const { isLocal, scheduleToCloseTimeoutMs, scheduledTimestampMs } = Context.current().info;

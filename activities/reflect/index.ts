@@ -1,5 +1,5 @@
 /** The reflection's activities, with everything they need injected. */
-import { Context } from '@temporalio/activity';
+import { CancelledFailure, Context } from '@temporalio/activity';
 import type { ReflectSource, ResyncProgress } from '../../domain/reflect/messages.ts';
 import type { ReflectionWork } from '../../domain/reflect/statistics.ts';
 import { kindsOf } from '../../domain/reflect/derive.ts';
@@ -64,6 +64,8 @@ async function withProgress<T>(
       last = progress;
     }, context.cancellationSignal);
   } catch (error) {
+    // After a cancellation every failure is a consequence of it.
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled');
     throw toApplicationFailure(error);
   } finally {
     clearInterval(timer);

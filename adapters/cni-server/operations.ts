@@ -24,11 +24,16 @@ export class AskerGone extends Error {}
 export interface CniOperationsOptions {
   readonly podCni: PodCni;
   readonly observer: CniObserver;
-  readonly log: Pick<Logger, 'debug' | 'warn'>;
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Absent: no traces are recorded. */
   readonly tracing?: Tracing;
 }
 
+/**
+ * Calls that are told of at `info`, two for each sandbox: a pod that has the primary network only has no other line that says its name and
+ * its sandbox's id.
+ */
+const OF_PODS: readonly ServedCommand[] = ['ADD', 'DEL'];
 const AT_WORK = 8;
 /** A node that starts all of its pods at once has 110, and each may be asked for twice. */
 const WAITING = 512;
@@ -79,7 +84,7 @@ export class CniOperations {
     const seconds = (performance.now() - began) / 1_000;
     observer.answered(command, error?.code ?? 0, seconds);
     const about = { command, ...(request === undefined ? {} : aboutOf(request)), ms: Math.round(seconds * 1_000) };
-    if (error === undefined) log.debug(about, 'CNI call served');
+    if (error === undefined) log[OF_PODS.includes(command) ? 'info' : 'debug'](about, 'CNI call served');
     else log.warn({ ...about, code: error.code, why: error.msg }, 'CNI call answered with an error');
     return error === undefined ? result : { error };
   }
@@ -170,10 +175,16 @@ function workOf(
 const asAsked = (config: Readonly<Record<string, unknown>>, result: Readonly<Record<string, unknown>>): JsonObject =>
   resultInVersion(result as JsonObject, readVersion(config as JsonObject, 'ADD'));
 
-const aboutOf = (request: CheckedRequest): object =>
-  'call' in request
-    ? { containerId: request.call.containerId, ifName: request.call.ifName, pod: request.call.pod }
-    : { network: request.config['name'] };
+/** Named as in the lines about steps. */
+function aboutOf(request: CheckedRequest): object {
+  if (!('call' in request)) return { network: request.config['name'] };
+  const { pod, ifName: interfaceName, containerId: sandboxId } = request.call;
+  return {
+    ...(pod.name === '' ? {} : { pod: `${pod.namespace}/${pod.name}` }),
+    ...(pod.uid === undefined ? {} : { podUid: pod.uid }),
+    ...{ interfaceName, sandboxId },
+  };
+}
 
 const ending = (): CniAnswerError => tryLater('the node worker is ending');
 

@@ -13,9 +13,14 @@ export const logLevelRoutes = (log: Logger): readonly Route[] => [
       if (level === undefined)
         return text(400, `level ${JSON.stringify(asked)} is refused; allowed: ${LOG_LEVELS.join(', ')}\n`);
       const before = log.level;
-      log.level = level;
+      // The line is written under the more verbose of both levels: a log that becomes silent says why.
+      if (rank(level) < rank(before)) log.level = level;
       log.info({ before, now: level }, 'the level of this log was changed');
+      log.level = level;
       return text(200, `${level}\n`);
     },
   },
 ];
+
+/** The most verbose level has the lowest. */
+const rank = (level: string): number => LOG_LEVELS.findIndex((each) => each === level);

@@ -1,7 +1,8 @@
 /** Logs of podwire's own pods, through the API's `pods/log`. What is read of each is bounded. */
+import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
-import { readLine, type LogLine, type LogSource } from '../../domain/logs/pod-lines.ts';
+import type { LogSource, LogText } from '../../domain/logs/pod-lines.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
 import { LineSplitter } from './line-splitter.ts';
 
@@ -16,8 +17,15 @@ export interface LogBounds {
 export interface LoggingPart extends LogSource {
   /** Its first container. */
   readonly container: string;
-  /** Whether the container ran before, and left a log. */
+  /** Whether there may be a log of the container before this one. */
   readonly restarted: boolean;
+}
+
+export interface LogReader {
+  /** Whether a line is of any use; the others are not held. */
+  readonly keep: (text: string) => boolean;
+  /** Told what is missing, and how to have it. */
+  readonly tell: (problem: string) => void;
 }
 
 const NAME_LABEL = 'app.kubernetes.io/name';
@@ -29,6 +37,12 @@ const LIST_MS = 15_000;
 const OPEN_MS = 10_000;
 const READ_MS = 20_000;
 
+const containerStatus = z.object({
+  name: z.string(),
+  restartCount: z.number().default(0),
+  state: z.object({ running: z.unknown().optional(), terminated: z.unknown().optional() }).default({}),
+});
+
 const podList = z.object({
   items: z.array(
     z.object({
@@ -37,9 +51,7 @@ const podList = z.object({
         nodeName: z.string().default(''),
         containers: z.array(z.object({ name: z.string() })).min(1),
       }),
-      status: z
-        .object({ containerStatuses: z.array(z.object({ restartCount: z.number().default(0) })).default([]) })
-        .default({ containerStatuses: [] }),
+      status: z.object({ containerStatuses: z.array(containerStatus).default([]) }).default({ containerStatuses: [] }),
     }),
   ),
 });
@@ -61,64 +73,99 @@ export async function loggingParts(
   const parsed = podList.safeParse(bodyOf(await kube.call({ method: 'GET', path, query, deadlineMs: LIST_MS }), what));
   if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no list of pods`);
   return parsed.data.items
-    .map(({ metadata: { name, labels }, spec: { nodeName, containers }, status: { containerStatuses } }) => ({
-      ...{ part: labels[NAME_LABEL] ?? '', pod: name, node: nodeName, container: containers[0]?.name ?? '' },
-      restarted: containerStatuses.some(({ restartCount }) => restartCount > 0),
-    }))
+    .map(({ metadata: { name, labels }, spec: { nodeName, containers }, status: { containerStatuses } }) => {
+      const container = containers[0]?.name ?? '';
+      const restarted = containerStatuses.some((status) => status.name === container && hasLogBefore(status));
+      return { part: labels[NAME_LABEL] ?? '', pod: name, node: nodeName, container, restarted };
+    })
     .filter((each) => each.part !== 'podwire-node' || node === undefined || each.node === node)
     .sort((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part) || a.pod.localeCompare(b.pod));
 }
 
-/**
- * The part's lines, oldest first, with those of the container before it was restarted.
- * @param onCut told when there is more than may be read; what is missing is the newest
- * @throws PodwireError `ApiUnavailable`
- */
+/** While a container waits to be started again, the kubelet gives the log of the last one for its own as well. */
+const hasLogBefore = ({ restartCount, state }: z.output<typeof containerStatus>): boolean =>
+  restartCount > 0 && (state.running !== undefined || state.terminated !== undefined);
+
+/** The part's lines, oldest first, with those of the container before it was restarted. What cannot be read is told, the rest is read all the same. */
 export async function readLog(
   kube: KubeClient,
   namespace: string,
   part: LoggingPart,
   bounds: LogBounds,
-  onCut: () => void,
-): Promise<readonly LogLine[]> {
-  const read = (previous: boolean): Promise<LogLine[]> =>
-    readOne(kube, namespace, part, { ...bounds, previous }, onCut);
-  const before = part.restarted ? await read(true) : [];
-  return [...before, ...(await read(false))];
+  { keep, tell }: LogReader,
+): Promise<readonly LogText[]> {
+  const logs: LogText[][] = [];
+  for (const previous of part.restarted ? [true, false] : [false]) {
+    const about = `log of ${part.pod}${previous ? ' before its restart' : ''}`;
+    const reader = { keep, tell: (problem: string): void => tell(`${about}: ${problem}`) };
+    try {
+      logs.push(await readOne(kube, namespace, part, { ...bounds, previous }, reader));
+    } catch (error) {
+      if (!(error instanceof PodwireError)) throw error;
+      reader.tell(error.message);
+    }
+  }
+  return logs.flat();
 }
 
+/** @throws PodwireError `ApiUnavailable`: nothing can be read */
 async function readOne(
   kube: KubeClient,
   namespace: string,
   { part, pod, node, container }: LoggingPart,
   { previous, ...bounds }: LogBounds & { readonly previous: boolean },
-  onCut: () => void,
-): Promise<LogLine[]> {
+  { keep, tell }: LogReader,
+): Promise<LogText[]> {
   const path = apiPath('api', 'v1', 'namespaces', namespace, 'pods', pod, 'log');
   const limits = Object.fromEntries(Object.entries(bounds).map(([key, value]) => [key, String(value)]));
   const query = { container, ...limits, ...(previous ? { previous: 'true' } : {}) };
   const response = await kube.open({ method: 'GET', path, query, deadlineMs: OPEN_MS });
+  const { statusCode = 0 } = response;
+  if (statusCode !== 200) {
+    response.destroy();
+    // 400: no such container yet, or none before this one. 404: the pod is gone.
+    if (previous && (statusCode === 400 || statusCode === 404)) return [];
+    throw new PodwireError('ApiUnavailable', `the API answered ${statusCode}${hintOf(statusCode)}`);
+  }
+  const texts: LogText[] = [];
+  const { lines, bytes, cut } = await readLines(response, (text) => {
+    if (keep(text)) texts.push({ part, pod, node, text });
+  });
+  if (cut !== undefined) tell(`only its first ${bytes} bytes were read (${cut}); ask for less (--since, --tail)`);
+  else if (bytes >= bounds.limitBytes)
+    tell(`only its first ${bounds.limitBytes} bytes were read; ask for less (--since, --tail) or more (--limit-bytes)`);
+  if (lines >= bounds.tailLines)
+    tell(`only its last ${bounds.tailLines} lines were read; ask for more (--tail) or less (--since)`);
+  return texts;
+}
+
+interface ReadLines {
+  readonly lines: number;
+  readonly bytes: number;
+  /** Why the end is missing. */
+  readonly cut?: string;
+}
+
+/** What has been read when the stream breaks off counts. */
+async function readLines(response: IncomingMessage, take: (text: string) => void): Promise<ReadLines> {
   const limit = setTimeout(() => response.destroy(new Error(`not read within ${READ_MS / 1_000} s`)), READ_MS);
-  const texts: string[] = [];
-  let bytes = 0;
+  const splitter = new LineSplitter(MAX_LINE_BYTES);
+  let [lines, bytes] = [0, 0];
   try {
-    const splitter = new LineSplitter(MAX_LINE_BYTES);
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      texts.push(...splitter.push(chunk));
+      for (const text of splitter.push(chunk)) {
+        lines += 1;
+        take(text);
+      }
     }
+    return { lines, bytes };
   } catch (error) {
-    throw new PodwireError('ApiUnavailable', `log of ${pod}: ${String((error as Error).message)}`, { cause: error });
+    return { lines, bytes, cut: error instanceof Error ? error.message : String(error) };
   } finally {
     clearTimeout(limit);
     response.destroy();
   }
-  const { statusCode = 0 } = response;
-  if (statusCode === 200 && bytes >= bounds.limitBytes) onCut();
-  if (statusCode === 200) return texts.flatMap((text) => readLine({ part, pod, node }, text) ?? []);
-  // 400: no such container yet, or none before this one. 404: the pod is gone.
-  if (previous && (statusCode === 400 || statusCode === 404)) return [];
-  throw new PodwireError('ApiUnavailable', `log of ${pod}: the API answered ${statusCode}${hintOf(statusCode)}`);
 }
 
 const hintOf = (status: number): string =>

@@ -1,4 +1,5 @@
 /** The owner's side of the netlink thread: starts it, asks it, and waits for it no longer than it may. */
+import { AsyncResource } from 'node:async_hooks';
 import { Worker } from 'node:worker_threads';
 import { PodwireError } from '../../domain/failures.ts';
 import type { NetnsDescriptor } from './enter-netns.ts';
@@ -94,7 +95,11 @@ export function createNetlinkThread(): NetlinkThread {
       }
     },
     listen(given) {
-      listener = given;
+      // The thread is started by whichever step comes first; what it tells unasked does not belong to the trace of that step (ADR 67).
+      listener = {
+        changed: AsyncResource.bind((notice: ThreadNotice) => given.changed(notice)),
+        ended: AsyncResource.bind(() => given.ended()),
+      };
     },
     async close() {
       await running?.terminate();

@@ -16,13 +16,7 @@ function withTrace(headers: Headers): Headers {
 /** Undefined: there is none, or what is there is of no trace. */
 export function traceIn(headers: Headers): TraceParent | undefined {
   const payload = headers[TRACE_HEADER];
-  if (payload === undefined) return undefined;
-  try {
-    return carriedTrace(defaultPayloadConverter.fromPayload(payload));
-  } catch {
-    // Somebody else's.
-    return undefined;
-  }
+  return payload === undefined ? undefined : carriedTrace(() => defaultPayloadConverter.fromPayload(payload));
 }
 
 /** For each client of Temporal. */

@@ -124,11 +124,13 @@ class GivenIds implements IdGenerator {
 
 function tellTroubles(log: Logger): void {
   let saidAt = -Infinity;
-  const tell = (message: string): void => {
+  // Components of the SDK say their name first, and then what they have to say.
+  const tell = (...said: readonly unknown[]): void => {
     const now = performance.now();
     if (now - saidAt < TOLD_EVERY_MS) return;
     saidAt = now;
-    log.warn({ why: message.slice(0, 500) }, 'traces cannot be sent');
+    const why = said.filter((each) => typeof each === 'string').join(' ');
+    log.warn({ why: why.slice(0, 500) }, 'traces cannot be sent');
   };
   const nothing = (): void => undefined;
   diag.setLogger(

@@ -23,7 +23,7 @@ export function register(program: Command): void {
   const command = program
     .command('logs')
     .description(
-      "Lines about a pod from the watcher's, the orchestrators' and its node worker's logs, by time. Needs the rights get on the pod, and list on pods and get on pods/log in podwire's namespace. Exit code 1: a log could not be read.",
+      "Lines about a pod from the watcher's, the orchestrators' and its node worker's logs, by time. Needs the rights get on the pod, and list on pods and get on pods/log in podwire's namespace. Exit code 1: a log could not be read, or not all of it.",
     )
     .argument('<namespace/pod>', 'the pod, also one that is gone')
     .option('-n, --namespace <name>', 'namespace that podwire runs in', 'podwire-system')

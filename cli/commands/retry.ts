@@ -12,7 +12,7 @@ import { eachOnce, podsInEtcd, type KnownPod } from '../known-pods.ts';
 import { apiSettings } from '../kube-api.ts';
 import { livePod } from '../live-pod.ts';
 import { podArgument, podText, type PodName } from '../pod-argument.ts';
-import { addOutput, print, type OutputOption } from '../output.ts';
+import { addOutput, printDone, type OutputOption } from '../output.ts';
 import { tell, warn } from '../tell.ts';
 import { UsageError } from '../usage-error.ts';
 import { withEtcd } from '../with-etcd.ts';
@@ -63,21 +63,26 @@ async function retry(pod: string | undefined, options: RetryOptions, command: Co
       // People see each when it is done; programs get all at once.
       if (options.output === 'text') process.stdout.write(retriedText(one));
     };
-    await (name === undefined ? retryStuck(client, told) : retryPod(client, settings, name, told));
-    if (options.output !== 'text') await print(retried, options, () => '');
+    await printDone(retried, options, () =>
+      name === undefined ? retryStuck(client, told) : retryPod(client, settings, name, told),
+    );
     if (retried.length === 0) tell(nothingText(name, settings));
   });
 }
 
-async function retryStuck(client: Client, told: Tell): Promise<void> {
+/** @throws PodwireError `TemporalUnavailable`, after those have been told of that took the signal at the same time */
+export async function retryStuck(client: Client, told: Tell): Promise<void> {
   const { findOpenRuns, signalRetryNow } = await import('../pod-runs.ts');
   const runs = await findOpenRuns(client, { state: 'Stuck' });
   for (let start = 0; start < runs.length; start += AT_ONCE) {
     const batch = runs.slice(start, start + AT_ONCE);
-    const taken = await Promise.all(batch.map((run) => signalRetryNow(client, run)));
+    const outcomes = await Promise.allSettled(batch.map((run) => signalRetryNow(client, run)));
     for (const [index, run] of batch.entries()) {
-      if (taken[index] === true) told(retriedOf(run.pod, false));
+      const outcome = outcomes[index];
+      if (outcome?.status === 'fulfilled' && outcome.value) told(retriedOf(run.pod, false));
     }
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 }
 

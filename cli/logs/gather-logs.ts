@@ -5,7 +5,7 @@ import { podKeys } from '../../adapters/kubernetes/pod-view.ts';
 import { getPod } from '../../adapters/kubernetes/pods.ts';
 import { PodwireError } from '../../domain/failures.ts';
 import { allWithLimit } from '../../domain/concurrency/with-limit.ts';
-import { linesOfPod, type LogLine } from '../../domain/logs/pod-lines.ts';
+import { linesOfPod, mayBeOf, type LogLine } from '../../domain/logs/pod-lines.ts';
 import type { DialectSettings } from '../../domain/settings.ts';
 import { podText, type PodName } from '../pod-argument.ts';
 
@@ -41,6 +41,10 @@ export async function gatherLogs(
     return undefined;
   });
   const node = live === undefined || live.nodeName === '' ? undefined : live.nodeName;
+  if (node !== undefined)
+    warn(
+      `${podText(pod)} is on ${node}: of the node workers only the one there is read, not those of nodes where a pod of this name was before`,
+    );
   const parts = await loggingParts(kube, namespace, node);
   if (parts.length === 0)
     tell(
@@ -48,18 +52,10 @@ export async function gatherLogs(
     );
   if (parts.length > MAX_PARTS)
     tell(`${podText(pod)} has no node now, and there are many: only ${MAX_PARTS} of ${parts.length} logs are read`);
-  const lines = await allWithLimit(parts.slice(0, MAX_PARTS), AT_ONCE, async (part) => {
-    try {
-      return await readLog(kube, namespace, part, bounds, () =>
-        tell(
-          `log of ${part.pod}: only its first ${bounds.limitBytes} bytes were read; ask for less (--since, --tail) or more (--limit-bytes)`,
-        ),
-      );
-    } catch (error) {
-      if (!(error instanceof PodwireError)) throw error;
-      tell(error.message);
-      return [];
-    }
-  });
-  return linesOfPod(lines.flat(), { ...pod, uid: live?.uid });
+  const sought = { ...pod, uid: live?.uid };
+  const reader = { keep: mayBeOf(sought), tell };
+  const texts = await allWithLimit(parts.slice(0, MAX_PARTS), AT_ONCE, (part) =>
+    readLog(kube, namespace, part, bounds, reader),
+  );
+  return linesOfPod(texts.flat(), sought);
 }

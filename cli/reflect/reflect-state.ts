@@ -13,7 +13,7 @@ import { REFLECT_SOURCES, type ReflectSource, type ResyncMarker } from '../../do
 import { markerKey } from '../../domain/reflect/pod-networks.ts';
 import { addSettings, settingsOf } from '../command-settings.ts';
 import { apiSettings } from '../kube-api.ts';
-import { addOutput, print, type OutputOption } from '../output.ts';
+import { addOutput, print, printDone, type OutputOption } from '../output.ts';
 import { UsageError } from '../usage-error.ts';
 import {
   differencesText,
@@ -120,8 +120,8 @@ async function resync(named: string[], output: OutputOption, command: Command): 
   // How far it is: part of the answer for people, beside the answer for programs.
   const progress = output.output === 'text' ? process.stdout : process.stderr;
   const done: { kind: ReflectSource; state: 'done' }[] = [];
-  await withReflectStore(settings, (etcd, reflect) =>
-    withTemporal(settings, async (client) => {
+  const resyncs = (client: Client, etcd: ReflectStore, reflect: ReflectSettings): Promise<void> =>
+    printDone(done, output, async () => {
       const before = await readMarkers(etcd, reflect);
       await Promise.all(sources.map((source) => signalResync(client, source, 'a person asked for it')));
       await Promise.all(
@@ -131,9 +131,10 @@ async function resync(named: string[], output: OutputOption, command: Command): 
           done.push({ kind: source, state: 'done' });
         }),
       );
-    }),
+    });
+  await withReflectStore(settings, (etcd, reflect) =>
+    withTemporal(settings, (client) => resyncs(client, etcd, reflect)),
   );
-  if (output.output !== 'text') await print(done, output, () => '');
 }
 
 async function follow(

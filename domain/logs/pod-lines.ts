@@ -9,6 +9,11 @@ export interface LogSource {
   readonly node: string;
 }
 
+/** A line as it was read. */
+export interface LogText extends LogSource {
+  readonly text: string;
+}
+
 export interface LogLine extends LogSource {
   /** ISO 8601, UTC. */
   readonly time: string;
@@ -24,7 +29,7 @@ export interface SoughtLines {
 }
 
 /** A line as pino writes it; undefined for what is none, such as the output of a runtime that ends. */
-export function readLine(source: LogSource, text: string): LogLine | undefined {
+function readLine({ text, ...source }: LogText): LogLine | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
     const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
@@ -35,27 +40,40 @@ export function readLine(source: LogSource, text: string): LogLine | undefined {
   }
 }
 
-/**
- * Lines about the pod, whatever its UID was, by time. What names it by a UID or a sandbox only is found by lines that have its name as well.
- */
-export function linesOfPod(lines: readonly LogLine[], { namespace, name, uid }: SoughtLines): readonly LogLine[] {
-  const uids = new Set(uid === undefined ? [] : [uid]);
-  const sandboxes = new Set<unknown>();
-  const named = (line: LogLine): boolean => namesPod(line, namespace, name);
-  for (const line of lines) if (named(line)) learn(line, uids);
-  const byUid = (line: LogLine): boolean => named(line) || uids.has(line.fields['podUid'] as string);
-  for (const line of lines) {
-    if (!byUid(line)) continue;
-    for (const key of SANDBOX_KEYS) sandboxes.add(line.fields[key]);
-  }
-  sandboxes.delete(undefined);
-  return lines
-    .filter((line) => byUid(line) || SANDBOX_KEYS.some((key) => sandboxes.has(line.fields[key])))
-    .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
-}
+/** Whether a line may be about the pod, without reading it: most are about others, and there may be millions. */
+export const mayBeOf =
+  ({ name, uid }: SoughtLines) =>
+  (text: string): boolean =>
+    text.includes(name) || (uid !== undefined && text.includes(uid)) || ID_KEYS.some((key) => text.includes(key));
 
 /** As podwire calls a sandbox, and as CNI does. */
 const SANDBOX_KEYS = ['sandboxId', 'containerId'] as const;
+const ID_KEYS = ['podUid', ...SANDBOX_KEYS].map((key) => JSON.stringify(key));
+
+/**
+ * Lines about the pod, whatever its UID was, by time. What names it by a UID or a sandbox only is found by lines that have its name as well.
+ * Only lines in which the name or one of the ids stands somewhere are parsed.
+ */
+export function linesOfPod(texts: readonly LogText[], { namespace, name, uid }: SoughtLines): readonly LogLine[] {
+  const uids = new Set(uid === undefined ? [] : [uid]);
+  const sandboxes = new Set<string>();
+  const found = new Map<LogText, LogLine>();
+  const find = (ids: Iterable<string>, isOfPod: (line: LogLine) => boolean): void => {
+    const sought = [...ids];
+    for (const each of texts) {
+      if (found.has(each) || !sought.some((id) => each.text.includes(id))) continue;
+      const line = readLine(each);
+      if (line !== undefined && isOfPod(line)) found.set(each, line);
+    }
+  };
+  find([name], (line) => namesPod(line, namespace, name));
+  for (const line of found.values()) learn(line, uids);
+  find(uids, ({ fields }) => uids.has(fields['podUid'] as string));
+  for (const { fields } of found.values())
+    for (const id of SANDBOX_KEYS.map((key) => fields[key])) if (typeof id === 'string' && id !== '') sandboxes.add(id);
+  find(sandboxes, ({ fields }) => SANDBOX_KEYS.some((key) => sandboxes.has(fields[key] as string)));
+  return texts.flatMap((each) => found.get(each) ?? []).sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+}
 
 function namesPod({ fields }: LogLine, namespace: string, name: string): boolean {
   const { pod, workflowId } = fields;
@@ -67,5 +85,5 @@ function namesPod({ fields }: LogLine, namespace: string, name: string): boolean
 
 function learn({ fields: { podUid, pod } }: LogLine, uids: Set<string>): void {
   const told = (pod as { readonly uid?: unknown } | null | undefined)?.uid;
-  for (const each of [podUid, told]) if (typeof each === 'string') uids.add(each);
+  for (const each of [podUid, told]) if (typeof each === 'string' && each !== '') uids.add(each);
 }

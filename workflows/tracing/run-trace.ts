@@ -19,7 +19,7 @@ class RunTrace {
   /** What comes without a trace, as a person's retry, goes on with the one that there is. */
   begin(headers: Headers): void {
     const payload = headers[TRACE_HEADER];
-    const parent = payload === undefined ? undefined : carriedTrace(defaultPayloadConverter.fromPayload(payload));
+    const parent = payload === undefined ? undefined : carriedTrace(() => defaultPayloadConverter.fromPayload(payload));
     if (parent === undefined || parent.traceId === this.#episode?.traceId) return;
     this.end();
     const { traceId, sampled, spanId: parentSpanId } = parent;

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { Client } from '@temporalio/client';
 import type { SelectedPod } from '../../../adapters/kubernetes/selected-pods.ts';
-import { retriedText } from '../../../cli/commands/retry.ts';
+import { retriedText, retryStuck } from '../../../cli/commands/retry.ts';
 import { reportText } from '../../../cli/commands/sweep.ts';
 import { consequences } from '../../../cli/commands/forget.ts';
 import { FINALIZERS_LEFT, leftText, waitForObjects } from '../../../cli/commands/teardown.ts';
@@ -29,6 +30,32 @@ describe('podwire retry', () => {
       retriedText({ ...run, started: true }),
       lines('retryNow → shop/web-0 (pod/shop/web-0/u), a new run: it had no open one'),
     );
+  });
+});
+
+/** Open runs of these pods; one that is away does not take its signal. */
+function temporalWith(pods: readonly string[], away: string): Client {
+  const list = async function* () {
+    for (const pod of pods)
+      yield {
+        ...{ workflowId: `pod/shop/${pod}/u`, runId: 'r', startTime: new Date(0) },
+        typedSearchAttributes: { get: () => undefined },
+      };
+  };
+  const signal = async (workflowId: string): Promise<void> => {
+    if (workflowId === `pod/shop/${away}/u`) throw new Error('deadline exceeded');
+  };
+  const getHandle = (workflowId: string) => ({ signal: () => signal(workflowId) });
+  const withDeadline = (_deadline: number, work: () => Promise<unknown>) => work();
+  return { withDeadline, workflow: { list, getHandle } } as unknown as Client;
+}
+
+describe('podwire retry --all-stuck', () => {
+  it('says which runs took the signal before it fails because of one that did not', async () => {
+    const told: string[] = [];
+    const retrying = retryStuck(temporalWith(['a', 'b', 'c'], 'a'), ({ pod }) => told.push(pod));
+    await assert.rejects(retrying, /pod\/shop\/a\/u: deadline exceeded/);
+    assert.deepEqual(told, ['shop/b', 'shop/c']);
   });
 });
 

@@ -1,9 +1,9 @@
 /** What people read of commands, whole: a change of it is seen here. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { Command } from 'commander';
 import { nextStepText } from '../../../cli/next-step.ts';
-import { addOutput, inFormat, type OutputOption } from '../../../cli/output.ts';
+import { addOutput, inFormat, printDone, type OutputOption } from '../../../cli/output.ts';
 import { detailText, listText, type NetworkRow } from '../../../cli/render/networks.ts';
 import { nodesText, type NodeRow } from '../../../cli/render/nodes.ts';
 import { runTable } from '../../../cli/render/runs.ts';
@@ -146,5 +146,36 @@ describe('somebody who does not answer', () => {
     );
     assert.match(nextStepText('ApiUnavailable'), /--context/);
     assert.equal(nextStepText('VniTaken'), '');
+  });
+});
+
+describe('what a command has done when it fails in the middle', () => {
+  /** What is written while the work is done that fails. */
+  async function written(t: TestContext, output: OutputOption['output']): Promise<string> {
+    let text = '';
+    const write: (chunk: string | Uint8Array) => boolean = process.stdout.write.bind(process.stdout);
+    const mock = t.mock.method(process.stdout, 'write', (chunk: string | Uint8Array): boolean => {
+      // Those of the test runner are none.
+      if (typeof chunk !== 'string') return write(chunk);
+      text += chunk;
+      return true;
+    });
+    const done: string[] = [];
+    const work = async (): Promise<void> => {
+      done.push('web-0');
+      await Promise.reject(new Error('Temporal is away'));
+    };
+    await assert.rejects(printDone(done, { output }, work), /Temporal is away/);
+    mock.mock.restore();
+    return text;
+  }
+
+  it('is told to programs all the same', async (t) => {
+    assert.equal(await written(t, 'json'), '[\n  "web-0"\n]\n');
+    assert.equal(await written(t, 'yaml'), '- web-0\n');
+  });
+
+  it('is not told again to people, who were told of each', async (t) => {
+    assert.equal(await written(t, 'text'), '');
   });
 });

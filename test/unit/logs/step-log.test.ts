@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { startHealthServer, type HealthServer } from '../../../adapters/http/health-server.ts';
 import { logLevelRoutes } from '../../../adapters/http/log-level-routes.ts';
@@ -85,4 +86,24 @@ describe('the level of a log', () => {
     assert.deepEqual(await ask('GET', '/log-level'), [200, 'warn\n']);
     assert.equal((await ask('POST', '/log-level'))[0], 405);
   });
+
+  for (const [before, now] of [
+    ['info', 'silent'],
+    ['silent', 'info'],
+    ['warn', 'debug'],
+  ] as const)
+    it(`says that it was changed from ${before} to ${now}`, async () => {
+      const lines: string[] = [];
+      const root = pino({ level: before, base: null }, { write: (line: string) => void lines.push(line) });
+      const change = logLevelRoutes(root).find(({ method }) => method === 'PUT');
+      await change?.handle(now);
+      assert.equal(root.level, now);
+      assert.deepEqual(
+        lines.map((line) => {
+          const { msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+          return [msg, fields['before'], fields['now']];
+        }),
+        [['the level of this log was changed', before, now]],
+      );
+    });
 });
