@@ -24,6 +24,8 @@ exports.bundleWorkflowCode = async () => absent();
 const LOADED = new Set(['.js', '.cjs', '.mjs', '.json', '.node', '.proto', '.wasm']);
 const LEGAL = /^(licen[cs]e|notice|copying)/i;
 const TESTS = /(^|\/)(tests?|__tests__|examples?|bench(marks?)?)\/|[._-](test|spec)\.[cm]?js$/;
+/** Each of OpenTelemetry's packages is there three times; Node takes build/src. */
+const FOR_BUNDLERS = /^build\/(esm|esnext)\//;
 /** Generated, two thirds of it indentation, and of no interest to a reader of a stack. */
 const GENERATED = /@kubernetes\/client-node\/dist\/gen\/.*\.js$/;
 
@@ -93,6 +95,7 @@ function filesOf(folder: string): string[] {
 function isLoaded(name: string, file: string): boolean {
   if (LEGAL.test(file)) return true;
   if (!LOADED.has(extname(file)) || TESTS.test(file)) return false;
+  if (name.startsWith('@opentelemetry/') && FOR_BUNDLERS.test(file)) return false;
   if (name === WORKER) return !file.startsWith('lib/workflow/bundler/');
   return name !== CORE || /^(lib\/|(index|common)\.js$|package\.json$)/.test(file) || file === coreOfThisPlatform();
 }

@@ -121,6 +121,7 @@ for (const image of [CONTROL_PLANE_IMAGE, NODE_IMAGE]) {
         assert.match(stdout + stderr, /PODWIRE_LOG_LEVEL/, entry);
       }
       await inside(image, 'podwire', 'ksr', '--help');
+      await inside(image, 'node', '-e', "import('/podwire/adapters/tracing/otlp.js')");
     });
   });
 }
