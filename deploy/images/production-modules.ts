@@ -24,8 +24,8 @@ exports.bundleWorkflowCode = async () => absent();
 const LOADED = new Set(['.js', '.cjs', '.mjs', '.json', '.node', '.proto', '.wasm']);
 const LEGAL = /^(licen[cs]e|notice|copying)/i;
 const TESTS = /(^|\/)(tests?|__tests__|examples?|bench(marks?)?)\/|[._-](test|spec)\.[cm]?js$/;
-/** Each of OpenTelemetry's packages is there three times; Node takes build/src. */
-const FOR_BUNDLERS = /^build\/(esm|esnext)\//;
+/** Each of OpenTelemetry's packages is there two or three times; they require one another, so that Node takes build/src and .cjs. */
+const FOR_BUNDLERS = /^(build\/(esm|esnext)\/|dist\/.*\.mjs$)/;
 /** Generated, two thirds of it indentation, and of no interest to a reader of a stack. */
 const GENERATED = /@kubernetes\/client-node\/dist\/gen\/.*\.js$/;
 
