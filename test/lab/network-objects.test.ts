@@ -9,7 +9,7 @@ import { kubectl, type Lab } from '../../deploy/lab/lab.ts';
 import type { NetworkStatus } from '../../domain/network-objects/status.ts';
 import { ACCEPTED_SPECS, REFUSED_SPECS } from '../unit/network-objects/specs.ts';
 import { defineNetworks, npwgStatus, waitStatus, wantNetworks } from './cni-networks.ts';
-import { labTest, openTestLab, waitEvent, waitFor, waitLink } from './harness.ts';
+import { ensurePodwire, labTest, openTestLab, waitEvent, waitFor, waitLink } from './harness.ts';
 import { readKeys } from './records.ts';
 
 const API_VERSION = 'podwire.io/v1alpha1';
@@ -46,7 +46,9 @@ async function condition(
 describe('the API server, with the definitions of network objects', () => {
   let client: KubeClient;
   before(async () => {
-    client = createKubeClient({ kubeconfig: (await openTestLab()).kubeconfigs.admin, deadlineMs: 10_000 });
+    const lab = await openTestLab();
+    await ensurePodwire(lab);
+    client = createKubeClient({ kubeconfig: lab.kubeconfigs.admin, deadlineMs: 10_000 });
   });
   after(() => {
     client.close();
