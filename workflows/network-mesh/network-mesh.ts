@@ -20,7 +20,6 @@ import { networkKey, type NetworkRef } from '../../domain/network-selection.ts';
 import * as options from '../steps/activity-options.ts';
 import { control, patientControl } from '../steps/run-context.ts';
 import { classify } from '../steps/outcome.ts';
-import { untilDone } from '../steps/until-done.ts';
 
 const membersChanged = defineSignal<[ReconcileRequest]>(MEMBERS_CHANGED);
 
@@ -98,9 +97,19 @@ async function listNodes(network: NetworkRef): Promise<readonly string[]> {
   return nodes;
 }
 
-/** The mesh run waits as long as members cannot be read or written. */
-const tryControl = (call: (proxy: typeof control) => Promise<void>): Promise<void> =>
-  untilDone(control, patientControl, call);
+/** Repeats a control activity until it succeeds. The mesh run waits as long as members cannot be read or written. */
+async function tryControl(call: (proxy: typeof control) => Promise<void>): Promise<void> {
+  let pause: number = options.CONTROL_PAUSE_SECONDS.first;
+  for (let proxy = control; ; proxy = patientControl) {
+    try {
+      return await call(proxy);
+    } catch (error) {
+      if (classify(error).kind === 'cancelled') throw error;
+      await condition(() => false, `${pause}s`);
+      pause = Math.min(pause * 2, options.CONTROL_PAUSE_SECONDS.longest);
+    }
+  }
+}
 
 function show(nodes: ReadonlyMap<string, NodeState>, behind: ReadonlySet<string>): void {
   const rows = [...nodes].map(
