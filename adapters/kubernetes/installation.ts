@@ -1,9 +1,9 @@
 /** Reads podwire's pods, the cluster's nodes, and what each part says about itself, through the API server's proxy. */
 import { z } from 'zod';
-import { PodwireError } from '../../domain/failures.ts';
 import type { PartReport } from '../../domain/start-checks/readyz.ts';
 import { clockDifference } from '../start-checks/kubernetes-facts.ts';
 import { apiPath, bodyOf, type KubeClient } from './client.ts';
+import { listOwnPods, ownPodMetadata, partOf } from './own-pods.ts';
 
 /** Health ports by the name that a pod's label has. */
 const PORTS: Readonly<Record<string, number>> = {
@@ -12,25 +12,20 @@ const PORTS: Readonly<Record<string, number>> = {
   'podwire-node': 9466,
   'podwire-ksr': 9191,
 };
-const NAME_LABEL = 'app.kubernetes.io/name';
 const AT_ONCE = 16;
 
-const podList = z.object({
-  items: z.array(
-    z.object({
-      metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
-      spec: z.object({
-        nodeName: z.string().default(''),
-        containers: z.array(
-          z.object({
-            image: z.string().default(''),
-            ports: z.array(z.object({ name: z.string().optional(), containerPort: z.number() })).default([]),
-          }),
-        ),
+const podSchema = z.object({
+  metadata: ownPodMetadata,
+  spec: z.object({
+    nodeName: z.string().default(''),
+    containers: z.array(
+      z.object({
+        image: z.string().default(''),
+        ports: z.array(z.object({ name: z.string().optional(), containerPort: z.number() })).default([]),
       }),
-      status: z.object({ phase: z.string().default('') }).default({ phase: '' }),
-    }),
-  ),
+    ),
+  }),
+  status: z.object({ phase: z.string().default('') }).default({ phase: '' }),
 });
 const nodeList = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
 const text = z.string().max(4_096);
@@ -49,7 +44,7 @@ const readyz = z.object({
   time: z.iso.datetime().optional(),
 });
 
-type Pod = z.output<typeof podList>['items'][number];
+type Pod = z.output<typeof podSchema>;
 
 /** Names of all nodes. @throws PodwireError `ApiUnavailable` */
 export async function nodeNames(kube: KubeClient): Promise<string[]> {
@@ -59,13 +54,8 @@ export async function nodeNames(kube: KubeClient): Promise<string[]> {
 
 /** One report for each pod of podwire's, in the order of their names. @throws PodwireError `ApiUnavailable` */
 export async function partReports(kube: KubeClient, namespace: string): Promise<PartReport[]> {
-  const path = apiPath('api', 'v1', 'namespaces', namespace, 'pods');
-  const query = { labelSelector: `${NAME_LABEL} in (${Object.keys(PORTS).join(',')})` };
-  const body = bodyOf(await kube.call({ method: 'GET', path, query, deadlineMs: 15_000 }), `list pods of ${namespace}`);
-  const parsed = podList.safeParse(body);
-  if (!parsed.success)
-    throw new PodwireError('ApiUnavailable', `list pods of ${namespace}: the answer is no list of pods`);
-  const pods = parsed.data.items.filter(({ status }) => status.phase !== 'Succeeded' && status.phase !== 'Failed');
+  const all = await listOwnPods(kube, namespace, Object.keys(PORTS), podSchema, 15_000);
+  const pods = all.filter(({ status }) => status.phase !== 'Succeeded' && status.phase !== 'Failed');
   const reports: PartReport[] = [];
   for (let at = 0; at < pods.length; at += AT_ONCE)
     reports.push(...(await Promise.all(pods.slice(at, at + AT_ONCE).map((pod) => reportOf(kube, namespace, pod)))));
@@ -73,7 +63,7 @@ export async function partReports(kube: KubeClient, namespace: string): Promise<
 }
 
 async function reportOf(kube: KubeClient, namespace: string, pod: Pod): Promise<PartReport> {
-  const part = pod.metadata.labels[NAME_LABEL] ?? '';
+  const part = partOf(pod.metadata);
   const about = {
     ...{ part, pod: pod.metadata.name, node: pod.spec.nodeName, image: pod.spec.containers[0]?.image ?? '' },
     ...{ ready: false, reasons: [], checks: [], clockMs: undefined },

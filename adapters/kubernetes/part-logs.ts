@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { PodwireError } from '../../domain/failures.ts';
 import type { LogSource, LogText } from '../../domain/logs/pod-lines.ts';
-import { apiPath, bodyOf, type KubeClient } from './client.ts';
+import { apiPath, type KubeClient } from './client.ts';
+import { listOwnPods, ownPodMetadata, partOf } from './own-pods.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 export interface LogBounds {
@@ -28,7 +29,6 @@ export interface LogReader {
   readonly tell: (problem: string) => void;
 }
 
-const NAME_LABEL = 'app.kubernetes.io/name';
 /** In the order in which a change passes them. */
 const PARTS = ['podwire-watcher', 'podwire-orchestrator', 'podwire-node'];
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -43,17 +43,13 @@ const containerStatus = z.object({
   state: z.object({ running: z.unknown().optional(), terminated: z.unknown().optional() }).default({}),
 });
 
-const podList = z.object({
-  items: z.array(
-    z.object({
-      metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }),
-      spec: z.object({
-        nodeName: z.string().default(''),
-        containers: z.array(z.object({ name: z.string() })).min(1),
-      }),
-      status: z.object({ containerStatuses: z.array(containerStatus).default([]) }).default({ containerStatuses: [] }),
-    }),
-  ),
+const podSchema = z.object({
+  metadata: ownPodMetadata,
+  spec: z.object({
+    nodeName: z.string().default(''),
+    containers: z.array(z.object({ name: z.string() })).min(1),
+  }),
+  status: z.object({ containerStatuses: z.array(containerStatus).default([]) }).default({ containerStatuses: [] }),
 });
 
 /**
@@ -67,16 +63,11 @@ export async function loggingParts(
   namespace: string,
   node: string | undefined,
 ): Promise<readonly LoggingPart[]> {
-  const path = apiPath('api', 'v1', 'namespaces', namespace, 'pods');
-  const query = { labelSelector: `${NAME_LABEL} in (${PARTS.join(',')})` };
-  const what = `list pods of ${namespace}`;
-  const parsed = podList.safeParse(bodyOf(await kube.call({ method: 'GET', path, query, deadlineMs: LIST_MS }), what));
-  if (!parsed.success) throw new PodwireError('ApiUnavailable', `${what}: the answer is no list of pods`);
-  return parsed.data.items
-    .map(({ metadata: { name, labels }, spec: { nodeName, containers }, status: { containerStatuses } }) => {
+  return (await listOwnPods(kube, namespace, PARTS, podSchema, LIST_MS))
+    .map(({ metadata, spec: { nodeName, containers }, status: { containerStatuses } }) => {
       const container = containers[0]?.name ?? '';
       const restarted = containerStatuses.some((status) => status.name === container && hasLogBefore(status));
-      return { part: labels[NAME_LABEL] ?? '', pod: name, node: nodeName, container, restarted };
+      return { part: partOf(metadata), pod: metadata.name, node: nodeName, container, restarted };
     })
     .filter((each) => each.part !== 'podwire-node' || node === undefined || each.node === node)
     .sort((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part) || a.pod.localeCompare(b.pod));
