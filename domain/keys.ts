@@ -38,9 +38,11 @@ export const replacedUserKey = (network: NetworkRef, podUid: string, interfaceNa
 /** The network object that declares a network, with the tunnel that it holds. */
 export const networkObjectKey = (network: NetworkRef): string => `${networkObjectsPrefix()}${networkKey(network)}`;
 export const networkObjectsPrefix = (): string => `${ROOT}/network-objects/`;
+const OBJECT_USER = '/~object';
 /** By which an object holds its tunnel as a user does, members or not; no interface's name has a `~`. */
 export const objectUserKey = (network: NetworkRef, objectUid: string): string =>
-  `${usersPrefix(network)}${objectUid}/~object`;
+  `${usersPrefix(network)}${objectUid}${OBJECT_USER}`;
+export const isObjectUserKey = (key: string): boolean => key.endsWith(OBJECT_USER);
 
 /** Whose an address of a VXLAN network is. @param address without prefix length */
 export const addressKey = (network: NetworkRef, address: string): string => `${addressesPrefix(network)}${address}`;

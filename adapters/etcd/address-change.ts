@@ -7,6 +7,7 @@ import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import { addressOf } from '../../domain/text/cidr.ts';
 import type { Asked, Chosen } from './address-choice.ts';
 import type { Condition, Operation } from './client.ts';
+import { resting } from './pool-records.ts';
 import { putOperation, unchanged } from './record-entries.ts';
 
 export interface AddressChange {
@@ -70,10 +71,7 @@ function leftOf(
   at: number,
 ): AddressChange['left'] {
   if (previous === undefined) return [];
-  const record: AddressRecord = {
-    ...{ v: 1, state: 'resting', owner: previous.owner, at },
-    until: at + Math.max(restMs, LEAST_REST_MS),
-  };
+  const record = resting(previous.owner, at, Math.max(restMs, LEAST_REST_MS));
   return previous.addresses
     .map(({ address }) => addressOf(address))
     .filter((address) => !addressKeys.includes(poolAddressKey(name, address)))

@@ -17,7 +17,7 @@ import type { IpNumbers } from '../../domain/ports/ip-numbers.ts';
 import { addressOf } from '../../domain/text/cidr.ts';
 import { subnetText, type IpValue } from '../../domain/primary/subnet.ts';
 import type { Condition, Entry, Etcd, Operation } from './client.ts';
-import { rested, stickyRecordIn, takenIn } from './pool-records.ts';
+import { resting, stickyRecordIn, takenIn } from './pool-records.ts';
 import { pendingKey, type PoolView } from './pool-view.ts';
 import { putOperation, unchanged } from './record-entries.ts';
 
@@ -339,7 +339,7 @@ export class AddressChoice {
       ],
       operations: [
         putOperation(stickyKeyOfPool, record),
-        ...left.map(({ key: of, owner }) => putOperation(of, rested(owner, now))),
+        ...left.map(({ key: of, owner }) => putOperation(of, resting(owner, now, 0))),
       ],
     };
   }

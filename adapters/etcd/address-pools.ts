@@ -18,7 +18,7 @@ import { backOffDelay } from '../../domain/concurrency/back-off.ts';
 import type { Entry, Etcd, Operation } from './client.ts';
 import { addressChange } from './address-change.ts';
 import { AddressChoice, type Asked, type Chosen } from './address-choice.ts';
-import { addressRecordIn, ownerRecordIn, rested, stickyRecordIn, takenIn } from './pool-records.ts';
+import { addressRecordIn, ownerRecordIn, resting, stickyRecordIn, takenIn } from './pool-records.ts';
 import { PoolViews, type PoolView } from './pool-view.ts';
 import { putOperation, unchanged } from './record-entries.ts';
 
@@ -68,63 +68,61 @@ export function createAddressPools(etcd: Etcd, deps: AddressPoolsDeps): AddressP
   };
 }
 
+/** What one try comes to: `stale`: nothing is free as far as was known, and the pool has to be read anew; undefined: somebody was faster. */
+type Tried = readonly GivenAddress[] | 'stale' | undefined;
+
+/** Tries with pauses, and reads the pool anew now and then. @param isNew the pool was read right before: nothing is free then where none is found */
+async function untilGiven(
+  { random }: AddressPoolsDeps,
+  views: PoolViews,
+  pool: AddressPool,
+  tryOnce: (attempt: number, isNew: boolean) => Promise<Tried>,
+): Promise<readonly GivenAddress[]> {
+  const view = views.of(pool.name);
+  if (!view.isLoaded) await views.load(pool, view);
+  let isNew = false;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    const tried = await tryOnce(attempt, isNew);
+    if (tried !== undefined && tried !== 'stale') return tried;
+    if (tried === undefined && attempt > 1) await sleep(backOffDelay(BACK_OFF, attempt - 1, random));
+    isNew = tried === 'stale' || attempt % RELOAD_EVERY === 0;
+    if (isNew) await views.load(pool, view);
+  }
+  throw new PodwireError(
+    'EtcdUnavailable',
+    `others were faster ${MAX_ATTEMPTS} times in a row to take an address of pool ${pool.name}`,
+  );
+}
+
 async function allocate(
   etcd: Etcd,
   deps: AddressPoolsDeps,
   views: PoolViews,
   asked: Asked,
 ): Promise<readonly GivenAddress[]> {
-  const view = views.of(asked.pool.name);
-  const choice = new AddressChoice(etcd, deps, asked, view);
-  try {
-    return await chooseAndCommit(etcd, deps, views, asked, choice);
-  } finally {
-    choice.settled();
-  }
-}
-
-async function chooseAndCommit(
-  etcd: Etcd,
-  deps: AddressPoolsDeps,
-  views: PoolViews,
-  asked: Asked,
-  choice: AddressChoice,
-): Promise<readonly GivenAddress[]> {
   const { pool, owner } = asked;
   const ownerKey = addressOwnerKey(owner.node, ownerId(owner), pool.name);
   const view = views.of(pool.name);
-  if (!view.isLoaded) await views.load(pool, view);
-  let isNew = false;
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    if (choice.isParticular) {
-      const known = await etcd.get(ownerKey);
-      if (known !== undefined) return addressesIn(known);
-    }
-    choice.settled();
-    const chosen = await choice.next(attempt);
-    if (chosen === undefined) {
+  const choice = new AddressChoice(etcd, deps, asked, view);
+  try {
+    return await untilGiven(deps, views, pool, async (attempt, isNew) => {
+      if (choice.isParticular) {
+        const known = await etcd.get(ownerKey);
+        if (known !== undefined) return addressesIn(known);
+      }
+      choice.settled();
+      const chosen = await choice.next(attempt);
+      if (chosen !== undefined) return commit(etcd, deps, asked, view, chosen);
       // The owner may be one of those who have the addresses.
       const known = await etcd.get(ownerKey);
       if (known !== undefined) return addressesIn(known);
       if (isNew) throw choice.exhausted();
-      await views.load(pool, view);
-      isNew = true;
-      continue;
-    }
-    const given = await commit(etcd, deps, asked, view, chosen);
-    if (given !== undefined) return given;
-    if (attempt > 1) await sleep(backOffDelay(BACK_OFF, attempt - 1, deps.random));
-    isNew = attempt % RELOAD_EVERY === 0;
-    if (isNew) await views.load(pool, view);
+      return 'stale';
+    });
+  } finally {
+    choice.settled();
   }
-  throw tooManyRaces(pool);
 }
-
-const tooManyRaces = ({ name }: AddressPool): PodwireError =>
-  new PodwireError(
-    'EtcdUnavailable',
-    `others were faster ${MAX_ATTEMPTS} times in a row to take an address of pool ${name}`,
-  );
 
 async function exchange(
   etcd: Etcd,
@@ -134,25 +132,20 @@ async function exchange(
 ): Promise<readonly GivenAddress[]> {
   const { pool, owner } = asked;
   const view = views.of(pool.name);
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+  return untilGiven(deps, views, pool, async (attempt, isNew) => {
     const entry = await etcd.get(addressOwnerKey(owner.node, ownerId(owner), pool.name));
     if (entry === undefined) return allocate(etcd, deps, views, asked);
-    const previous = { entry, record: readable(entry) };
-    const isNew = !view.isLoaded || attempt % RELOAD_EVERY === 0;
-    if (isNew) await views.load(pool, view);
-    const choice = new AddressChoice(etcd, deps, { ...asked, previous }, view);
+    const own: Asked = { ...asked, previous: { entry, record: readable(entry) } };
+    const choice = new AddressChoice(etcd, deps, own, view);
     try {
       const chosen = await choice.next(attempt);
-      if (chosen === undefined && isNew) throw choice.exhausted();
-      if (chosen === undefined) view.isLoaded = false;
-      const given = chosen && (await commit(etcd, deps, { ...asked, previous }, view, chosen));
-      if (given !== undefined) return given;
+      if (chosen !== undefined) return await commit(etcd, deps, own, view, chosen);
+      if (isNew) throw choice.exhausted();
+      return 'stale';
     } finally {
       choice.settled();
     }
-    if (attempt > 1) await sleep(backOffDelay(BACK_OFF, attempt - 1, deps.random));
-  }
-  throw tooManyRaces(pool);
+  });
 }
 
 /** @returns undefined: somebody else was faster; the view knows it then */
@@ -240,7 +233,7 @@ async function releaseOne(
 /** undefined: the addresses are free at once. */
 function leftBehind({ owner, sticky, restMs }: OwnerRecord, at: number): AddressRecord | undefined {
   if (sticky !== undefined) return { v: 1, state: 'kept', owner, at, sticky };
-  return restMs === 0 ? undefined : { v: 1, state: 'resting', owner, at, until: at + restMs };
+  return restMs === 0 ? undefined : resting(owner, at, restMs);
 }
 
 /** False: an owner has the addresses, or there are none. */
@@ -259,7 +252,10 @@ async function forgetSticky(etcd: Etcd, { now }: AddressPoolsDeps, pool: string,
     throw new PodwireError('AddressHeld', `${heldBy.each.key} belongs to ${ownerText(heldBy.address.owner)}`);
   const { applied } = await etcd.transact(
     [unchanged(entry), ...own.map(({ each }) => unchanged(each))],
-    [{ remove: stickyKey }, ...own.map(({ each, address }) => putOperation(each.key, rested(address.owner, now())))],
+    [
+      { remove: stickyKey },
+      ...own.map(({ each, address }) => putOperation(each.key, resting(address.owner, now(), 0))),
+    ],
   );
   return applied;
 }

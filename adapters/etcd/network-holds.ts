@@ -83,7 +83,7 @@ async function readUse(etcd: Etcd, network: NetworkRef, uid: string): Promise<Ne
       { key: keys.wholeKey() },
     ],
   );
-  const users = userEntries.filter(({ key }) => !key.endsWith('/~object'));
+  const users = userEntries.filter(({ key }) => !keys.isObjectUserKey(key));
   const attached = new Set(users.map(({ key }) => key.slice(usersPrefix.length).split('~', 1)[0] ?? ''));
   const members = memberEntries.flatMap((entry) => readable(memberSchema, entry) ?? []);
   const held = parseOptional(hold, stored)?.value;

@@ -62,8 +62,8 @@ function parsed<T extends z.ZodType>(schema: T, { value }: Entry): z.output<T> |
   }
 }
 
-/** An address that is free as soon as others learn of it: nobody has had it for some time already. */
-export const rested = (owner: AddressOwner, at: number): AddressRecord => ({
+/** An address that was its owner's, and is nobody's for so long, in milliseconds; 0: it is free as soon as others learn of it. */
+export const resting = (owner: AddressOwner, at: number, ms: number): AddressRecord => ({
   ...{ v: 1, state: 'resting', owner },
-  ...{ at, until: at },
+  ...{ at, until: at + ms },
 });
