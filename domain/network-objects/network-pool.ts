@@ -53,14 +53,13 @@ export function givenBy(
   ip: Numbers,
 ): GivenToLink {
   const further = addresses.filter((cidr) => !own.includes(cidr));
-  const routes = further.flatMap((cidr) => routesOf(subnetFor(cidr, pool?.subnets ?? [], ip)));
+  const routes = further.flatMap((cidr) => routesOf(subnetFor(cidr, pool?.subnets ?? [], ip) ?? { routes: [] }));
   return { addresses: further, routes };
 }
 
-const routesOf = (subnet: NetworkSubnet | undefined): Route[] => {
-  const gateway = subnet?.gateway;
-  return gateway === undefined ? [] : (subnet?.routes ?? []).map((destination) => ({ destination, gateway }));
-};
+/** What whoever has an address of the subnet reaches by its gateway. */
+export const routesOf = ({ gateway, routes }: Pick<NetworkSubnet, 'gateway' | 'routes'>): Route[] =>
+  gateway === undefined ? [] : routes.map((destination) => ({ destination, gateway }));
 
 /** The one of some subnets that an address, with or without prefix length, is of. */
 export function subnetFor(address: string, subnets: readonly NetworkSubnet[], ip: Numbers): NetworkSubnet | undefined {

@@ -14,7 +14,7 @@ import { DEFAULT_PARENT, type LinkPool, type Route, type VxlanLinkSpec } from '.
 import type { NetworkSpec, NetworkSubnet } from './declaration.ts';
 import type { Rejoins } from '../plan/published-claims.ts';
 import { admits, admitsStatic, declaredNetwork, objectText } from './network-object.ts';
-import { poolNameOf } from './network-pool.ts';
+import { poolNameOf, routesOf } from './network-pool.ts';
 import { foundObject, type ObjectReading } from './references.ts';
 
 export interface ObjectInput {
@@ -186,7 +186,10 @@ function linkOf(
     } else {
       const { address, subnet } = placed.value;
       addresses.push(address);
-      routes.push(...routesOf(subnet, routes));
+      // Two addresses of one subnet bring its routes once.
+      routes.push(
+        ...routesOf(subnet).filter(({ destination }) => !routes.some((route) => route.destination === destination)),
+      );
     }
   }
   const pool = poolFor(definition, spec, addresses, ip);
@@ -279,11 +282,3 @@ function placedIn({ subnets }: NetworkSpec, text: string, ip: IpCodec): Reading<
 }
 
 const prefixOf = (cidr: string): number => Number(cidr.slice(cidr.indexOf('/') + 1));
-
-/** Two addresses of one subnet bring its routes once. */
-const routesOf = ({ routes, gateway }: NetworkSubnet, before: readonly Route[]): Route[] =>
-  gateway === undefined
-    ? []
-    : routes
-        .filter((destination) => !before.some((route) => route.destination === destination))
-        .map((destination) => ({ destination, gateway }));

@@ -1,7 +1,7 @@
 /** Which of a pod's desired networks its backend cannot make: refused before anything is tried, with what to do instead. */
 import { keepAll } from './keep.ts';
 import { askedAs } from './observation.ts';
-import type { Dialect, ParsedSelections, SelectionProblem } from '../network-selection.ts';
+import type { Dialect, NetworkSelection, ParsedSelections, SelectionProblem } from '../network-selection.ts';
 import type { Backend } from '../target.ts';
 import type { PodView } from '../pod/pod-view.ts';
 import type { AgentSettings } from '../settings.ts';
@@ -20,24 +20,17 @@ export function fitForBackend(
   const hasAgent = (pod.agents ?? []).some(({ role }) => role === 'main');
   const problems: SelectionProblem[] = [];
   const keep = [...parsed.keep];
+  const unfit = ({ dialect, network }: NetworkSelection, why: string): void => {
+    const cure = `and namespace ${pod.namespace} has backend exec; choose backend node for it`;
+    problems.push({
+      ...{ code: 'BackendUnfit', dialect, network: network.name },
+      message: `network ${network.name}: ${why} need podwire's node worker, ${cure}`,
+    });
+  };
   const selections = parsed.selections.filter((selection) => {
-    if (selection.kind === 'cni') {
-      const { dialect, network } = selection;
-      problems.push({
-        code: 'BackendUnfit',
-        dialect,
-        network: network.name,
-        message: `network ${network.name}: CNI plugins need podwire's node worker, and namespace ${pod.namespace} has backend exec; choose backend node for it`,
-      });
-    }
-    if (selection.kind === 'vxlan' && selection.link.pool !== undefined) {
-      const { dialect, network } = selection;
-      problems.push({
-        code: 'BackendUnfit',
-        dialect,
-        network: network.name,
-        message: `network ${network.name}: its addresses come from a pool, which needs podwire's node worker, and namespace ${pod.namespace} has backend exec; choose backend node for it`,
-      });
+    if (selection.kind === 'cni') unfit(selection, 'CNI plugins');
+    else if (selection.link.pool !== undefined) {
+      unfit(selection, 'addresses from a pool');
       // A pool that an object comes to have detaches nothing.
       keep.push(askedAs(selection));
       return false;
