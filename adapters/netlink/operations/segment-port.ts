@@ -2,13 +2,13 @@
  * A member's port in a network of mode node: a veth pair from the node's bridge into the pod. Every request says how a thing is to be, so that the
  * same sequence completes what an earlier one began. As whom the pod may send is settled before either end is up.
  */
-import { address, aliasText, cidr, integer, linkName, mac } from '../../links/link-values.ts';
+import { aliasText, cidr, integer, linkName, mac } from '../../links/link-values.ts';
 import { PodwireError } from '../../../domain/failures.ts';
 import { announcements } from '../../../domain/forwarding/announcement.ts';
 import type { SegmentNames, SegmentPlan, SegmentPort } from '../../../domain/node-mode/segment.ts';
 import type { SegmentChanges } from '../../../domain/ports/segment-kernel.ts';
 import { sendersDifference } from '../../../domain/forwarding/senders.ts';
-import { decodeAddress, encodeAddress, encodeAddressDump, IFA_F, RTM_ADDRESS } from '../codec/address.ts';
+import { decodeAddress, encodeAddressDump, RTM_ADDRESS } from '../codec/address.ts';
 import { bytes, text, u32, type Attribute } from '../codec/attributes.ts';
 import { encodeLink, IFF, IFLA, RTM_LINK, vethInfo, type LinkMessage } from '../codec/link.ts';
 import { FLAG } from '../codec/messages.ts';
@@ -18,8 +18,7 @@ import { commit } from '../nftables/commit.ts';
 import { deafMessages, guardedLinks, guardMessages, noGuardMessages } from '../nftables/port-guard-table.ts';
 import { changeSenders, readSenders } from '../nftables/senders.ts';
 import type { NetfilterSocket } from '../nftables/transport.ts';
-import { ERRNO, NetlinkRefused } from '../refused.ts';
-import { ADDRESS_NAMES, LINK_NAMES } from './attribute-names.ts';
+import { LINK_NAMES } from './attribute-names.ts';
 import { executeAll } from './change-links.ts';
 import { linkNamed } from './links.ts';
 import {
@@ -105,19 +104,24 @@ export function ensurePort(sockets: PortSockets, plan: SegmentPlan, port: Segmen
   return podEnd;
 }
 
-/** Addresses of the pod's end; both ends are up afterwards, and the neighbours told. @throws NetlinkRefused; PodwireError InvalidLink */
+/** Addresses of the pod's end; both ends are up afterwards, and the neighbours told. @throws NetlinkRefused; PodwireError as `executeAll` */
 export function raisePort({ links: host, pod }: PortSockets, { index }: LinkMessage, port: SegmentPort): void {
   const wanted = port.addresses.map(cidr);
   const found = addressesOf(pod, index);
   const added = wanted.filter((each) => !found.includes(each));
   const wasUp = linkNamed(pod, port.podName)?.up === true;
-  for (const each of added) putAddress(pod, index, each);
-  for (const each of found.filter((one) => !wanted.includes(one))) removeAddress(pod, index, each);
+  const name = port.podName;
+  executeAll(pod, [
+    ...added.map((each) => ({ op: 'add-address', name, cidr: each }) as const),
+    ...found
+      .filter((one) => !wanted.includes(one))
+      .map((each) => ({ op: 'remove-address', name, cidr: each }) as const),
+  ]);
   const hostEnd = linkNamed(host, port.hostName);
   if (hostEnd !== undefined) setLink(host, { index: hostEnd.index, flags: IFF.UP, change: IFF.UP });
   setLink(pod, { index, flags: IFF.UP, change: IFF.UP });
   // The bridge hears a port a moment after its link is up: what the kernel says by itself then comes too early.
-  executeAll(pod, announcements(port.podName, port.mac, wasUp ? added : wanted));
+  executeAll(pod, announcements(name, port.mac, wasUp ? added : wanted));
 }
 
 /**
@@ -195,23 +199,3 @@ const addressesOf = (socket: Requests, index: number): string[] =>
     .map(decodeAddress)
     .filter((each) => each.index === index && each.scope !== RT_SCOPE.LINK)
     .map((each) => `${each.address}/${each.prefix}`);
-
-function parts(checked: string) {
-  const [bare = '', prefix = ''] = checked.split('/');
-  return { family: bare.includes(':') ? (6 as const) : (4 as const), address: address(bare), prefix: Number(prefix) };
-}
-
-function putAddress(socket: Requests, index: number, own: string): void {
-  const of = parts(own);
-  // Who has it is known: to ask would keep an IPv6 address from being used for a second.
-  const payload = encodeAddress({ ...of, index, ...(of.family === 6 ? { flags: IFA_F.NODAD } : {}) });
-  socket.request({ type: RTM_ADDRESS.NEW, flags: FLAG.CREATE | FLAG.REPLACE, payload }, ADDRESS_NAMES);
-}
-
-function removeAddress(socket: Requests, index: number, own: string): void {
-  try {
-    socket.request({ type: RTM_ADDRESS.DELETE, payload: encodeAddress({ ...parts(own), index }) }, ADDRESS_NAMES);
-  } catch (error) {
-    if (!(error instanceof NetlinkRefused && error.errno === ERRNO.EADDRNOTAVAIL)) throw error;
-  }
-}
